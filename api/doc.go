@@ -1,0 +1,15 @@
+// Package api is everything that two processes of Realm must agree on: names of
+// subjects, topics, routes and buckets, the messages that travel under them, and
+// the identifiers inside those messages. It imports the standard library alone,
+// holds no behaviour beyond parsing and validation, and is the only package that
+// all daemons share with each other's wire.
+//
+// Every message type has a Validate method, and every decoder goes through
+// [Decode], which refuses unknown fields, trailing bytes and anything larger
+// than the cap it is given. A literal that names a place on the wire is written
+// once, here; TestPlaces prints the whole table.
+//
+// History of the wire, newest last:
+//
+//	2026-11-22  version 1: intents, facts, sync, blobs, calls
+package api

@@ -1,0 +1,166 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// State is where a workload stands on one member.
+type State string
+
+// The states, in the order in which a workload usually passes them.
+const (
+	StatePending   State = "pending"   // known, not begun; Reason says why
+	StateFetching  State = "fetching"  // its blob is on the way
+	StateCompiling State = "compiling" // checked and compiled, in a child process
+	StateStarting  State = "starting"  // a command runs, but not yet long enough to count
+	StateRunning   State = "running"   // a command runs; a function or CGI program answers
+	StateExited    State = "exited"    // a command ended by itself with code 0
+	StateBackoff   State = "backoff"   // a command failed and will be started again
+	StateFailed    State = "failed"    // it cannot run here until its intent changes
+	StateStopped   State = "stopped"   // the owner stopped it
+	StateRemoved   State = "removed"   // the owner removed it; nothing of it is left here
+)
+
+// Validate implements [Validator].
+func (s State) Validate() error {
+	switch s {
+	case StatePending, StateFetching, StateCompiling, StateStarting, StateRunning,
+		StateExited, StateBackoff, StateFailed, StateStopped, StateRemoved:
+		return nil
+	}
+	return fmt.Errorf("state %.40q is not known", string(s))
+}
+
+// Reached reports whether s is where a started workload wants to be.
+func (s State) Reached() bool { return s == StateRunning || s == StateExited }
+
+// WorkloadFact is what one member says of one workload. It is a value of the
+// workloads bucket and travels in a [FactBatch].
+type WorkloadFact struct {
+	Ref
+	Peer     PeerID    `json:"peer"`
+	Intent   Digest    `json:"intent"` // payload digest of the intent that this state is about
+	Seq      uint64    `json:"seq"`    // of that intent
+	State    State     `json:"state"`
+	Reason   string    `json:"reason,omitempty"` // in words, for people
+	Tail     []string  `json:"tail,omitempty"`   // last log lines, when it failed
+	Restarts int       `json:"restarts,omitempty"`
+	Since    time.Time `json:"since"` // of this state
+}
+
+// Caps of what a fact may carry.
+const (
+	MaxReason   = 1024 // bytes
+	MaxTail     = 10   // lines
+	MaxTailLine = 256  // bytes a line
+)
+
+// Validate implements [Validator].
+func (f WorkloadFact) Validate() error {
+	if err := f.Ref.Validate(); err != nil {
+		return err
+	}
+	if _, err := ParsePeerID(string(f.Peer)); err != nil {
+		return err
+	}
+	if len(f.Reason) > MaxReason || len(f.Tail) > MaxTail {
+		return errors.New("fact: reason or tail too long")
+	}
+	for _, l := range f.Tail {
+		if len(l) > MaxTailLine {
+			return errors.New("fact: a tail line is too long")
+		}
+	}
+	return f.State.Validate()
+}
+
+// PeerFact is what a member says of itself.
+type PeerFact struct {
+	Peer     PeerID   `json:"peer"`
+	Version  string   `json:"version"`
+	Platform string   `json:"platform"` // GOOS/GOARCH
+	Host     string   `json:"host,omitempty"`
+	Roles    []string `json:"roles,omitempty"`
+	Addrs    []string `json:"addrs,omitempty"` // multiaddrs without /p2p
+}
+
+const (
+	maxPeerText  = 256
+	maxPeerAddrs = 64
+)
+
+// Validate implements [Validator].
+func (f PeerFact) Validate() error {
+	if _, err := ParsePeerID(string(f.Peer)); err != nil {
+		return err
+	}
+	if len(f.Version) > maxPeerText || len(f.Platform) > maxPeerText || len(f.Host) > maxPeerText || len(f.Addrs) > maxPeerAddrs {
+		return errors.New("fact: text too long")
+	}
+	for _, a := range f.Addrs {
+		if len(a) > maxPeerText {
+			return errors.New("fact: an address is too long")
+		}
+	}
+	return ValidateTags(f.Roles)
+}
+
+// PeerRecord is a value of the peers bucket: what this node knows of a member.
+type PeerRecord struct {
+	PeerFact
+	Self      bool      `json:"self,omitempty"`
+	Connected bool      `json:"connected"`
+	RTT       Duration  `json:"rtt,omitzero"`
+	Since     time.Time `json:"since"` // of Connected
+}
+
+// Duration is a [time.Duration] that is a string ("1.5ms") in JSON.
+type Duration time.Duration
+
+// MarshalText implements [encoding.TextMarshaler].
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (d *Duration) UnmarshalText(b []byte) error {
+	v, err := time.ParseDuration(string(b))
+	*d = Duration(v)
+	return err
+}
+
+// FactBatch is a message on the peer topic: what its sender says of itself and
+// of its workloads. The sender is the one that gossip has authenticated.
+//
+// Batches of one sender are ordered by (Epoch, Seq); an older one is ignored.
+type FactBatch struct {
+	Epoch     int64          `json:"epoch"` // when the sender's meshd started, Unix nanoseconds
+	Seq       uint64         `json:"seq"`
+	Peer      *PeerFact      `json:"peer,omitempty"`
+	Workloads []WorkloadFact `json:"workloads,omitempty"`
+	Full      bool           `json:"full,omitempty"` // all that the sender has: what is missing is gone
+}
+
+// MaxFacts is the most workloads in one batch, so that it stays below [MaxMessage].
+const MaxFacts = 48
+
+// Validate implements [Validator].
+func (b *FactBatch) Validate() error {
+	if b.Epoch <= 0 || b.Seq == 0 {
+		return errors.New("facts: epoch and seq are missing")
+	}
+	if len(b.Workloads) > MaxFacts && !b.Full {
+		return fmt.Errorf("facts: %d workloads, at most %d", len(b.Workloads), MaxFacts)
+	}
+	if b.Peer != nil {
+		if err := b.Peer.Validate(); err != nil {
+			return err
+		}
+	}
+	for _, w := range b.Workloads {
+		if err := w.Validate(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,171 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Kind says what an intent is about.
+type Kind string
+
+// The kinds that nodes of this version act on. Stopping and removing are not
+// kinds: they are later versions of the same (kind, name), so that one sequence
+// orders them against what they stop (docs/adr/0002).
+const (
+	KindComponent Kind = "component" // body: Component
+	KindFunction  Kind = "function"  // body: Function
+)
+
+// Validate refuses kinds that this version does not know.
+func (k Kind) Validate() error {
+	switch k {
+	case KindComponent, KindFunction:
+		return nil
+	}
+	return fmt.Errorf("kind %.40q is not known to this version", string(k))
+}
+
+// Ref names the thing that a sequence of intents is about.
+type Ref struct {
+	Kind Kind `json:"kind"`
+	Name Name `json:"name"`
+}
+
+// Validate implements [Validator].
+func (r Ref) Validate() error {
+	if err := r.Kind.Validate(); err != nil {
+		return err
+	}
+	_, err := ParseName(string(r.Name))
+	return err
+}
+
+func (r Ref) String() string { return string(r.Kind) + "/" + string(r.Name) }
+
+// Intent is what the owner wants of the mesh; signed, it is the payload of a
+// DSSE envelope of type [PayloadIntent].
+//
+// Intents about one Ref are ordered by Seq, equal ones by the digest of the
+// payload (the larger wins), so that all nodes agree without a clock.
+type Intent struct {
+	Realm RealmID `json:"realm"`
+	Ref
+	Seq       uint64          `json:"seq"`                 // 1 for the first; highest seen + 1
+	Prev      Digest          `json:"prev,omitzero"`       // payload digest of the intent this one replaces
+	Issued    time.Time       `json:"issued"`              // shown to people; never part of the order
+	Expires   time.Time       `json:"expires,omitzero"`    // commands only; desired state ends by a tombstone
+	Target    Target          `json:"target,omitzero"`     // whom it is for; empty: every member
+	Tombstone bool            `json:"tombstone,omitempty"` // the thing is removed; there is no Body
+	Body      json.RawMessage `json:"body,omitempty"`      // by Kind
+}
+
+// PayloadIntent is the DSSE payload type of an [Intent].
+const PayloadIntent = "application/vnd.realm.intent.v1+json"
+
+// MaxSeq bounds sequence numbers to those that survive JSON readers which keep
+// numbers as float64.
+const MaxSeq = 1<<53 - 1
+
+// Validate checks everything that can be checked without keys or state, the
+// body of its kind included.
+func (i Intent) Validate() error {
+	if _, err := ParseRealmID(string(i.Realm)); err != nil {
+		return err
+	}
+	if err := i.Ref.Validate(); err != nil {
+		return err
+	}
+	switch {
+	case i.Seq == 0 || i.Seq > MaxSeq:
+		return fmt.Errorf("seq %d is out of range", i.Seq)
+	case i.Seq > 1 && i.Prev.IsZero():
+		return errors.New("prev is missing")
+	case i.Seq == 1 && !i.Prev.IsZero():
+		return errors.New("the first intent has a prev")
+	case i.Issued.IsZero():
+		return errors.New("issued is missing")
+	case !i.Expires.IsZero():
+		return fmt.Errorf("a %s does not expire; remove it with a tombstone", i.Kind)
+	}
+	if err := i.Target.Validate(); err != nil {
+		return err
+	}
+	if i.Tombstone {
+		if len(i.Body) != 0 {
+			return errors.New("a tombstone has no body")
+		}
+		return nil
+	}
+	_, err := i.Workload()
+	return err
+}
+
+// Workload decodes the body of a component or function. Tombstones have none.
+func (i Intent) Workload() (Workload, error) {
+	if i.Tombstone {
+		return nil, errors.New("a tombstone has no body")
+	}
+	var w interface {
+		Workload
+		Validator
+	}
+	switch i.Kind {
+	case KindComponent:
+		w = new(Component)
+	case KindFunction:
+		w = new(Function)
+	default:
+		return nil, i.Kind.Validate()
+	}
+	if err := Decode(i.Body, MaxEnvelope, w); err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// Target selects members: each non-empty list must match (any of its entries);
+// an empty Target selects all.
+type Target struct {
+	Peers []PeerID `json:"peers,omitempty"`
+	Tags  []string `json:"tags,omitempty"` // any of them among the member's roles
+}
+
+// Limits of a Target.
+const (
+	maxTargetPeers = 256
+	maxTags        = 32
+)
+
+// Validate implements [Validator].
+func (t Target) Validate() error {
+	if len(t.Peers) > maxTargetPeers || len(t.Tags) > maxTags {
+		return fmt.Errorf("target: at most %d peers and %d tags", maxTargetPeers, maxTags)
+	}
+	for _, p := range t.Peers {
+		if _, err := ParsePeerID(string(p)); err != nil {
+			return fmt.Errorf("target: %w", err)
+		}
+	}
+	return ValidateTags(t.Tags)
+}
+
+// Matches reports whether a member with this id and these roles is meant.
+func (t Target) Matches(id PeerID, roles []string) bool {
+	return (len(t.Peers) == 0 || slices.Contains(t.Peers, id)) && (len(t.Tags) == 0 || slices.ContainsFunc(t.Tags, func(tag string) bool { return slices.Contains(roles, tag) }))
+}
+
+// ValidateTags checks roles and tags: they follow the rules of a [Name].
+func ValidateTags(tags []string) error {
+	if len(tags) > maxTags {
+		return fmt.Errorf("%d tags: at most %d", len(tags), maxTags)
+	}
+	for _, s := range tags {
+		if _, err := ParseName(s); err != nil {
+			return fmt.Errorf("tag: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,297 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Empty is a message without content.
+type Empty struct{}
+
+// Validate implements [Validator].
+func (*Empty) Validate() error { return nil }
+
+// Ready is what a daemon tells the launcher when it can do its work.
+type Ready struct {
+	Daemon  Daemon `json:"daemon"`
+	PID     int    `json:"pid"`
+	Version string `json:"version"`
+	Note    string `json:"note,omitempty"` // for people: addresses it listens on
+}
+
+// Validate implements [Validator].
+func (r *Ready) Validate() error {
+	if r.PID <= 0 {
+		return errors.New("ready: pid is missing")
+	}
+	return nil
+}
+
+// DaemonState is where a daemon stands with its launcher.
+type DaemonState string
+
+// The states of a daemon.
+const (
+	DaemonStarting DaemonState = "starting" // runs, has not reported ready
+	DaemonReady    DaemonState = "ready"
+	DaemonBackoff  DaemonState = "backoff" // ended; will be started again
+	DaemonFailed   DaemonState = "failed"  // restart budget spent, or its configuration is wrong
+	DaemonStopped  DaemonState = "stopped"
+)
+
+// DaemonStatus is one row of "realm ps".
+type DaemonStatus struct {
+	Daemon   Daemon      `json:"daemon"`
+	State    DaemonState `json:"state"`
+	PID      int         `json:"pid,omitempty"`
+	Version  string      `json:"version,omitempty"`
+	Restarts int         `json:"restarts"`
+	Since    time.Time   `json:"since"`
+	RSS      int64       `json:"rss_bytes,omitempty"` // resident memory; 0 where the OS does not tell
+	Reason   string      `json:"reason,omitempty"`    // how it last ended
+}
+
+// PSReply answers [SubjectPS].
+type PSReply struct {
+	Home    string         `json:"home"`
+	PID     int            `json:"pid"` // of the launcher
+	Daemons []DaemonStatus `json:"daemons"`
+}
+
+// Validate implements [Validator].
+func (*PSReply) Validate() error { return nil }
+
+// RestartRequest asks the launcher to stop a daemon and start it again.
+type RestartRequest struct {
+	Daemon Daemon `json:"daemon"`
+}
+
+// Validate implements [Validator].
+func (r *RestartRequest) Validate() error {
+	for _, d := range Daemons() {
+		if r.Daemon == d {
+			return nil
+		}
+	}
+	return fmt.Errorf("daemon %.40q: want one of %v", r.Daemon, Daemons())
+}
+
+// SubmitReply answers [SubjectSubmit]: the intent is on this node's disk and on
+// its way to the others. Submitting it again is answered the same.
+type SubmitReply struct {
+	Digest Digest `json:"digest"` // of the intent's payload
+}
+
+// Validate implements [Validator].
+func (*SubmitReply) Validate() error { return nil }
+
+// MeshStatus answers [SubjectMesh].
+type MeshStatus struct {
+	Peer  PeerID   `json:"peer"`
+	Realm RealmID  `json:"realm,omitempty"`
+	Owner string   `json:"owner,omitempty"` // the key this node trusts
+	Addrs []string `json:"addrs"`           // multiaddrs with /p2p, ready to paste
+	Peers int      `json:"peers"`           // connected members
+}
+
+// Validate implements [Validator].
+func (*MeshStatus) Validate() error { return nil }
+
+// ProvidersRequest asks who has a blob.
+type ProvidersRequest struct {
+	Blob Digest `json:"blob"`
+}
+
+// Validate implements [Validator].
+func (r *ProvidersRequest) Validate() error {
+	if r.Blob.IsZero() {
+		return errors.New("blob is missing")
+	}
+	return nil
+}
+
+// ProvidersReply lists members that may have it, the likeliest first.
+type ProvidersReply struct {
+	Peers []PeerID `json:"peers"`
+}
+
+// Validate implements [Validator].
+func (*ProvidersReply) Validate() error { return nil }
+
+// AnnounceRequest says that this node has blobs that others may want.
+type AnnounceRequest struct {
+	Blobs []Digest `json:"blobs"`
+}
+
+// Validate implements [Validator].
+func (r *AnnounceRequest) Validate() error {
+	if len(r.Blobs) == 0 || len(r.Blobs) > 1024 {
+		return errors.New("announce 1 to 1024 blobs at a time")
+	}
+	return nil
+}
+
+// LogLine is one line that a workload or daemon wrote.
+type LogLine struct {
+	Time   time.Time `json:"time"`
+	Stream string    `json:"stream"` // stdout or stderr
+	Line   string    `json:"line"`   // without its line feed, cut at MaxLogLine bytes
+}
+
+// MaxLogLine is the longest line that logs keep, in bytes.
+const MaxLogLine = 16 << 10
+
+// Validate implements [Validator].
+func (l *LogLine) Validate() error {
+	if len(l.Line) > MaxLogLine {
+		return errors.New("log line too long")
+	}
+	return nil
+}
+
+// BlobInfo describes a stored blob.
+type BlobInfo struct {
+	SHA256 Digest `json:"sha256"`
+	Size   int64  `json:"size"`
+}
+
+// Validate implements [Validator].
+func (b *BlobInfo) Validate() error {
+	if b.SHA256.IsZero() || b.Size < 0 {
+		return errors.New("blob: sha256 or size is wrong")
+	}
+	return nil
+}
+
+// BlobIndex says which chunks a blob is made of, in order.
+type BlobIndex struct {
+	BlobInfo
+	Chunks []BlobInfo `json:"chunks"`
+}
+
+// MaxBlobIndex caps an encoded index: room for a 64 GiB blob in 1 MiB chunks.
+const MaxBlobIndex = 8 << 20
+
+// MaxChunk is the largest chunk, in bytes.
+const MaxChunk = 1 << 20
+
+// Validate implements [Validator].
+func (b *BlobIndex) Validate() error {
+	if err := b.BlobInfo.Validate(); err != nil {
+		return err
+	}
+	var total int64
+	for _, c := range b.Chunks {
+		if c.SHA256.IsZero() || c.Size <= 0 || c.Size > MaxChunk {
+			return errors.New("blob index: a chunk is wrong")
+		}
+		total += c.Size
+	}
+	if total != b.Size {
+		return fmt.Errorf("blob index: chunks hold %d bytes, the blob %d", total, b.Size)
+	}
+	return nil
+}
+
+// CallRequest asks for one call of a function. Arguments are JSON numbers or
+// strings that hold one ("0x…" is not read); they are read by the type of the
+// parameter, so that 64-bit integers and floats stay exact.
+type CallRequest struct {
+	Args []json.RawMessage `json:"args"`
+}
+
+// MaxArgs is the most arguments of a call.
+const MaxArgs = 64
+
+// Validate implements [Validator].
+func (r *CallRequest) Validate() error {
+	if len(r.Args) > MaxArgs {
+		return fmt.Errorf("%d arguments: at most %d", len(r.Args), MaxArgs)
+	}
+	return nil
+}
+
+// CallReply is the result: a JSON number; "NaN", "+Inf" or "-Inf" as a string; an
+// array where the function returns several; null where it returns nothing.
+type CallReply struct {
+	Result json.RawMessage `json:"result"`
+}
+
+// Validate implements [Validator].
+func (*CallReply) Validate() error { return nil }
+
+// ErrorReply is the body of every HTTP error on the daemons' sockets and streams.
+type ErrorReply struct {
+	Error string   `json:"error"`          // what went wrong and what to do next
+	Tail  []string `json:"tail,omitempty"` // last log lines, when a program failed
+}
+
+// Validate implements [Validator].
+func (*ErrorReply) Validate() error { return nil }
+
+// SyncEntry names the current intent of one Ref.
+type SyncEntry struct {
+	Ref
+	Seq    uint64 `json:"seq"`
+	Digest Digest `json:"digest"` // of the payload
+}
+
+// MaxSync is the most entries of a summary, and MaxSyncBytes its size.
+const (
+	MaxSync      = 100_000
+	MaxSyncBytes = 32 << 20
+)
+
+// SyncSummary is the set of intents that a member holds.
+type SyncSummary struct {
+	Entries []SyncEntry `json:"entries"`
+}
+
+// Validate implements [Validator].
+func (s *SyncSummary) Validate() error {
+	if len(s.Entries) > MaxSync {
+		return fmt.Errorf("sync: %d entries, at most %d", len(s.Entries), MaxSync)
+	}
+	for _, e := range s.Entries {
+		if err := e.Ref.Validate(); err != nil {
+			return fmt.Errorf("sync: %w", err)
+		}
+	}
+	return nil
+}
+
+// SyncFetch asks for the current envelopes of some Refs.
+type SyncFetch struct {
+	Refs []Ref `json:"refs"`
+}
+
+// MaxSyncFetch is the most envelopes of one answer.
+const MaxSyncFetch = 256
+
+// Validate implements [Validator].
+func (s *SyncFetch) Validate() error {
+	if len(s.Refs) == 0 || len(s.Refs) > MaxSyncFetch {
+		return fmt.Errorf("sync: ask for 1 to %d intents at a time", MaxSyncFetch)
+	}
+	for _, r := range s.Refs {
+		if err := r.Validate(); err != nil {
+			return fmt.Errorf("sync: %w", err)
+		}
+	}
+	return nil
+}
+
+// SyncIntents are DSSE envelopes, in the order asked for; unknown ones are left out.
+type SyncIntents struct {
+	Envelopes []json.RawMessage `json:"envelopes"`
+}
+
+// Validate implements [Validator].
+func (s *SyncIntents) Validate() error {
+	if len(s.Envelopes) > MaxSyncFetch {
+		return fmt.Errorf("sync: %d intents, at most %d", len(s.Envelopes), MaxSyncFetch)
+	}
+	return nil
+}

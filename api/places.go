@@ -1,0 +1,128 @@
+package api
+
+import "strings"
+
+// Daemon names a process of a node.
+type Daemon string
+
+// The daemons, and the two other users of the bus.
+const (
+	Casd     Daemon = "casd"
+	Meshd    Daemon = "meshd"
+	Runnerd  Daemon = "runnerd"
+	Gatewayd Daemon = "gatewayd"
+	Upgraded Daemon = "upgraded"
+	Launcher Daemon = "launcher" // realm up itself
+	CLI      Daemon = "cli"      // realm's other commands
+)
+
+// Daemons are those that the launcher starts, in this order.
+func Daemons() []Daemon { return []Daemon{Casd, Meshd, Runnerd, Gatewayd, Upgraded} }
+
+// Subjects of requests on the bus: "realm.DAEMON.VERB". The daemon in the
+// subject answers; all but it may be given the right to ask.
+const (
+	SubjectReady     = "realm.launcher.ready"   // Ready -> empty
+	SubjectPS        = "realm.launcher.ps"      // empty -> PSReply
+	SubjectRestart   = "realm.launcher.restart" // RestartRequest -> empty, when it is ready again
+	SubjectDown      = "realm.launcher.down"    // empty -> empty; then the node stops
+	SubjectSubmit    = "realm.meshd.submit"     // DSSE envelope -> SubmitReply
+	SubjectMesh      = "realm.meshd.status"     // empty -> MeshStatus
+	SubjectProviders = "realm.meshd.providers"  // ProvidersRequest -> ProvidersReply
+	SubjectAnnounce  = "realm.meshd.announce"   // AnnounceRequest -> empty
+)
+
+// SubjectRequests is the subject under which d answers anything at all.
+func SubjectRequests(d Daemon) string { return "realm." + string(d) + ".>" }
+
+// SubjectLog is where a workload's new log lines appear, as [LogLine]s:
+// "log.runnerd.KIND.NAME". It is a core subject: who does not listen misses them.
+func SubjectLog(r Ref) string { return "log.runnerd." + string(r.Kind) + "." + string(r.Name) }
+
+// SubjectDaemonLog is where a daemon's own new log lines appear: "log.launcher.DAEMON".
+func SubjectDaemonLog(d Daemon) string { return "log.launcher." + string(d) }
+
+// SubjectLogs is all that d may log under.
+func SubjectLogs(d Daemon) string { return "log." + string(d) + ".>" }
+
+// InboxPrefix is where replies to d arrive; nobody else may listen there.
+func InboxPrefix(d Daemon) string { return "_INBOX." + string(d) }
+
+// Key-value buckets of a node.
+const (
+	BucketIntents   = "intents"   // KeyIntent -> DSSE envelope of the current intent; on disk
+	BucketPeers     = "peers"     // PeerID -> PeerRecord; in memory, rebuilt by meshd
+	BucketWorkloads = "workloads" // KeyWorkload -> WorkloadFact; in memory, rebuilt by runnerd and meshd
+)
+
+// KeyIntent is the key of r in the intents bucket: "KIND.NAME".
+func KeyIntent(r Ref) string { return string(r.Kind) + "." + string(r.Name) }
+
+// KeyWorkload is the key of a fact in the workloads bucket: "KIND.NAME.PEER".
+func KeyWorkload(r Ref, p PeerID) string { return KeyIntent(r) + "." + string(p) }
+
+// ParseKeyWorkload is the inverse of [KeyWorkload].
+func ParseKeyWorkload(key string) (Ref, PeerID, bool) {
+	f := strings.Split(key, ".")
+	if len(f) != 3 {
+		return Ref{}, "", false
+	}
+	r := Ref{Kind: Kind(f[0]), Name: Name(f[1])}
+	p, err := ParsePeerID(f[2])
+	return r, p, err == nil && r.Validate() == nil
+}
+
+// Gossip topics of a realm.
+func TopicIntent(r RealmID) string { return "/realm/" + string(r) + "/intent/1" } // DSSE envelopes
+func TopicPeer(r RealmID) string   { return "/realm/" + string(r) + "/peer/1" }   // FactBatches
+
+// Service is what a member offers to others over a libp2p stream that carries HTTP.
+type Service string
+
+// The services. Behind each stand routes of the daemon named beside it.
+const (
+	ServiceSync Service = "sync" // meshd
+	ServiceBlob Service = "blob" // casd
+	ServiceCall Service = "call" // runnerd
+)
+
+// Protocol is the libp2p protocol id of a service in a realm.
+func Protocol(r RealmID, s Service) string { return "/realm/" + string(r) + "/" + string(s) + "/1" }
+
+// ProtocolDHT is the prefix of the realm's Kademlia protocol.
+func ProtocolDHT(r RealmID) string { return "/realm/" + string(r) }
+
+// MDNSService is the DNS-SD service type that all nodes of all realms announce.
+const MDNSService = "_realm._udp"
+
+// Routes of HTTP on the daemons' Unix sockets, as patterns of [net/http.ServeMux].
+const (
+	RouteMetrics = "GET /metrics" // every daemon
+	RoutePeer    = "/peers/{peer}/{service}/{path...}"
+
+	RouteBlobPut   = "PUT /blobs"                   // body -> BlobInfo; ?sha256= is checked when given
+	RouteBlobGet   = "GET /blobs/{sha256}"          // ranges; HEAD too; 404 when it is not here
+	RouteBlobIndex = "GET /blobs/{sha256}/index"    // -> BlobIndex
+	RouteBlobFetch = "POST /blobs/{sha256}/fetch"   // from peers when it is not here -> BlobInfo
+	RouteChunkGet  = "GET /chunks/{sha256}"         // raw bytes
+	RouteFunction  = "POST /functions/{name}"       // CallRequest -> CallReply
+	RouteComponent = "/components/{name}/{path...}" // any method; path and query as the program sees them
+
+	RouteSyncSummary = "GET /intents"  // -> SyncSummary
+	RouteSyncFetch   = "POST /intents" // SyncFetch -> SyncIntents
+	RouteSyncFacts   = "GET /facts"    // -> FactBatch, full
+)
+
+// PathPeer is the path on meshd's socket of a peer's route behind a service.
+// path begins with a slash.
+func PathPeer(p PeerID, s Service, path string) string {
+	return "/peers/" + string(p) + "/" + string(s) + path
+}
+
+// Paths of the routes above, filled in.
+func PathBlob(d Digest) string      { return "/blobs/" + d.String() }
+func PathBlobIndex(d Digest) string { return "/blobs/" + d.String() + "/index" }
+func PathBlobFetch(d Digest) string { return "/blobs/" + d.String() + "/fetch" }
+func PathChunk(d Digest) string     { return "/chunks/" + d.String() }
+func PathFunction(n Name) string    { return "/functions/" + string(n) }
+func PathComponent(n Name) string   { return "/components/" + string(n) }

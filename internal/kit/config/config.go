@@ -1,0 +1,207 @@
+// Package config reads the settings of a node: config.toml in its home, under
+// environment variables of the same names, under flags (which realm up turns
+// into those variables, so that the daemons see them too).
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/atomicfile"
+	"github.com/realm-mesh/realm/internal/kit/keys"
+)
+
+// Node is the settings of one node. The comment of each field names its
+// environment variable; lists are separated by commas there.
+type Node struct {
+	Owner        string   `toml:"owner,omitempty" comment:"key whose intents this node follows (ed25519:…)"`                          // REALM_OWNER
+	Bootstrap    []string `toml:"bootstrap,omitempty" comment:"multiaddrs, with /p2p/PEER, of members to dial first"`                 // REALM_BOOTSTRAP
+	Roles        []string `toml:"roles,omitempty" comment:"tags that intents may target"`                                             // REALM_ROLES
+	ListenPort   int      `toml:"listen_port,omitempty" comment:"UDP and TCP port of the mesh; 0: chosen once and kept"`              // REALM_LISTEN_PORT
+	HTTPListen   string   `toml:"http_listen,omitempty" comment:"where programs are reached (default 127.0.0.1:8080)"`                // REALM_HTTP_LISTEN
+	ManageListen string   `toml:"manage_listen,omitempty" comment:"metrics, logs and health; loopback only (default 127.0.0.1:9920)"` // REALM_MANAGE_LISTEN
+	MDNS         *bool    `toml:"mdns,omitempty" comment:"find members on the local network (default true)"`                          // REALM_MDNS
+}
+
+// Defaults of listening addresses.
+const (
+	DefaultHTTPListen   = "127.0.0.1:8080"
+	DefaultManageListen = "127.0.0.1:9920"
+)
+
+// ErrInvalid marks settings that a person has to mend: starting again will not help.
+var ErrInvalid = errors.New("invalid setting")
+
+const (
+	maxFile      = 1 << 20
+	maxBootstrap = 256
+)
+
+// setting is one field of Node by its TOML name.
+type setting struct {
+	name string
+	set  func(n *Node, v string) error
+	get  func(n *Node) string
+}
+
+// settings are all that the environment can set.
+var settings = []setting{
+	text("owner", func(n *Node) *string { return &n.Owner }),
+	list("bootstrap", func(n *Node) *[]string { return &n.Bootstrap }),
+	list("roles", func(n *Node) *[]string { return &n.Roles }),
+	{"listen_port", func(n *Node, v string) (err error) {
+		n.ListenPort, err = strconv.Atoi(v)
+		return err
+	}, func(n *Node) string {
+		if n.ListenPort == 0 {
+			return ""
+		}
+		return strconv.Itoa(n.ListenPort)
+	}},
+	text("http_listen", func(n *Node) *string { return &n.HTTPListen }),
+	text("manage_listen", func(n *Node) *string { return &n.ManageListen }),
+	{"mdns", func(n *Node, v string) error {
+		b, err := strconv.ParseBool(v)
+		n.MDNS = &b
+		return err
+	}, func(n *Node) string {
+		if n.MDNS == nil {
+			return ""
+		}
+		return strconv.FormatBool(*n.MDNS)
+	}},
+}
+
+func text(name string, field func(*Node) *string) setting {
+	return setting{name,
+		func(n *Node, v string) error { *field(n) = v; return nil },
+		func(n *Node) string { return *field(n) }}
+}
+
+func list(name string, field func(*Node) *[]string) setting {
+	return setting{name,
+		func(n *Node, v string) error {
+			*field(n) = strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' })
+			return nil
+		},
+		func(n *Node) string { return strings.Join(*field(n), ",") }}
+}
+
+// env is the environment variable of a setting.
+func (s setting) env() string { return "REALM_" + strings.ToUpper(s.name) }
+
+// Environ returns n as the environment variables that make [Load] return it.
+func (n Node) Environ() []string {
+	var out []string
+	for _, s := range settings {
+		if v := s.get(&n); v != "" {
+			out = append(out, s.env()+"="+v)
+		}
+	}
+	return out
+}
+
+// ReadFile reads a config.toml; a missing one is all defaults. Unknown keys are errors.
+func ReadFile(path string) (Node, error) {
+	var n Node
+	b, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return n, nil
+	case err != nil:
+		return n, fmt.Errorf("read settings: %w", err)
+	case len(b) > maxFile:
+		return n, fmt.Errorf("read settings %s: %w", path, api.ErrTooLarge)
+	}
+	d := toml.NewDecoder(bytes.NewReader(b)).DisallowUnknownFields()
+	if err := d.Decode(&n); err != nil {
+		return n, fmt.Errorf("read settings %s: %w: %s", path, ErrInvalid, explain(err))
+	}
+	return n, nil
+}
+
+// explain adds to a TOML error where it is.
+func explain(err error) string {
+	var strict *toml.StrictMissingError
+	if errors.As(err, &strict) {
+		return "unknown key:\n" + strict.String()
+	}
+	var decode *toml.DecodeError
+	if errors.As(err, &decode) {
+		row, col := decode.Position()
+		return fmt.Sprintf("line %d, column %d: %v", row, col, err)
+	}
+	return err.Error()
+}
+
+// WriteFile replaces a config.toml.
+func (n Node) WriteFile(path string) error {
+	b, err := toml.Marshal(n)
+	if err != nil {
+		return fmt.Errorf("write settings: %w", err)
+	}
+	return atomicfile.Write(path, b, 0o600)
+}
+
+// Load returns the settings in the file at path, overridden by the environment,
+// with defaults filled in, validated.
+func Load(path string) (Node, error) {
+	n, err := ReadFile(path)
+	if err != nil {
+		return n, err
+	}
+	for _, s := range settings {
+		if v, ok := os.LookupEnv(s.env()); ok && v != "" {
+			if err := s.set(&n, v); err != nil {
+				return n, fmt.Errorf("%w: %s=%q: %w", ErrInvalid, s.env(), v, err)
+			}
+		}
+	}
+	if n.HTTPListen == "" {
+		n.HTTPListen = DefaultHTTPListen
+	}
+	if n.ManageListen == "" {
+		n.ManageListen = DefaultManageListen
+	}
+	if n.MDNS == nil {
+		on := true
+		n.MDNS = &on
+	}
+	return n, n.Validate()
+}
+
+// Validate implements [api.Validator]. Multiaddrs are checked by who dials them.
+func (n Node) Validate() error {
+	if n.Owner != "" {
+		if _, err := keys.ParsePublic(n.Owner); err != nil {
+			return fmt.Errorf("%w: owner: %w", ErrInvalid, err)
+		}
+	}
+	if len(n.Bootstrap) > maxBootstrap {
+		return fmt.Errorf("%w: bootstrap: at most %d addresses", ErrInvalid, maxBootstrap)
+	}
+	if err := api.ValidateTags(n.Roles); err != nil {
+		return fmt.Errorf("%w: roles: %w", ErrInvalid, err)
+	}
+	if n.ListenPort < 0 || n.ListenPort > 65535 {
+		return fmt.Errorf("%w: listen_port %d: want 1 to 65535, or 0 to choose one", ErrInvalid, n.ListenPort)
+	}
+	for name, addr := range map[string]string{"http_listen": n.HTTPListen, "manage_listen": n.ManageListen} {
+		if addr == "" {
+			continue
+		}
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			return fmt.Errorf("%w: %s: %w; want HOST:PORT", ErrInvalid, name, err)
+		}
+	}
+	return nil
+}

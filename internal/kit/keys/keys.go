@@ -1,0 +1,140 @@
+// Package keys reads, makes and writes the Ed25519 keys of owners and nodes.
+//
+// Private keys are PKCS #8 in PEM (RFC 5958, RFC 7468), readable by their user
+// alone. An owner's public key is written "ed25519:" + base58; a node's is its
+// peer id.
+package keys
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/mr-tron/base58"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/atomicfile"
+)
+
+const (
+	publicPrefix = "ed25519:"
+	pemType      = "PRIVATE KEY"
+	maxKeyFile   = 16 << 10
+)
+
+// Public is an owner's public key, comparable. The zero Public means "none".
+type Public [ed25519.PublicKeySize]byte
+
+// ParsePublic reads "ed25519:BASE58".
+func ParsePublic(s string) (Public, error) {
+	var p Public
+	b58, ok := strings.CutPrefix(s, publicPrefix)
+	if !ok || len(b58) > 64 {
+		return p, fmt.Errorf("parse owner key %.80q: want %s followed by base58, as printed by: realm key show", s, publicPrefix)
+	}
+	b, err := base58.Decode(b58)
+	if err != nil || len(b) != len(p) {
+		return p, fmt.Errorf("parse owner key %.80q: not the base58 of %d bytes", s, len(p))
+	}
+	copy(p[:], b)
+	return p, nil
+}
+
+// PublicOf returns the public half of a private key.
+func PublicOf(k ed25519.PrivateKey) Public { return Public(k.Public().(ed25519.PublicKey)) }
+
+func (p Public) String() string {
+	if p.IsZero() {
+		return ""
+	}
+	return publicPrefix + base58.Encode(p[:])
+}
+
+// IsZero reports whether p is no key.
+func (p Public) IsZero() bool { return p == Public{} }
+
+// Key returns p in the form that crypto/ed25519 takes.
+func (p Public) Key() ed25519.PublicKey { return p[:] }
+
+// MarshalText implements [encoding.TextMarshaler].
+func (p Public) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (p *Public) UnmarshalText(b []byte) error {
+	v, err := ParsePublic(string(b))
+	if err != nil {
+		return err
+	}
+	*p = v
+	return nil
+}
+
+// Peer returns the peer id of a node's key: base58 of an identity multihash
+// (0x00, length) over the protobuf of the key (libp2p peer ids specification).
+func Peer(pub ed25519.PublicKey) api.PeerID {
+	return api.PeerID(base58.Encode(append([]byte{0x00, 0x24, 0x08, 0x01, 0x12, 0x20}, pub...)))
+}
+
+// Read returns the private key in the file at path. A missing file is [fs.ErrNotExist].
+func Read(path string) (ed25519.PrivateKey, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read key: %w", err)
+	}
+	defer f.Close()
+	b, err := api.ReadAll(f, maxKeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("read key %s: %w", path, err)
+	}
+	block, _ := pem.Decode(b)
+	if block == nil || block.Type != pemType {
+		return nil, fmt.Errorf("read key %s: no PEM block %q in it", path, pemType)
+	}
+	k, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("read key %s: %w", path, err)
+	}
+	ed, ok := k.(ed25519.PrivateKey)
+	if !ok {
+		return nil, fmt.Errorf("read key %s: a %T, want Ed25519", path, k)
+	}
+	return ed, nil
+}
+
+// Create makes a new private key and writes it to path, which must not exist.
+func Create(path string) (ed25519.PrivateKey, error) {
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("create key %s: %w", path, errors.Join(err, fs.ErrExist))
+	}
+	_, k, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("create key: %w", err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(k)
+	if err != nil {
+		return nil, fmt.Errorf("create key: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("create key: %w", err)
+	}
+	if err := atomicfile.Write(path, pem.EncodeToMemory(&pem.Block{Type: pemType, Bytes: der}), 0o600); err != nil {
+		return nil, fmt.Errorf("create key: %w", err)
+	}
+	return k, nil
+}
+
+// ReadOrCreate returns the key at path, made if there is none.
+func ReadOrCreate(path string) (ed25519.PrivateKey, error) {
+	k, err := Read(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Create(path)
+	}
+	return k, err
+}

@@ -1,0 +1,3 @@
+module github.com/realm-mesh/realm/samples
+
+go 1.26.0
