@@ -222,6 +222,51 @@ type CallReply struct {
 // Validate implements [Validator].
 func (*CallReply) Validate() error { return nil }
 
+// ExecRequest asks a gateway, by [RouteExec], for one call of the function Name on
+// whichever member runs it: with Arg, or with Args where it takes none or several.
+type ExecRequest struct {
+	Name Name              `json:"name"`
+	Arg  json.RawMessage   `json:"arg,omitempty"`
+	Args []json.RawMessage `json:"args,omitempty"`
+}
+
+// MaxExec caps an encoded [ExecRequest], in bytes.
+const MaxExec = 64 << 10
+
+// Validate implements [Validator].
+func (r *ExecRequest) Validate() error {
+	if r.Name == "" {
+		return errors.New("name is missing")
+	}
+	if r.Arg != nil && r.Args != nil {
+		return errors.New("give arg or args, not both")
+	}
+	return r.Call().Validate()
+}
+
+// Call is the request without the name, as the function's member wants it.
+func (r *ExecRequest) Call() *CallRequest {
+	if r.Arg != nil {
+		return &CallRequest{Args: []json.RawMessage{r.Arg}}
+	}
+	return &CallRequest{Args: r.Args}
+}
+
+// FunctionsReply lists the functions that a gateway knows, by name.
+type FunctionsReply struct {
+	Functions []FunctionStatus `json:"functions"`
+}
+
+// FunctionStatus says where a function answers and how it stands elsewhere.
+type FunctionStatus struct {
+	Name   Name          `json:"name"`
+	Peers  []PeerID      `json:"peers"`            // members where it answers now, in the order in which they are asked
+	Others map[State]int `json:"others,omitempty"` // how many more members have it in another state
+}
+
+// Validate implements [Validator].
+func (*FunctionsReply) Validate() error { return nil }
+
 // ErrorReply is the body of every HTTP error on the daemons' sockets and streams.
 type ErrorReply struct {
 	Error string   `json:"error"`          // what went wrong and what to do next

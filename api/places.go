@@ -108,10 +108,19 @@ const (
 	RouteFunction  = "POST /functions/{name}"       // CallRequest -> CallReply
 	RouteComponent = "/components/{name}/{path...}" // any method; path and query as the program sees them
 
+	RouteExec      = "POST /exec"     // gatewayd: ExecRequest -> CallReply
+	RouteFunctions = "GET /functions" // gatewayd: -> FunctionsReply
+
 	RouteSyncSummary = "GET /intents"  // -> SyncSummary
 	RouteSyncFetch   = "POST /intents" // SyncFetch -> SyncIntents
 	RouteSyncFacts   = "GET /facts"    // -> FactBatch, full
 )
+
+// HeaderNotAccepted, set to "1" on an error of runnerd's or meshd's own, says that
+// nothing of the request was acted on (the program is unknown there or not ready,
+// the peer is not connected), so that it may be sent elsewhere without running twice.
+// meshd passes it on from peers as it is.
+const HeaderNotAccepted = "Realm-Not-Accepted"
 
 // PathPeer is the path on meshd's socket of a peer's route behind a service.
 // path begins with a slash.

@@ -148,7 +148,8 @@ type withToken struct {
 }
 
 func (t withToken) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(r.Context())
+	r = r.WithContext(r.Context()) // not Clone: the caller fills in trailers while the body is read
+	r.Header = r.Header.Clone()
 	r.Header.Set(HeaderToken, t.token)
 	return t.next.RoundTrip(r)
 }
