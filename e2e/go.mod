@@ -7,6 +7,18 @@ require (
 	github.com/realm-mesh/realm/internal/kit v0.0.0
 )
 
+require (
+	github.com/klauspost/compress v1.20.1 // indirect
+	github.com/mr-tron/base58 v1.3.0 // indirect
+	github.com/nats-io/nats.go v1.55.0 // indirect
+	github.com/nats-io/nkeys v0.4.16 // indirect
+	github.com/nats-io/nuid v1.0.1 // indirect
+	github.com/secure-systems-lab/go-securesystemslib v0.11.1 // indirect
+	golang.org/x/crypto v0.57.0 // indirect
+	golang.org/x/sync v0.24.0 // indirect
+	golang.org/x/sys v0.49.0 // indirect
+)
+
 replace (
 	github.com/realm-mesh/realm/api => ../api
 	github.com/realm-mesh/realm/internal/kit => ../internal/kit

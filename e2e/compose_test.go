@@ -1,0 +1,151 @@
+//go:build unix
+
+package e2e_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/realm-mesh/realm/e2e/internal/node"
+	"github.com/realm-mesh/realm/internal/kit/hosttest"
+)
+
+var lan = []string{"node1", "node2", "node3", "node4", "node5"}
+
+// containers is the mesh of docker-compose.yml.
+type containers struct{ t *testing.T }
+
+func startContainers(t *testing.T) containers {
+	hosttest.Need(t, hosttest.Docker)
+	t.Setenv("COMPOSE_PROJECT_NAME", fmt.Sprintf("realmtest%d", os.Getpid()))
+	c := containers{t}
+	t.Cleanup(func() {
+		if t.Failed() {
+			for _, s := range append(lan, "node6") {
+				out, _ := c.run(context.Background(), "logs", s, "--tail", "all")
+				t.Logf("--- logs of %s:\n%s", s, out)
+			}
+		}
+		c.script(context.Background(), "down")
+	})
+	if out, err := exec.Command("./image.sh").CombinedOutput(); err != nil {
+		t.Fatalf("build the image: %v\n%s", err, out)
+	}
+	if out, err := c.script(testContext(t), "up"); err != nil {
+		t.Fatalf("start the containers: %v\n%s", err, out)
+	}
+	return c
+}
+
+func (c containers) script(ctx context.Context, args ...string) (string, error) {
+	out, err := exec.CommandContext(ctx, "./mesh.sh", args...).CombinedOutput()
+	return string(out), err
+}
+
+func (c containers) run(ctx context.Context, args ...string) (string, error) {
+	out, err := c.script(ctx, append([]string{"compose"}, args...)...)
+	if err != nil {
+		err = fmt.Errorf("compose %s: %w\n%s", strings.Join(args, " "), err, out)
+	}
+	return out, err
+}
+
+// realm runs the command line inside a container.
+func (c containers) realm(ctx context.Context, container string, args ...string) (string, error) {
+	return c.run(ctx, append([]string{"exec", "-T", container, "/bin/realm"}, args...)...)
+}
+
+func (c containers) double(ctx context.Context, name string, where ...string) error {
+	for _, s := range where {
+		out, err := c.realm(ctx, s, "fn", "exec", name, "21")
+		if err == nil && strings.TrimSpace(out) != "42" {
+			err = node.Final(fmt.Errorf("%s: %s 21 = %q", s, name, out))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c containers) connected(ctx context.Context, container string) (int, error) {
+	out, err := c.realm(ctx, container, "peers", "--json")
+	if err != nil {
+		return 0, err
+	}
+	var p node.Peers
+	if err := json.Unmarshal([]byte(out), &p); err != nil {
+		return 0, fmt.Errorf("%w in %s", err, out)
+	}
+	return p.Connected(), nil
+}
+
+// TestContainers is the mesh that "make mesh" starts: five nodes that find each
+// other by mDNS alone, a sixth that knows one address.
+func TestContainers(t *testing.T) {
+	c := startContainers(t)
+	all := append([]string{"node6"}, lan...)
+
+	for _, s := range lan {
+		want := 4
+		if s == "node1" {
+			want = 5 // and node6
+		}
+		until(t, s+" to find the others", func(ctx context.Context) error {
+			got, err := c.connected(ctx, s)
+			if err == nil && got != want {
+				err = fmt.Errorf("connected to %d, want %d", got, want)
+			}
+			return err
+		})
+	}
+
+	if _, err := c.realm(testContext(t), "node1", "fn", "deploy", "--wasm", "/samples/double.wasm", "--name", "double"); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "double everywhere", func(ctx context.Context) error { return c.double(ctx, "double", all...) })
+
+	// One goes away, misses a push, and has it within seconds of coming back.
+	if _, err := c.run(testContext(t), "stop", "node4"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.realm(testContext(t), "node1", "fn", "deploy", "--wasm", "/samples/double.wasm", "--name", "later"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.run(testContext(t), "start", "node4"); err != nil {
+		t.Fatal(err)
+	}
+	back := time.Now()
+	until(t, "node4 has what was pushed meanwhile", func(ctx context.Context) error { return c.runsIn(ctx, "node4", "later") })
+	t.Logf("node4 runs what it missed %v after docker start returned", time.Since(back).Round(100*time.Millisecond))
+}
+
+// runsIn wants the workload to run in the container itself.
+func (c containers) runsIn(ctx context.Context, container, name string) error {
+	out, err := c.realm(ctx, container, "whoami", "--json")
+	if err != nil {
+		return err
+	}
+	var who node.Whoami
+	if err := json.Unmarshal([]byte(out), &who); err != nil {
+		return err
+	}
+	if out, err = c.realm(ctx, container, "status", "--json"); err != nil {
+		return err
+	}
+	var st status
+	if err := json.Unmarshal([]byte(out), &st); err != nil {
+		return err
+	}
+	if !st.runs(name, who.Peer) {
+		return errors.New("it does not run " + name)
+	}
+	return nil
+}

@@ -1,0 +1,35 @@
+package node
+
+import "context"
+
+// Peers is what realm peers --json says.
+type Peers struct {
+	Peers []Peer
+}
+
+// Peer is one member as a node sees it.
+type Peer struct {
+	Peer      string
+	Self      bool
+	Connected bool
+	Roles     []string
+	Addrs     []string
+}
+
+// Peers asks the node whom it knows.
+func (n *Node) Peers(ctx context.Context) (Peers, error) {
+	var p Peers
+	err := n.JSON(ctx, &p, "peers")
+	return p, err
+}
+
+// Connected counts the others that the node is connected to.
+func (p Peers) Connected() int {
+	count := 0
+	for _, m := range p.Peers {
+		if m.Connected && !m.Self {
+			count++
+		}
+	}
+	return count
+}

@@ -1,0 +1,66 @@
+// Package wasm writes small core modules for tests, byte by byte, so that no
+// toolchain is needed and their size can be chosen.
+// Encoding: WebAssembly core specification 1.0, chapter 5.
+package wasm
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"os"
+)
+
+// Header begins every core module: magic and version 1.
+var Header = []byte{0, 'a', 's', 'm', 1, 0, 0, 0}
+
+const (
+	secType, secFunc, secExport, secCode = 1, 3, 7, 10
+	typeI64, typeFunc                    = 0x7e, 0x60
+	opI64Const, opDrop, opEnd            = 0x42, 0x1a, 0x0b
+)
+
+// Const is a module with one function, "value", that takes nothing and returns v.
+func Const(v int64) []byte { return module(append(sleb(v), opEnd)) }
+
+// WriteConst writes [Const] to a file.
+func WriteConst(path string, v int64) error { return os.WriteFile(path, Const(v), 0o600) }
+
+// Sized is like [Const], with about size bytes of code that has to be compiled:
+// the constants differ, so that it does not compress to nothing.
+func Sized(v int64, size int) []byte {
+	rng := rand.New(rand.NewPCG(1, uint64(v))) //nolint:gosec // a reproducible filler
+	var body []byte
+	for len(body) < size {
+		body = append(append(body, sleb(rng.Int64())...), opDrop)
+	}
+	return module(append(append(body, sleb(v)...), opEnd))
+}
+
+// module wraps the instructions of its only function.
+func module(code []byte) []byte {
+	code = append([]byte{0}, code...) // no locals
+	out := append([]byte(nil), Header...)
+	out = section(out, secType, []byte{1, typeFunc, 0, 1, typeI64})
+	out = section(out, secFunc, []byte{1, 0})
+	out = section(out, secExport, append(append([]byte{1, 5}, "value"...), 0, 0))
+	body := append(binary.AppendUvarint(nil, uint64(len(code))), code...)
+	return section(out, secCode, append([]byte{1}, body...))
+}
+
+func section(out []byte, id byte, content []byte) []byte {
+	out = append(out, id)
+	out = binary.AppendUvarint(out, uint64(len(content)))
+	return append(out, content...)
+}
+
+// sleb is i64.const v: its immediate is signed LEB128.
+func sleb(v int64) []byte {
+	out := []byte{opI64Const}
+	for {
+		b := byte(v & 0x7f)
+		v >>= 7
+		if v == 0 && b&0x40 == 0 || v == -1 && b&0x40 != 0 {
+			return append(out, b)
+		}
+		out = append(out, b|0x80)
+	}
+}
