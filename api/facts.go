@@ -164,3 +164,25 @@ func (b *FactBatch) Validate() error {
 	}
 	return nil
 }
+
+// PeerList is the members that a node is connected to, itself left out: whoever
+// asks can dial them too.
+type PeerList struct {
+	Peers []PeerFact `json:"peers"`
+}
+
+// MaxPeerList is the most members of a [PeerList].
+const MaxPeerList = 256
+
+// Validate implements [Validator].
+func (l *PeerList) Validate() error {
+	if len(l.Peers) > MaxPeerList {
+		return fmt.Errorf("peers: %d, at most %d", len(l.Peers), MaxPeerList)
+	}
+	for _, p := range l.Peers {
+		if err := p.Validate(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -114,6 +114,7 @@ const (
 	RouteSyncSummary = "GET /intents"  // -> SyncSummary
 	RouteSyncFetch   = "POST /intents" // SyncFetch -> SyncIntents
 	RouteSyncFacts   = "GET /facts"    // -> FactBatch, full
+	RouteSyncPeers   = "GET /peers"    // -> PeerList
 )
 
 // HeaderNotAccepted, set to "1" on an error of runnerd's or meshd's own, says that

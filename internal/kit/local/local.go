@@ -28,6 +28,10 @@ import (
 // whoever calls a program through the gateway.
 const HeaderToken = "Realm-Token"
 
+// HeaderPeer names the member that a request came from. meshd sets it on what
+// arrives from the mesh, and takes it off everything else that passes through it.
+const HeaderPeer = "Realm-Peer"
+
 // Timeouts of the servers and clients.
 const (
 	readHeaderTimeout = 10 * time.Second
