@@ -51,6 +51,7 @@ type DaemonStatus struct {
 	Since    time.Time   `json:"since"`
 	RSS      int64       `json:"rss_bytes,omitempty"` // resident memory; 0 where the OS does not tell
 	Reason   string      `json:"reason,omitempty"`    // how it last ended
+	Note     string      `json:"note,omitempty"`      // what it said of itself when it became ready (Ready.Note)
 }
 
 // PSReply answers [SubjectPS].
