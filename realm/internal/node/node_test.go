@@ -1,0 +1,534 @@
+package node_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/bus"
+	"github.com/realm-mesh/realm/internal/kit/intent"
+	"github.com/realm-mesh/realm/internal/kit/keys"
+	"github.com/realm-mesh/realm/internal/kit/local"
+	"github.com/realm-mesh/realm/internal/kit/paths"
+	"github.com/realm-mesh/realm/internal/kit/trust"
+	"github.com/realm-mesh/realm/realm/internal/busserver"
+	"github.com/realm-mesh/realm/realm/internal/node"
+	"github.com/realm-mesh/realm/realm/internal/owner"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m)
+}
+
+func testContext(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func newHome(t *testing.T) paths.Home {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "realm") // short enough for sockets
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	h, err := paths.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// startBus brings up the bus of a new home, without any daemon.
+func startBus(t *testing.T) (paths.Home, *busserver.Server) {
+	t.Helper()
+	h := newHome(t)
+	if err := errors.Join(h.Create(), local.CreateToken(h)); err != nil {
+		t.Fatal(err)
+	}
+	srv, err := busserver.Start(testContext(t), h, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(srv.Close)
+	return h, srv
+}
+
+// dial is the node under test; as logs in as one of its daemons.
+func dial(t *testing.T, h paths.Home) *node.Node {
+	t.Helper()
+	n, err := node.Dial(testContext(t), h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(n.Close)
+	return n
+}
+
+func as(t *testing.T, h paths.Home, d api.Daemon) *bus.Conn {
+	t.Helper()
+	c, err := bus.Connect(testContext(t), h, d, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+func put(t *testing.T, c *bus.Conn, bucket, key string, v any) {
+	t.Helper()
+	data, ok := v.([]byte)
+	if !ok {
+		var err error
+		if data, err = json.Marshal(v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := c.Bucket(testContext(t), bucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Put(testContext(t), key, data); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestDialWhereNoNodeIsUp(t *testing.T) {
+	h := newHome(t)
+	begin := time.Now()
+	_, err := node.Dial(testContext(t), h)
+	if !errors.Is(err, node.ErrDown) || !strings.Contains(err.Error(), h.Root()) || !strings.Contains(err.Error(), "realm up") {
+		t.Errorf("got %v", err)
+	}
+	if took := time.Since(begin); took > time.Second {
+		t.Errorf("it took %v to say so", took)
+	}
+}
+
+// meshd answers submissions in place of the daemon.
+func serveSubmit(t *testing.T, c *bus.Conn, answer func([]byte) (any, error)) {
+	t.Helper()
+	svc, err := c.NewService(testContext(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = svc.HandleRaw(api.SubjectSubmit, func(_ context.Context, b []byte) (any, error) { return answer(b) })
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestSubmitWaitsForMeshd(t *testing.T) {
+	h, _ := startBus(t)
+	n := dial(t, h)
+	short, cancel := context.WithTimeout(testContext(t), 300*time.Millisecond)
+	defer cancel()
+	if _, err := n.Submit(short, []byte("x")); err == nil || node.Refused(err) || !strings.Contains(err.Error(), "realm logs meshd") {
+		t.Errorf("without meshd: %v", err)
+	}
+	meshd := as(t, h, api.Meshd)
+	time.AfterFunc(200*time.Millisecond, func() {
+		serveSubmit(t, meshd, func(b []byte) (any, error) {
+			if string(b) == "bad" {
+				return nil, errors.New("not signed")
+			}
+			return api.SubmitReply{Digest: api.Sum(b)}, nil
+		})
+	})
+	if r, err := n.Submit(testContext(t), []byte("good")); err != nil || r.Digest != api.Sum([]byte("good")) {
+		t.Errorf("got %v %v", r, err)
+	}
+	if _, err := n.Submit(testContext(t), []byte("bad")); !node.Refused(err) || err.Error() != "not signed" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func newPin(t *testing.T) (trust.Pin, func(api.Intent) intent.Signed) {
+	t.Helper()
+	key, err := keys.Create(t.TempDir() + "/owner.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pin := trust.NewPin(keys.PublicOf(key))
+	return pin, func(in api.Intent) intent.Signed {
+		in.Realm, in.Issued, in.Tombstone = pin.Realm, time.Unix(1, 0), true
+		s, err := intent.Sign(in, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+}
+
+var ref = api.Ref{Kind: api.KindComponent, Name: "web"}
+
+func TestCurrent(t *testing.T) {
+	h, _ := startBus(t)
+	n, meshd := dial(t, h), as(t, h, api.Meshd)
+	pin, sign := newPin(t)
+	stranger, _ := newPin(t)
+	if s, err := n.Current(testContext(t), ref, pin); s != nil || err != nil {
+		t.Errorf("before anything: %v %v", s, err)
+	}
+	want := sign(api.Intent{Ref: ref, Seq: 1})
+	put(t, meshd, api.BucketIntents, api.KeyIntent(ref), want.Envelope)
+	got, err := n.Current(testContext(t), ref, pin)
+	if err != nil || got == nil || got.Version() != want.Version() {
+		t.Errorf("got %v %v", got, err)
+	}
+	if _, err := n.Current(testContext(t), ref, stranger); !errors.Is(err, intent.ErrSignature) {
+		t.Errorf("with another pin: %v", err)
+	}
+}
+
+const peerA, peerB = api.PeerID("12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN"), api.PeerID("12D3KooWNvSZnPi3RrhrTwEY4LuuBeB6K6facKUCJcyWG1aoDd2p")
+
+func fact(p api.PeerID, s api.State) api.WorkloadFact {
+	return api.WorkloadFact{Ref: ref, Peer: p, State: s, Seq: 1, Since: time.Unix(1, 0)}
+}
+
+// describe is a snapshot in words that can be compared.
+func describe(s node.Snapshot) string {
+	var out []string
+	for _, id := range []api.PeerID{peerA, peerB} {
+		if p, ok := s.Peers[id]; ok {
+			out = append(out, id.Short()+":"+p.Host)
+		}
+		for _, r := range []api.Ref{ref, {Kind: api.KindFunction, Name: "web"}} {
+			if f, ok := s.Facts[r][id]; ok {
+				out = append(out, id.Short()+":"+string(r.Kind)+":"+string(f.State))
+			}
+		}
+	}
+	for r, in := range s.Intents {
+		out = append(out, r.String()+"@"+in.Issued.UTC().Format("05"))
+	}
+	return strings.Join(out, " ")
+}
+
+func TestWatch(t *testing.T) {
+	h, srv := startBus(t)
+	n, meshd := dial(t, h), as(t, h, api.Meshd)
+	pin, sign := newPin(t)
+	put(t, meshd, api.BucketPeers, string(peerA), api.PeerRecord{PeerFact: api.PeerFact{Peer: peerA, Host: "a"}})
+	put(t, meshd, api.BucketWorkloads, api.KeyWorkload(ref, peerA), fact(peerA, api.StateFetching))
+
+	ctx, stop := context.WithCancel(testContext(t))
+	seen := make(chan string, 100)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- n.Watch(ctx, node.Scope{Intents: &pin}, func(s node.Snapshot) error {
+			seen <- describe(s)
+			return nil
+		})
+	}()
+	expect := func(what, want string) {
+		t.Helper()
+		last := ""
+		for {
+			select {
+			case last = <-seen:
+				if last == want {
+					return
+				}
+			case <-time.After(10 * time.Second):
+				t.Fatalf("%s: saw %q, want %q", what, last, want)
+			}
+		}
+	}
+	a, b := peerA.Short(), peerB.Short()
+	expect("first", a+":a "+a+":component:fetching")
+	put(t, meshd, api.BucketWorkloads, api.KeyWorkload(ref, peerB), fact(peerB, api.StateRunning))
+	expect("a new fact", a+":a "+a+":component:fetching "+b+":component:running")
+	put(t, meshd, api.BucketIntents, api.KeyIntent(ref), sign(api.Intent{Ref: ref, Seq: 1}).Envelope)
+	expect("an intent", a+":a "+a+":component:fetching "+b+":component:running component/web@01")
+	put(t, meshd, api.BucketPeers, string(peerB), []byte("not json"))
+	put(t, meshd, api.BucketIntents, "component.other", []byte("no envelope"))
+	put(t, meshd, api.BucketPeers, string(peerA), api.PeerRecord{PeerFact: api.PeerFact{Peer: peerA, Host: "a2"}})
+	expect("what cannot be read", a+":a2 "+a+":component:fetching "+b+":component:running component/web@01")
+
+	// The buckets in memory are empty after the bus was away; intents are not.
+	if err := srv.Restart(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	expect("after a restart of the bus", "component/web@01")
+	put(t, meshd, api.BucketPeers, string(peerB), api.PeerRecord{PeerFact: api.PeerFact{Peer: peerB, Host: "b"}})
+	expect("a peer after the restart", b+":b component/web@01")
+	stop()
+	if err := <-ended; err != nil {
+		t.Errorf("watch ended with %v", err)
+	}
+}
+
+func TestLookAtOneWorkload(t *testing.T) {
+	h, _ := startBus(t)
+	n, meshd := dial(t, h), as(t, h, api.Meshd)
+	other := api.Ref{Kind: api.KindFunction, Name: "web"}
+	put(t, meshd, api.BucketWorkloads, api.KeyWorkload(ref, peerA), fact(peerA, api.StateRunning))
+	f := fact(peerB, api.StateRunning)
+	f.Ref = other
+	put(t, meshd, api.BucketWorkloads, api.KeyWorkload(other, peerB), f)
+	s, err := n.Look(testContext(t), node.Scope{Ref: &other})
+	if err != nil || describe(s) != peerB.Short()+":function:running" {
+		t.Errorf("got %q %v", describe(s), err)
+	}
+	ctx, cancel := context.WithCancel(testContext(t))
+	cancel()
+	if _, err := n.Look(ctx, node.Scope{}); err == nil {
+		t.Error("an ended context is no error")
+	}
+	failed := errors.New("enough")
+	if err := n.Watch(testContext(t), node.Scope{}, func(node.Snapshot) error { return failed }); !errors.Is(err, failed) {
+		t.Errorf("watch returned %v", err)
+	}
+}
+
+// serveHTTP answers on a daemon's socket until the test ends.
+func serveHTTP(t *testing.T, h paths.Home, d api.Daemon, handler http.Handler) {
+	t.Helper()
+	ln, err := local.Listen(h, d)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = local.Serve(ctx, h, ln, handler, time.Second)
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+}
+
+func TestUpload(t *testing.T) {
+	h, _ := startBus(t)
+	n := dial(t, h)
+	body := bytes.Repeat([]byte("x"), 1<<20)
+	blob := api.BlobInfo{SHA256: api.Sum(body), Size: int64(len(body))}
+	open := func() io.Reader { return bytes.NewReader(body) }
+
+	short, cancel := context.WithTimeout(testContext(t), 250*time.Millisecond)
+	defer cancel()
+	if err := n.Upload(short, blob, open); err == nil || !strings.Contains(err.Error(), "realm logs casd") {
+		t.Errorf("without casd: %v", err)
+	}
+
+	// casd comes up, breaks off twice in the middle, then takes it.
+	tries := 0
+	mux := http.NewServeMux()
+	mux.HandleFunc(api.RouteBlobPut, func(w http.ResponseWriter, r *http.Request) {
+		tries++
+		switch {
+		case r.URL.Query().Get("sha256") != blob.SHA256.String():
+			local.WriteError(w, http.StatusInsufficientStorage, errors.New("disk full: free some space"))
+		case tries < 3:
+			_, _ = io.CopyN(io.Discard, r.Body, 1000)
+			panic(http.ErrAbortHandler)
+		default:
+			b, err := io.ReadAll(r.Body)
+			if err != nil || r.ContentLength != blob.Size {
+				t.Errorf("length %d, %v", r.ContentLength, err)
+			}
+			local.WriteJSON(w, http.StatusCreated, api.BlobInfo{SHA256: api.Sum(b), Size: int64(len(b))})
+		}
+	})
+	time.AfterFunc(200*time.Millisecond, func() { serveHTTP(t, h, api.Casd, mux) })
+	if err := n.Upload(testContext(t), blob, open); err != nil || tries != 3 {
+		t.Errorf("after %d tries: %v", tries, err)
+	}
+	other := api.BlobInfo{SHA256: api.Sum(nil), Size: blob.Size}
+	if err := n.Upload(testContext(t), other, open); err == nil || !strings.Contains(err.Error(), "disk full") {
+		t.Errorf("a refusal: %v", err)
+	}
+}
+
+func TestExec(t *testing.T) {
+	h, _ := startBus(t)
+	n := dial(t, h)
+	var mu sync.Mutex
+	calls := map[api.Name]int{}
+	mux := http.NewServeMux()
+	mux.HandleFunc(api.RouteExec, func(w http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		var req api.ExecRequest
+		if err := api.Decode(b, api.MaxExec, &req); err != nil {
+			local.WriteError(w, http.StatusBadRequest, err)
+			return
+		}
+		mu.Lock()
+		calls[req.Name]++
+		mu.Unlock()
+		switch req.Name {
+		case "double":
+			local.WriteJSON(w, http.StatusOK, api.CallReply{Result: json.RawMessage(`42`)})
+		case "dies":
+			panic(http.ErrAbortHandler)
+		default:
+			local.WriteError(w, http.StatusNotFound, errors.New("no such function"))
+		}
+	})
+	time.AfterFunc(200*time.Millisecond, func() { serveHTTP(t, h, api.Gatewayd, mux) })
+	arg := []json.RawMessage{json.RawMessage("21")}
+	if r, err := n.Exec(testContext(t), api.ExecRequest{Name: "double", Args: arg}); err != nil || string(r.Result) != "42" {
+		t.Errorf("got %s %v", r.Result, err)
+	}
+	if _, err := n.Exec(testContext(t), api.ExecRequest{Name: "none"}); err == nil || !strings.Contains(err.Error(), "no such function") {
+		t.Errorf("got %v", err)
+	}
+	// It may have run: another try is the caller's to decide.
+	if _, err := n.Exec(testContext(t), api.ExecRequest{Name: "dies"}); err == nil || calls["dies"] != 1 {
+		t.Errorf("called %d times, %v", calls["dies"], err)
+	}
+}
+
+func TestFollowLog(t *testing.T) {
+	h, _ := startBus(t)
+	n, runnerd := dial(t, h), as(t, h, api.Runnerd)
+	ctx, stop := context.WithCancel(testContext(t))
+	var lines []string
+	err := n.FollowLog(ctx, api.SubjectLog(ref),
+		func() error {
+			b, _ := json.Marshal(api.LogLine{Time: time.Unix(1, 0), Stream: "stdout", Line: "tick"})
+			return errors.Join(runnerd.Publish(api.SubjectLog(ref), []byte("{}x")), runnerd.Publish(api.SubjectLog(ref), b))
+		},
+		func(l api.LogLine) {
+			lines = append(lines, l.Line)
+			stop()
+		})
+	if err != nil || strings.Join(lines, ",") != "tick" {
+		t.Errorf("got %q %v", lines, err)
+	}
+}
+
+// sequence is the little of meshd that orders intents.
+type sequence struct {
+	t       *testing.T
+	conn    *bus.Conn
+	mu      sync.Mutex
+	current intent.Version
+	pin     trust.Pin
+	before  func() // runs once, before the next submission is looked at
+}
+
+func (s *sequence) submit(b []byte) (any, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if before := s.before; before != nil {
+		s.before = nil
+		before()
+	}
+	in, err := intent.Open(b, s.pin.Realm, s.pin.Owner)
+	if err != nil {
+		return nil, err
+	}
+	if !in.Version().Newer(s.current) && in.Version() != s.current {
+		return nil, errors.New("a newer version is there")
+	}
+	s.take(in)
+	return api.SubmitReply{Digest: in.Digest}, nil
+}
+
+func (s *sequence) take(in intent.Signed) {
+	s.current = in.Version()
+	put(s.t, s.conn, api.BucketIntents, api.KeyIntent(in.Ref), in.Envelope)
+}
+
+func TestAdvance(t *testing.T) {
+	h, _ := startBus(t)
+	n, meshd := dial(t, h), as(t, h, api.Meshd)
+	t.Setenv(paths.EnvOwnerKey, t.TempDir()+"/owner.pem")
+	key, err := owner.Create()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seq := &sequence{t: t, conn: meshd, pin: trust.NewPin(key.Public())}
+	serveSubmit(t, meshd, seq.submit)
+	advance := func(c owner.Change) (intent.Signed, error) {
+		return n.Advance(testContext(t), key, seq.pin, ref, c)
+	}
+	prog := api.Program{Blob: api.Sum([]byte("x")), Size: 1}
+	push := owner.Set(api.Target{}, &api.Component{Module: prog})
+
+	if _, err := advance(owner.Remove()); !errors.Is(err, owner.ErrUnknown) {
+		t.Errorf("remove nothing: %v", err)
+	}
+	first, err := advance(push)
+	if err != nil || first.Seq != 1 {
+		t.Fatalf("first: %d %v", first.Seq, err)
+	}
+	second, err := advance(owner.SetStopped(true))
+	if err != nil || second.Seq != 2 || second.Prev != first.Digest {
+		t.Fatalf("second: %d %v", second.Seq, err)
+	}
+	same, err := advance(owner.SetStopped(true))
+	if !errors.Is(err, owner.ErrUnchanged) || same.Version() != second.Version() {
+		t.Errorf("stopped twice: %v %v", same.Version(), err)
+	}
+
+	// Another command slips two versions in between reading and submitting: they
+	// are kept in the sequence, and ours comes after them.
+	slipped := second
+	seq.before = func() {
+		for _, c := range []owner.Change{owner.SetStopped(false), owner.Remove()} {
+			if slipped, err = key.Next(seq.pin.Realm, ref, &slipped, c, time.Now()); err != nil {
+				t.Error(err)
+				return
+			}
+			seq.take(slipped)
+		}
+	}
+	last, err := advance(push)
+	if err != nil || last.Seq != 5 || last.Prev != slipped.Digest {
+		t.Errorf("after the race: %d %v", last.Seq, err)
+	}
+
+	t.Setenv(paths.EnvOwnerKey, t.TempDir()+"/stranger.pem")
+	stranger, err := owner.Create()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.Advance(testContext(t), stranger, seq.pin, ref, push); !node.Refused(err) || !strings.Contains(err.Error(), "not signed by the owner") {
+		t.Errorf("a stranger: %v", err)
+	}
+}
+
+// Two commands at once both succeed, one after the other.
+func TestAdvanceSideBySide(t *testing.T) {
+	h, _ := startBus(t)
+	meshd := as(t, h, api.Meshd)
+	t.Setenv(paths.EnvOwnerKey, t.TempDir()+"/owner.pem")
+	key, err := owner.Create()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seq := &sequence{t: t, conn: meshd, pin: trust.NewPin(key.Public())}
+	serveSubmit(t, meshd, seq.submit)
+	const commands = 4
+	errs := make(chan error, commands)
+	n := dial(t, h)
+	for i := range commands {
+		go func() {
+			prog := api.Program{Blob: api.Sum([]byte{byte(i)}), Size: 1}
+			_, err := n.Advance(testContext(t), key, seq.pin, ref, owner.Set(api.Target{}, &api.Component{Module: prog}))
+			errs <- err
+		}()
+	}
+	for range commands {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -1,0 +1,90 @@
+package owner
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/intent"
+)
+
+// ErrUnchanged says that a workload is already as it should become: there is
+// nothing to sign.
+var ErrUnchanged = errors.New("nothing to change")
+
+// ErrUnknown says that there is no such workload to change.
+var ErrUnknown = errors.New("there is no such program")
+
+// A Change makes the wanted state of a workload out of the current one. current
+// is nil where nothing has been signed under this name yet. It returns
+// [ErrUnchanged] or [ErrUnknown] where no intent is to be signed.
+type Change func(current *intent.Signed) (Wanted, error)
+
+// Wanted is what is to be signed, apart from its place in the sequence.
+type Wanted struct {
+	Target    api.Target
+	Body      api.Workload // nil with a Tombstone
+	Tombstone bool
+}
+
+// Set asks for body on the members of target, whatever there was before.
+func Set(target api.Target, body api.Workload) Change {
+	return func(*intent.Signed) (Wanted, error) { return Wanted{Target: target, Body: body}, nil }
+}
+
+// SetStopped stops (or starts again) what is there.
+func SetStopped(stopped bool) Change {
+	return func(cur *intent.Signed) (Wanted, error) {
+		if cur == nil || cur.Tombstone {
+			return Wanted{}, ErrUnknown
+		}
+		body, err := cur.Workload()
+		if err != nil {
+			return Wanted{}, err
+		}
+		if body.Started() != stopped {
+			return Wanted{}, ErrUnchanged
+		}
+		switch b := body.(type) {
+		case *api.Component:
+			b.Stopped = stopped
+		case *api.Function:
+			b.Stopped = stopped
+		}
+		return Wanted{Target: cur.Target, Body: body}, nil
+	}
+}
+
+// Remove leaves a tombstone: the workload is gone until somebody pushes it again.
+// It is for the members that the last version was for; any other has dropped it.
+func Remove() Change {
+	return func(cur *intent.Signed) (Wanted, error) {
+		switch {
+		case cur == nil:
+			return Wanted{}, ErrUnknown
+		case cur.Tombstone:
+			return Wanted{}, ErrUnchanged
+		}
+		return Wanted{Target: cur.Target, Tombstone: true}, nil
+	}
+}
+
+// Next signs the version of ref that comes after current (nil: the first one).
+func (k Key) Next(realm api.RealmID, ref api.Ref, current *intent.Signed, change Change, now time.Time) (intent.Signed, error) {
+	want, err := change(current)
+	if err != nil {
+		return intent.Signed{}, err
+	}
+	in := api.Intent{Realm: realm, Ref: ref, Seq: 1, Issued: now.UTC().Truncate(time.Second), Target: want.Target, Tombstone: want.Tombstone}
+	if current != nil {
+		in.Seq, in.Prev = current.Seq+1, current.Digest
+	}
+	if !want.Tombstone {
+		if in.Body, err = json.Marshal(want.Body); err != nil {
+			return intent.Signed{}, fmt.Errorf("sign intent %s: %w", ref, err)
+		}
+	}
+	return intent.Sign(in, k.private)
+}

@@ -1,0 +1,119 @@
+// Package wasmfile gets a program from a file or a URL and refuses early what no
+// node can run, in words that say what it is instead. Whether the code behind
+// the first eight bytes is sound is for the nodes to find out.
+package wasmfile
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/realm-mesh/realm/api"
+)
+
+// Module is the bytes of a program.
+type Module struct {
+	Bytes  []byte
+	Digest api.Digest
+}
+
+// Size is in bytes.
+func (m Module) Size() int64 { return int64(len(m.Bytes)) }
+
+// Read takes the module in the file at path.
+func Read(path string) (Module, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Module{}, fmt.Errorf("read program: %w", err)
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return Module{}, fmt.Errorf("read program: %w", err)
+	}
+	if fi.IsDir() {
+		return Module{}, fmt.Errorf("read program: %s is a folder: name the .wasm file in it", path)
+	}
+	return load(path, f)
+}
+
+// Get takes the module at an http or https URL, or else in the file named so.
+func Get(ctx context.Context, client *http.Client, fileOrURL string) (Module, error) {
+	u, err := url.Parse(fileOrURL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
+		return Read(fileOrURL)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fileOrURL, nil)
+	if err != nil {
+		return Module{}, fmt.Errorf("fetch program: %w", err)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return Module{}, fmt.Errorf("fetch program: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return Module{}, fmt.Errorf("fetch program %s: the server answers %s: open the address in a browser to see why", fileOrURL, resp.Status)
+	}
+	return load(fileOrURL, resp.Body)
+}
+
+func load(name string, r io.Reader) (Module, error) {
+	b, err := api.ReadAll(r, api.MaxModule)
+	if errors.Is(err, api.ErrTooLarge) {
+		return Module{}, fmt.Errorf("read program: %s is larger than %d MiB, the most that a program may have: build it without debug information (-ldflags='-s -w', wasm-opt -Os, strip)", name, api.MaxModule>>20)
+	}
+	if err != nil {
+		return Module{}, fmt.Errorf("read program %s: %w", name, err)
+	}
+	if err := Check(b); err != nil {
+		return Module{}, fmt.Errorf("read program: %s is %w", name, err)
+	}
+	return Module{b, api.Sum(b)}, nil
+}
+
+// Version words after the magic: of core modules, and of the component model.
+const (
+	versionCore      = 0x1
+	versionComponent = 0x1000d
+)
+
+var magic = []byte("\x00asm")
+
+// Check looks at the first eight bytes. Its errors go on after "FILE is".
+func Check(b []byte) error {
+	switch {
+	case len(b) == 0:
+		return errors.New("empty: build the program first")
+	case bytes.HasPrefix(b, []byte("(module")) || bytes.HasPrefix(b, []byte("(component")):
+		return errors.New("WebAssembly as text: compile it first, for example with wat2wasm")
+	case !bytes.HasPrefix(b, magic[:min(len(magic), len(b))]):
+		return fmt.Errorf("no WebAssembly (it begins with %s): build for wasm, for example with GOOS=wasip1 GOARCH=wasm go build", begins(b))
+	case len(b) < 8:
+		return errors.New("cut short: it ends within the header")
+	}
+	switch v := binary.LittleEndian.Uint32(b[4:]); v {
+	case versionCore:
+		return nil
+	case versionComponent:
+		return errors.New("a component of the component model, which this version cannot run: build a core module for WASI 0.1 (GOOS=wasip1 in Go, wasm32-wasip1 in Rust)")
+	default:
+		return fmt.Errorf("WebAssembly of a version that is not known (%#x): build a core module", v)
+	}
+}
+
+// begins shows the first bytes to a person.
+func begins(b []byte) string {
+	head := string(b[:min(len(b), 8)])
+	if strings.HasPrefix(head, "\x7fELF") {
+		return "the header of a Linux program"
+	}
+	return fmt.Sprintf("%q", head)
+}

@@ -1,0 +1,96 @@
+package wasmfile
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/realm-mesh/realm/api"
+)
+
+const core = "\x00asm\x01\x00\x00\x00"
+
+func TestCheck(t *testing.T) {
+	for name, c := range map[string]struct{ in, want string }{
+		"core":      {core, ""},
+		"core+":     {core + "garbage is for the nodes to find", ""},
+		"empty":     {"", "empty"},
+		"component": {"\x00asm\x0d\x00\x01\x00", "component model"},
+		"version":   {"\x00asm\x02\x00\x00\x00", "0x2"},
+		"cut":       {"\x00asm\x01", "cut short"},
+		"cut early": {"\x00a", "cut short"},
+		"wat":       {"(module)", "as text"},
+		"elf":       {"\x7fELF\x02\x01\x01\x00", "Linux program"},
+		"html":      {"<!DOCTYPE html>", `"<!DOCTYP"`},
+	} {
+		err := Check([]byte(c.in))
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: Check = %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+func TestReadRefusesWhatIsTooLarge(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "big.wasm")
+	if err := os.WriteFile(path, []byte(core), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for size, want := range map[int64]string{api.MaxModule: "", api.MaxModule + 1: "larger than 64 MiB"} {
+		if err := os.Truncate(path, size); err != nil {
+			t.Fatal(err)
+		}
+		m, err := Read(path)
+		if want == "" && (err != nil || m.Size() != size) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%d bytes: %d bytes, %v; want %q", size, m.Size(), err, want)
+		}
+	}
+}
+
+func TestReadFolder(t *testing.T) {
+	if _, err := Read(t.TempDir()); err == nil || !strings.Contains(err.Error(), "is a folder") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestGet(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/ok.wasm":
+			_, _ = w.Write([]byte(core))
+		case "/page":
+			_, _ = w.Write([]byte("<html>"))
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	defer srv.Close()
+	for path, want := range map[string]string{"/ok.wasm": "", "/page": "no WebAssembly", "/gone": "404 Not Found"} {
+		m, err := Get(t.Context(), srv.Client(), srv.URL+path)
+		switch {
+		case want == "" && (err != nil || m.Digest != api.Sum([]byte(core))):
+			t.Errorf("%s: %v, %v", path, m.Digest, err)
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			t.Errorf("%s: %v, want %q", path, err, want)
+		}
+	}
+	local := filepath.Join(t.TempDir(), "local.wasm")
+	if err := os.WriteFile(local, []byte(core), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Get(t.Context(), srv.Client(), local); err != nil {
+		t.Error(err)
+	}
+}
+
+func FuzzCheck(f *testing.F) {
+	f.Add([]byte(core))
+	f.Add([]byte("\x00asm\x0d\x00\x01\x00"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if Check(b) == nil && !strings.HasPrefix(string(b), core) {
+			t.Fatalf("%q passed", b)
+		}
+	})
+}
