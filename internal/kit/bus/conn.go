@@ -31,6 +31,7 @@ const (
 	reconnectMax  = time.Second
 	pingInterval  = 5 * time.Second
 	drainTimeout  = 5 * time.Second
+	flushTimeout  = 10 * time.Second
 )
 
 // Conn is a connection to the bus. It is safe for use by several goroutines.
@@ -45,8 +46,8 @@ type Conn struct {
 	revived chan struct{} // closed, and replaced, at every reconnect
 }
 
-// call is a request in flight, to be ended early when its connection breaks or
-// its subject is refused.
+// call is a request in flight, to be ended early when its connection breaks or a
+// subject that begins like this is refused.
 type call struct {
 	subject string
 	cancel  context.CancelCauseFunc
@@ -81,7 +82,10 @@ func Connect(ctx context.Context, h paths.Home, d api.Daemon, log *slog.Logger) 
 		nats.CustomReconnectDelay(func(n int) time.Duration { return min(time.Duration(n)*reconnectStep, reconnectMax) }),
 		nats.DisconnectErrHandler(func(*nats.Conn, error) { c.endCalls(func(*call) bool { return true }, ErrDisconnected) }),
 		nats.ReconnectHandler(func(*nats.Conn) { c.revive() }),
-		nats.ClosedHandler(func(*nats.Conn) { close(c.closed) }),
+		nats.ClosedHandler(func(*nats.Conn) {
+			close(c.closed)
+			c.endCalls(func(*call) bool { return true }, ErrDisconnected)
+		}),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { c.refused(err, log) }),
 	}
 	for {
@@ -145,29 +149,44 @@ func (c *Conn) Publish(subject string, data []byte) error {
 }
 
 // Subscribe calls fn, one message at a time, until cancel is called. fn must not
-// block for long: when 64 Ki messages wait, new ones are dropped.
+// block for long: when 512 Ki messages wait, new ones are dropped. A subscription
+// outlives a restart of the bus.
 func (c *Conn) Subscribe(subject string, fn func(subject string, data []byte)) (cancel func(), err error) {
 	sub, err := c.nc.Subscribe(subject, func(m *nats.Msg) { fn(m.Subject, m.Data) })
-	if err != nil {
-		return nil, fmt.Errorf("subscribe %s: %w", subject, err)
+	if err == nil {
+		err = c.confirm(subject)
 	}
-	if err := c.nc.Flush(); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("subscribe %s: %w", subject, err)
 	}
 	return func() { _ = sub.Unsubscribe() }, nil // fails only on a closed connection
 }
 
-// begin derives a context for a call on subject that ends with the connection or
-// with a refusal; end must be called.
+// confirm waits until the bus has seen a subscription, and tells whether it took it.
+// The server answers a refusal before the flush, so the client knows it by then.
+func (c *Conn) confirm(subject string) error {
+	if err := c.nc.FlushTimeout(flushTimeout); err != nil {
+		return err
+	}
+	err := c.nc.LastError()
+	if errors.Is(err, nats.ErrPermissionViolation) && strings.Contains(err.Error(), `Subscription to "`+subject+`"`) {
+		return fmt.Errorf("%w: %w", ErrForbidden, err)
+	}
+	return nil
+}
+
+// begin derives a context for a call on subjects that begin with subject. It ends
+// with the connection or with a refusal; end must be called.
 func (c *Conn) begin(ctx context.Context, subject string) (_ context.Context, end func(error) error) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	if !c.nc.IsConnected() {
-		cancel(ErrDisconnected)
-	}
 	k := &call{subject, cancel}
 	c.mu.Lock()
 	c.calls[k] = struct{}{}
 	c.mu.Unlock()
+	// Only now: who breaks off later finds the call in the list.
+	if !c.nc.IsConnected() {
+		cancel(ErrDisconnected)
+	}
 	return ctx, func(err error) error {
 		c.mu.Lock()
 		delete(c.calls, k)
@@ -176,8 +195,10 @@ func (c *Conn) begin(ctx context.Context, subject string) (_ context.Context, en
 		if cause := context.Cause(ctx); err != nil && cause != nil {
 			return cause
 		}
-		if errors.Is(err, nats.ErrNoResponders) {
-			return ErrNoAnswer
+		for _, away := range []error{nats.ErrNoResponders, jetstream.ErrNoStreamResponse, jetstream.ErrJetStreamNotEnabled} {
+			if errors.Is(err, away) {
+				return ErrNoAnswer
+			}
 		}
 		return err
 	}
@@ -197,7 +218,7 @@ func (c *Conn) endCalls(match func(*call) bool, cause error) {
 func (c *Conn) refused(err error, log *slog.Logger) {
 	if errors.Is(err, nats.ErrPermissionViolation) {
 		text := err.Error()
-		c.endCalls(func(k *call) bool { return strings.Contains(text, `"`+k.subject+`"`) }, fmt.Errorf("%w: %s", ErrForbidden, text))
+		c.endCalls(func(k *call) bool { return strings.Contains(text, ` to "`+k.subject) }, fmt.Errorf("%w: %s", ErrForbidden, text))
 	}
 	log.Warn("bus", "error", err)
 }
@@ -214,4 +235,26 @@ func (c *Conn) reconnected() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.revived
+}
+
+// awaitBus returns, not before pause, when the bus is reachable: at once with
+// [ErrDisconnected] if it never will be, or with the error of ctx.
+func (c *Conn) awaitBus(ctx context.Context, pause time.Duration) error {
+	wait := time.NewTimer(pause)
+	defer wait.Stop()
+	revived := c.reconnected() // before the look, so that no reconnect is missed
+	up := wait.C
+	var again <-chan struct{}
+	if !c.Connected() {
+		up, again = nil, revived
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-c.closed:
+		return ErrDisconnected
+	case <-up:
+	case <-again:
+	}
+	return nil
 }

@@ -1,10 +1,13 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/micro"
@@ -45,7 +48,7 @@ func (c *Conn) Request(ctx context.Context, subject string, req any, reply api.V
 }
 
 // retryEvery is how long RequestRetry waits between tries.
-const retryEvery = 100 * time.Millisecond
+const retryEvery = 50 * time.Millisecond
 
 // RequestRetry is [Conn.Request] for requests that may be made twice: while the
 // other side is away (its daemon restarts, the bus does) it asks again until ctx ends.
@@ -59,10 +62,8 @@ func (c *Conn) RequestRetry(ctx context.Context, subject string, req any, reply 
 		if !away {
 			return err
 		}
-		select {
-		case <-ctx.Done():
+		if c.awaitBus(ctx, retryEvery) != nil {
 			return err
-		case <-time.After(retryEvery):
 		}
 	}
 }
@@ -73,7 +74,9 @@ type Service struct {
 	conn *Conn
 	svc  micro.Service
 	ctx  context.Context //nolint:containedctx // the life of the service, handed to its handlers
-	slot chan struct{}
+
+	slot    chan struct{} // held while a request is worked on
+	stopped chan struct{} // closed by Stop
 }
 
 // maxRequests is how many requests of one service are worked on at once.
@@ -85,15 +88,23 @@ func (c *Conn) NewService(ctx context.Context) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("register %s: %w", c.daemon, err)
 	}
-	return &Service{conn: c, svc: svc, ctx: ctx, slot: make(chan struct{}, maxRequests)}, nil
+	return &Service{conn: c, svc: svc, ctx: ctx, slot: make(chan struct{}, maxRequests), stopped: make(chan struct{})}, nil
 }
 
-// semver strips what micro refuses: it wants a version without "v".
+var (
+	reVersion  = regexp.MustCompile(`^v?((?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*))?(.*)$`)
+	reNotBuild = regexp.MustCompile(`[^0-9A-Za-z]+`)
+)
+
+// semver turns a version into what micro takes, which wants no "v" and refuses a
+// build that has only a commit: "1a2b3c4-dirty" is "0.0.0+1a2b3c4-dirty".
 func semver(v string) string {
-	if len(v) > 1 && v[0] == 'v' {
-		return v[1:]
+	m := reVersion.FindStringSubmatch(v)
+	out := cmp.Or(m[1], "0.0.0")
+	if build := strings.Trim(reNotBuild.ReplaceAllString(m[2], "-"), "-"); build != "" {
+		out += "+" + build
 	}
-	return v
+	return out
 }
 
 // HandleRaw answers requests on subject with what fn returns, as JSON. Requests
@@ -101,7 +112,12 @@ func semver(v string) string {
 func (s *Service) HandleRaw(subject string, fn func(ctx context.Context, data []byte) (any, error)) error {
 	name := lastToken(subject)
 	err := s.svc.AddEndpoint(name, micro.HandlerFunc(func(r micro.Request) {
-		s.slot <- struct{}{}
+		select {
+		case s.slot <- struct{}{}:
+		case <-s.stopped:
+			_ = r.Error("503", string(s.conn.daemon)+" is stopping", nil) // as in answer
+			return
+		}
 		go func() {
 			defer func() { <-s.slot }()
 			s.answer(r, fn)
@@ -110,7 +126,7 @@ func (s *Service) HandleRaw(subject string, fn func(ctx context.Context, data []
 	if err != nil {
 		return fmt.Errorf("serve %s: %w", subject, err)
 	}
-	if err := s.conn.nc.Flush(); err != nil {
+	if err := s.conn.confirm(subject); err != nil {
 		return fmt.Errorf("serve %s: %w", subject, err)
 	}
 	return nil
@@ -151,8 +167,16 @@ func Handle[Req any, P interface {
 	})
 }
 
-// Stop takes no more requests.
-func (s *Service) Stop() error { return s.svc.Stop() }
+// Stop takes no more requests and waits until those in flight are answered. It is
+// called once.
+func (s *Service) Stop() error {
+	err := s.svc.Stop()
+	for range maxRequests {
+		s.slot <- struct{}{}
+	}
+	close(s.stopped)
+	return err
+}
 
 func lastToken(subject string) string {
 	for i := len(subject) - 1; i >= 0; i-- {

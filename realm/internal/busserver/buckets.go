@@ -1,0 +1,48 @@
+package busserver
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/realm-mesh/realm/api"
+)
+
+// Sizes of the buckets, in bytes. A put over them is refused, and what is there stays.
+const (
+	maxIntents   = 256 << 20
+	maxPeers     = 32 << 20
+	maxWorkloads = 128 << 20
+	maxStore     = 2 * maxIntents
+	maxMemory    = 2 * (maxPeers + maxWorkloads)
+)
+
+func bucketConfigs() []jetstream.KeyValueConfig {
+	return []jetstream.KeyValueConfig{
+		{Bucket: api.BucketIntents, Storage: jetstream.FileStorage, MaxBytes: maxIntents, History: 1, MaxValueSize: maxPayload},
+		{Bucket: api.BucketPeers, Storage: jetstream.MemoryStorage, MaxBytes: maxPeers, History: 1, MaxValueSize: maxPayload},
+		{Bucket: api.BucketWorkloads, Storage: jetstream.MemoryStorage, MaxBytes: maxWorkloads, History: 1, MaxValueSize: maxPayload},
+	}
+}
+
+// makeBuckets creates what is missing. It is called before anybody else can connect.
+func makeBuckets(ctx context.Context, srv *server.Server, login nats.Option) error {
+	nc, err := nats.Connect("", nats.InProcessServer(srv), login, nats.CustomInboxPrefix(api.InboxPrefix(api.Launcher)))
+	if err != nil {
+		return fmt.Errorf("make buckets: %w", err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return fmt.Errorf("make buckets: %w", err)
+	}
+	for _, c := range bucketConfigs() {
+		if _, err := js.CreateOrUpdateKeyValue(ctx, c); err != nil {
+			return fmt.Errorf("make bucket %s: %w", c.Bucket, err)
+		}
+	}
+	return nil
+}
