@@ -30,3 +30,7 @@ func Room(dir string, n, reserve int64) error {
 	}
 	return nil
 }
+
+// IsFull reports whether err is [ErrFull], or what the OS says when a write found
+// no room: another writer may take the last of it after [Room] has looked.
+func IsFull(err error) bool { return errors.Is(err, ErrFull) || isFull(err) }
