@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -108,6 +109,12 @@ func (n Node) Environ() []string {
 		}
 	}
 	return out
+}
+
+// IsSetting reports whether an environment variable ("KEY=VALUE") overrides a setting.
+func IsSetting(variable string) bool {
+	key, _, _ := strings.Cut(variable, "=")
+	return slices.ContainsFunc(settings, func(s setting) bool { return s.env() == key })
 }
 
 // ReadFile reads a config.toml; a missing one is all defaults. Unknown keys are errors.

@@ -26,6 +26,7 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/bus"
 	"github.com/realm-mesh/realm/internal/kit/config"
 	"github.com/realm-mesh/realm/internal/kit/local"
+	"github.com/realm-mesh/realm/internal/kit/lockfile"
 	"github.com/realm-mesh/realm/internal/kit/paths"
 	"github.com/realm-mesh/realm/internal/kit/task"
 	"github.com/realm-mesh/realm/internal/kit/telemetry"
@@ -45,6 +46,7 @@ const EnvLifeline = "REALM_LIFELINE"
 const (
 	connectTimeout = 10 * time.Second
 	stopGrace      = 8 * time.Second // for requests in flight; the launcher kills after more
+	lockTimeout    = stopGrace + 2*time.Second
 )
 
 // Env is what a daemon is given.
@@ -115,6 +117,18 @@ func withLifeline(ctx context.Context) context.Context {
 	return ctx
 }
 
+// waitForLast takes the daemon's lock. The same daemon of a launcher that was killed
+// may still be ending, and would remove the new one's socket.
+func waitForLast(ctx context.Context, home paths.Home, d api.Daemon) (*lockfile.Lock, error) {
+	ctx, cancel := context.WithTimeout(ctx, lockTimeout)
+	defer cancel()
+	lock, err := lockfile.Wait(ctx, home.DaemonLock(d))
+	if errors.Is(err, lockfile.ErrHeld) {
+		return nil, fmt.Errorf("another %s of this home is still running: end it: %w", d, err)
+	}
+	return lock, err
+}
+
 func run(ctx context.Context, d api.Daemon, homeDir string, log *slog.Logger, build func(context.Context, *Env) (Daemon, error)) error {
 	home, err := paths.Open(homeDir)
 	if err != nil {
@@ -127,6 +141,11 @@ func run(ctx context.Context, d api.Daemon, homeDir string, log *slog.Logger, bu
 	if err := os.MkdirAll(home.State(d), 0o700); err != nil {
 		return fmt.Errorf("create state folder: %w", err)
 	}
+	lock, err := waitForLast(ctx, home, d)
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
 	connecting, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	conn, err := bus.Connect(connecting, home, d, log)
@@ -147,6 +166,8 @@ func run(ctx context.Context, d api.Daemon, homeDir string, log *slog.Logger, bu
 	if err != nil {
 		return err
 	}
+	// Stopping fails only on a connection that is gone.
+	defer func() { _ = service.Stop() }()
 	env := &Env{Home: home, Config: cfg, Log: log, Bus: conn, Service: service, Client: client,
 		Mux: http.NewServeMux(), Metrics: telemetry.NewRegistry()}
 	env.Mux.Handle(api.RouteMetrics, promhttp.HandlerFor(env.Metrics, promhttp.HandlerOpts{}))

@@ -169,6 +169,10 @@ func (h Home) Socket(d api.Daemon) string {
 	return filepath.Join(h.run, string(d)+".sock")
 }
 
+// DaemonLock is held by d while it runs: after a launcher was killed its daemons
+// need a moment to end, and the next ones must wait for that.
+func (h Home) DaemonLock(d api.Daemon) string { return filepath.Join(h.run, string(d)+".lock") }
+
 // EnvOwnerKey names the environment variable that says where the owner's key is.
 const EnvOwnerKey = "REALM_OWNER_KEY"
 
