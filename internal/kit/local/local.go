@@ -148,8 +148,11 @@ func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastRe
 
 type withToken struct {
 	token string
-	next  http.RoundTripper
+	next  *http.Transport
 }
+
+// CloseIdleConnections implements what [http.Client.CloseIdleConnections] looks for.
+func (t withToken) CloseIdleConnections() { t.next.CloseIdleConnections() }
 
 func (t withToken) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.WithContext(r.Context()) // not Clone: the caller fills in trailers while the body is read
