@@ -1,0 +1,213 @@
+package forward
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/gatewayd/internal/route"
+)
+
+const maxRefusal = 64 << 10 // bytes of a refusal that are kept
+
+// delivery is one request on its way.
+type delivery struct {
+	*Sender
+	ref   api.Ref
+	req   *http.Request
+	body  *replay
+	spare bool // it may break off once more
+
+	answer *http.Response // of the member that took it; else the last refusal
+	broken error          // how the last attempt broke off that may have been acted on
+	away   string         // which daemon of this node could not be reached, in words
+}
+
+// verdict is how an attempt ended.
+type verdict int
+
+const (
+	taken   verdict = iota // there is an answer
+	refused                // it was not acted on, or that does no harm: ask the next
+	absent                 // the daemon of this node that leads there is away
+	failed                 // it must not be sent again
+)
+
+// run tries every member in turn, again and again, until one takes the request or
+// patience ends. Without an error there is an answer.
+func (d *delivery) run(ctx context.Context) error {
+	var patience <-chan time.Time // begins with the first wait
+	pause := firstPause
+	for {
+		table, changed := d.live.Now()
+		switch v, err := d.round(table); {
+		case v == taken:
+			return nil
+		case v == failed:
+			return err
+		case table.Complete() && !d.mayCome(table):
+			return d.end(table)
+		}
+		if patience == nil {
+			t := time.NewTimer(Patience)
+			defer t.Stop()
+			patience = t.C
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-patience:
+			return d.end(table)
+		case <-changed:
+		case <-time.After(pause):
+			pause = min(2*pause, longestPause)
+		}
+	}
+}
+
+// mayCome reports whether waiting makes sense after a round in which nobody took it.
+func (d *delivery) mayCome(t *route.Table) bool {
+	if d.answer != nil && d.answer.StatusCode < http.StatusInternalServerError {
+		return false // the request itself is at fault, or what it names
+	}
+	return t.Hopeful(d.ref)
+}
+
+// end is what the caller is told when nobody took the request. A refusal is an answer.
+func (d *delivery) end(t *route.Table) error {
+	switch {
+	case d.broken != nil:
+		return d.broken
+	case d.answer != nil:
+		return nil
+	case !t.Complete():
+		return &UnavailableError{d.ref, "this node has only just started and does not know the mesh yet", true}
+	case len(t.Replicas(d.ref)) == 0:
+		return &UnknownError{d.ref}
+	case d.away != "":
+		return &UnavailableError{d.ref, d.away, true}
+	}
+	return &UnavailableError{d.ref, standing(t, d.ref), t.Hopeful(d.ref)}
+}
+
+// standing says in words how the members stand with a workload that answers nowhere.
+func standing(t *route.Table, ref api.Ref) string {
+	all := t.Replicas(ref)
+	words := make([]string, 0, 4)
+	for _, r := range all[:min(len(all), cap(words)-1)] {
+		where := "member " + r.Peer.Short()
+		if r.Peer == t.Self() {
+			where = "this node"
+		}
+		word := fmt.Sprintf("%s on %s", r.State, where)
+		if r.Reason != "" {
+			word += " (" + r.Reason + ")"
+		}
+		words = append(words, word)
+	}
+	if more := len(all) - len(words); more > 0 {
+		words = append(words, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(words, ", ") + ": see realm status"
+}
+
+// round asks this node and then others, once each.
+func (d *delivery) round(t *route.Table) (v verdict, err error) {
+	v = refused
+	if t.Here(d.ref) {
+		if v, err = d.try(api.Runnerd, t.Self()); v == taken || v == failed {
+			return v, err
+		}
+	}
+	others := t.Elsewhere(d.ref, d.turn.Add(1))
+	for _, p := range others[:min(len(others), maxElsewhere)] {
+		if v, err = d.try(api.Meshd, p); v != refused {
+			return v, err
+		}
+	}
+	return v, nil
+}
+
+// try sends the request to peer through the socket of a daemon of this node.
+func (d *delivery) try(through api.Daemon, peer api.PeerID) (verdict, error) {
+	body, whole := d.body.next()
+	if !whole {
+		return d.spent()
+	}
+	resp, err := d.transport.RoundTrip(d.addressed(through, peer, body))
+	took := err == nil && resp.Header.Get(api.HeaderNotAccepted) == ""
+	d.tried(Try{Here: through == api.Runnerd, Taken: took})
+	switch {
+	case took:
+		d.answer = resp
+		return taken, nil
+	case err == nil:
+		d.answer, err = putAside(resp)
+		if err == nil {
+			return refused, nil
+		}
+	case d.req.Context().Err() != nil:
+		return failed, err
+	case notDialled(err):
+		d.away = fmt.Sprintf("%s of this node cannot be reached; it may be starting again: see realm ps", through)
+		return absent, nil
+	}
+	if fault := d.body.failure(); fault != nil {
+		return failed, &BodyError{fault}
+	}
+	d.broken = &InterruptedError{d.ref, peer, err}
+	if d.spare {
+		d.spare = false
+		return refused, nil
+	}
+	return failed, d.broken
+}
+
+// spent ends a request whose body cannot be given in full once more.
+func (d *delivery) spent() (verdict, error) {
+	if d.answer != nil {
+		return taken, nil // the refusal
+	}
+	return failed, d.broken
+}
+
+// addressed is the request as the member gets it, through a daemon of this node.
+func (d *delivery) addressed(through api.Daemon, peer api.PeerID, body io.ReadCloser) *http.Request {
+	u := *d.req.URL
+	u.Scheme, u.Host = "http", string(through)
+	if through == api.Meshd {
+		u.Path = api.PathPeer(peer, api.ServiceCall, u.Path)
+		if u.RawPath != "" {
+			u.RawPath = api.PathPeer(peer, api.ServiceCall, u.RawPath)
+		}
+	}
+	r := d.req.WithContext(d.req.Context()) // shallow: trailers come while the body is read
+	r.URL, r.Body, r.RequestURI = &u, body, ""
+	r.GetBody = func() (io.ReadCloser, error) {
+		again, whole := d.body.next()
+		if !whole {
+			return nil, errors.New("too much of the body has gone")
+		}
+		return again, nil
+	}
+	return r
+}
+
+// putAside reads a refusal, so that its connection is free for others.
+func putAside(r *http.Response) (*http.Response, error) {
+	b, err := io.ReadAll(io.LimitReader(r.Body, maxRefusal))
+	if err = errors.Join(err, r.Body.Close()); err != nil {
+		return nil, fmt.Errorf("read a refusal: %w", err)
+	}
+	r.Header.Del(api.HeaderNotAccepted)
+	r.Header.Set("Content-Length", strconv.Itoa(len(b)))
+	r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(b)), int64(len(b)), nil
+	return r, nil
+}

@@ -1,0 +1,67 @@
+package forward
+
+import (
+	"context"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/gatewayd/internal/route"
+)
+
+// Patience is how long a request waits for a member that takes it.
+const Patience = 2 * time.Second
+
+const (
+	maxElsewhere = 3 // members asked in one round, besides this node
+	firstPause   = 20 * time.Millisecond
+	longestPause = 200 * time.Millisecond
+)
+
+// Sender sends requests to the members that run what they are for. It is safe for
+// use by several goroutines.
+type Sender struct {
+	transport http.RoundTripper // reaches the sockets of this node's daemons
+	live      *route.Live
+	tried     func(Try)
+	turn      atomic.Uint64
+}
+
+// Try is one attempt to have a request answered.
+type Try struct {
+	Here  bool // on this node, not through the mesh
+	Taken bool // there is an answer of a program
+}
+
+// New returns a Sender; transport reaches the sockets of this node's daemons under
+// URLs whose host is the daemon, tried is told of every attempt.
+func New(transport http.RoundTripper, live *route.Live, tried func(Try)) *Sender {
+	return &Sender{transport: transport, live: live, tried: tried}
+}
+
+// Send sends req, whose URL has path and query of a route on runnerd's socket, to a
+// member on which ref answers. The answer is whatever that member says.
+//
+// Errors: [*UnknownError], [*UnavailableError], [*InterruptedError], [*BodyError], or
+// that of req's context. The body of req is not closed.
+func (s *Sender) Send(ref api.Ref, req *http.Request) (*http.Response, error) {
+	ctx := req.Context()
+	d := &delivery{Sender: s, ref: ref, req: req, body: newReplay(req.Body), spare: repeatable(req.Method)}
+	if err := d.run(ctx); err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return nil, err
+	}
+	return d.answer, nil
+}
+
+// repeatable reports whether a method promises that a request has no effect.
+func repeatable(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,98 @@
+package gatewayd
+
+import (
+	"context"
+	"crypto/ed25519"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/realm-mesh/realm/gatewayd/internal/forward"
+	"github.com/realm-mesh/realm/gatewayd/internal/hostcheck"
+	"github.com/realm-mesh/realm/gatewayd/internal/manage"
+	"github.com/realm-mesh/realm/gatewayd/internal/public"
+	"github.com/realm-mesh/realm/gatewayd/internal/route"
+	"github.com/realm-mesh/realm/internal/kit/daemon"
+	"github.com/realm-mesh/realm/internal/kit/keys"
+	"github.com/realm-mesh/realm/internal/kit/local"
+	"github.com/realm-mesh/realm/internal/kit/task"
+)
+
+const (
+	readHeaderTimeout = 10 * time.Second
+	idleTimeout       = 90 * time.Second
+	stopGrace         = 4 * time.Second // for requests in flight
+)
+
+// Daemon is gatewayd.
+type Daemon struct {
+	env    *daemon.Env
+	book   *route.Book
+	live   *route.Live
+	public *public.Handler
+	manage http.Handler
+}
+
+// New wires the daemon into env and starts nothing.
+func New(_ context.Context, env *daemon.Env) (daemon.Daemon, error) {
+	key, err := keys.Read(env.Home.NodeKey())
+	if err != nil {
+		return nil, fmt.Errorf("learn this node's id: %w", err)
+	}
+	pub, _ := key.Public().(ed25519.PublicKey) // what an ed25519.PrivateKey has
+	book := route.NewBook(keys.Peer(pub))
+	live := route.NewLive(book.Table())
+	metrics := public.NewMetrics(env.Metrics, live)
+	sender := forward.New(env.Client.Transport, live, metrics.Tried)
+	d := &Daemon{env: env, book: book, live: live, public: public.New(sender, live, metrics, env.Log)}
+	d.manage = manage.New(manage.Node{
+		Client: env.Client, PS: d.ps, Connected: env.Bus.Connected,
+		Own: env.Metrics, Logs: env.Home.WorkloadLogs(), Log: env.Log,
+	})
+	return d, nil
+}
+
+// Run listens, learns what runs where, reports ready, and serves until ctx ends.
+func (d *Daemon) Run(ctx context.Context) error {
+	programs, management, err := d.listen(ctx)
+	if err != nil {
+		return err
+	}
+	defer programs.Close() // again after serving: harmless
+	defer management.Close()
+	d.routes(d.env.Mux)
+	w := newWatch(d.env.Bus, d.book, d.live, d.env.Log)
+	return task.Run(ctx,
+		w.facts, w.peers, w.bind,
+		func(ctx context.Context) error { return d.serve(ctx, programs, d.public) },
+		func(ctx context.Context) error { return d.serve(ctx, management, d.manage) },
+		func(ctx context.Context) error {
+			if !w.wait(ctx) {
+				return nil
+			}
+			return d.env.Ready(ctx, fmt.Sprintf("programs at http://%s, metrics and logs at http://%s", programs.Addr(), management.Addr()))
+		})
+}
+
+func (d *Daemon) listen(ctx context.Context) (programs, management net.Listener, err error) {
+	management, err = listenManage(ctx, d.env.Config.ManageListen)
+	if err != nil {
+		return nil, nil, err
+	}
+	programs, err = listen(ctx, d.env.Config.HTTPListen, "--http-listen")
+	if err != nil {
+		management.Close()
+		return nil, nil, err
+	}
+	return programs, management, nil
+}
+
+func (d *Daemon) serve(ctx context.Context, ln net.Listener, h http.Handler) error {
+	srv := &http.Server{
+		Handler: hostcheck.Guard(h), ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: public.MaxHeader,
+		ErrorLog: slog.NewLogLogger(d.env.Log.Handler(), slog.LevelDebug),
+	}
+	return local.ServeUntil(ctx, srv, ln, stopGrace)
+}

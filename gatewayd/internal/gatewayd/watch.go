@@ -1,0 +1,138 @@
+package gatewayd
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/gatewayd/internal/route"
+	"github.com/realm-mesh/realm/internal/kit/bus"
+	"github.com/realm-mesh/realm/internal/kit/telemetry"
+)
+
+// watch keeps the table up to date with the bus.
+type watch struct {
+	bus  *bus.Conn
+	book *route.Book
+	live *route.Live
+	log  *slog.Logger
+
+	changed  chan struct{} // holds one token while the book is ahead of the table
+	complete chan struct{} // closed with the first table that knows all
+}
+
+func newWatch(b *bus.Conn, book *route.Book, live *route.Live, log *slog.Logger) *watch {
+	return &watch{bus: b, book: book, live: live, log: log, changed: make(chan struct{}, 1), complete: make(chan struct{})}
+}
+
+// wait returns true when the table knows all that the bus holds, false when ctx
+// ends before.
+func (w *watch) wait(ctx context.Context) bool {
+	select {
+	case <-w.complete:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// bind makes a new table after every change, or burst of changes.
+func (w *watch) bind(ctx context.Context) error {
+	var once sync.Once
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-w.changed:
+			t := w.book.Table()
+			w.live.Set(t)
+			if t.Complete() {
+				once.Do(func() { close(w.complete) })
+			}
+		}
+	}
+}
+
+func (w *watch) touch() {
+	select {
+	case w.changed <- struct{}{}:
+	default:
+	}
+}
+
+// facts follows how the members stand with their workloads.
+func (w *watch) facts(ctx context.Context) error {
+	return w.follow(ctx, api.BucketWorkloads, func(ev bus.Event) {
+		switch ev.Kind {
+		case bus.Reset:
+			w.book.ResetFacts()
+		case bus.Synced:
+			w.book.SyncedFacts()
+		case bus.Put, bus.Deleted:
+			w.fact(ev)
+		}
+	})
+}
+
+func (w *watch) fact(ev bus.Event) {
+	ref, peer, ok := api.ParseKeyWorkload(ev.Key)
+	if !ok {
+		w.log.Warn("a key of the workloads bucket is none", "key", ev.Key)
+		return
+	}
+	var f api.WorkloadFact
+	if ev.Kind == bus.Put {
+		err := api.Decode(ev.Value, api.MaxMessage, &f)
+		if err == nil && f.Ref == ref && f.Peer == peer {
+			w.book.PutFact(f)
+			return
+		}
+		w.log.Warn("a fact cannot be read", "key", ev.Key, telemetry.Error(err))
+	}
+	w.book.DeleteFact(ref, peer)
+}
+
+// peers follows which members are connected.
+func (w *watch) peers(ctx context.Context) error {
+	return w.follow(ctx, api.BucketPeers, func(ev bus.Event) {
+		switch ev.Kind {
+		case bus.Reset:
+			w.book.ResetPeers()
+		case bus.Synced:
+			w.book.SyncedPeers()
+		case bus.Put, bus.Deleted:
+			w.peer(ev)
+		}
+	})
+}
+
+func (w *watch) peer(ev bus.Event) {
+	id, err := api.ParsePeerID(ev.Key)
+	if err != nil {
+		w.log.Warn("a key of the peers bucket is none", "key", ev.Key)
+		return
+	}
+	var r api.PeerRecord
+	if ev.Kind == bus.Put {
+		err := api.Decode(ev.Value, api.MaxMessage, &r)
+		if err == nil && r.Peer == id {
+			w.book.PutPeer(r)
+			return
+		}
+		w.log.Warn("a record of a peer cannot be read", "key", ev.Key, telemetry.Error(err))
+	}
+	w.book.DeletePeer(id)
+}
+
+func (w *watch) follow(ctx context.Context, bucket string, see func(bus.Event)) error {
+	b, err := w.bus.Bucket(ctx, bucket)
+	if err != nil {
+		return err
+	}
+	return b.Watch(ctx, ">", func(ev bus.Event) error {
+		see(ev)
+		w.touch()
+		return nil
+	})
+}

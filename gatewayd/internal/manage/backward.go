@@ -1,0 +1,119 @@
+package manage
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+)
+
+// blockSize is how much of a file is read at once, in bytes.
+const blockSize = 8 << 10
+
+// backward reads the lines of a log from its last to its first: of the current
+// file, then of the older ones beside it. At most [maxLine] bytes of a line, and a
+// block, are held.
+type backward struct {
+	paths  []string // not yet opened, newest first
+	budget *int64   // bytes that may still be read; shared by several readers
+	file   *os.File
+	opened fs.FileInfo // the file, or the last one
+	end    int64       // of file: what lies behind has been read
+	held   []byte      // read and not yet given out: whole lines and the rest of one
+	begun  bool        // the last line of file has been looked at
+}
+
+// next returns the line before, without its line feed; ok is false when there is
+// none, or the budget is used up. The bytes are good until the next call.
+func (b *backward) next() (line []byte, ok bool, err error) {
+	for {
+		if b.file == nil {
+			if opened, err := b.open(); err != nil || !opened {
+				return nil, false, err
+			}
+		}
+		if i := bytes.LastIndexByte(b.held, '\n'); i >= 0 {
+			line, b.held = b.held[i+1:], b.held[:i]
+			if b.skipEnd(line) {
+				continue
+			}
+			return cut(line), true, nil
+		}
+		if b.end == 0 {
+			line, b.held = b.held, nil
+			b.close()
+			if b.skipEnd(line) {
+				continue
+			}
+			return cut(line), true, nil
+		}
+		if *b.budget <= 0 {
+			return nil, false, nil
+		}
+		if err := b.read(); err != nil {
+			return nil, false, err
+		}
+	}
+}
+
+// skipEnd reports whether line is what follows the last line feed of a file: no
+// line, when it is empty.
+func (b *backward) skipEnd(line []byte) bool {
+	first := !b.begun
+	b.begun = true
+	return first && len(line) == 0
+}
+
+// read puts the block before end in front of what is held.
+func (b *backward) read() error {
+	n := min(blockSize, b.end)
+	// The rest of a line that is far too long: only its beginning is ever shown.
+	held := b.held[:min(len(b.held), maxLine+1)]
+	grown := make([]byte, int(n)+len(held))
+	if _, err := b.file.ReadAt(grown[:n], b.end-n); err != nil {
+		return fmt.Errorf("read log: %w", err)
+	}
+	copy(grown[n:], held)
+	b.held, b.end = grown, b.end-n
+	*b.budget -= n
+	return nil
+}
+
+// open opens the next file that is there. One that a rotation has moved meanwhile
+// is not read twice.
+func (b *backward) open() (bool, error) {
+	for len(b.paths) > 0 {
+		path := b.paths[0]
+		b.paths = b.paths[1:]
+		info, err := os.Lstat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return false, fmt.Errorf("read log: %w", err)
+		}
+		if !info.Mode().IsRegular() || b.opened != nil && os.SameFile(info, b.opened) {
+			continue
+		}
+		f, err := os.Open(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return false, fmt.Errorf("read log: %w", err)
+		}
+		b.file, b.opened, b.end, b.begun = f, info, info.Size(), false
+		return true, nil
+	}
+	return false, nil
+}
+
+func (b *backward) close() {
+	if b.file != nil {
+		b.file.Close()
+		b.file = nil
+	}
+}
+
+func cut(line []byte) []byte { return line[:min(len(line), maxLine)] }

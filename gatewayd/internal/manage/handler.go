@@ -1,0 +1,54 @@
+package manage
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/local"
+)
+
+// Node is what the pages are about.
+type Node struct {
+	Client    *http.Client                                    // to the daemons' sockets
+	PS        func(ctx context.Context) (*api.PSReply, error) // asks the launcher
+	Connected func() bool                                     // the bus is reachable
+	Own       prometheus.Gatherer                             // gatewayd's own series
+	Logs      string                                          // folder KIND/NAME.log of the workloads
+	Log       *slog.Logger
+}
+
+const index = `GET /metrics                          series of all daemons, for Prometheus
+GET /logs                             names of the programs that have logs here
+GET /logs?component=NAME&tail=200     last lines of one; NAME __all__: of all, by time
+GET /healthz                          200 when every daemon is ready
+`
+
+// New returns the handler of the management listener.
+func New(n Node) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", textType)
+		fmt.Fprint(w, index)
+	})
+	mux.HandleFunc("GET /metrics", n.metrics)
+	mux.HandleFunc("GET /logs", n.logs)
+	mux.HandleFunc("GET /healthz", n.health)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		local.WriteError(w, http.StatusNotFound, fmt.Errorf("%.20s %.200s: there is nothing here; GET / lists what there is", r.Method, r.URL.Path))
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		mux.ServeHTTP(w, r)
+	})
+}
+
+const textType = "text/plain; charset=utf-8"

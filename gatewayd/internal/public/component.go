@@ -1,0 +1,146 @@
+package public
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/gatewayd/internal/forward"
+	"github.com/realm-mesh/realm/internal/kit/local"
+)
+
+// component answers /NAME/REST; name and rest are escaped. Without the slash it
+// sends the client there, so that relative links of the program work.
+func (h *Handler) component(w http.ResponseWriter, r *http.Request, name, rest string, slash bool) {
+	n, err := api.ParseName(name)
+	if err != nil {
+		local.WriteError(w, http.StatusNotFound, fmt.Errorf("no program can have this path: %w", err))
+		return
+	}
+	if !slash {
+		u := url.URL{Path: "/" + name + "/", RawQuery: r.URL.RawQuery}
+		http.Redirect(w, r, u.String(), http.StatusTemporaryRedirect)
+		return
+	}
+	plain, err := plainPath(rest)
+	if err != nil {
+		local.WriteError(w, http.StatusBadRequest, err)
+		return
+	}
+	if r.ContentLength > MaxBody {
+		h.fail(w, r, &http.MaxBytesError{Limit: MaxBody})
+		return
+	}
+	release, ok := h.take(w, r)
+	if !ok {
+		return
+	}
+	defer release()
+	base := api.PathComponent(n) + "/"
+	h.pass(w, r, api.Ref{Kind: api.KindComponent, Name: n}, &url.URL{
+		Path: base + plain, RawPath: base + rest, RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery,
+	})
+}
+
+// plainPath decodes an escaped path that goes on to a program as it is. Segments
+// that mean another folder, which no client sends by itself, and NULs, which no
+// environment variable holds, are refused.
+func plainPath(escaped string) (string, error) {
+	plain, err := url.PathUnescape(escaped)
+	if err != nil {
+		return "", fmt.Errorf("path: %w", err)
+	}
+	if strings.ContainsRune(plain, 0) {
+		return "", errors.New("path: it holds a NUL")
+	}
+	for s := range strings.SplitSeq(plain, "/") {
+		if s == "." || s == ".." {
+			return "", fmt.Errorf("path: a segment is %q: ask for the path that you mean", s)
+		}
+	}
+	return plain, nil
+}
+
+// pass hands the request on to a member that runs ref, and the answer back, both as
+// they come.
+func (h *Handler) pass(w http.ResponseWriter, r *http.Request, ref api.Ref, to *url.URL) {
+	r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
+	proxy := httputil.ReverseProxy{
+		Rewrite:        func(p *httputil.ProxyRequest) { rewrite(p, to) },
+		Transport:      member{h.sender, ref},
+		FlushInterval:  -1,
+		BufferPool:     &h.buffers,
+		ErrorLog:       slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),
+		ModifyResponse: func(resp *http.Response) error { dropOwn(resp.Header); return nil },
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			if statusOf(err) == http.StatusNotFound && h.has(api.Ref{Kind: api.KindFunction, Name: ref.Name}) {
+				err = fmt.Errorf(`%q is a function: call it with POST /exec {"name":%q,"arg":…}`, ref.Name, ref.Name)
+				local.WriteError(w, http.StatusNotFound, err)
+				return
+			}
+			h.fail(w, r, err)
+		},
+	}
+	proxy.ServeHTTP(w, r)
+}
+
+// member is the transport to whichever member runs a workload.
+type member struct {
+	sender *forward.Sender
+	ref    api.Ref
+}
+
+func (m member) RoundTrip(r *http.Request) (*http.Response, error) { return m.sender.Send(m.ref, r) }
+
+// rewrite makes of the client's request the one that a member gets.
+func rewrite(p *httputil.ProxyRequest, to *url.URL) {
+	p.Out.URL = to
+	p.Out.Trailer = p.In.Trailer // filled in while the body is read
+	for name := range p.Out.Header {
+		if untrusted(name) {
+			delete(p.Out.Header, name)
+		}
+	}
+	dropOwn(p.Out.Header)
+	p.SetXForwarded()
+}
+
+// untrusted reports whether a header would tell a program something that only the
+// gateway knows. CGI programs see '-' and '_' as one, and "Proxy" as the setting
+// HTTP_PROXY.
+func untrusted(name string) bool {
+	switch name {
+	case "Forwarded", "Proxy", "X-Real-Ip", "X-Client-Ip", "True-Client-Ip":
+		return true
+	}
+	return strings.HasPrefix(name, "X-Forwarded-") || strings.ContainsRune(name, '_')
+}
+
+// dropOwn removes the headers that daemons speak among themselves.
+func dropOwn(h http.Header) {
+	for name := range h {
+		if strings.HasPrefix(name, "Realm-") {
+			delete(h, name)
+		}
+	}
+}
+
+// bufferPool lends the buffers through which answers flow.
+type bufferPool struct{ pool sync.Pool }
+
+const bufferSize = 32 << 10
+
+func (b *bufferPool) Get() []byte {
+	if p, ok := b.pool.Get().(*[bufferSize]byte); ok {
+		return p[:]
+	}
+	return make([]byte, bufferSize)
+}
+
+func (b *bufferPool) Put(p []byte) { b.pool.Put((*[bufferSize]byte)(p)) }

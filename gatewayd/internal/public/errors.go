@@ -1,0 +1,65 @@
+package public
+
+import (
+	"errors"
+	"net/http"
+	"os"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/gatewayd/internal/forward"
+	"github.com/realm-mesh/realm/internal/kit/local"
+	"github.com/realm-mesh/realm/internal/kit/telemetry"
+)
+
+// Values of Retry-After, in seconds.
+const (
+	retrySoon  = "1"
+	retryLater = "15"
+)
+
+// fail tells the client why its request has no answer.
+func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() != nil {
+		panic(http.ErrAbortHandler) // nobody is there to read
+	}
+	status := statusOf(err)
+	if soon, ok := unavailable(err); ok {
+		w.Header().Set("Retry-After", soon)
+	}
+	h.log.Debug("request failed", "status", status, telemetry.Error(err))
+	local.WriteError(w, status, err)
+}
+
+func unavailable(err error) (retryAfter string, ok bool) {
+	var u *forward.UnavailableError
+	if !errors.As(err, &u) {
+		return "", false
+	}
+	if u.Soon {
+		return retrySoon, true
+	}
+	return retryLater, true
+}
+
+// statusOf is the HTTP status of an error of [forward.Sender.Send].
+func statusOf(err error) int {
+	var (
+		unknown     *forward.UnknownError
+		unavailable *forward.UnavailableError
+		tooLarge    *http.MaxBytesError
+		body        *forward.BodyError
+	)
+	switch {
+	case errors.As(err, &unknown):
+		return http.StatusNotFound
+	case errors.As(err, &unavailable):
+		return http.StatusServiceUnavailable
+	case errors.As(err, &tooLarge), errors.Is(err, api.ErrTooLarge):
+		return http.StatusRequestEntityTooLarge
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return http.StatusRequestTimeout
+	case errors.As(err, &body):
+		return http.StatusBadRequest
+	}
+	return http.StatusBadGateway
+}

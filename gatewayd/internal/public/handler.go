@@ -1,0 +1,115 @@
+package public
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/gatewayd/internal/forward"
+	"github.com/realm-mesh/realm/gatewayd/internal/route"
+	"github.com/realm-mesh/realm/internal/kit/local"
+)
+
+// Limits of the handler.
+const (
+	MaxCalls  = 1024    // requests to programs that are worked on at once
+	MaxBody   = 1 << 30 // bytes of a request to a component
+	MaxHeader = 32 << 10
+)
+
+// Handler answers all paths of the public listener. It is safe for use by several
+// goroutines.
+type Handler struct {
+	sender  *forward.Sender
+	live    *route.Live
+	metrics *Metrics
+	log     *slog.Logger
+	origin  *http.CrossOriginProtection
+	slots   chan struct{}
+	buffers bufferPool
+}
+
+// New returns a Handler that has requests answered by sender and knows by live what
+// there is.
+func New(sender *forward.Sender, live *route.Live, m *Metrics, log *slog.Logger) *Handler {
+	return &Handler{
+		sender: sender, live: live, metrics: m, log: log,
+		origin: http.NewCrossOriginProtection(),
+		slots:  make(chan struct{}, MaxCalls),
+	}
+}
+
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	begun := time.Now()
+	c := guard(w, r)
+	defer func() {
+		c.end()
+		p := recover() // an answer that broke off; the server cuts the connection
+		h.metrics.done(c.status, p != nil && r.Context().Err() == nil, time.Since(begun))
+		if p != nil {
+			panic(p)
+		}
+	}()
+	h.dispatch(c, r)
+}
+
+func (h *Handler) dispatch(w http.ResponseWriter, r *http.Request) {
+	path, rooted := strings.CutPrefix(r.URL.EscapedPath(), "/")
+	name, rest, slash := strings.Cut(path, "/")
+	switch {
+	case !rooted || r.Method == http.MethodConnect:
+		local.WriteError(w, http.StatusBadRequest, errors.New("want a path: this is no proxy"))
+	case path == "":
+		h.index(w, r)
+	case path == "exec":
+		h.exec(w, r)
+	default:
+		h.component(w, r, name, rest, slash)
+	}
+}
+
+// take waits for a slot; without one it has answered. release must be called.
+func (h *Handler) take(w http.ResponseWriter, r *http.Request) (release func(), ok bool) {
+	select {
+	case h.slots <- struct{}{}:
+	default:
+		wait := time.NewTimer(forward.Patience)
+		defer wait.Stop()
+		select {
+		case h.slots <- struct{}{}:
+		case <-r.Context().Done():
+			return nil, false
+		case <-wait.C:
+			w.Header().Set("Retry-After", retrySoon)
+			local.WriteError(w, http.StatusServiceUnavailable, fmt.Errorf("%d requests are being worked on: try again in a moment", MaxCalls))
+			return nil, false
+		}
+	}
+	h.metrics.inFlight.Inc()
+	return func() {
+		h.metrics.inFlight.Dec()
+		<-h.slots
+	}, true
+}
+
+// allow answers requests with another method; it returns false for these.
+func allow(w http.ResponseWriter, r *http.Request, methods ...string) bool {
+	for _, m := range methods {
+		if r.Method == m {
+			return true
+		}
+	}
+	w.Header().Set("Allow", strings.Join(methods, ", "))
+	local.WriteError(w, http.StatusMethodNotAllowed, fmt.Errorf("%.20s %s: want %s", r.Method, r.URL.Path, strings.Join(methods, " or ")))
+	return false
+}
+
+// has reports whether anything is known of r.
+func (h *Handler) has(r api.Ref) bool {
+	t, _ := h.live.Now()
+	return len(t.Replicas(r)) > 0
+}

@@ -1,0 +1,109 @@
+package route
+
+import (
+	"cmp"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+)
+
+// Replica is how one member stands with a workload.
+type Replica struct {
+	Peer   api.PeerID
+	State  api.State
+	Reason string // in words, from that member
+}
+
+// Table is what was known at one moment. It never changes; the zero Table knows
+// nothing.
+type Table struct {
+	self  api.PeerID
+	known bool                         // all that the bus holds has been seen
+	refs  map[api.Ref][]Replica        // by peer
+	rtts  map[api.PeerID]time.Duration // connected members other than self; unknown is math.MaxInt64
+}
+
+// Two members are near-equal, and take turns, when their round-trip times differ
+// by less than the larger of these.
+const (
+	nearTime  = 2 * time.Millisecond
+	nearShare = 4 // a quarter of the lower one
+)
+
+const unknownRTT = time.Duration(math.MaxInt64)
+
+// Complete reports whether the table began from all that the bus holds: only then
+// does a workload that is not in it not exist.
+func (t *Table) Complete() bool { return t.known }
+
+// Self is this node.
+func (t *Table) Self() api.PeerID { return t.self }
+
+// Peers is how many other members are connected.
+func (t *Table) Peers() int { return len(t.rtts) }
+
+// Refs lists all workloads, by kind and name.
+func (t *Table) Refs() []api.Ref {
+	return slices.SortedFunc(maps.Keys(t.refs), func(a, b api.Ref) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
+	})
+}
+
+// Replicas is how the members stand with r, by peer; none when r is unknown. The
+// caller must not change it.
+func (t *Table) Replicas(r api.Ref) []Replica { return t.refs[r] }
+
+// Here reports whether r answers on this node.
+func (t *Table) Here(r api.Ref) bool {
+	return slices.ContainsFunc(t.refs[r], func(p Replica) bool { return p.Peer == t.self && p.State == api.StateRunning })
+}
+
+// Elsewhere lists the connected members on which r answers, in the order in which
+// they should be asked. turn rotates those that are near-equal to the best.
+func (t *Table) Elsewhere(r api.Ref, turn uint64) []api.PeerID {
+	var out []api.PeerID
+	for _, p := range t.refs[r] {
+		if _, ok := t.rtts[p.Peer]; ok && p.State == api.StateRunning {
+			out = append(out, p.Peer)
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(out, func(a, b api.PeerID) int { return cmp.Compare(t.rtts[a], t.rtts[b]) })
+	return rotate(out, t.near(out), turn)
+}
+
+// near counts the members at the head of sorted that are near-equal to the first.
+func (t *Table) near(sorted []api.PeerID) int {
+	best := t.rtts[sorted[0]]
+	room := max(nearTime, best/nearShare)
+	for i, p := range sorted {
+		if t.rtts[p]-best > room {
+			return i
+		}
+	}
+	return len(sorted)
+}
+
+// rotate moves the first n of peers round by turn places.
+func rotate(peers []api.PeerID, n int, turn uint64) []api.PeerID {
+	k := int(turn % uint64(n))
+	return slices.Concat(peers[k:n], peers[:k], peers[n:])
+}
+
+// Hopeful reports whether r may come to answer without anybody doing anything: it
+// runs or is on its way on some member.
+func (t *Table) Hopeful(r api.Ref) bool {
+	return slices.ContainsFunc(t.refs[r], func(p Replica) bool {
+		switch p.State {
+		case api.StateExited, api.StateFailed, api.StateStopped:
+			return false
+		default:
+			return true
+		}
+	})
+}
