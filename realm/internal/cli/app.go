@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/realm-mesh/realm/internal/kit/paths"
+	"github.com/realm-mesh/realm/internal/kit/trust"
+	"github.com/realm-mesh/realm/realm/internal/node"
+	"github.com/realm-mesh/realm/realm/internal/owner"
+)
+
+// app is one run of the command line: where it writes, and its global flags.
+type app struct {
+	out, err  io.Writer
+	kill      chan struct{} // closed by the second Ctrl-C
+	hearsKill atomic.Bool   // the running command listens to kill
+
+	homeDir string
+	json    bool
+	timeout time.Duration
+}
+
+func (a *app) home() (paths.Home, error) { return paths.Open(a.homeDir) }
+
+// print writes v as JSON, or has text write what a person reads.
+func (a *app) print(v any, text func()) error {
+	if !a.json {
+		text()
+		return nil
+	}
+	enc := json.NewEncoder(a.out)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+// say prints a line for people; with --json there are none.
+func (a *app) say(format string, args ...any) {
+	if !a.json {
+		fmt.Fprintf(a.out, format+"\n", args...)
+	}
+}
+
+// note prints a line for people beside the result.
+func (a *app) note(format string, args ...any) {
+	if !a.json {
+		fmt.Fprintf(a.err, format+"\n", args...)
+	}
+}
+
+// timeoutError is the cause of a context that --timeout has ended.
+type timeoutError struct{ after time.Duration }
+
+func (e *timeoutError) Error() string {
+	return fmt.Sprintf("it took longer than %s (--timeout)", e.after)
+}
+
+// bounded gives fn a context that ends after --timeout.
+func (a *app) bounded(fn func(ctx context.Context, cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		ctx, cancel := context.WithTimeoutCause(cmd.Context(), a.timeout, &timeoutError{a.timeout})
+		defer cancel()
+		return because(ctx, fn(ctx, cmd, args))
+	}
+}
+
+// open is [app.bounded] for commands that go on until --timeout was given.
+func (a *app) open(fn func(ctx context.Context, cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		if cmd.Flags().Changed("timeout") {
+			return a.bounded(fn)(cmd, args)
+		}
+		return fn(cmd.Context(), cmd, args)
+	}
+}
+
+// because adds to an error that the end of ctx has led to what ended it.
+func because(ctx context.Context, err error) error {
+	cause := context.Cause(ctx)
+	if err == nil || cause == nil || errors.Is(err, cause) {
+		return err
+	}
+	var usage *usageError
+	if errors.As(err, &usage) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", cause, err)
+}
+
+// onNode gives fn the node of the home, which must be up.
+func (a *app) onNode(ctx context.Context, fn func(n *node.Node) error) error {
+	h, err := a.home()
+	if err != nil {
+		return err
+	}
+	n, err := node.Dial(ctx, h)
+	if err != nil {
+		return err
+	}
+	defer n.Close()
+	return fn(n)
+}
+
+// signer is who may change what runs on a node: the owner's key of this account,
+// and the pin that the node checks it with.
+type signer struct {
+	key owner.Key
+	pin trust.Pin
+}
+
+// newSigner makes sure, before anything is sent, that the node will listen.
+func newSigner(h paths.Home) (signer, error) {
+	key, err := owner.Load()
+	if err != nil {
+		return signer{}, err
+	}
+	pin, err := trust.ReadPin(h.Pin())
+	if errors.Is(err, trust.ErrUnclaimed) {
+		return signer{}, fmt.Errorf("the node in %s was brought up before there was an owner key: start it again, and it follows yours: realm down, then realm up", h.Root())
+	}
+	if err != nil {
+		return signer{}, err
+	}
+	return signer{key, pin}, key.MaySign(pin)
+}

@@ -1,0 +1,41 @@
+package cli
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/realm/internal/node"
+)
+
+// completionPatience is how long a person who presses Tab is kept.
+const completionPatience = time.Second
+
+// completeNames offers the names of programs of these kinds; none without a node.
+func (a *app) completeNames(kinds ...api.Kind) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
+		defer cancel()
+		var names []string
+		err := a.onNode(ctx, func(n *node.Node) error {
+			all, err := workloads(ctx, n)
+			for _, w := range all {
+				if slices.Contains(kinds, w.Kind) {
+					names = append(names, string(w.Name))
+				}
+			}
+			return err
+		})
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		slices.Sort(names)
+		return slices.Compact(names), cobra.ShellCompDirectiveNoFileComp
+	}
+}

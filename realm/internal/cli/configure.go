@@ -1,0 +1,210 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/realm-mesh/realm/internal/kit/config"
+	"github.com/realm-mesh/realm/internal/kit/paths"
+	"github.com/realm-mesh/realm/internal/kit/trust"
+	"github.com/realm-mesh/realm/realm/internal/addr"
+	"github.com/realm-mesh/realm/realm/internal/node"
+	"github.com/realm-mesh/realm/realm/internal/owner"
+)
+
+// nodeFlags are the settings of a node as flags, the same for up and configure.
+type nodeFlags struct {
+	owner                    string
+	bootstrap, roles         []string
+	listenPort               int
+	httpListen, manageListen string
+	mdns                     bool
+}
+
+func (n *nodeFlags) declare(f *pflag.FlagSet) {
+	f.StringVar(&n.owner, "owner", "", "public key whose signed wishes the node follows (ed25519:…)")
+	f.StringSliceVar(&n.bootstrap, "bootstrap", nil, "address of a node to dial first, with /p2p/PEER; may be repeated")
+	f.StringSliceVar(&n.roles, "role", nil, "tag of this node that programs may ask for; may be repeated")
+	f.IntVar(&n.listenPort, "listen-port", 0, "UDP and TCP port of the mesh (default: chosen once and kept)")
+	f.StringVar(&n.httpListen, "http-listen", "", "HOST:PORT where programs are reached (default "+config.DefaultHTTPListen+")")
+	f.StringVar(&n.manageListen, "manage-listen", "", "HOST:PORT of metrics, logs and health (default "+config.DefaultManageListen+")")
+	f.BoolVar(&n.mdns, "mdns", true, "find members on the local network")
+}
+
+// over lays the flags that were given over c. lists says how a list that is
+// there meets one that was given.
+func (n *nodeFlags) over(c *config.Node, given func(flag string) bool, lists func(old, given []string) []string) error {
+	for _, s := range n.bootstrap {
+		if err := addr.Check(s); err != nil {
+			return fmt.Errorf("--bootstrap: %w", err)
+		}
+	}
+	for flag, set := range map[string]func(){
+		"owner":         func() { c.Owner = n.owner },
+		"bootstrap":     func() { c.Bootstrap = lists(c.Bootstrap, n.bootstrap) },
+		"role":          func() { c.Roles = lists(c.Roles, n.roles) },
+		"listen-port":   func() { c.ListenPort = n.listenPort },
+		"http-listen":   func() { c.HTTPListen = n.httpListen },
+		"manage-listen": func() { c.ManageListen = n.manageListen },
+		"mdns":          func() { c.MDNS = &n.mdns },
+	} {
+		if given(flag) {
+			set()
+		}
+	}
+	return c.Validate()
+}
+
+func replaceList(_, given []string) []string { return given }
+
+func addToList(old, given []string) []string {
+	for _, s := range given {
+		if !slices.Contains(old, s) {
+			old = append(old, s)
+		}
+	}
+	return old
+}
+
+func newConfigure(a *app) *cobra.Command {
+	var f nodeFlags
+	var remove, removeRoles []string
+	cmd := &cobra.Command{
+		Use:   "configure",
+		Short: "Change the settings of the node here",
+		Long: `Change config.toml in the node's home. What is not named stays as it is:
+--bootstrap and --role add to their lists, --remove and --remove-role take away.
+The settings count from the next realm up. Without flags, show them.`,
+		Example: `  realm configure --owner ed25519:… --bootstrap /ip4/192.0.2.7/udp/4001/quic-v1/p2p/12D3KooW…
+  realm configure --remove /ip4/192.0.2.7/udp/4001/quic-v1/p2p/12D3KooW…
+  realm configure --role edge --listen-port 4001`,
+		Args: arguments(),
+	}
+	f.declare(cmd.Flags())
+	cmd.Flags().StringSliceVar(&remove, "remove", nil, "address to take off the bootstrap list; may be repeated")
+	cmd.Flags().StringSliceVar(&removeRoles, "remove-role", nil, "role to take away; may be repeated")
+	cmd.RunE = a.bounded(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
+		h, err := a.home()
+		if err != nil {
+			return err
+		}
+		c, err := config.ReadFile(h.Config())
+		if err != nil {
+			return err
+		}
+		if err := f.over(&c, cmd.Flags().Changed, addToList); err != nil {
+			return misused(cmd, err)
+		}
+		if c.Bootstrap, err = takeAway("bootstrap address", c.Bootstrap, remove); err != nil {
+			return err
+		}
+		if c.Roles, err = takeAway("role", c.Roles, removeRoles); err != nil {
+			return err
+		}
+		return a.configure(ctx, h, c, changesSomething(cmd))
+	})
+	return cmd
+}
+
+// changesSomething reports whether any flag of the command's own was given.
+func changesSomething(cmd *cobra.Command) bool {
+	changed := false
+	cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) { changed = changed || f.Changed })
+	return changed
+}
+
+func takeAway(what string, from, away []string) ([]string, error) {
+	for _, s := range away {
+		i := slices.Index(from, s)
+		if i < 0 {
+			return nil, fmt.Errorf("%s %q is not on the list: it has %s", what, s, orElse(strings.Join(from, ", "), "nothing"))
+		}
+		from = slices.Delete(from, i, i+1)
+	}
+	return from, nil
+}
+
+// configView is the settings in JSON, by their names in config.toml.
+type configView struct {
+	File         string   `json:"file"`
+	Owner        string   `json:"owner,omitempty"`
+	Bootstrap    []string `json:"bootstrap"`
+	Roles        []string `json:"roles"`
+	ListenPort   int      `json:"listen_port,omitempty"`
+	HTTPListen   string   `json:"http_listen,omitempty"`
+	ManageListen string   `json:"manage_listen,omitempty"`
+	MDNS         *bool    `json:"mdns,omitempty"`
+}
+
+func (a *app) configure(ctx context.Context, h paths.Home, c config.Node, write bool) error {
+	if write {
+		if err := checkPinned(h, c.Owner); err != nil {
+			return err
+		}
+		if err := h.Create(); err != nil {
+			return err
+		}
+		if err := c.WriteFile(h.Config()); err != nil {
+			return err
+		}
+	}
+	v := configView{h.Config(), c.Owner, list(c.Bootstrap), list(c.Roles), c.ListenPort, c.HTTPListen, c.ManageListen, c.MDNS}
+	return a.print(v, func() {
+		fmt.Fprintf(a.out, "# %s\n", v.File)
+		for _, row := range settingRows(c) {
+			fmt.Fprintln(a.out, row)
+		}
+		switch {
+		case !write:
+		case node.Up(ctx, h):
+			a.note("\nA node is up in this home: the change counts after realm down and realm up.")
+		default:
+			a.note("\nNext: realm up")
+		}
+	})
+}
+
+// checkPinned refuses an owner that the node can never follow.
+func checkPinned(h paths.Home, configured string) error {
+	pin, err := trust.ReadPin(h.Pin())
+	if errors.Is(err, trust.ErrUnclaimed) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return owner.CheckOwner(h, pin, configured)
+}
+
+func settingRows(c config.Node) []string {
+	var rows []string
+	add := func(key, value string) { rows = append(rows, fmt.Sprintf("%-13s  %s", key, value)) }
+	add("owner", orElse(c.Owner, "(the owner key of this account, if it has one)"))
+	for _, b := range c.Bootstrap {
+		add("bootstrap", b)
+	}
+	if len(c.Roles) > 0 {
+		add("roles", strings.Join(c.Roles, ", "))
+	}
+	if c.ListenPort != 0 {
+		add("listen_port", fmt.Sprint(c.ListenPort))
+	}
+	add("http_listen", orElse(c.HTTPListen, config.DefaultHTTPListen))
+	add("manage_listen", orElse(c.ManageListen, config.DefaultManageListen))
+	add("mdns", fmt.Sprint(c.MDNS == nil || *c.MDNS))
+	return rows
+}
+
+// list is s for JSON: an empty list, not null.
+func list(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}

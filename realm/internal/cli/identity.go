@@ -1,0 +1,194 @@
+package cli
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/spf13/cobra"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/config"
+	"github.com/realm-mesh/realm/internal/kit/keys"
+	"github.com/realm-mesh/realm/internal/kit/paths"
+	"github.com/realm-mesh/realm/internal/kit/trust"
+	"github.com/realm-mesh/realm/realm/internal/node"
+	"github.com/realm-mesh/realm/realm/internal/owner"
+)
+
+// ownerView is the owner key of this account in JSON.
+type ownerView struct {
+	Key   keys.Public `json:"key"`
+	Realm api.RealmID `json:"realm"`
+	File  string      `json:"file"`
+}
+
+func viewOwner(k owner.Key) ownerView { return ownerView{k.Public(), k.Realm(), k.Path} }
+
+func newInit(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "init",
+		Short: "Make the key that owns your realm",
+		Long: `Make the owner key of this account. Whoever has it decides what runs on the
+nodes that follow it, so it stays with you: nodes learn only its public half.
+A key that is there already is never overwritten.`,
+		Example: `  realm init
+  REALM_OWNER_KEY=/media/stick/owner.pem realm init`,
+		Args: arguments(),
+		RunE: a.bounded(func(ctx context.Context, _ *cobra.Command, _ []string) error { return a.init(ctx) }),
+	}
+}
+
+func (a *app) init(ctx context.Context) error {
+	k, err := owner.Create()
+	if err != nil {
+		return err
+	}
+	v := viewOwner(k)
+	return a.print(v, func() {
+		fmt.Fprintf(a.out, `Made the owner key of this account. Keep a copy of the file in a safe place:
+whoever has it decides what your nodes run, and nobody can make it again.
+
+  file   %s
+  key    %s
+  realm  %s
+
+Next:
+  %s
+  on another machine:  realm configure --owner %s
+                       realm up
+`, v.File, v.Key, v.Realm, a.afterInit(ctx), v.Key)
+	})
+}
+
+// afterInit is what to do on this machine once there is a key.
+func (a *app) afterInit(ctx context.Context) string {
+	h, err := a.home()
+	if err != nil || !node.Up(ctx, h) {
+		return "on this machine:     realm up"
+	}
+	if _, err := trust.ReadPin(h.Pin()); errors.Is(err, trust.ErrUnclaimed) {
+		return "on this machine:     realm down, then realm up: the node that is up follows nobody yet"
+	}
+	return "on this machine:     the node that is up follows another key: see realm whoami"
+}
+
+func newKey(a *app) *cobra.Command {
+	show := &cobra.Command{
+		Use:   "show",
+		Short: "Print the public half of your owner key",
+		Long:  "Print the public half of the owner key of this account. It is no secret: nodes are told to follow it.",
+		Example: `  realm key show
+  realm configure --owner "$(realm key show)"`,
+		Args: arguments(),
+		RunE: func(*cobra.Command, []string) error {
+			k, err := owner.Load()
+			if err != nil {
+				return err
+			}
+			return a.print(viewOwner(k), func() { fmt.Fprintln(a.out, k.Public()) })
+		},
+	}
+	return group(&cobra.Command{
+		Use:     "key",
+		Short:   "Your owner key",
+		Example: "  realm key show",
+	}, show)
+}
+
+// whoView is what realm whoami says. Owner and Realm are what the node trusts.
+type whoView struct {
+	Home       string      `json:"home"`
+	Peer       api.PeerID  `json:"peer,omitempty"`
+	Owner      string      `json:"owner,omitempty"`
+	Realm      api.RealmID `json:"realm,omitempty"`
+	Configured string      `json:"configured_owner,omitempty"` // what the node will follow once it is brought up
+	Account    *ownerView  `json:"account,omitempty"`          // the owner key of this account
+	Yours      bool        `json:"yours"`                      // the node follows the key of this account
+}
+
+func newWhoami(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "whoami",
+		Short: "Show your owner key, whom the node here trusts, and its peer id",
+		Long:  "Show the owner key of this account, the owner and realm that the node of this home trusts, and its peer id. The node need not be up.",
+		Example: `  realm whoami
+  realm whoami --json`,
+		Args: arguments(),
+		RunE: func(*cobra.Command, []string) error {
+			h, err := a.home()
+			if err != nil {
+				return err
+			}
+			v, err := who(h)
+			if err != nil {
+				return err
+			}
+			return a.print(v, func() { a.printWho(v) })
+		},
+	}
+}
+
+func who(h paths.Home) (whoView, error) {
+	v := whoView{Home: h.Root()}
+	k, err := owner.Load()
+	switch {
+	case err == nil:
+		o := viewOwner(k)
+		v.Account = &o
+	case !errors.Is(err, owner.ErrNoKey):
+		return v, err
+	}
+	nodeKey, err := keys.Read(h.NodeKey())
+	switch {
+	case err == nil:
+		v.Peer = keys.Peer(nodeKey.Public().(ed25519.PublicKey))
+	case !errors.Is(err, fs.ErrNotExist):
+		return v, err
+	}
+	pin, err := trust.ReadPin(h.Pin())
+	switch {
+	case err == nil:
+		v.Owner, v.Realm = pin.Owner.String(), pin.Realm
+		v.Yours = v.Account != nil && v.Account.Key == pin.Owner
+		return v, nil
+	case !errors.Is(err, trust.ErrUnclaimed):
+		return v, err
+	}
+	cfg, err := config.Load(h.Config())
+	v.Configured = cfg.Owner
+	return v, err
+}
+
+func (a *app) printWho(v whoView) {
+	fmt.Fprintf(a.out, "home     %s\n", v.Home)
+	fmt.Fprintf(a.out, "peer     %s\n", orElse(string(v.Peer), "none yet: the first realm up makes it"))
+	switch {
+	case v.Owner != "":
+		yours := ""
+		if v.Yours {
+			yours = "  (you)"
+		}
+		fmt.Fprintf(a.out, "follows  %s%s\nrealm    %s\n", v.Owner, yours, v.Realm)
+	case v.Configured != "":
+		fmt.Fprintf(a.out, "follows  nobody yet; with realm up: %s\n", v.Configured)
+	case v.Account != nil:
+		fmt.Fprintf(a.out, "follows  nobody yet; with realm up: you\n")
+	default:
+		fmt.Fprintf(a.out, "follows  nobody yet: realm configure --owner KEY, or realm init\n")
+	}
+	if v.Account == nil {
+		fmt.Fprintf(a.out, "you      no owner key in this account: realm init makes one\n")
+		return
+	}
+	fmt.Fprintf(a.out, "you      %s\n         %s\n", v.Account.Key, v.Account.File)
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}

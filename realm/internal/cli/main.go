@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+)
+
+// Exit codes of realm.
+const (
+	ExitOK     = 0
+	ExitFailed = 1
+	ExitUsage  = 2
+)
+
+// errInterrupted is the cause of a context that Ctrl-C or SIGTERM has ended.
+var errInterrupted = errors.New("interrupted")
+
+// Main runs realm with args and returns its exit code.
+func Main(args []string, stdout, stderr io.Writer) int {
+	a := &app{out: stdout, err: stderr, kill: make(chan struct{})}
+	ctx, stop := a.signals(context.Background())
+	defer stop()
+	err := a.run(ctx, args)
+	if err == nil {
+		return ExitOK
+	}
+	a.complain(err)
+	var usage *usageError
+	if errors.As(err, &usage) {
+		return ExitUsage
+	}
+	return ExitFailed
+}
+
+// signals returns a context that the first Ctrl-C or SIGTERM ends; the second
+// closes a.kill, and ends the process where a command does not listen to that.
+func (a *app) signals(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	got := make(chan os.Signal, 2)
+	signal.Notify(got, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-got
+		cancel(errInterrupted)
+		<-got
+		close(a.kill)
+		if !a.hearsKill.Load() {
+			os.Exit(ExitFailed)
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(got)
+		cancel(nil)
+	}
+}
+
+func (a *app) run(ctx context.Context, args []string) error {
+	root := newRoot(a)
+	root.SetArgs(args)
+	if _, _, err := root.Find(args); err != nil {
+		return &usageError{err, root}
+	}
+	return root.ExecuteContext(ctx)
+}
+
+// complain tells a person, or a program, what went wrong.
+func (a *app) complain(err error) {
+	if a.json {
+		var e struct {
+			Error string `json:"error"`
+		}
+		e.Error = err.Error()
+		_ = json.NewEncoder(a.err).Encode(e) // nobody is left to tell
+		return
+	}
+	fmt.Fprintf(a.err, "realm: %s\n", strings.TrimRight(err.Error(), "\n"))
+	var usage *usageError
+	if errors.As(err, &usage) && usage.cmd != nil {
+		fmt.Fprintf(a.err, "See: %s --help\n", usage.cmd.CommandPath())
+	}
+}

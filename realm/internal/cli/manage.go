@@ -1,0 +1,113 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/realm/internal/node"
+	"github.com/realm-mesh/realm/realm/internal/owner"
+)
+
+func newStop(a *app) *cobra.Command {
+	return a.newChange(&cobra.Command{
+		Use:   "stop NAME",
+		Short: "Stop a program everywhere, and keep it",
+		Long:  "Sign that a program is to stop, and wait until it has on every connected node that it is for. realm start starts it again.",
+		Example: `  realm stop ticker
+  realm stop function/double      # where a component has that name, too`,
+	}, owner.SetStopped(true))
+}
+
+func newStart(a *app) *cobra.Command {
+	return a.newChange(&cobra.Command{
+		Use:     "start NAME",
+		Short:   "Start a program that was stopped",
+		Long:    "Sign that a stopped program is to start again, and wait until it runs on every connected node that it is for.",
+		Example: "  realm start ticker",
+	}, owner.SetStopped(false))
+}
+
+func newRemove(a *app) *cobra.Command {
+	return a.newChange(&cobra.Command{
+		Use:   "rm NAME",
+		Short: "Remove a program everywhere",
+		Long: `Sign that a program is gone, and wait until it is from every connected node that
+it was for. Nodes that are away remove it when they are back. A later push under
+the same name brings it back.`,
+		Example: "  realm rm ticker",
+	}, owner.Remove())
+}
+
+// newChange makes a command that changes a program which is there.
+func (a *app) newChange(cmd *cobra.Command, change owner.Change) *cobra.Command {
+	wait := cmd.Flags().Bool("wait", true, "return when the nodes have done it; --wait=false: when it is accepted")
+	cmd.Args = arguments("NAME")
+	cmd.ValidArgsFunction = a.completeNames(api.KindComponent, api.KindFunction)
+	cmd.RunE = a.bounded(func(ctx context.Context, cmd *cobra.Command, args []string) error {
+		refs, err := parseRefs(args[0])
+		if err != nil {
+			return misused(cmd, err)
+		}
+		return a.onNode(ctx, func(n *node.Node) error {
+			s, err := newSigner(n.Home)
+			if err != nil {
+				return err
+			}
+			ref, err := a.choose(ctx, n, s, refs)
+			if err != nil {
+				return err
+			}
+			return a.advance(ctx, n, s, ref, change, *wait)
+		})
+	})
+	return cmd
+}
+
+// parseRefs reads NAME, component/NAME or function/NAME: all that it may mean.
+func parseRefs(arg string) ([]api.Ref, error) {
+	kinds := []api.Kind{api.KindComponent, api.KindFunction}
+	for _, k := range kinds {
+		if name, ok := strings.CutPrefix(arg, string(k)+"/"); ok {
+			n, err := api.ParseName(name)
+			return []api.Ref{{Kind: k, Name: n}}, err
+		}
+	}
+	n, err := api.ParseName(arg)
+	if err != nil {
+		return nil, err
+	}
+	var refs []api.Ref
+	for _, k := range kinds {
+		refs = append(refs, api.Ref{Kind: k, Name: n})
+	}
+	return refs, nil
+}
+
+// choose returns the one of refs that exists, or else was removed last.
+func (a *app) choose(ctx context.Context, n *node.Node, s signer, refs []api.Ref) (api.Ref, error) {
+	var live, gone []api.Ref
+	for _, r := range refs {
+		cur, err := n.Current(ctx, r, s.pin)
+		switch {
+		case err != nil:
+			return r, err
+		case cur == nil:
+		case cur.Tombstone:
+			gone = append(gone, r)
+		default:
+			live = append(live, r)
+		}
+	}
+	switch found := append(live, gone...); {
+	case len(live) > 1:
+		return api.Ref{}, fmt.Errorf("%s is a component and a function: say which, %s or %s", refs[0].Name, live[0], live[1])
+	case len(found) == 0:
+		return api.Ref{}, fmt.Errorf("%s: %w: realm status lists what there is", refs[0].Name, owner.ErrUnknown)
+	default:
+		return found[0], nil
+	}
+}

@@ -1,0 +1,125 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/intent"
+	"github.com/realm-mesh/realm/internal/kit/paths"
+	"github.com/realm-mesh/realm/realm/internal/node"
+	"github.com/realm-mesh/realm/realm/internal/owner"
+	"github.com/realm-mesh/realm/realm/internal/wasmfile"
+)
+
+func newPush(a *app) *cobra.Command {
+	var p programFlags
+	var name, file, http string
+	var env, args []string
+	cmd := &cobra.Command{
+		Use:   "push",
+		Short: "Run a program on the mesh",
+		Long: `Sign a program, hand it to the node here, and wait until every connected node
+that it is for runs it. It is a core Wasm module with WASI 0.1: a command, which
+runs and is started again when it fails, or, with --http cgi, a web program that
+answers under /NAME/ of every node. A later push under the same name replaces it.
+
+If it does not come up somewhere, the exit code is 1, with the reason and the
+last log lines. A node that is away gets it when it is back.`,
+		Example: `  realm push --name ticker --file ticker.wasm
+  realm push --name hello --http cgi --file hello-cgi.wasm --env GREETING=Hi
+  realm push --name worker --file worker.wasm --tag edge --memory-max-mb 64 --arg --verbose`,
+		Args: arguments(),
+	}
+	f := cmd.Flags()
+	f.StringVar(&name, "name", "", "what to call it")
+	f.StringVar(&file, "file", "", "the .wasm file")
+	f.StringVar(&http, "http", "", "how it is spoken to: cgi for a web program")
+	f.StringArrayVar(&env, "env", nil, "NAME=VALUE in its environment; may be repeated")
+	f.StringArrayVar(&args, "arg", nil, "argument after the program's name; may be repeated")
+	p.declare(f)
+	cmd.RunE = a.bounded(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
+		n, err := parseName(cmd, "name", name)
+		if err != nil {
+			return err
+		}
+		if file == "" {
+			return misused(cmd, errors.New("--file is missing: name the .wasm file to push"))
+		}
+		if api.Interface(http) != api.InterfaceCommand && api.Interface(http) != api.InterfaceCGI {
+			return misused(cmd, fmt.Errorf("--http %q: want cgi", http))
+		}
+		vars, err := parseEnv(env)
+		if err != nil {
+			return misused(cmd, err)
+		}
+		prog, err := p.build(cmd, api.Ref{Kind: api.KindComponent, Name: n}, file, func(m api.Program) api.Workload {
+			return &api.Component{Module: m, Interface: api.Interface(http), Args: args, Env: vars, Stopped: !p.start}
+		}, wasmfile.Read)
+		if err != nil {
+			return err
+		}
+		return a.push(ctx, *prog)
+	})
+	return cmd
+}
+
+// push brings a program to the node of the home, and by it to the mesh.
+func (a *app) push(ctx context.Context, p program) error {
+	return a.onNode(ctx, func(n *node.Node) error {
+		s, err := newSigner(n.Home)
+		if err != nil {
+			return err
+		}
+		if err := a.upload(ctx, n, p); err != nil {
+			return err
+		}
+		return a.advance(ctx, n, s, p.ref, owner.Set(p.target, p.body), p.wait)
+	})
+}
+
+// pushFirst is push for realm up --wasm.
+func (a *app) pushFirst(ctx context.Context, h paths.Home, p program) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, defaultTimeout, &timeoutError{defaultTimeout})
+	defer cancel()
+	inHome := &app{out: a.out, err: a.err, json: a.json, homeDir: h.Root(), timeout: defaultTimeout}
+	return because(ctx, inHome.push(ctx, p))
+}
+
+// advance signs the next version of ref, and waits until the mesh has followed it.
+func (a *app) advance(ctx context.Context, n *node.Node, s signer, ref api.Ref, change owner.Change, wait bool) error {
+	next, err := n.Advance(ctx, s.key, s.pin, ref, change)
+	switch {
+	case errors.Is(err, owner.ErrUnknown):
+		return fmt.Errorf("%s: %w: realm status lists what there is", ref, err)
+	case errors.Is(err, owner.ErrUnchanged):
+		a.say("%s: nothing to change, version %d says so already", ref, next.Seq)
+	case err != nil:
+		return err
+	default:
+		a.say("%s: version %d is accepted", ref, next.Seq)
+	}
+	if !wait {
+		return a.print(newResult(next, nil), func() {})
+	}
+	return a.await(ctx, n, next)
+}
+
+// resultView is what push, stop, start, rm and fn deploy say in JSON.
+type resultView struct {
+	api.Ref
+	Version uint64       `json:"version"`
+	Digest  api.Digest   `json:"digest"` // of the intent
+	Reached bool         `json:"reached"`
+	Members []memberView `json:"members"`
+}
+
+func newResult(s intent.Signed, members []memberView) resultView {
+	if members == nil {
+		members = []memberView{}
+	}
+	return resultView{Ref: s.Ref, Version: s.Seq, Digest: s.Digest, Members: members}
+}

@@ -1,0 +1,104 @@
+package cli
+
+import (
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/realm-mesh/realm/internal/kit/buildinfo"
+	"github.com/realm-mesh/realm/internal/kit/paths"
+)
+
+// defaultTimeout bounds commands that end by themselves.
+const defaultTimeout = 2 * time.Minute
+
+const (
+	groupNode     = "node"
+	groupOwner    = "owner"
+	groupMesh     = "mesh"
+	groupPrograms = "programs"
+)
+
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "realm",
+		Short: "Push a program once, and it runs on every machine you own",
+		Long: `Realm joins your machines into a mesh. You sign what should run; every machine
+checks the signature and does it. Without a command, realm is realm up.
+
+Exit codes: 0 it is so; 1 it is not, and the error says what to do; 2 the
+command line was wrong.`,
+		Example: `  realm init                                              # once: make your key
+  realm up                                                # bring up a node here
+  realm push --name ticker --file samples/build/ticker.wasm
+  realm fn deploy --name double --wasm samples/build/double.wasm
+  realm fn exec double 21`,
+		Version:                    buildinfo.Version,
+		SilenceErrors:              true,
+		SilenceUsage:               true,
+		SuggestionsMinimumDistance: suggestDistance,
+	}
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misused(cmd, err) })
+	g := root.PersistentFlags()
+	g.StringVar(&a.homeDir, "home", "", "folder of the node (default $"+paths.EnvHome+", else the platform's data folder)")
+	g.BoolVar(&a.json, "json", false, "print JSON")
+	g.DurationVar(&a.timeout, "timeout", defaultTimeout, "give up after this long (up, status --watch, logs: only if it is given)")
+	up := newUp(a)
+	root.Flags().AddFlagSet(up.Flags())
+	root.RunE = up.RunE
+	addCommands(a, root, up)
+	return root
+}
+
+func addCommands(a *app, root, up *cobra.Command) {
+	root.AddGroup(
+		&cobra.Group{ID: groupNode, Title: "The node on this machine:"},
+		&cobra.Group{ID: groupOwner, Title: "You, the owner:"},
+		&cobra.Group{ID: groupMesh, Title: "The mesh:"},
+		&cobra.Group{ID: groupPrograms, Title: "Programs:"})
+	add := func(id string, cmds ...*cobra.Command) {
+		for _, c := range cmds {
+			c.GroupID = id
+			root.AddCommand(c)
+		}
+	}
+	add(groupNode, up, newDown(a), newPS(a), newRestart(a), newConfigure(a))
+	add(groupOwner, newInit(a), newKey(a), newWhoami(a))
+	add(groupMesh, newStatus(a), newPeers(a))
+	add(groupPrograms, newPush(a), newStop(a), newStart(a), newRemove(a), newLogs(a), newFunctions(a))
+	root.AddCommand(newVersion(a))
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "help":
+			c.Example = "  realm help push"
+		case "completion":
+			c.Example = "  source <(realm completion bash)"
+			for _, shell := range c.Commands() {
+				shell.Example = "  realm completion " + shell.Name()
+			}
+		}
+	}
+}
+
+func newVersion(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:     "version",
+		Short:   "Print the version of this command",
+		Example: "  realm version --json",
+		Args:    arguments(),
+		RunE: func(*cobra.Command, []string) error {
+			v := struct {
+				Version  string `json:"version"`
+				Platform string `json:"platform"`
+				Go       string `json:"go"`
+			}{buildinfo.Version, runtime.GOOS + "/" + runtime.GOARCH, runtime.Version()}
+			return a.print(v, func() { fmt.Fprintf(a.out, "realm version %s %s %s\n", v.Version, v.Platform, v.Go) })
+		},
+	}
+}

@@ -1,0 +1,272 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/buildinfo"
+	"github.com/realm-mesh/realm/realm/internal/node"
+	"github.com/realm-mesh/realm/realm/internal/rollout"
+)
+
+// statusView is what realm status says in JSON. A part of the node that does not
+// answer leaves its fields empty and a word in Problems.
+type statusView struct {
+	Node      nodeView           `json:"node"`
+	Realm     api.RealmID        `json:"realm,omitempty"`
+	Owner     string             `json:"owner,omitempty"`
+	Peers     []api.PeerRecord   `json:"peers"`
+	Daemons   []api.DaemonStatus `json:"daemons"`
+	Workloads []workloadView     `json:"workloads"`
+	Problems  []string           `json:"problems"`
+}
+
+type nodeView struct {
+	Home    string     `json:"home"`
+	PID     int        `json:"pid,omitempty"`
+	Version string     `json:"version"`
+	Peer    api.PeerID `json:"peer,omitempty"`
+	Host    string     `json:"host,omitempty"`
+	Addrs   []string   `json:"addrs"`
+}
+
+func newStatus(a *app) *cobra.Command {
+	var watch bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show the node, its mesh, and what runs where",
+		Long: `Show this node, the members of its realm, and every program: on how many of the
+connected nodes that it is for it runs, and what keeps it from the others.`,
+		Example: `  realm status
+  realm status --watch
+  realm status --json`,
+		Args: arguments(),
+	}
+	cmd.Flags().BoolVar(&watch, "watch", false, "show it again whenever something changes, until Ctrl-C")
+	once := a.bounded(func(ctx context.Context, _ *cobra.Command, _ []string) error {
+		return a.onNode(ctx, func(n *node.Node) error {
+			v, err := look(ctx, n, partPatience)
+			if err != nil {
+				return err
+			}
+			return a.print(v, func() { a.printStatus(v, time.Now()) })
+		})
+	})
+	again := a.open(func(ctx context.Context, _ *cobra.Command, _ []string) error {
+		return a.onNode(ctx, func(n *node.Node) error { return a.watchStatus(ctx, n) })
+	})
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if watch {
+			return again(cmd, args)
+		}
+		return once(cmd, args)
+	}
+	return cmd
+}
+
+// partPatience is how long status waits for a daemon that does not answer: long
+// enough for one that is started again.
+const partPatience = 5 * time.Second
+
+// look gathers the state of a node. Only the loss of the bus is an error.
+func look(ctx context.Context, n *node.Node, patience time.Duration) (statusView, error) {
+	v := statusView{Node: nodeView{Home: n.Home.Root(), Version: buildinfo.Version, Addrs: []string{}}, Daemons: []api.DaemonStatus{}, Problems: []string{}}
+	ask := func(fn func(ctx context.Context) error) {
+		ctx, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		if err := fn(ctx); err != nil {
+			v.Problems = append(v.Problems, oneLine(err.Error()))
+		}
+	}
+	ask(func(ctx context.Context) error {
+		ps, err := n.PS(ctx)
+		v.Node.PID, v.Daemons = ps.PID, append(v.Daemons, ps.Daemons...)
+		return err
+	})
+	ask(func(ctx context.Context) error {
+		mesh, err := n.Mesh(ctx)
+		v.Node.Peer, v.Realm, v.Owner, v.Node.Addrs = mesh.Peer, mesh.Realm, mesh.Owner, list(mesh.Addrs)
+		return err
+	})
+	s, err := n.Look(ctx, node.Scope{})
+	if err != nil {
+		return v, err
+	}
+	v.Peers = append([]api.PeerRecord{}, s.PeerList()...)
+	slices.SortFunc(v.Peers, rollout.ComparePeers)
+	for _, p := range v.Peers {
+		if p.Self {
+			v.Node.Host = p.Host
+		}
+	}
+	v.Workloads, err = workloads(ctx, n)
+	if v.Workloads == nil {
+		v.Workloads = []workloadView{}
+	}
+	return v, err
+}
+
+func (a *app) printStatus(v statusView, now time.Time) {
+	w := a.out
+	fmt.Fprintf(w, "node     %s  %s\n", orElse(v.Node.Host, "this node"), v.Node.Peer)
+	fmt.Fprintf(w, "home     %s\n", v.Node.Home)
+	if v.Owner == "" {
+		fmt.Fprintf(w, "realm    none yet: the node follows nobody (see realm whoami)\n")
+	} else {
+		fmt.Fprintf(w, "realm    %s\nowner    %s\n", v.Realm, v.Owner)
+	}
+	for i, s := range v.Node.Addrs {
+		fmt.Fprintf(w, "%-7s  %s\n", []string{"address", ""}[min(i, 1)], s)
+	}
+	fmt.Fprintf(w, "daemons  %s\n", daemonsText(v.Daemons))
+	for _, p := range v.Problems {
+		fmt.Fprintf(w, "problem  %s\n", p)
+	}
+	fmt.Fprintln(w)
+	a.printPeers(v.Peers, now)
+	fmt.Fprintln(w)
+	if len(v.Workloads) == 0 {
+		fmt.Fprintln(w, "No programs yet: realm push --name NAME --file FILE, or realm fn deploy --name NAME --wasm FILE")
+		return
+	}
+	a.printWorkloads(v.Workloads)
+}
+
+func daemonsText(all []api.DaemonStatus) string {
+	ready := 0
+	var other []string
+	for _, d := range all {
+		if d.State == api.DaemonReady {
+			ready++
+			continue
+		}
+		other = append(other, strings.Join(nonEmpty(fmt.Sprintf("%s %s", d.Daemon, d.State), oneLine(d.Reason)), ": "))
+	}
+	return strings.Join(append([]string{fmt.Sprintf("%d of %d ready", ready, len(all))}, other...), "; ")
+}
+
+// printWorkloads is a table of programs with a line below for each member on
+// which one is not as it should be.
+func (a *app) printWorkloads(all []workloadView) {
+	rows := [][]string{{"PROGRAM", "VERSION", "RUNS ON", "SIZE", "NOTE"}}
+	for _, w := range all {
+		runs := fmt.Sprintf("%d of %d", w.Running, w.Desired)
+		if !w.Started {
+			runs = "stopped"
+		}
+		rows = append(rows, []string{w.Ref.String(), fmt.Sprint(w.Version), runs, bytesText(w.Size), workloadNote(w)})
+		for _, m := range w.Members {
+			if text := memberText(w, m); text != "" {
+				rows = append(rows, []string{"  " + peerText(m.Host, m.Peer), "", "", "", text})
+			}
+		}
+	}
+	table(a.out, rows)
+}
+
+func workloadNote(w workloadView) string {
+	note := string(w.Interface)
+	if len(w.Target.Peers)+len(w.Target.Tags) > 0 {
+		note = strings.Join(nonEmpty(note, "for "+targetText(w.Target)), "; ")
+	}
+	if w.Started && w.Desired == 0 {
+		note = strings.Join(nonEmpty(note, "no connected node is one that it is for"), "; ")
+	}
+	return note
+}
+
+// memberText is what is worth a line about a member; "" where all is well.
+func memberText(w workloadView, m memberView) string {
+	state := api.State(m.State)
+	current := m.Version == w.Version
+	if current && (w.Started && state == api.StateRunning || !w.Started && state == api.StateStopped) {
+		return ""
+	}
+	text := strings.Join(nonEmpty(m.State, oneLine(m.Reason)), ": ")
+	if !current && m.Version != 0 {
+		text = fmt.Sprintf("still at version %d: %s", m.Version, text)
+	}
+	if m.Restarts > 0 {
+		text += fmt.Sprintf(" (started again %s)", plural(m.Restarts, "time"))
+	}
+	return text
+}
+
+const (
+	watchLeast = 200 * time.Millisecond // between two pictures
+	watchMost  = 2 * time.Second        // daemons change without an event on the bus
+)
+
+// watchStatus shows the status whenever something has changed, until ctx ends.
+func (a *app) watchStatus(ctx context.Context, n *node.Node) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	changed := make(chan struct{}, 1)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- n.Watch(ctx, node.Scope{}, func(node.Snapshot) error {
+			select {
+			case changed <- struct{}{}:
+			default:
+			}
+			return nil
+		})
+	}()
+	last := ""
+	for {
+		v, err := look(ctx, n, time.Second)
+		if ctx.Err() != nil {
+			return nil // Ctrl-C, or --timeout: there was all to see until now
+		}
+		if err != nil {
+			return err
+		}
+		if last, err = a.redraw(v, last); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-ended:
+			return err
+		case <-time.After(watchLeast):
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-changed:
+		case <-time.After(watchMost):
+		}
+	}
+}
+
+// redraw shows v where it differs from what was shown last: in place on a
+// terminal, else one picture, or one line of JSON, below the other.
+func (a *app) redraw(v statusView, last string) (string, error) {
+	var b bytes.Buffer
+	pic := &app{out: &b, err: a.err, json: a.json}
+	if err := pic.print(v, func() { pic.printStatus(v, time.Now()) }); err != nil {
+		return last, err
+	}
+	text := b.String()
+	if text == last {
+		return last, nil
+	}
+	if f, ok := a.out.(*os.File); ok && !a.json && term.IsTerminal(int(f.Fd())) {
+		const home, clear = "\x1b[H", "\x1b[2J"
+		fmt.Fprint(a.out, clear+home)
+	} else if last != "" && !a.json {
+		fmt.Fprintln(a.out)
+	}
+	_, err := fmt.Fprint(a.out, text)
+	return text, err
+}
