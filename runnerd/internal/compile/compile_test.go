@@ -1,0 +1,125 @@
+package compile
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/runnerd/internal/module"
+	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
+	"github.com/realm-mesh/realm/runnerd/internal/wasmtest"
+)
+
+// TestMain is also the child.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == Command {
+		os.Exit(Child(os.Args[2:], os.Stdin, os.Stdout))
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func newCompiler(t *testing.T) *Compiler {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return New(self, t.TempDir())
+}
+
+func TestEnsureFillsCache(t *testing.T) {
+	c, wasm := newCompiler(t), wasmtest.Exit3()
+	for range 2 {
+		if err := c.Ensure(t.Context(), wasm); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m, err := sandbox.NewEngine(c.cache).Load(t.Context(), api.Sum(wasm), module.Shape{}, wasm, 16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Release()
+	if err := m.Run(t.Context(), sandbox.Env{}); err == nil || err.Error() != "exit code 3" {
+		t.Error(err)
+	}
+}
+
+// TestBadModuleCostsOneChild feeds what must not reach the compiler in this
+// process; that the test goes on is half of the proof.
+func TestBadModuleCostsOneChild(t *testing.T) {
+	for name, c := range map[string]struct {
+		wasm []byte
+		says string
+	}{
+		"vector bomb":       {wasmtest.VectorBomb(3), "too much memory"},
+		"no module":         {[]byte("hello"), "invalid magic number"},
+		"wrong instruction": {wasmtest.Command(0xff), "invalid"},
+		"type mismatch":     {wasmtest.Command(0x41, 0), "too many results"},
+		"missing operand":   {wasmtest.Command(0x6a), "i32.add"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			compiler := newCompiler(t)
+			err := compiler.Ensure(t.Context(), c.wasm)
+			var refused *RefusedError
+			if !errors.As(err, &refused) || !strings.Contains(refused.Reason, c.says) {
+				t.Fatalf("got %v, want a refusal that says %q", err, c.says)
+			}
+			if strings.Contains(refused.Reason, "\n") || len(refused.Reason) > 2*maxReason {
+				t.Errorf("a reason of %d bytes: %s", len(refused.Reason), refused.Reason)
+			}
+			if compiler.cache.Has(api.Sum(c.wasm)) {
+				t.Error("something is left in the cache")
+			}
+		})
+	}
+}
+
+func TestCompileTimeIsBounded(t *testing.T) {
+	c := newCompiler(t)
+	c.timeout = 300 * time.Millisecond
+	begun := time.Now()
+	err := c.Ensure(t.Context(), wasmtest.CompileBomb(400))
+	var refused *RefusedError
+	if !errors.As(err, &refused) || !strings.Contains(refused.Reason, "longer than 300ms") {
+		t.Fatalf("got %v", err)
+	}
+	if took := time.Since(begun); took > 3*time.Second {
+		t.Errorf("took %s", took)
+	}
+}
+
+func TestCallerCanGiveUp(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	err := newCompiler(t).Ensure(ctx, wasmtest.CompileBomb(400))
+	var refused *RefusedError
+	if !errors.Is(err, context.DeadlineExceeded) || errors.As(err, &refused) {
+		t.Errorf("got %v: a caller that leaves says nothing of the module", err)
+	}
+}
+
+func TestWrongProgramIsNotTheModulesFault(t *testing.T) {
+	c := New("/does/not/exist", t.TempDir())
+	var refused *RefusedError
+	if err := c.Ensure(t.Context(), wasmtest.Nothing()); err == nil || errors.As(err, &refused) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestResultIsOneOfTwo(t *testing.T) {
+	var refused *RefusedError
+	for r, isRefusal := range map[result]bool{{Refused: "x"}: true, {Failed: "x"}: false} {
+		if err := r.err(); err == nil || errors.As(err, &refused) != isRefusal {
+			t.Errorf("%+v is %v", r, err)
+		}
+	}
+	if err := (result{}).err(); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,125 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+)
+
+// Cache is the folder of compiled modules: ENGINE/DIGEST/, where ENGINE names the
+// version of the compiler, so that a new one does not read the old one's code.
+// Whoever can write there decides what runs: it must be this user's alone.
+type Cache struct {
+	root string // of all engines
+	dir  string // of this one
+}
+
+const wazeroPath = "github.com/tetratelabs/wazero"
+
+// NewCache returns the cache in the folder root, which is made when needed.
+func NewCache(root string) Cache {
+	version := "dev"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, d := range info.Deps {
+			if d.Path == wazeroPath {
+				version = d.Version
+			}
+		}
+	}
+	return Cache{root, filepath.Join(root, "wazero-"+version)}
+}
+
+// Dir is the folder of the current compiler.
+func (c Cache) Dir() string { return c.dir }
+
+func (c Cache) folder(d api.Digest) string { return filepath.Join(c.dir, d.String()) }
+
+// Has reports whether the code of a module is there, whole: the compiler writes it
+// under another name (*.tmp) until it is.
+func (c Cache) Has(d api.Digest) bool {
+	found := false
+	_ = filepath.WalkDir(c.folder(d), func(path string, e fs.DirEntry, err error) error { // no folder: not found
+		found = found || err == nil && e.Type().IsRegular() && !strings.HasSuffix(path, ".tmp")
+		return nil
+	})
+	return found
+}
+
+// Remove removes the code of a module.
+func (c Cache) Remove(d api.Digest) error {
+	if err := os.RemoveAll(c.folder(d)); err != nil {
+		return fmt.Errorf("remove compiled module: %w", err)
+	}
+	return nil
+}
+
+// touch marks the code of a module as used now; [Cache.Prune] sees an old mark if it fails.
+func (c Cache) touch(d api.Digest) {
+	now := time.Now()
+	_ = os.Chtimes(c.folder(d), now, now)
+}
+
+// Prune removes what older compilers left, and, while the cache holds more than
+// limit bytes, the module that has not been loaded for longest.
+func (c Cache) Prune(limit int64) error {
+	entries, err := os.ReadDir(c.root)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("prune compile cache: %w", err)
+	}
+	var errs []error
+	for _, e := range entries {
+		if path := filepath.Join(c.root, e.Name()); path != c.dir {
+			errs = append(errs, os.RemoveAll(path))
+		}
+	}
+	folders, total := c.measure()
+	slices.SortFunc(folders, func(a, b cached) int { return a.used.Compare(b.used) })
+	for _, f := range folders {
+		if total <= limit {
+			break
+		}
+		errs = append(errs, os.RemoveAll(f.path))
+		total -= f.size
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("prune compile cache: %w", err)
+	}
+	return nil
+}
+
+type cached struct {
+	path string
+	used time.Time
+	size int64
+}
+
+// measure lists the modules of the current compiler. What vanishes meanwhile counts nothing.
+func (c Cache) measure() (folders []cached, total int64) {
+	entries, _ := os.ReadDir(c.dir)
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			continue
+		}
+		f := cached{path: filepath.Join(c.dir, e.Name()), used: info.ModTime()}
+		_ = filepath.WalkDir(f.path, func(_ string, e fs.DirEntry, err error) error {
+			if err != nil || e.IsDir() {
+				return nil
+			}
+			if i, err := e.Info(); err == nil {
+				f.size += i.Size()
+			}
+			return nil
+		})
+		folders, total = append(folders, f), total+f.size
+	}
+	return folders, total
+}

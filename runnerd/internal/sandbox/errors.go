@@ -1,0 +1,61 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/tetratelabs/wazero/sys"
+)
+
+// Errors that callers branch on.
+var (
+	// ErrNotCompiled says that a module is not in the cache.
+	ErrNotCompiled = errors.New("not compiled yet")
+	// ErrRunaway says that a guest did not stop when its context ended. It holds
+	// its memory and a thread until it ends by itself.
+	ErrRunaway = errors.New("the program cannot be interrupted where it is, and goes on until it returns by itself")
+)
+
+// ExitError is the end of a program by proc_exit with a code other than 0.
+type ExitError struct{ Code uint32 }
+
+func (e *ExitError) Error() string { return fmt.Sprintf("exit code %d", e.Code) }
+
+// Trap is the end of a program by a fault of its own, such as a division by zero.
+type Trap struct{ Text string }
+
+func (e *Trap) Error() string { return e.Text }
+
+// guestError translates what wazero says of a call into the errors of this
+// package: nil where the guest ended well, the cause of ctx where that ended it,
+// else an [*ExitError] or a [*Trap].
+func guestError(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	var exit *sys.ExitError
+	if !errors.As(err, &exit) {
+		return &Trap{trapText(err)}
+	}
+	switch code := exit.ExitCode(); {
+	case ctx.Err() != nil && (code == sys.ExitCodeContextCanceled || code == sys.ExitCodeDeadlineExceeded):
+		return context.Cause(ctx)
+	case code == 0:
+		return nil
+	default:
+		return &ExitError{code}
+	}
+}
+
+// maxTrapText is the longest text of a trap, in bytes.
+const maxTrapText = 300
+
+// trapText is the first line of what wazero says: the stack below it has no names.
+func trapText(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	line = strings.TrimSuffix(strings.TrimPrefix(line, "wasm error: "), " (recovered by wazero)")
+	line = strings.ToValidUTF8(line, "?")
+	return "trap: " + line[:min(len(line), maxTrapText)]
+}

@@ -1,0 +1,65 @@
+package sandbox
+
+import (
+	"context"
+	"crypto/rand"
+	"sync/atomic"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+)
+
+const (
+	// stopGrace is how long a guest may go on after its context has ended before
+	// it counts as a runaway.
+	stopGrace = time.Second
+	// maxRunaways is how many runaways of one module keep it from being started again.
+	maxRunaways = 2
+)
+
+// config is what wazero gives to one instance.
+func config(env *Env, sleep *sleeper) wazero.ModuleConfig {
+	c := wazero.NewModuleConfig().
+		WithName(""). // many instances side by side
+		WithStartFunctions().
+		WithSysWalltime().
+		WithSysNanotime().
+		WithNanosleep(sleep.nanosleep).
+		WithRandSource(rand.Reader).
+		WithArgs(env.Args...)
+	for _, v := range env.Vars {
+		c = c.WithEnv(v.Name, v.Value)
+	}
+	if env.Stdin != nil {
+		c = c.WithStdin(env.Stdin)
+	}
+	if env.Stdout != nil {
+		c = c.WithStdout(env.Stdout)
+	}
+	if env.Stderr != nil {
+		c = c.WithStderr(env.Stderr)
+	}
+	return c
+}
+
+// sleeper lets a guest sleep no longer than the context of its current call.
+type sleeper struct {
+	done atomic.Pointer[<-chan struct{}]
+}
+
+// until binds the sleeps that follow to ctx.
+func (s *sleeper) until(ctx context.Context) {
+	done := ctx.Done()
+	s.done.Store(&done)
+}
+
+// nanosleep returns after ns nanoseconds or when the context ends. The guest goes
+// on then, to its next loop iteration, where it is stopped.
+func (s *sleeper) nanosleep(ns int64) {
+	t := time.NewTimer(time.Duration(ns))
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-*s.done.Load():
+	}
+}

@@ -1,0 +1,197 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	wapi "github.com/tetratelabs/wazero/api"
+)
+
+// Names of exports that WASI gives a meaning.
+const (
+	EntryCommand = "_start"      // runs a command to its end
+	EntryReactor = "_initialize" // sets up what other exports need
+)
+
+// Env is what a guest finds around it. Streams that are nil are empty.
+//
+// The streams are used from a goroutine of the guest, even after a call ended
+// with [ErrRunaway]. They must not block for long once the guest's context has ended.
+type Env struct {
+	Args   []string // the first is the program's name
+	Vars   []Var
+	Stdin  io.Reader
+	Stdout io.Writer
+	Stderr io.Writer
+}
+
+// Var is an environment variable.
+type Var struct{ Name, Value string }
+
+// Instance is a guest with memory of its own. It is used by one goroutine at a time.
+type Instance struct {
+	module *Module
+	guest  wapi.Module
+	sleep  sleeper
+
+	mu      sync.Mutex
+	busy    bool // a call is on its way, perhaps as a runaway
+	runaway bool // and is one
+	closing bool // to be closed when that call returns
+	closed  bool
+}
+
+// Run makes an instance, runs its _start to the end and closes it. Errors:
+// [*ExitError], [*Trap], [ErrRunaway], or the cause with which ctx ended.
+func (m *Module) Run(ctx context.Context, env Env) error {
+	i := m.instance()
+	defer i.Close()
+	return i.attend(ctx, func() error {
+		if err := i.open(ctx, env); err != nil {
+			return err
+		}
+		return i.call(ctx, EntryCommand, nil)
+	})
+}
+
+// New makes an instance and runs its _initialize, where it has one. The caller
+// must close it. Errors are those of [Module.Run].
+func (m *Module) New(ctx context.Context, env Env) (*Instance, error) {
+	i := m.instance()
+	err := i.attend(ctx, func() error {
+		if err := i.open(ctx, env); err != nil {
+			return err
+		}
+		if i.guest.ExportedFunction(EntryReactor) == nil {
+			return nil
+		}
+		return i.call(ctx, EntryReactor, nil)
+	})
+	if err != nil {
+		i.Close()
+		return nil, err
+	}
+	return i, nil
+}
+
+// instance returns an empty instance, which keeps m loaded until it is closed.
+func (m *Module) instance() *Instance {
+	m.Retain()
+	return &Instance{module: m}
+}
+
+// Call calls an export. stack holds the parameters, encoded as 64-bit words, and
+// then the results; it is as long as the longer of both. It belongs to the
+// instance from now on if the error is [ErrRunaway].
+func (i *Instance) Call(ctx context.Context, export string, stack []uint64) error {
+	return i.attend(ctx, func() error { return i.call(ctx, export, stack) })
+}
+
+// Close frees the instance, at once or when a runaway call returns.
+func (i *Instance) Close() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.closing = true
+	if !i.busy {
+		i.shut()
+	}
+}
+
+// open and call run in the goroutine of the guest.
+
+func (i *Instance) open(ctx context.Context, env Env) error {
+	i.sleep.until(ctx)
+	guest, err := i.module.runtime.InstantiateModule(ctx, i.module.compiled, config(&env, &i.sleep))
+	if err != nil {
+		return guestError(ctx, err)
+	}
+	i.guest = guest
+	return nil
+}
+
+func (i *Instance) call(ctx context.Context, export string, stack []uint64) error {
+	f := i.guest.ExportedFunction(export)
+	if f == nil {
+		return fmt.Errorf("the program exports no function %s", export)
+	}
+	i.sleep.until(ctx)
+	return guestError(ctx, f.CallWithStack(ctx, stack))
+}
+
+// shut frees what the instance holds; i.mu is held and no call is on its way.
+func (i *Instance) shut() {
+	if i.closed {
+		return
+	}
+	i.closed = true
+	if i.guest != nil {
+		_ = i.guest.Close(context.Background()) // frees memory of this process alone
+	}
+	i.module.Release()
+}
+
+// attend runs fn in a goroutine of the guest's own and waits for it, after the
+// end of ctx only for a moment.
+func (i *Instance) attend(ctx context.Context, fn func() error) error {
+	if n := i.module.runaways.Load(); n >= maxRunaways {
+		return fmt.Errorf("%d earlier runs have not stopped yet: %w", n, ErrRunaway)
+	}
+	i.mu.Lock()
+	i.busy = true
+	i.mu.Unlock()
+	done := make(chan error, 1)
+	go func() {
+		err := guarded(fn)
+		i.ended()
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	grace := time.NewTimer(stopGrace)
+	defer grace.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-grace.C:
+	}
+	if i.giveUp() {
+		return errors.Join(context.Cause(ctx), ErrRunaway)
+	}
+	return <-done
+}
+
+func guarded(fn func() error) (err error) {
+	defer recovered(&err)
+	return fn()
+}
+
+// ended notes that the call has returned.
+func (i *Instance) ended() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.busy = false
+	if i.runaway {
+		i.module.runaways.Add(-1)
+	}
+	if i.closing {
+		i.shut()
+	}
+}
+
+// giveUp counts the call on its way as a runaway; false: it has just returned.
+func (i *Instance) giveUp() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.busy {
+		i.runaway = true
+		i.module.runaways.Add(1)
+	}
+	return i.runaway
+}
