@@ -17,7 +17,8 @@ type Digest [sha256.Size]byte
 // Sum returns the digest of b.
 func Sum(b []byte) Digest { return sha256.Sum256(b) }
 
-// ParseDigest reads 64 lower-case hexadecimal digits.
+// ParseDigest reads 64 lower-case hexadecimal digits. All zeros are refused: that
+// Digest means "none".
 func ParseDigest(s string) (Digest, error) {
 	var d Digest
 	if len(s) != 2*len(d) || strings.ToLower(s) != s {
@@ -25,6 +26,9 @@ func ParseDigest(s string) (Digest, error) {
 	}
 	if _, err := hex.Decode(d[:], []byte(s)); err != nil {
 		return Digest{}, fmt.Errorf("parse digest %.80q: %w", s, err)
+	}
+	if d.IsZero() {
+		return Digest{}, errors.New("parse digest: all zeros name nothing")
 	}
 	return d, nil
 }

@@ -103,7 +103,7 @@ const (
 	RouteBlobPut   = "PUT /blobs"                   // body -> BlobInfo; ?sha256= is checked when given
 	RouteBlobGet   = "GET /blobs/{sha256}"          // ranges; HEAD too; 404 when it is not here
 	RouteBlobIndex = "GET /blobs/{sha256}/index"    // -> BlobIndex
-	RouteBlobFetch = "POST /blobs/{sha256}/fetch"   // from peers when it is not here -> BlobInfo
+	RouteBlobFetch = "POST /blobs/{sha256}/fetch"   // from peers when it is not here -> BlobInfo; ?size= is checked when given
 	RouteChunkGet  = "GET /chunks/{sha256}"         // raw bytes
 	RouteFunction  = "POST /functions/{name}"       // CallRequest -> CallReply
 	RouteComponent = "/components/{name}/{path...}" // any method; path and query as the program sees them

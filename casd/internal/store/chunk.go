@@ -50,7 +50,7 @@ func readChunk(path string, d api.Digest, buf *buffer) ([]byte, error) {
 		if more, _ := f.Read(make([]byte, 1)); more > 0 {
 			return nil, fmt.Errorf("chunk %s: %w: it is longer than a chunk", d.Short(), ErrDamaged)
 		}
-	case err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF):
+	case !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, fmt.Errorf("chunk %s: %w: %w", d.Short(), ErrDamaged, err)
 	}
 	if api.Sum(buf[:n]) != d {

@@ -122,9 +122,11 @@ func TestPutMendsDamage(t *testing.T) {
 func TestDamagedIndex(t *testing.T) {
 	other := noise(26, 10)
 	tests := map[string]func([]byte) []byte{
-		"empty":         func([]byte) []byte { return nil },
-		"cut short":     func(b []byte) []byte { return b[:len(b)/2] },
-		"another blob":  func([]byte) []byte { return []byte(`{"sha256":"` + api.Sum(other).String() + `","size":0,"chunks":[]}`) },
+		"empty":     func([]byte) []byte { return nil },
+		"cut short": func(b []byte) []byte { return b[:len(b)/2] },
+		"another blob": func([]byte) []byte {
+			return []byte(`{"sha256":"` + api.Sum(other).String() + `","size":0,"chunks":[]}`)
+		},
 		"wrong sum":     func(b []byte) []byte { return bytes.Replace(b, []byte(`"size":1048576`), []byte(`"size":1048575`), 1) },
 		"unknown field": func(b []byte) []byte { return append([]byte(`{"x":1,`), b[1:]...) },
 		"too large":     func([]byte) []byte { return bytes.Repeat([]byte{' '}, api.MaxBlobIndex+1) },

@@ -144,7 +144,7 @@ func TestReaderRanges(t *testing.T) {
 	if _, err := r.Seek(5, io.SeekEnd); err != nil {
 		t.Error(err)
 	}
-	if n, err := r.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+	if n, err := r.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
 		t.Errorf("read past the end: %d, %v", n, err)
 	}
 }

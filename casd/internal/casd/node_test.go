@@ -1,0 +1,218 @@
+package casd
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.uber.org/goleak"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/local"
+	"github.com/realm-mesh/realm/internal/kit/paths"
+	"github.com/realm-mesh/realm/internal/kit/task"
+)
+
+const mib = api.MaxChunk
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// node is a daemon of a home of its own, on its real socket.
+type node struct {
+	t      *testing.T
+	home   paths.Home
+	client *http.Client
+	bus    *fakeBus
+	daemon *Daemon
+	url    string // of the daemon, for client
+}
+
+// start runs a daemon in dir until the test ends. Fetches find peers in bus.
+func start(t *testing.T, dir string, change func(*Config)) *node {
+	t.Helper()
+	home, err := paths.Open(dir)
+	if err == nil {
+		err = errors.Join(home.Create(), local.CreateToken(home))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &node{t: t, home: home, bus: &fakeBus{}, url: local.URL(api.Casd, "")}
+	if n.client, err = local.NewClient(home); err != nil {
+		t.Fatal(err)
+	}
+	ln, err := local.Listen(home, api.Casd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := DefaultConfig()
+	cfg.Fetch.Patience, cfg.Ask = time.Second, time.Second
+	if change != nil {
+		change(&cfg)
+	}
+	metrics := prometheus.NewRegistry()
+	mux := http.NewServeMux()
+	mux.Handle(api.RouteMetrics, promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	ready := make(chan string, 1)
+	n.daemon = build(parts{cfg: cfg, dir: home.State(api.Casd), bus: n.bus, client: n.client, mux: mux, metrics: metrics,
+		ready: func(_ context.Context, note string) error { ready <- note; return nil },
+		log:   slog.New(slog.NewTextHandler(t.Output(), nil))})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() {
+		done <- task.Run(ctx, n.daemon.Run, func(ctx context.Context) error { return local.Serve(ctx, home, ln, mux, time.Second) })
+	}()
+	t.Cleanup(func() {
+		n.client.CloseIdleConnections()
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+	select {
+	case <-ready:
+	case err := <-done:
+		done <- nil
+		t.Fatal(err)
+	}
+	return n
+}
+
+// peers makes n's meshd: a server on its socket that leads to other nodes.
+func (n *node) peers(others map[api.PeerID]*node) {
+	n.t.Helper()
+	ln, err := local.Listen(n.home, api.Meshd)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc(api.RoutePeer, func(w http.ResponseWriter, r *http.Request) {
+		other := others[api.PeerID(r.PathValue("peer"))]
+		if other == nil {
+			local.WriteError(w, http.StatusBadGateway, errors.New("not connected"))
+			return
+		}
+		resp, err := other.client.Get(other.url + "/" + r.PathValue("path"))
+		if err != nil {
+			local.WriteError(w, http.StatusBadGateway, err)
+			return
+		}
+		defer resp.Body.Close()
+		w.WriteHeader(resp.StatusCode)
+		_, _ = io.Copy(w, resp.Body)
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- local.Serve(ctx, n.home, ln, mux, time.Second) }()
+	n.t.Cleanup(func() {
+		n.client.CloseIdleConnections()
+		cancel()
+		if err := <-done; err != nil {
+			n.t.Error(err)
+		}
+	})
+	for id := range others {
+		n.bus.providers = append(n.bus.providers, id)
+	}
+}
+
+func peerID(name string) api.PeerID {
+	return api.PeerID("12D3KooW" + strings.Repeat("Q", 36) + strings.Repeat(name, 8))
+}
+
+// fakeBus answers as meshd would.
+type fakeBus struct {
+	providers []api.PeerID
+
+	mu        sync.Mutex
+	err       error
+	announced [][]api.Digest
+}
+
+func (b *fakeBus) RequestRetry(ctx context.Context, subject string, req any, reply api.Validator) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err != nil {
+		return b.err
+	}
+	switch subject {
+	case api.SubjectProviders:
+		reply.(*api.ProvidersReply).Peers = b.providers
+		return nil
+	case api.SubjectAnnounce:
+		r := req.(api.AnnounceRequest)
+		b.announced = append(b.announced, slices.Clone(r.Blobs))
+		return r.Validate()
+	}
+	return errors.New("unknown subject " + subject)
+}
+
+// do sends a request and returns the answer with its whole body.
+func (n *node) do(method, path string, body io.Reader, header ...string) (*http.Response, []byte) {
+	n.t.Helper()
+	req, err := http.NewRequestWithContext(n.t.Context(), method, n.url+path, body)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := n.client.Do(req)
+	if err != nil {
+		n.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		n.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	return resp, b
+}
+
+func (n *node) put(b []byte) api.Digest {
+	n.t.Helper()
+	resp, body := n.do(http.MethodPut, "/blobs?sha256="+api.Sum(b).String(), bytes.NewReader(b))
+	var info api.BlobInfo
+	if err := api.Decode(body, 1<<10, &info); resp.StatusCode != http.StatusOK || err != nil || info != (api.BlobInfo{SHA256: api.Sum(b), Size: int64(len(b))}) {
+		n.t.Fatalf("put: %s %s", resp.Status, body)
+	}
+	return info.SHA256
+}
+
+// refuse checks that a request is answered with status and an error that holds text.
+func (n *node) refuse(status int, text, method, path string, body io.Reader) {
+	n.t.Helper()
+	resp, b := n.do(method, path, body)
+	var e api.ErrorReply
+	if err := api.Decode(b, 64<<10, &e); err != nil || resp.StatusCode != status || !strings.Contains(e.Error, text) {
+		n.t.Errorf("%s %s: %s %s; want %d with %q", method, path, resp.Status, b, status, text)
+	}
+}
+
+// measures checks that GET /metrics has these lines.
+func (n *node) measures(lines ...string) {
+	n.t.Helper()
+	_, b := n.do(http.MethodGet, "/metrics", nil)
+	for _, line := range lines {
+		if !strings.Contains(string(b), "\nrealm_casd_"+line+"\n") {
+			n.t.Errorf("no metric %q in:\n%s", line, b)
+		}
+	}
+}
+
+func noise(seed byte, n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.NewChaCha8([32]byte{seed}).Read(b) // never fails
+	return b
+}
