@@ -1,0 +1,83 @@
+package bridge
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httputil"
+	"slices"
+	"strings"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/local"
+)
+
+// errNotOffered is told to a peer that asks for what this service does not offer.
+var errNotOffered = errors.New("members do not offer this to each other")
+
+// Blobs serves [api.ServiceBlob]: reading blobs, indexes and chunks from casd.
+// next reaches the node's daemons.
+func Blobs(next http.RoundTripper, log *slog.Logger) http.Handler {
+	forward := toDaemon(next, api.Casd, log)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead || !isBlobPath(r.URL.Path) {
+			refuse(w)
+			return
+		}
+		forward.ServeHTTP(w, r)
+	})
+}
+
+func isBlobPath(path string) bool {
+	f := strings.Split(path, "/")
+	if len(f) < 3 || f[0] != "" {
+		return false
+	}
+	if _, err := api.ParseDigest(f[2]); err != nil {
+		return false
+	}
+	switch f[1] {
+	case "blobs":
+		return len(f) == 3 || len(f) == 4 && f[3] == "index"
+	case "chunks":
+		return len(f) == 3
+	}
+	return false
+}
+
+// Calls serves [api.ServiceCall]: functions and components of runnerd. next
+// reaches the node's daemons.
+func Calls(next http.RoundTripper, log *slog.Logger) http.Handler {
+	forward := toDaemon(next, api.Runnerd, log)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !isCallPath(r.Method, r.URL.Path) {
+			refuse(w)
+			return
+		}
+		forward.ServeHTTP(w, r)
+	})
+}
+
+func isCallPath(method, path string) bool {
+	f := strings.Split(path, "/")
+	if len(f) < 3 || f[0] != "" || slices.Contains(f, "..") || slices.Contains(f, ".") {
+		return false
+	}
+	if _, err := api.ParseName(f[2]); err != nil {
+		return false
+	}
+	switch f[1] {
+	case "functions":
+		return method == http.MethodPost && len(f) == 3
+	case "components":
+		return true
+	}
+	return false
+}
+
+func refuse(w http.ResponseWriter) { local.WriteError(w, http.StatusForbidden, errNotOffered) }
+
+// toDaemon forwards to the same path of a daemon of this node.
+func toDaemon(next http.RoundTripper, d api.Daemon, log *slog.Logger) http.Handler {
+	return proxy(next, log, func(r *httputil.ProxyRequest) { target(r.Out.URL, string(d)) })
+}

@@ -1,0 +1,67 @@
+package bridge
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"sync"
+
+	"github.com/realm-mesh/realm/internal/kit/local"
+	"github.com/realm-mesh/realm/internal/kit/telemetry"
+)
+
+const copyBuffer = 32 << 10
+
+// forwarded are headers about the client at the far end of a call, written by the
+// gateway that took it. Programs see them, wherever they run.
+var forwarded = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"}
+
+// proxy forwards requests through next. rewrite sets the URL of the outgoing request.
+func proxy(next http.RoundTripper, log *slog.Logger, rewrite func(*httputil.ProxyRequest)) http.Handler {
+	p := &httputil.ReverseProxy{
+		Transport:     next,
+		FlushInterval: -1, // what a program writes is seen at once
+		BufferPool:    buffers{},
+		ErrorLog:      slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		Rewrite: func(r *httputil.ProxyRequest) {
+			rewrite(r)
+			r.Out.Host = r.In.Host // programs see the name they were called by
+			for _, h := range forwarded {
+				if v := r.In.Header[h]; v != nil {
+					r.Out.Header[h] = v
+				}
+			}
+			r.Out.Header.Del(local.HeaderToken)
+		},
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			if r.Context().Err() != nil {
+				panic(http.ErrAbortHandler) // the caller has gone
+			}
+			log.Debug("request could not be forwarded", "path", r.URL.Path, telemetry.Error(err))
+			local.WriteError(w, http.StatusBadGateway, err)
+		},
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// A program may answer while it still reads.
+		if err := http.NewResponseController(w).EnableFullDuplex(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			local.WriteError(w, http.StatusInternalServerError, err)
+			return
+		}
+		p.ServeHTTP(w, r)
+	})
+}
+
+// target makes u the address of an outgoing request, on host.
+func target(u *url.URL, host string) {
+	u.Scheme, u.Host = "http", host
+}
+
+// pool holds the buffers of all proxies of the process.
+var pool = sync.Pool{New: func() any { return new([copyBuffer]byte) }}
+
+type buffers struct{}
+
+func (buffers) Get() []byte  { return pool.Get().(*[copyBuffer]byte)[:] }
+func (buffers) Put(b []byte) { pool.Put((*[copyBuffer]byte)(b)) }

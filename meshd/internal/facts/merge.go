@@ -1,0 +1,125 @@
+package facts
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+)
+
+// Errors of a batch from outside.
+var (
+	// ErrForeign marks a batch in which somebody speaks for somebody else.
+	ErrForeign = errors.New("a member speaks for itself alone")
+	// ErrStale marks a batch that is older than what is known: nobody's fault.
+	ErrStale = errors.New("older than what is known")
+)
+
+// Decode reads a batch that author has sent, at most limit bytes.
+func Decode(author api.PeerID, data []byte, limit int) (*api.FactBatch, error) {
+	b := new(api.FactBatch)
+	if err := api.Decode(data, limit, b); err != nil {
+		return nil, err
+	}
+	return b, CheckAuthor(author, b)
+}
+
+// CheckAuthor returns an error if b is not what author may say.
+func CheckAuthor(author api.PeerID, b *api.FactBatch) error {
+	if b.Peer != nil && b.Peer.Peer != author {
+		return fmt.Errorf("facts: %w: %s of %s", ErrForeign, author, b.Peer.Peer)
+	}
+	for _, w := range b.Workloads {
+		if w.Peer != author {
+			return fmt.Errorf("facts: %w: %s of %s", ErrForeign, author, w.Peer)
+		}
+	}
+	if len(b.Workloads) > maxWorkloads {
+		return fmt.Errorf("facts: %d workloads, at most %d", len(b.Workloads), maxWorkloads)
+	}
+	return nil
+}
+
+// Fresh reports whether a batch would be news, for who decides whether to pass it on.
+func (t *Table) Fresh(author api.PeerID, b *api.FactBatch) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	m := t.others[author]
+	return author != t.self && (m == nil || m.before(b))
+}
+
+// before reports whether b comes after all that was merged of m.
+func (m *member) before(b *api.FactBatch) bool {
+	return b.Epoch > m.epoch || b.Epoch == m.epoch && b.Seq > m.seq
+}
+
+// Merge takes a batch that came by gossip, or [ErrStale].
+func (t *Table) Merge(author api.PeerID, b *api.FactBatch, now time.Time) error {
+	return t.merge(author, b, now, false)
+}
+
+// MergeDirect takes a batch that author itself has just given when asked, or
+// [ErrStale] if gossip was faster. Its clock may have gone back since it was last
+// heard of, so that any other epoch counts as new.
+func (t *Table) MergeDirect(author api.PeerID, b *api.FactBatch, now time.Time) error {
+	return t.merge(author, b, now, true)
+}
+
+func (t *Table) merge(author api.PeerID, b *api.FactBatch, now time.Time, direct bool) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if author == t.self {
+		return ErrStale
+	}
+	m := t.member(author, now)
+	if m == nil {
+		return fmt.Errorf("facts: %d members are known, which is all that this node keeps", maxMembers)
+	}
+	restarted := direct && b.Epoch != m.epoch
+	late := !direct && !m.connected && now.Sub(m.lost) < echo
+	if !restarted && !m.before(b) || late {
+		return ErrStale
+	}
+	m.epoch, m.seq, m.heard = b.Epoch, b.Seq, now
+	if b.Peer != nil && !equalPeer(m.fact, *b.Peer) {
+		m.fact = *b.Peer
+		t.markPeer(author)
+	}
+	t.mergeWorkloads(author, m, b)
+	return nil
+}
+
+func (t *Table) mergeWorkloads(author api.PeerID, m *member, b *api.FactBatch) {
+	if b.Full {
+		said := make(map[api.Ref]struct{}, len(b.Workloads))
+		for _, w := range b.Workloads {
+			said[w.Ref] = struct{}{}
+		}
+		for r := range m.workloads {
+			if _, ok := said[r]; !ok {
+				delete(m.workloads, r)
+				t.markWorkload(r, author)
+			}
+		}
+	}
+	for _, w := range b.Workloads {
+		old, known := m.workloads[w.Ref]
+		if known && equalFact(old, w) || !known && len(m.workloads) >= maxWorkloads {
+			continue
+		}
+		m.workloads[w.Ref] = w
+		t.markWorkload(w.Ref, author)
+	}
+}
+
+func equalPeer(a, b api.PeerFact) bool {
+	return a.Peer == b.Peer && a.Version == b.Version && a.Platform == b.Platform && a.Host == b.Host &&
+		slices.Equal(a.Roles, b.Roles) && slices.Equal(a.Addrs, b.Addrs)
+}
+
+func equalFact(a, b api.WorkloadFact) bool {
+	return a.Ref == b.Ref && a.Peer == b.Peer && a.Intent == b.Intent && a.Seq == b.Seq && a.State == b.State &&
+		a.Reason == b.Reason && a.Restarts == b.Restarts && a.Since.Equal(b.Since) && slices.Equal(a.Tail, b.Tail)
+}

@@ -1,0 +1,246 @@
+package facts
+
+import (
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+)
+
+// Timing, for who runs the loops around a table.
+const (
+	Refresh = time.Minute         // everybody repeats everything that often
+	Silence = 5 * time.Minute / 2 // after which a member that is no neighbour is taken for dead
+	// echo is how long after a member was lost gossip about it is taken for a
+	// message that was still on its way.
+	echo = 10 * time.Second
+)
+
+// Caps of what other members can make this node keep.
+const (
+	maxMembers   = 1024
+	maxWorkloads = 4096 // of one member
+)
+
+// rttStep is how much of a round-trip time must change, and rttEvery how long the
+// last write must be ago, before the new one is worth a write.
+const (
+	rttStep  = 4 // a quarter
+	rttEvery = 15 * time.Second
+)
+
+// Table is what a node knows of itself and of all other members. It is safe for
+// use by several goroutines.
+type Table struct {
+	self  api.PeerID
+	epoch int64
+
+	mu      sync.Mutex
+	seq     uint64
+	me      api.PeerFact
+	since   time.Time // when this node came up
+	own     map[api.Ref]api.WorkloadFact
+	pending pending
+	others  map[api.PeerID]*member
+	dirty   map[Key]struct{}
+
+	neighbours int // among others
+
+	changed, due chan struct{}
+}
+
+// pending is what has changed of this node's own facts and was not gossiped yet.
+type pending struct {
+	full  bool // all of it: something is gone, or somebody new listens
+	peer  bool
+	facts map[api.Ref]struct{}
+}
+
+func (p *pending) any() bool { return p.full || p.peer || len(p.facts) > 0 }
+
+// member is what is known of another member.
+type member struct {
+	fact      api.PeerFact
+	connected bool
+	since     time.Time // of connected
+	lost      time.Time // when it was a neighbour last, and is not now
+	rtt       time.Duration
+	rttAt     time.Time // of the last change of rtt
+	epoch     int64     // of the last batch
+	seq       uint64
+	heard     time.Time // when a batch was merged last
+	workloads map[api.Ref]api.WorkloadFact
+}
+
+// New makes the table of a node that came up now.
+func New(me api.PeerFact, now time.Time) *Table {
+	t := &Table{
+		self: me.Peer, epoch: now.UnixNano(), me: me, since: now,
+		own: map[api.Ref]api.WorkloadFact{}, others: map[api.PeerID]*member{}, dirty: map[Key]struct{}{},
+		pending: pending{facts: map[api.Ref]struct{}{}},
+		changed: make(chan struct{}, 1), due: make(chan struct{}, 1),
+	}
+	t.markPeer(me.Peer)
+	return t
+}
+
+// Changed receives when there is something to [Table.Take].
+func (t *Table) Changed() <-chan struct{} { return t.changed }
+
+// Due receives when there is something to gossip: [Table.Batches].
+func (t *Table) Due() <-chan struct{} { return t.due }
+
+func notify(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // it has not been looked at since the last time
+	}
+}
+
+// Load takes members that were known before this process started, as not connected.
+func (t *Table) Load(records []api.PeerRecord) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, r := range records {
+		if r.Peer == t.self || t.others[r.Peer] != nil || len(t.others) >= maxMembers {
+			continue
+		}
+		t.others[r.Peer] = &member{fact: r.PeerFact, since: r.Since, workloads: map[api.Ref]api.WorkloadFact{}}
+		if r.Connected {
+			t.others[r.Peer].since = t.since
+		}
+		t.markPeer(r.Peer)
+	}
+}
+
+// member returns the entry of p, made if there is room for one.
+func (t *Table) member(p api.PeerID, now time.Time) *member {
+	m := t.others[p]
+	if m == nil {
+		if len(t.others) >= maxMembers && !t.forgetOldest() {
+			return nil
+		}
+		m = &member{fact: api.PeerFact{Peer: p}, since: now, workloads: map[api.Ref]api.WorkloadFact{}}
+		t.others[p] = m
+		t.markPeer(p)
+	}
+	return m
+}
+
+// forgetOldest makes room: the member that was heard of longest ago, and is not
+// connected, goes.
+func (t *Table) forgetOldest() bool {
+	var oldest api.PeerID
+	for p, m := range t.others {
+		if !m.connected && (oldest == "" || m.heard.Before(t.others[oldest].heard)) {
+			oldest = p
+		}
+	}
+	if oldest == "" {
+		return false
+	}
+	t.dropWorkloads(oldest)
+	delete(t.others, oldest)
+	t.markPeer(oldest)
+	return true
+}
+
+// Up takes note that p is a neighbour.
+func (t *Table) Up(p api.PeerID, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	m := t.member(p, now)
+	if m == nil {
+		return
+	}
+	if m.connected {
+		return
+	}
+	m.connected, m.since, m.lost = true, now, time.Time{}
+	t.markPeer(p)
+	if t.neighbours++; t.neighbours == 1 {
+		t.repeat() // what was gossiped before has reached nobody
+	}
+}
+
+// Down takes note that p is no neighbour any more: what it ran is not known now.
+func (t *Table) Down(p api.PeerID, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	m := t.others[p]
+	if m == nil || !m.connected {
+		return
+	}
+	m.connected, m.since, m.lost, m.rtt = false, now, now, 0
+	t.neighbours--
+	t.markPeer(p)
+	t.dropWorkloads(p)
+}
+
+// RTT takes note of how long a round trip to the neighbour p takes.
+func (t *Table) RTT(p api.PeerID, rtt time.Duration, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	m := t.others[p]
+	if m == nil || !m.connected {
+		return
+	}
+	change := max(rtt-m.rtt, m.rtt-rtt)
+	if m.rtt == 0 || change*rttStep > m.rtt && now.Sub(m.rttAt) >= rttEvery {
+		m.rtt, m.rttAt = rtt, now
+		t.markPeer(p)
+	}
+}
+
+// Expire forgets what members that are no neighbours ran, when nothing has been
+// heard of them for [Silence].
+func (t *Table) Expire(now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for p, m := range t.others {
+		if !m.connected && now.Sub(m.heard) > Silence {
+			t.dropWorkloads(p)
+		}
+	}
+}
+
+func (t *Table) dropWorkloads(p api.PeerID) {
+	for r := range t.others[p].workloads {
+		t.markWorkload(r, p)
+	}
+	clear(t.others[p].workloads)
+}
+
+// Members are the facts of the neighbours, at most limit.
+func (t *Table) Members(limit int) []api.PeerFact {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	out := []api.PeerFact{}
+	for _, m := range t.others {
+		if m.connected && len(m.fact.Addrs) > 0 && len(out) < limit {
+			out = append(out, m.fact)
+		}
+	}
+	return out
+}
+
+// RTTs are the round-trip times of the neighbours; 0 where it is not known.
+func (t *Table) RTTs() map[api.PeerID]time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	out := make(map[api.PeerID]time.Duration, len(t.others))
+	for p, m := range t.others {
+		if m.connected {
+			out[p] = m.rtt
+		}
+	}
+	return out
+}
+
+// Own is a copy of what this node says of its workloads.
+func (t *Table) Own() map[api.Ref]api.WorkloadFact {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return maps.Clone(t.own)
+}

@@ -1,0 +1,167 @@
+package gossip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	pubsub "github.com/libp2p/go-libp2p-pubsub"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/task"
+)
+
+// Verdict is what a check says of a message.
+type Verdict int
+
+// The verdicts.
+const (
+	Accept Verdict = iota // pass it on and deliver it
+	Ignore                // neither, and nobody is to blame
+	Reject                // neither, and who sent it is to blame
+)
+
+func (v Verdict) String() string {
+	return [...]string{"accepted", "ignored", "rejected"}[v]
+}
+
+// Topic is something that members talk about.
+type Topic struct {
+	Name string
+	// Check judges a message by author before it is passed on. What it returns
+	// besides is handed to Deliver. It is called by several goroutines, also for
+	// messages that have been judged before.
+	Check func(author peer.ID, data []byte) (Verdict, any)
+	// Deliver takes accepted messages of other members, one at a time.
+	Deliver func(ctx context.Context, author peer.ID, checked any)
+}
+
+// Config says what to gossip about.
+type Config struct {
+	Realm  api.RealmID
+	Topics []Topic
+	Log    *slog.Logger
+	Count  func(topic string, v Verdict) // of messages of others; for metrics
+}
+
+// Gossip is a node's part in the gossip of its realm.
+type Gossip struct {
+	cfg    Config
+	self   peer.ID
+	topics map[string]*pubsub.Topic
+	subs   []*pubsub.Subscription
+}
+
+// Join registers h for gossip: it must be called before h listens. The gossip
+// works until ctx ends.
+func Join(ctx context.Context, h host.Host, cfg Config) (*Gossip, error) {
+	ps, err := pubsub.NewGossipSub(ctx, h, options(cfg)...)
+	if err != nil {
+		return nil, fmt.Errorf("join gossip: %w", err)
+	}
+	g := &Gossip{cfg: cfg, self: h.ID(), topics: map[string]*pubsub.Topic{}}
+	for _, t := range cfg.Topics {
+		if err := g.join(ps, t); err != nil {
+			return nil, fmt.Errorf("join gossip on %s: %w", t.Name, err)
+		}
+	}
+	return g, nil
+}
+
+func options(cfg Config) []pubsub.Option {
+	ids, feature := protocols(cfg.Realm)
+	params, thresholds := score(cfg.Topics)
+	var names []string
+	for _, t := range cfg.Topics {
+		names = append(names, t.Name)
+	}
+	return []pubsub.Option{
+		pubsub.WithGossipSubProtocols(ids, feature),
+		pubsub.WithMessageSignaturePolicy(pubsub.StrictSign),
+		pubsub.WithMaxMessageSize(api.MaxMessage + rpcOverhead),
+		pubsub.WithFloodPublish(true),
+		pubsub.WithPeerScore(params, thresholds),
+		pubsub.WithSeenMessagesTTL(seenFor),
+		pubsub.WithPeerOutboundQueueSize(outboundQueue),
+		pubsub.WithValidateQueueSize(validateQueue),
+		pubsub.WithSubscriptionFilter(pubsub.NewAllowlistSubscriptionFilter(names...)),
+		pubsub.WithLogger(cfg.Log),
+		pubsub.WithRPCLogger(cfg.Log),
+	}
+}
+
+func (g *Gossip) join(ps *pubsub.PubSub, t Topic) error {
+	check := func(_ context.Context, _ peer.ID, m *pubsub.Message) pubsub.ValidationResult {
+		if m.GetFrom() == g.self {
+			if m.ReceivedFrom == g.self {
+				return pubsub.ValidationAccept
+			}
+			return pubsub.ValidationIgnore // an echo
+		}
+		v, checked := g.judge(t, m)
+		g.cfg.Count(t.Name, v)
+		m.ValidatorData = checked
+		return [...]pubsub.ValidationResult{pubsub.ValidationAccept, pubsub.ValidationIgnore, pubsub.ValidationReject}[v]
+	}
+	err := ps.RegisterTopicValidator(t.Name, pubsub.ValidatorEx(check),
+		pubsub.WithValidatorTimeout(checkTimeout), pubsub.WithValidatorConcurrency(checksAtOnce))
+	if err != nil {
+		return err
+	}
+	topic, err := ps.Join(t.Name)
+	if err != nil {
+		return err
+	}
+	sub, err := topic.Subscribe(pubsub.WithBufferSize(deliverQueue))
+	if err != nil {
+		return err
+	}
+	g.topics[t.Name], g.subs = topic, append(g.subs, sub)
+	return nil
+}
+
+func (g *Gossip) judge(t Topic, m *pubsub.Message) (Verdict, any) {
+	if len(m.GetData()) > api.MaxMessage {
+		return Reject, nil
+	}
+	return t.Check(m.GetFrom(), m.GetData())
+}
+
+// Run delivers messages until ctx, or that given to [Join], ends.
+func (g *Gossip) Run(ctx context.Context) error {
+	var fns []func(context.Context) error
+	for i, t := range g.cfg.Topics {
+		fns = append(fns, func(ctx context.Context) error { return g.deliver(ctx, t, g.subs[i]) })
+	}
+	return task.Run(ctx, fns...)
+}
+
+func (g *Gossip) deliver(ctx context.Context, t Topic, sub *pubsub.Subscription) error {
+	defer sub.Cancel()
+	for {
+		m, err := sub.Next(ctx)
+		if err != nil {
+			if ctx.Err() != nil || errors.Is(err, pubsub.ErrSubscriptionCancelled) {
+				return nil
+			}
+			return fmt.Errorf("gossip on %s: %w", t.Name, err)
+		}
+		if m.GetFrom() != g.self {
+			t.Deliver(ctx, m.GetFrom(), m.ValidatorData)
+		}
+	}
+}
+
+// Publish sends data to all members that can be reached; nobody there is no error.
+func (g *Gossip) Publish(ctx context.Context, topic string, data []byte) error {
+	if len(data) > api.MaxMessage {
+		return fmt.Errorf("gossip on %s: %w: %d bytes", topic, api.ErrTooLarge, len(data))
+	}
+	if err := g.topics[topic].Publish(ctx, data); err != nil {
+		return fmt.Errorf("gossip on %s: %w", topic, err)
+	}
+	return nil
+}

@@ -1,0 +1,85 @@
+package gossip
+
+import (
+	"slices"
+	"time"
+
+	pubsub "github.com/libp2p/go-libp2p-pubsub"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
+
+	"github.com/realm-mesh/realm/api"
+)
+
+const (
+	// rpcOverhead is what a frame adds to its message: author, signature, topic.
+	rpcOverhead = 4 << 10
+	// seenFor is how long a message id is remembered. Older copies still die: by
+	// the marks of intents and the order of fact batches.
+	seenFor       = 2 * time.Minute
+	outboundQueue = 256 // messages towards one slow peer, before new ones are dropped
+	validateQueue = 256
+	deliverQueue  = 256
+	checksAtOnce  = 16
+	checkTimeout  = 5 * time.Second
+)
+
+// Scores. A rejected message costs invalidWeight times the square of their number,
+// which decays to half in about a minute: after four within it, what a peer sends
+// is dropped unread.
+const (
+	invalidWeight     = -10.0
+	invalidDecay      = 0.9
+	behaviourWeight   = -1.0
+	behaviourAllowed  = 6.0 // grafts too early, promises not kept
+	behaviourDecay    = 0.9
+	decayInterval     = 10 * time.Second
+	decayToZero       = 0.01
+	retainScore       = 10 * time.Minute // a peer that reconnects has not been forgiven
+	gossipThreshold   = -30.0
+	publishThreshold  = -80.0
+	graylistThreshold = -150.0
+)
+
+// protocols are gossipsub's own versions under the realm's name.
+func protocols(r api.RealmID) (ids []protocol.ID, feature pubsub.GossipSubFeatureTest) {
+	prefix := protocol.ID("/realm/" + string(r))
+	plain := []protocol.ID{pubsub.GossipSubID_v12, pubsub.GossipSubID_v11}
+	for _, id := range plain {
+		ids = append(ids, prefix+id)
+	}
+	return ids, func(f pubsub.GossipSubFeature, id protocol.ID) bool {
+		i := slices.Index(ids, id)
+		return i >= 0 && pubsub.GossipSubDefaultFeatures(f, plain[i])
+	}
+}
+
+func score(topics []Topic) (*pubsub.PeerScoreParams, *pubsub.PeerScoreThresholds) {
+	p := &pubsub.PeerScoreParams{
+		SkipAtomicValidation:      true,
+		Topics:                    map[string]*pubsub.TopicScoreParams{},
+		AppSpecificScore:          func(peer.ID) float64 { return 0 },
+		IPColocationFactorWeight:  0, // off: see the package's documentation
+		BehaviourPenaltyWeight:    behaviourWeight,
+		BehaviourPenaltyThreshold: behaviourAllowed,
+		BehaviourPenaltyDecay:     behaviourDecay,
+		DecayInterval:             decayInterval,
+		DecayToZero:               decayToZero,
+		RetainScore:               retainScore,
+	}
+	for _, t := range topics {
+		// Too little is said here to expect anything of a peer: only what is wrong counts.
+		p.Topics[t.Name] = &pubsub.TopicScoreParams{
+			SkipAtomicValidation:           true,
+			TopicWeight:                    1,
+			InvalidMessageDeliveriesWeight: invalidWeight,
+			InvalidMessageDeliveriesDecay:  invalidDecay,
+		}
+	}
+	return p, &pubsub.PeerScoreThresholds{
+		SkipAtomicValidation: true,
+		GossipThreshold:      gossipThreshold,
+		PublishThreshold:     publishThreshold,
+		GraylistThreshold:    graylistThreshold,
+	}
+}

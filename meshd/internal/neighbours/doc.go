@@ -1,0 +1,14 @@
+// Package neighbours knows who this node is connected to: members of the realm,
+// told apart from strangers, alive, and noticed when they are gone.
+//
+// A peer counts from the moment that identify has shown the realm's protocols;
+// one that does not speak them is cut off and remembered as a stranger for a
+// while. Every connection is pinged every [Interval], and closed when an answer
+// takes longer than [Timeout]: a member whose machine lost power is noticed
+// within the sum of both, 9 s. One that was killed and came back on its old port
+// is noticed at once, since a second connection makes the first be pinged there
+// and then.
+//
+// Callbacks are called one after the other, in the order of events, from one
+// goroutine. They must not block.
+package neighbours

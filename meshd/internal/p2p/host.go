@@ -1,0 +1,126 @@
+package p2p
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
+	"github.com/libp2p/go-libp2p/gologshim"
+	"github.com/libp2p/go-libp2p/p2p/security/noise"
+	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
+	quic "github.com/libp2p/go-libp2p/p2p/transport/quic"
+	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
+
+	"github.com/realm-mesh/realm/api"
+)
+
+// dialTimeout bounds one attempt at one address.
+const dialTimeout = 5 * time.Second
+
+// Config says which host to make.
+type Config struct {
+	Key     ed25519.PrivateKey // the node's: its peer id follows from it
+	Realm   api.RealmID        // "" for a node without an owner
+	Roles   []string
+	Version string
+}
+
+// New makes a host that listens nowhere yet.
+func New(c Config) (host.Host, error) {
+	key, err := crypto.UnmarshalEd25519PrivateKey(c.Key)
+	if err != nil {
+		return nil, fmt.Errorf("make libp2p host: %w", err)
+	}
+	resources, err := resourceManager(c.Realm)
+	if err != nil {
+		return nil, fmt.Errorf("make libp2p host: %w", err)
+	}
+	conns, err := connectionManager()
+	if err != nil {
+		return nil, fmt.Errorf("make libp2p host: %w", errors.Join(err, resources.Close()))
+	}
+	h, err := libp2p.New(
+		libp2p.Identity(key),
+		libp2p.UserAgent("realm/"+c.Version),
+		libp2p.ProtocolVersion("realm/1"),
+		libp2p.NoListenAddrs,
+		libp2p.Transport(quic.NewTransport),
+		libp2p.Transport(tcp.NewTCPTransport),
+		libp2p.Security(libp2ptls.ID, libp2ptls.New),
+		libp2p.Security(noise.ID, noise.New),
+		libp2p.ResourceManager(resources),
+		libp2p.ConnectionManager(conns),
+		libp2p.AddrsFactory(advertised),
+		libp2p.WithDialTimeout(dialTimeout),
+		libp2p.DisableMetrics(),
+		libp2p.DisableRelay(),
+		// Members that are off for a week must not teach the host that a whole
+		// transport is dead.
+		libp2p.UDPBlackHoleSuccessCounter(nil),
+		libp2p.IPv6BlackHoleSuccessCounter(nil),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("make libp2p host: %w", errors.Join(err, conns.Close(), resources.Close()))
+	}
+	if c.Realm != "" {
+		for _, r := range c.Roles {
+			h.SetStreamHandler(RoleProtocol(c.Realm, r), func(s network.Stream) { _ = s.Reset() })
+		}
+	}
+	return h, nil
+}
+
+// RoleProtocol is listed in identify by a node with the role. Nothing is spoken on it.
+func RoleProtocol(r api.RealmID, role string) protocol.ID {
+	return protocol.ID("/realm/" + string(r) + "/role/" + role)
+}
+
+// ID converts a peer id of libp2p. Peers whose keys are not Ed25519 have none.
+func ID(p peer.ID) (api.PeerID, error) { return api.ParsePeerID(p.String()) }
+
+// Decode converts a peer id to libp2p's form.
+func Decode(p api.PeerID) (peer.ID, error) {
+	id, err := peer.Decode(string(p))
+	if err != nil {
+		return "", fmt.Errorf("peer id %.80q: %w", p, err)
+	}
+	return id, nil
+}
+
+// Quiet is log for libraries: errors only; at debug level all of it.
+func Quiet(log *slog.Logger) *slog.Logger {
+	least := slog.LevelError
+	if log.Enabled(context.Background(), slog.LevelDebug) {
+		least = slog.LevelDebug
+	}
+	return slog.New(leastLevel{log.Handler(), least})
+}
+
+// LogTo sends what libp2p itself logs to log. It must be called before the first
+// host is made.
+func LogTo(log *slog.Logger) { gologshim.SetDefaultHandler(log.Handler()) }
+
+// leastLevel is a handler that drops what is below a level.
+type leastLevel struct {
+	slog.Handler
+	least slog.Level
+}
+
+func (h leastLevel) Enabled(_ context.Context, l slog.Level) bool { return l >= h.least }
+
+func (h leastLevel) WithAttrs(a []slog.Attr) slog.Handler {
+	return leastLevel{h.Handler.WithAttrs(a), h.least}
+}
+
+func (h leastLevel) WithGroup(name string) slog.Handler {
+	return leastLevel{h.Handler.WithGroup(name), h.least}
+}

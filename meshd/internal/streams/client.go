@@ -1,0 +1,67 @@
+package streams
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
+	"github.com/libp2p/go-libp2p/p2p/net/gostream"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/meshd/internal/p2p"
+)
+
+// ErrUnreachable says that there is no connection to a peer and none can be made.
+var ErrUnreachable = errors.New("this member cannot be reached now: see realm peers")
+
+const (
+	dialTimeout = 2 * time.Second // stream, and connection where there is none
+	idlePerPeer = 16              // kept streams of one service
+	idleTimeout = 60 * time.Second
+	bufferSize  = 32 << 10
+)
+
+// NewTransport makes the client side of a service. headers bounds the wait for
+// response headers; 0 is no bound.
+func NewTransport(h host.Host, realm api.RealmID, s api.Service, headers time.Duration) *http.Transport {
+	id := protocol.ID(api.Protocol(realm, s))
+	return &http.Transport{
+		DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
+			return dial(ctx, h, id, addr)
+		},
+		MaxConnsPerHost:       p2p.StreamCap(s),
+		MaxIdleConnsPerHost:   idlePerPeer,
+		IdleConnTimeout:       idleTimeout,
+		ResponseHeaderTimeout: headers,
+		DisableCompression:    true,
+		ReadBufferSize:        bufferSize,
+		WriteBufferSize:       bufferSize,
+	}
+}
+
+func dial(ctx context.Context, h host.Host, id protocol.ID, addr string) (net.Conn, error) {
+	name, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	p, err := peer.Decode(name)
+	if err != nil {
+		return nil, fmt.Errorf("peer %.80q: %w", name, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	c, err := gostream.Dial(ctx, h, p, id)
+	if err != nil {
+		return nil, fmt.Errorf("peer %s: %w (%w)", p, ErrUnreachable, err)
+	}
+	return c, nil
+}
+
+// URL is the address of a path, which begins with a slash, at a peer.
+func URL(p peer.ID, path string) string { return "http://" + p.String() + path }
