@@ -7,10 +7,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gofrs/flock"
 	"github.com/spf13/cobra"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/lockfile"
 	"github.com/realm-mesh/realm/internal/kit/paths"
 	"github.com/realm-mesh/realm/realm/internal/node"
 )
@@ -62,17 +62,13 @@ func stopNode(ctx context.Context, h paths.Home) (was bool, err error) {
 	return true, waitUnlocked(ctx, h)
 }
 
-// unlockedEvery is how often the home's lock is tried: the end of a process that
-// is not a child is no event that all platforms tell.
-const unlockedEvery = 50 * time.Millisecond
-
 // waitUnlocked returns when no launcher holds the home.
 func waitUnlocked(ctx context.Context, h paths.Home) error {
-	lock := flock.New(h.Lock())
-	defer lock.Close()
-	if _, err := lock.TryRLockContext(ctx, unlockedEvery); err != nil {
+	lock, err := lockfile.Wait(ctx, h.Lock())
+	if err != nil {
 		return fmt.Errorf("wait for the node in %s to stop: %w: see realm ps", h.Root(), err)
 	}
+	lock.Release()
 	return nil
 }
 

@@ -12,11 +12,15 @@ import (
 
 // table writes rows in columns; the first row is the heading.
 func table(w io.Writer, rows [][]string) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var b strings.Builder
+	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, r := range rows {
 		fmt.Fprintln(t, strings.Join(r, "\t"))
 	}
-	_ = t.Flush() // standard output is gone: nobody is left to tell
+	_ = t.Flush() // a strings.Builder takes everything
+	for line := range strings.Lines(b.String()) {
+		fmt.Fprintln(w, strings.TrimRight(line, " \n"))
+	}
 }
 
 // bytesText is a size for people.

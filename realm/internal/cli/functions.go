@@ -106,7 +106,7 @@ func jsonArgs(args []string) []json.RawMessage {
 	for _, s := range args {
 		var n json.Number
 		raw := json.RawMessage(s)
-		if s == "" || s[0] == '"' || json.Unmarshal(raw, &n) != nil || n == "" {
+		if json.Unmarshal(raw, &n) != nil || n.String() != s || s == "" {
 			raw, _ = json.Marshal(s) // a string can always be encoded
 		}
 		out = append(out, raw)

@@ -41,21 +41,31 @@ func Main(args []string, stdout, stderr io.Writer) int {
 
 // signals returns a context that the first Ctrl-C or SIGTERM ends; the second
 // closes a.kill, and ends the process where a command does not listen to that.
-func (a *app) signals(ctx context.Context) (context.Context, func()) {
+func (a *app) signals(ctx context.Context) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	got := make(chan os.Signal, 2)
 	signal.Notify(got, os.Interrupt, syscall.SIGTERM)
+	done := make(chan struct{})
 	go func() {
-		<-got
-		cancel(errInterrupted)
-		<-got
-		close(a.kill)
-		if !a.hearsKill.Load() {
-			os.Exit(ExitFailed)
+		for count := 1; ; count++ {
+			select {
+			case <-done:
+				return
+			case <-got:
+			}
+			switch {
+			case count == 1:
+				cancel(errInterrupted)
+			case !a.hearsKill.Load():
+				os.Exit(ExitFailed)
+			case count == 2:
+				close(a.kill)
+			}
 		}
 	}()
 	return ctx, func() {
 		signal.Stop(got)
+		close(done)
 		cancel(nil)
 	}
 }

@@ -127,6 +127,11 @@ func (a *app) printStatus(v statusView, now time.Time) {
 	for i, s := range v.Node.Addrs {
 		fmt.Fprintf(w, "%-7s  %s\n", []string{"address", ""}[min(i, 1)], s)
 	}
+	for _, d := range v.Daemons {
+		if d.Daemon == api.Gatewayd && d.State == api.DaemonReady && d.Note != "" {
+			fmt.Fprintf(w, "serves   %s\n", oneLine(d.Note))
+		}
+	}
 	fmt.Fprintf(w, "daemons  %s\n", daemonsText(v.Daemons))
 	for _, p := range v.Problems {
 		fmt.Fprintf(w, "problem  %s\n", p)
@@ -190,6 +195,9 @@ func memberText(w workloadView, m memberView) string {
 	current := m.Version == w.Version
 	if current && (w.Started && state == api.StateRunning || !w.Started && state == api.StateStopped) {
 		return ""
+	}
+	if m.State == stateUnknown {
+		return "has said nothing of it yet"
 	}
 	text := strings.Join(nonEmpty(m.State, oneLine(m.Reason)), ": ")
 	if !current && m.Version != 0 {

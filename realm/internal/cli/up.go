@@ -14,11 +14,9 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/config"
 	"github.com/realm-mesh/realm/internal/kit/paths"
 	"github.com/realm-mesh/realm/internal/kit/telemetry"
-	"github.com/realm-mesh/realm/internal/kit/trust"
 	"github.com/realm-mesh/realm/realm/internal/addr"
 	"github.com/realm-mesh/realm/realm/internal/launcher"
 	"github.com/realm-mesh/realm/realm/internal/node"
-	"github.com/realm-mesh/realm/realm/internal/owner"
 )
 
 func newUp(a *app) *cobra.Command {
@@ -81,15 +79,6 @@ func settings(cmd *cobra.Command, h paths.Home, f nodeFlags) (config.Node, error
 // up runs the node until ctx ends or somebody stops it. first, if any, is pushed
 // when it is ready.
 func (a *app) up(ctx context.Context, h paths.Home, c config.Node, first *program) error {
-	if node.Up(ctx, h) {
-		return alreadyUp(h, launcher.ErrAlreadyUp)
-	}
-	if err := h.Create(); err != nil {
-		return err
-	}
-	if _, err := owner.Claim(h, c.Owner); err != nil && !errors.Is(err, trust.ErrUnclaimed) {
-		return err
-	}
 	logs := &lumberjack.Logger{Filename: h.DaemonLog(api.Launcher), MaxSize: maxLogMB, MaxBackups: maxLogFiles}
 	defer logs.Close()
 	a.hearsKill.Store(true)
@@ -102,7 +91,7 @@ func (a *app) up(ctx context.Context, h paths.Home, c config.Node, first *progra
 	})
 	switch {
 	case errors.Is(err, launcher.ErrAlreadyUp):
-		return alreadyUp(h, err)
+		return fmt.Errorf("%w: %s: see it with realm ps, stop it with realm down; a second node on this machine needs a home and ports of its own (--home, --http-listen, --manage-listen)", err, h.Root())
 	case err != nil:
 		return err
 	}
@@ -118,10 +107,6 @@ const (
 	maxLogMB    = 8
 	maxLogFiles = 3
 )
-
-func alreadyUp(h paths.Home, err error) error {
-	return fmt.Errorf("%w: %s: see it with realm ps, stop it with realm down; a second node on this machine needs a home and ports of its own (--home, --http-listen, --manage-listen)", err, h.Root())
-}
 
 // readyView is what realm up says when the node is ready.
 type readyView struct {
@@ -159,6 +144,9 @@ func (a *app) greet(ctx context.Context, h paths.Home, c config.Node) error {
 	defer n.Close()
 	mesh, err := n.Mesh(ctx)
 	if err != nil {
+		return err
+	}
+	if c, err = launcher.Settings(h, c); err != nil { // with the ports that were chosen
 		return err
 	}
 	v := readyView{Version: buildinfo.Version, Home: h.Root(), Peer: mesh.Peer, Realm: mesh.Realm, Owner: mesh.Owner,

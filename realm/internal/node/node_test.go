@@ -6,9 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"log/slog"
 	"net/http"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -17,14 +15,13 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/realm-mesh/realm/api"
-	"github.com/realm-mesh/realm/internal/kit/bus"
 	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/internal/kit/keys"
 	"github.com/realm-mesh/realm/internal/kit/local"
 	"github.com/realm-mesh/realm/internal/kit/paths"
 	"github.com/realm-mesh/realm/internal/kit/trust"
-	"github.com/realm-mesh/realm/realm/internal/busserver"
 	"github.com/realm-mesh/realm/realm/internal/node"
+	"github.com/realm-mesh/realm/realm/internal/nodetest"
 	"github.com/realm-mesh/realm/realm/internal/owner"
 )
 
@@ -32,45 +29,10 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-func testContext(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-func newHome(t *testing.T) paths.Home {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "realm") // short enough for sockets
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	h, err := paths.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return h
-}
-
-// startBus brings up the bus of a new home, without any daemon.
-func startBus(t *testing.T) (paths.Home, *busserver.Server) {
-	t.Helper()
-	h := newHome(t)
-	if err := errors.Join(h.Create(), local.CreateToken(h)); err != nil {
-		t.Fatal(err)
-	}
-	srv, err := busserver.Start(testContext(t), h, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(srv.Close)
-	return h, srv
-}
-
-// dial is the node under test; as logs in as one of its daemons.
+// dial is the node under test.
 func dial(t *testing.T, h paths.Home) *node.Node {
 	t.Helper()
-	n, err := node.Dial(testContext(t), h)
+	n, err := node.Dial(nodetest.Context(t), h)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,38 +40,10 @@ func dial(t *testing.T, h paths.Home) *node.Node {
 	return n
 }
 
-func as(t *testing.T, h paths.Home, d api.Daemon) *bus.Conn {
-	t.Helper()
-	c, err := bus.Connect(testContext(t), h, d, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	return c
-}
-
-func put(t *testing.T, c *bus.Conn, bucket, key string, v any) {
-	t.Helper()
-	data, ok := v.([]byte)
-	if !ok {
-		var err error
-		if data, err = json.Marshal(v); err != nil {
-			t.Fatal(err)
-		}
-	}
-	b, err := c.Bucket(testContext(t), bucket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := b.Put(testContext(t), key, data); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestDialWhereNoNodeIsUp(t *testing.T) {
-	h := newHome(t)
+	h := nodetest.Home(t)
 	begin := time.Now()
-	_, err := node.Dial(testContext(t), h)
+	_, err := node.Dial(nodetest.Context(t), h)
 	if !errors.Is(err, node.ErrDown) || !strings.Contains(err.Error(), h.Root()) || !strings.Contains(err.Error(), "realm up") {
 		t.Errorf("got %v", err)
 	}
@@ -118,40 +52,27 @@ func TestDialWhereNoNodeIsUp(t *testing.T) {
 	}
 }
 
-// meshd answers submissions in place of the daemon.
-func serveSubmit(t *testing.T, c *bus.Conn, answer func([]byte) (any, error)) {
-	t.Helper()
-	svc, err := c.NewService(testContext(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = svc.HandleRaw(api.SubjectSubmit, func(_ context.Context, b []byte) (any, error) { return answer(b) })
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestSubmitWaitsForMeshd(t *testing.T) {
-	h, _ := startBus(t)
+	h, _ := nodetest.Bus(t)
 	n := dial(t, h)
-	short, cancel := context.WithTimeout(testContext(t), 300*time.Millisecond)
+	short, cancel := context.WithTimeout(nodetest.Context(t), 300*time.Millisecond)
 	defer cancel()
 	if _, err := n.Submit(short, []byte("x")); err == nil || node.Refused(err) || !strings.Contains(err.Error(), "realm logs meshd") {
 		t.Errorf("without meshd: %v", err)
 	}
-	meshd := as(t, h, api.Meshd)
+	meshd := nodetest.As(t, h, api.Meshd)
 	time.AfterFunc(200*time.Millisecond, func() {
-		serveSubmit(t, meshd, func(b []byte) (any, error) {
+		nodetest.Handle(t, meshd, api.SubjectSubmit, func(b []byte) (any, error) {
 			if string(b) == "bad" {
 				return nil, errors.New("not signed")
 			}
 			return api.SubmitReply{Digest: api.Sum(b)}, nil
 		})
 	})
-	if r, err := n.Submit(testContext(t), []byte("good")); err != nil || r.Digest != api.Sum([]byte("good")) {
+	if r, err := n.Submit(nodetest.Context(t), []byte("good")); err != nil || r.Digest != api.Sum([]byte("good")) {
 		t.Errorf("got %v %v", r, err)
 	}
-	if _, err := n.Submit(testContext(t), []byte("bad")); !node.Refused(err) || err.Error() != "not signed" {
+	if _, err := n.Submit(nodetest.Context(t), []byte("bad")); !node.Refused(err) || err.Error() != "not signed" {
 		t.Errorf("got %v", err)
 	}
 }
@@ -176,20 +97,20 @@ func newPin(t *testing.T) (trust.Pin, func(api.Intent) intent.Signed) {
 var ref = api.Ref{Kind: api.KindComponent, Name: "web"}
 
 func TestCurrent(t *testing.T) {
-	h, _ := startBus(t)
-	n, meshd := dial(t, h), as(t, h, api.Meshd)
+	h, _ := nodetest.Bus(t)
+	n, meshd := dial(t, h), nodetest.As(t, h, api.Meshd)
 	pin, sign := newPin(t)
 	stranger, _ := newPin(t)
-	if s, err := n.Current(testContext(t), ref, pin); s != nil || err != nil {
+	if s, err := n.Current(nodetest.Context(t), ref, pin); s != nil || err != nil {
 		t.Errorf("before anything: %v %v", s, err)
 	}
 	want := sign(api.Intent{Ref: ref, Seq: 1})
-	put(t, meshd, api.BucketIntents, api.KeyIntent(ref), want.Envelope)
-	got, err := n.Current(testContext(t), ref, pin)
+	nodetest.Put(t, meshd, api.BucketIntents, api.KeyIntent(ref), want.Envelope)
+	got, err := n.Current(nodetest.Context(t), ref, pin)
 	if err != nil || got == nil || got.Version() != want.Version() {
 		t.Errorf("got %v %v", got, err)
 	}
-	if _, err := n.Current(testContext(t), ref, stranger); !errors.Is(err, intent.ErrSignature) {
+	if _, err := n.Current(nodetest.Context(t), ref, stranger); !errors.Is(err, intent.ErrSignature) {
 		t.Errorf("with another pin: %v", err)
 	}
 }
@@ -220,13 +141,13 @@ func describe(s node.Snapshot) string {
 }
 
 func TestWatch(t *testing.T) {
-	h, srv := startBus(t)
-	n, meshd := dial(t, h), as(t, h, api.Meshd)
+	h, srv := nodetest.Bus(t)
+	n, meshd := dial(t, h), nodetest.As(t, h, api.Meshd)
 	pin, sign := newPin(t)
-	put(t, meshd, api.BucketPeers, string(peerA), api.PeerRecord{PeerFact: api.PeerFact{Peer: peerA, Host: "a"}})
-	put(t, meshd, api.BucketWorkloads, api.KeyWorkload(ref, peerA), fact(peerA, api.StateFetching))
+	nodetest.Put(t, meshd, api.BucketPeers, string(peerA), api.PeerRecord{PeerFact: api.PeerFact{Peer: peerA, Host: "a"}})
+	nodetest.Put(t, meshd, api.BucketWorkloads, api.KeyWorkload(ref, peerA), fact(peerA, api.StateFetching))
 
-	ctx, stop := context.WithCancel(testContext(t))
+	ctx, stop := context.WithCancel(nodetest.Context(t))
 	seen := make(chan string, 100)
 	ended := make(chan error, 1)
 	go func() {
@@ -251,21 +172,21 @@ func TestWatch(t *testing.T) {
 	}
 	a, b := peerA.Short(), peerB.Short()
 	expect("first", a+":a "+a+":component:fetching")
-	put(t, meshd, api.BucketWorkloads, api.KeyWorkload(ref, peerB), fact(peerB, api.StateRunning))
+	nodetest.Put(t, meshd, api.BucketWorkloads, api.KeyWorkload(ref, peerB), fact(peerB, api.StateRunning))
 	expect("a new fact", a+":a "+a+":component:fetching "+b+":component:running")
-	put(t, meshd, api.BucketIntents, api.KeyIntent(ref), sign(api.Intent{Ref: ref, Seq: 1}).Envelope)
+	nodetest.Put(t, meshd, api.BucketIntents, api.KeyIntent(ref), sign(api.Intent{Ref: ref, Seq: 1}).Envelope)
 	expect("an intent", a+":a "+a+":component:fetching "+b+":component:running component/web@01")
-	put(t, meshd, api.BucketPeers, string(peerB), []byte("not json"))
-	put(t, meshd, api.BucketIntents, "component.other", []byte("no envelope"))
-	put(t, meshd, api.BucketPeers, string(peerA), api.PeerRecord{PeerFact: api.PeerFact{Peer: peerA, Host: "a2"}})
+	nodetest.Put(t, meshd, api.BucketPeers, string(peerB), []byte("not json"))
+	nodetest.Put(t, meshd, api.BucketIntents, "component.other", []byte("no envelope"))
+	nodetest.Put(t, meshd, api.BucketPeers, string(peerA), api.PeerRecord{PeerFact: api.PeerFact{Peer: peerA, Host: "a2"}})
 	expect("what cannot be read", a+":a2 "+a+":component:fetching "+b+":component:running component/web@01")
 
 	// The buckets in memory are empty after the bus was away; intents are not.
-	if err := srv.Restart(testContext(t)); err != nil {
+	if err := srv.Restart(nodetest.Context(t)); err != nil {
 		t.Fatal(err)
 	}
 	expect("after a restart of the bus", "component/web@01")
-	put(t, meshd, api.BucketPeers, string(peerB), api.PeerRecord{PeerFact: api.PeerFact{Peer: peerB, Host: "b"}})
+	nodetest.Put(t, meshd, api.BucketPeers, string(peerB), api.PeerRecord{PeerFact: api.PeerFact{Peer: peerB, Host: "b"}})
 	expect("a peer after the restart", b+":b component/web@01")
 	stop()
 	if err := <-ended; err != nil {
@@ -274,53 +195,36 @@ func TestWatch(t *testing.T) {
 }
 
 func TestLookAtOneWorkload(t *testing.T) {
-	h, _ := startBus(t)
-	n, meshd := dial(t, h), as(t, h, api.Meshd)
+	h, _ := nodetest.Bus(t)
+	n, meshd := dial(t, h), nodetest.As(t, h, api.Meshd)
 	other := api.Ref{Kind: api.KindFunction, Name: "web"}
-	put(t, meshd, api.BucketWorkloads, api.KeyWorkload(ref, peerA), fact(peerA, api.StateRunning))
+	nodetest.Put(t, meshd, api.BucketWorkloads, api.KeyWorkload(ref, peerA), fact(peerA, api.StateRunning))
 	f := fact(peerB, api.StateRunning)
 	f.Ref = other
-	put(t, meshd, api.BucketWorkloads, api.KeyWorkload(other, peerB), f)
-	s, err := n.Look(testContext(t), node.Scope{Ref: &other})
+	nodetest.Put(t, meshd, api.BucketWorkloads, api.KeyWorkload(other, peerB), f)
+	s, err := n.Look(nodetest.Context(t), node.Scope{Ref: &other})
 	if err != nil || describe(s) != peerB.Short()+":function:running" {
 		t.Errorf("got %q %v", describe(s), err)
 	}
-	ctx, cancel := context.WithCancel(testContext(t))
+	ctx, cancel := context.WithCancel(nodetest.Context(t))
 	cancel()
 	if _, err := n.Look(ctx, node.Scope{}); err == nil {
 		t.Error("an ended context is no error")
 	}
 	failed := errors.New("enough")
-	if err := n.Watch(testContext(t), node.Scope{}, func(node.Snapshot) error { return failed }); !errors.Is(err, failed) {
+	if err := n.Watch(nodetest.Context(t), node.Scope{}, func(node.Snapshot) error { return failed }); !errors.Is(err, failed) {
 		t.Errorf("watch returned %v", err)
 	}
 }
 
-// serveHTTP answers on a daemon's socket until the test ends.
-func serveHTTP(t *testing.T, h paths.Home, d api.Daemon, handler http.Handler) {
-	t.Helper()
-	ln, err := local.Listen(h, d)
-	if err != nil {
-		t.Error(err)
-		return
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = local.Serve(ctx, h, ln, handler, time.Second)
-	}()
-	t.Cleanup(func() { cancel(); <-done })
-}
-
 func TestUpload(t *testing.T) {
-	h, _ := startBus(t)
+	h, _ := nodetest.Bus(t)
 	n := dial(t, h)
 	body := bytes.Repeat([]byte("x"), 1<<20)
 	blob := api.BlobInfo{SHA256: api.Sum(body), Size: int64(len(body))}
 	open := func() io.Reader { return bytes.NewReader(body) }
 
-	short, cancel := context.WithTimeout(testContext(t), 250*time.Millisecond)
+	short, cancel := context.WithTimeout(nodetest.Context(t), 250*time.Millisecond)
 	defer cancel()
 	if err := n.Upload(short, blob, open); err == nil || !strings.Contains(err.Error(), "realm logs casd") {
 		t.Errorf("without casd: %v", err)
@@ -345,18 +249,18 @@ func TestUpload(t *testing.T) {
 			local.WriteJSON(w, http.StatusCreated, api.BlobInfo{SHA256: api.Sum(b), Size: int64(len(b))})
 		}
 	})
-	time.AfterFunc(200*time.Millisecond, func() { serveHTTP(t, h, api.Casd, mux) })
-	if err := n.Upload(testContext(t), blob, open); err != nil || tries != 3 {
+	time.AfterFunc(200*time.Millisecond, func() { nodetest.HTTP(t, h, api.Casd, mux) })
+	if err := n.Upload(nodetest.Context(t), blob, open); err != nil || tries != 3 {
 		t.Errorf("after %d tries: %v", tries, err)
 	}
 	other := api.BlobInfo{SHA256: api.Sum(nil), Size: blob.Size}
-	if err := n.Upload(testContext(t), other, open); err == nil || !strings.Contains(err.Error(), "disk full") {
+	if err := n.Upload(nodetest.Context(t), other, open); err == nil || !strings.Contains(err.Error(), "disk full") {
 		t.Errorf("a refusal: %v", err)
 	}
 }
 
 func TestExec(t *testing.T) {
-	h, _ := startBus(t)
+	h, _ := nodetest.Bus(t)
 	n := dial(t, h)
 	var mu sync.Mutex
 	calls := map[api.Name]int{}
@@ -380,24 +284,24 @@ func TestExec(t *testing.T) {
 			local.WriteError(w, http.StatusNotFound, errors.New("no such function"))
 		}
 	})
-	time.AfterFunc(200*time.Millisecond, func() { serveHTTP(t, h, api.Gatewayd, mux) })
+	time.AfterFunc(200*time.Millisecond, func() { nodetest.HTTP(t, h, api.Gatewayd, mux) })
 	arg := []json.RawMessage{json.RawMessage("21")}
-	if r, err := n.Exec(testContext(t), api.ExecRequest{Name: "double", Args: arg}); err != nil || string(r.Result) != "42" {
+	if r, err := n.Exec(nodetest.Context(t), api.ExecRequest{Name: "double", Args: arg}); err != nil || string(r.Result) != "42" {
 		t.Errorf("got %s %v", r.Result, err)
 	}
-	if _, err := n.Exec(testContext(t), api.ExecRequest{Name: "none"}); err == nil || !strings.Contains(err.Error(), "no such function") {
+	if _, err := n.Exec(nodetest.Context(t), api.ExecRequest{Name: "none"}); err == nil || !strings.Contains(err.Error(), "no such function") {
 		t.Errorf("got %v", err)
 	}
 	// It may have run: another try is the caller's to decide.
-	if _, err := n.Exec(testContext(t), api.ExecRequest{Name: "dies"}); err == nil || calls["dies"] != 1 {
+	if _, err := n.Exec(nodetest.Context(t), api.ExecRequest{Name: "dies"}); err == nil || calls["dies"] != 1 {
 		t.Errorf("called %d times, %v", calls["dies"], err)
 	}
 }
 
 func TestFollowLog(t *testing.T) {
-	h, _ := startBus(t)
-	n, runnerd := dial(t, h), as(t, h, api.Runnerd)
-	ctx, stop := context.WithCancel(testContext(t))
+	h, _ := nodetest.Bus(t)
+	n, runnerd := dial(t, h), nodetest.As(t, h, api.Runnerd)
+	ctx, stop := context.WithCancel(nodetest.Context(t))
 	var lines []string
 	err := n.FollowLog(ctx, api.SubjectLog(ref),
 		func() error {
@@ -413,51 +317,18 @@ func TestFollowLog(t *testing.T) {
 	}
 }
 
-// sequence is the little of meshd that orders intents.
-type sequence struct {
-	t       *testing.T
-	conn    *bus.Conn
-	mu      sync.Mutex
-	current intent.Version
-	pin     trust.Pin
-	before  func() // runs once, before the next submission is looked at
-}
-
-func (s *sequence) submit(b []byte) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if before := s.before; before != nil {
-		s.before = nil
-		before()
-	}
-	in, err := intent.Open(b, s.pin.Realm, s.pin.Owner)
-	if err != nil {
-		return nil, err
-	}
-	if !in.Version().Newer(s.current) && in.Version() != s.current {
-		return nil, errors.New("a newer version is there")
-	}
-	s.take(in)
-	return api.SubmitReply{Digest: in.Digest}, nil
-}
-
-func (s *sequence) take(in intent.Signed) {
-	s.current = in.Version()
-	put(s.t, s.conn, api.BucketIntents, api.KeyIntent(in.Ref), in.Envelope)
-}
-
 func TestAdvance(t *testing.T) {
-	h, _ := startBus(t)
-	n, meshd := dial(t, h), as(t, h, api.Meshd)
+	h, _ := nodetest.Bus(t)
+	n, meshd := dial(t, h), nodetest.As(t, h, api.Meshd)
 	t.Setenv(paths.EnvOwnerKey, t.TempDir()+"/owner.pem")
 	key, err := owner.Create()
 	if err != nil {
 		t.Fatal(err)
 	}
-	seq := &sequence{t: t, conn: meshd, pin: trust.NewPin(key.Public())}
-	serveSubmit(t, meshd, seq.submit)
+	seq := &nodetest.Sequence{T: t, Conn: meshd, Pin: trust.NewPin(key.Public())}
+	nodetest.Handle(t, meshd, api.SubjectSubmit, seq.Submit)
 	advance := func(c owner.Change) (intent.Signed, error) {
-		return n.Advance(testContext(t), key, seq.pin, ref, c)
+		return n.Advance(nodetest.Context(t), key, seq.Pin, ref, c)
 	}
 	prog := api.Program{Blob: api.Sum([]byte("x")), Size: 1}
 	push := owner.Set(api.Target{}, &api.Component{Module: prog})
@@ -481,13 +352,13 @@ func TestAdvance(t *testing.T) {
 	// Another command slips two versions in between reading and submitting: they
 	// are kept in the sequence, and ours comes after them.
 	slipped := second
-	seq.before = func() {
+	seq.Before = func() {
 		for _, c := range []owner.Change{owner.SetStopped(false), owner.Remove()} {
-			if slipped, err = key.Next(seq.pin.Realm, ref, &slipped, c, time.Now()); err != nil {
+			if slipped, err = key.Next(seq.Pin.Realm, ref, &slipped, c, time.Now()); err != nil {
 				t.Error(err)
 				return
 			}
-			seq.take(slipped)
+			seq.Take(slipped)
 		}
 	}
 	last, err := advance(push)
@@ -500,29 +371,29 @@ func TestAdvance(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := n.Advance(testContext(t), stranger, seq.pin, ref, push); !node.Refused(err) || !strings.Contains(err.Error(), "not signed by the owner") {
+	if _, err := n.Advance(nodetest.Context(t), stranger, seq.Pin, ref, push); !node.Refused(err) || !strings.Contains(err.Error(), "not signed by the owner") {
 		t.Errorf("a stranger: %v", err)
 	}
 }
 
 // Two commands at once both succeed, one after the other.
 func TestAdvanceSideBySide(t *testing.T) {
-	h, _ := startBus(t)
-	meshd := as(t, h, api.Meshd)
+	h, _ := nodetest.Bus(t)
+	meshd := nodetest.As(t, h, api.Meshd)
 	t.Setenv(paths.EnvOwnerKey, t.TempDir()+"/owner.pem")
 	key, err := owner.Create()
 	if err != nil {
 		t.Fatal(err)
 	}
-	seq := &sequence{t: t, conn: meshd, pin: trust.NewPin(key.Public())}
-	serveSubmit(t, meshd, seq.submit)
+	seq := &nodetest.Sequence{T: t, Conn: meshd, Pin: trust.NewPin(key.Public())}
+	nodetest.Handle(t, meshd, api.SubjectSubmit, seq.Submit)
 	const commands = 4
 	errs := make(chan error, commands)
 	n := dial(t, h)
 	for i := range commands {
 		go func() {
 			prog := api.Program{Blob: api.Sum([]byte{byte(i)}), Size: 1}
-			_, err := n.Advance(testContext(t), key, seq.pin, ref, owner.Set(api.Target{}, &api.Component{Module: prog}))
+			_, err := n.Advance(nodetest.Context(t), key, seq.Pin, ref, owner.Set(api.Target{}, &api.Component{Module: prog}))
 			errs <- err
 		}()
 	}

@@ -1,0 +1,162 @@
+package cli
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"go.uber.org/goleak"
+
+	"github.com/realm-mesh/realm/api"
+)
+
+func TestMain(m *testing.M) {
+	// os/signal keeps its goroutine for the life of the process.
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("os/signal.loop"))
+}
+
+// Every command says what it is for and how it is used, and no flag is unexplained.
+func TestEveryCommandHasAnExample(t *testing.T) {
+	seen := 0
+	var walk func(c *cobra.Command)
+	walk = func(c *cobra.Command) {
+		seen++
+		if c.Short == "" || !strings.Contains(c.Example, "realm") {
+			t.Errorf("%s: short %q, example %q", c.CommandPath(), c.Short, c.Example)
+		}
+		c.Flags().VisitAll(func(f *pflag.Flag) {
+			if f.Usage == "" {
+				t.Errorf("%s: --%s is not explained", c.CommandPath(), f.Name)
+			}
+		})
+		for _, sub := range c.Commands() {
+			walk(sub)
+		}
+	}
+	walk(newRoot(&app{}))
+	if seen < 25 {
+		t.Errorf("only %d commands were looked at", seen)
+	}
+}
+
+// The examples must be understood by the commands that they are for.
+func TestExamplesParse(t *testing.T) {
+	var walk func(c *cobra.Command)
+	walk = func(c *cobra.Command) {
+		for line := range strings.Lines(c.Example) {
+			line, _, _ = strings.Cut(line, "#")
+			_, command, ok := strings.Cut(" "+strings.TrimSpace(line), " realm ")
+			if !ok || strings.Contains(line, "$(") || strings.Contains(line, "<(") {
+				continue
+			}
+			root := newRoot(&app{})
+			cmd, rest, err := root.Find(strings.Fields(command))
+			if err == nil {
+				err = cmd.ParseFlags(rest)
+			}
+			if err == nil && cmd.Args != nil {
+				err = cmd.Args(cmd, cmd.Flags().Args())
+			}
+			if err != nil {
+				t.Errorf("%s: %q: %v", c.CommandPath(), strings.TrimSpace(line), err)
+			}
+		}
+		for _, sub := range c.Commands() {
+			walk(sub)
+		}
+	}
+	walk(newRoot(&app{}))
+}
+
+func TestJSONArgs(t *testing.T) {
+	for in, want := range map[string]string{
+		"21":                  `21`,
+		"-4":                  `-4`,
+		"9223372036854775807": `9223372036854775807`,
+		"1.5e300":             `1.5e300`,
+		"NaN":                 `"NaN"`,
+		"+Inf":                `"+Inf"`,
+		"":                    `""`,
+		"0x10":                `"0x10"`,
+		"007":                 `"007"`,
+		"[1]":                 `"[1]"`,
+		"null":                `"null"`,
+		"true":                `"true"`,
+		`"21"`:                `"\"21\""`,
+		" 21":                 `" 21"`,
+	} {
+		got := jsonArgs([]string{in})
+		if len(got) != 1 || string(got[0]) != want || !json.Valid(got[0]) {
+			t.Errorf("%q: %s, want %s", in, got, want)
+		}
+	}
+}
+
+func TestResultText(t *testing.T) {
+	for in, want := range map[string]string{"42": "42", `"NaN"`: "NaN", "[1,2]": "[1,2]", "null": "null", `"\u001b[2J"`: "[2J"} {
+		if got := resultText(json.RawMessage(in)); got != want {
+			t.Errorf("%s: %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestFormat(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	for want, got := range map[string]string{
+		"-":        ageText(now, time.Time{}),
+		"0s":       ageText(now, now.Add(time.Second)),
+		"59s":      ageText(now, now.Add(-59*time.Second)),
+		"59m":      ageText(now, now.Add(-time.Hour+1)),
+		"47h":      ageText(now, now.Add(-47*time.Hour)),
+		"3d":       ageText(now, now.Add(-80*time.Hour)),
+		"1023 B":   bytesText(1023),
+		"1.5 KiB":  bytesText(1536),
+		"64.0 MiB": bytesText(64 << 20),
+		"1 node":   plural(1, "node"),
+		"0 nodes":  plural(0, "node"),
+		"a b [2J":  oneLine("a\n\tb \x1b[2J"),
+	} {
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	if got := peerText("", "12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN"); got != "a member (…4kx6nXTN)" {
+		t.Error(got)
+	}
+}
+
+func TestParseRefs(t *testing.T) {
+	for in, want := range map[string]string{
+		"web":              "component/web function/web",
+		"component/web":    "component/web",
+		"function/web":     "function/web",
+		"function/a/b":     "",
+		"job/web":          "",
+		"":                 "",
+		"component/":       "",
+		"function/../../x": "",
+	} {
+		refs, err := parseRefs(in)
+		var got []string
+		for _, r := range refs {
+			got = append(got, r.String())
+		}
+		if err != nil && want != "" || err == nil && strings.Join(got, " ") != want {
+			t.Errorf("%q: %v %v, want %q", in, got, err, want)
+		}
+	}
+}
+
+func TestNameOf(t *testing.T) {
+	for in, want := range map[string]api.Name{
+		"ticker.wasm": "ticker", "/a/b/Hello-CGI.wasm": "hello-cgi", "plain": "plain", "my app.wasm": "", ".wasm": "", "": "",
+	} {
+		got, err := nameOf(in)
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("%q: %q %v, want %q", in, got, err, want)
+		}
+	}
+}

@@ -1,0 +1,200 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/bus"
+	"github.com/realm-mesh/realm/internal/kit/intent"
+	"github.com/realm-mesh/realm/internal/kit/local"
+	"github.com/realm-mesh/realm/internal/kit/paths"
+	"github.com/realm-mesh/realm/internal/kit/trust"
+	"github.com/realm-mesh/realm/realm/internal/nodetest"
+	"github.com/realm-mesh/realm/realm/internal/owner"
+	"github.com/realm-mesh/realm/realm/internal/rollout"
+)
+
+// mesh plays the daemons of a node with one more member, beta, over the real bus.
+type mesh struct {
+	t    *testing.T
+	home paths.Home
+	conn *bus.Conn // as meshd
+	seq  *nodetest.Sequence
+	file string // a program
+
+	later sync.WaitGroup // what is told in the background
+}
+
+func newMesh(t *testing.T) *mesh {
+	t.Helper()
+	h, _ := nodetest.Bus(t)
+	t.Setenv(paths.EnvOwnerKey, filepath.Join(t.TempDir(), "owner.pem"))
+	key, err := owner.Create()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pin := trust.NewPin(key.Public())
+	if err := pin.Write(h.Pin()); err != nil {
+		t.Fatal(err)
+	}
+	m := &mesh{t: t, home: h, conn: nodetest.As(t, h, api.Meshd), file: filepath.Join(t.TempDir(), "prog.wasm")}
+	if err := os.WriteFile(m.file, []byte("\x00asm\x01\x00\x00\x00"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m.seq = &nodetest.Sequence{T: t, Conn: m.conn, Pin: pin}
+	nodetest.Handle(t, m.conn, api.SubjectSubmit, m.seq.Submit)
+	m.peer(member(peerA, "alpha", true, true))
+	m.peer(member(peerB, "beta", false, true, "edge"))
+	mux := http.NewServeMux()
+	mux.HandleFunc(api.RouteBlobPut, func(w http.ResponseWriter, r *http.Request) {
+		b, err := io.ReadAll(r.Body)
+		if err != nil || api.Sum(b).String() != r.URL.Query().Get("sha256") {
+			local.WriteError(w, http.StatusBadRequest, errors.Join(err, errors.New("wrong bytes")))
+			return
+		}
+		local.WriteJSON(w, http.StatusCreated, api.BlobInfo{SHA256: api.Sum(b), Size: int64(len(b))})
+	})
+	nodetest.HTTP(t, h, api.Casd, mux)
+	t.Cleanup(m.later.Wait)
+	return m
+}
+
+func (m *mesh) peer(p api.PeerRecord) {
+	nodetest.Put(m.t, m.conn, api.BucketPeers, string(p.Peer), p)
+}
+
+// tell says how a version stands on a member.
+func (m *mesh) tell(in intent.Signed, p api.PeerID, s api.State, reason string, tail ...string) {
+	f := api.WorkloadFact{Ref: in.Ref, Peer: p, Intent: in.Digest, Seq: in.Seq, State: s, Reason: reason, Tail: tail, Since: time.Now()}
+	nodetest.Put(m.t, m.conn, api.BucketWorkloads, api.KeyWorkload(in.Ref, p), f)
+}
+
+// realm runs a command on the node.
+func (m *mesh) realm(args ...string) (code int, stdout, stderr string) {
+	m.t.Helper()
+	var out, errs bytes.Buffer
+	code = Main(append([]string{"--home", m.home.Root()}, args...), &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+// want runs a command and looks for these words in what it prints.
+func (m *mesh) want(code int, words []string, args ...string) {
+	m.t.Helper()
+	got, out, errs := m.realm(args...)
+	if got != code {
+		m.t.Errorf("realm %v: exit code %d, want %d\n%s%s", args, got, code, out, errs)
+	}
+	for _, w := range words {
+		if !strings.Contains(out+errs, w) {
+			m.t.Errorf("realm %v: no %q in\n%s%s", args, w, out, errs)
+		}
+	}
+}
+
+func TestPush(t *testing.T) {
+	m := newMesh(t)
+	m.seq.After = func(in intent.Signed) {
+		m.tell(in, peerA, api.StateFetching, "")
+		m.tell(in, peerB, api.StateRunning, "")
+		m.later.Go(func() {
+			time.Sleep(100 * time.Millisecond)
+			m.tell(in, peerA, api.StateRunning, "")
+		})
+	}
+	m.want(0, []string{"prog.wasm: 8 B, sha256 ", "component/web: version 1 is accepted", "alpha (…", "fetching", "running", "component/web runs on 2 nodes"},
+		"push", "--name", "web", "--file", m.file, "--env", "A=B=C", "--arg", "x")
+	m.want(0, []string{"version 2 is accepted"}, "push", "--name", "web", "--file", m.file, "--http", "cgi")
+	m.want(0, []string{"function/double runs on 1 node,"}, "fn", "deploy", "--name", "double", "--wasm", m.file, "--tag", "edge")
+	m.want(0, []string{"function/double", "1 of 1", "for tag edge"}, "fn", "list")
+
+	code, out, _ := m.realm("push", "--name", "web", "--file", m.file, "--json")
+	var r resultView
+	if err := json.Unmarshal([]byte(out), &r); err != nil || code != 0 || !r.Reached || r.Version != 3 || len(r.Members) != 2 || r.Members[0].State != "running" {
+		t.Errorf("--json: %d %v %s", code, err, out)
+	}
+	code, out, _ = m.realm("push", "--name", "web", "--file", m.file, "--json", "--wait=false")
+	if err := json.Unmarshal([]byte(out), &r); err != nil || code != 0 || r.Reached || r.Version != 4 {
+		t.Errorf("--wait=false: %d %v %s", code, err, out)
+	}
+}
+
+func TestStopStartRemove(t *testing.T) {
+	m := newMesh(t)
+	m.seq.After = func(in intent.Signed) {
+		goal, err := rollout.GoalOf(in.Intent)
+		if err != nil {
+			t.Error(err)
+		}
+		s := []api.State{api.StateRunning, api.StateStopped, api.StateRemoved}[goal]
+		m.tell(in, peerA, s, "")
+		m.tell(in, peerB, s, "")
+	}
+	m.want(1, []string{"there is no such program", "realm status"}, "stop", "web")
+	m.want(0, []string{"component/web is stopped on 2 nodes"}, "push", "--name", "web", "--file", m.file, "--start=false")
+	m.want(0, []string{"component/web runs on 2 nodes"}, "start", "web")
+	m.want(0, []string{"nothing to change", "component/web runs"}, "start", "component/web")
+	m.want(0, []string{"component/web is stopped on 2 nodes"}, "stop", "web")
+	m.want(0, []string{"component/web is removed on 2 nodes"}, "rm", "web")
+	m.want(0, []string{"nothing to change", "is removed"}, "rm", "web")
+	m.want(1, []string{"there is no such program"}, "start", "web")
+	m.want(1, []string{"there is no such program"}, "fn", "rm", "web")
+}
+
+func TestNameOfBothKinds(t *testing.T) {
+	m := newMesh(t)
+	for _, args := range [][]string{{"push", "--file"}, {"fn", "deploy", "--wasm"}} {
+		m.want(0, nil, append(args, m.file, "--name", "both", "--wait=false")...)
+	}
+	m.want(1, []string{"both is a component and a function", "component/both or function/both"}, "stop", "both")
+}
+
+func TestPushFails(t *testing.T) {
+	m := newMesh(t)
+	m.seq.After = func(in intent.Signed) {
+		m.tell(in, peerA, api.StateRunning, "")
+		m.tell(in, peerB, api.StateFailed, "exit code 2", "panic: \x1b[2Jno luck")
+	}
+	m.want(1, []string{"component/web failed", "beta (…", "failed: exit code 2", "| panic: [2Jno luck", "realm logs web"},
+		"push", "--name", "web", "--file", m.file)
+	code, out, errs := m.realm("push", "--name", "web", "--file", m.file, "--json")
+	var r resultView
+	if err := json.Unmarshal([]byte(out), &r); err != nil || code != 1 || r.Reached || r.Members[1].Reason != "exit code 2" || !strings.HasPrefix(errs, `{"error":`) {
+		t.Errorf("--json: %d %v %s%s", code, err, out, errs)
+	}
+}
+
+func TestPushTakesTooLong(t *testing.T) {
+	m := newMesh(t)
+	m.seq.After = func(in intent.Signed) {
+		m.tell(in, peerA, api.StateRunning, "")
+		m.tell(in, peerB, api.StateFetching, "from alpha")
+	}
+	m.want(1, []string{"it took longer than 1s (--timeout)", "accepted as version 1", "beta (…", "fetching: from alpha", "realm status"},
+		"push", "--name", "web", "--file", m.file, "--timeout", "1s")
+	m.want(1, []string{"no connected node is one that it is for (tag gpu)"},
+		"push", "--name", "web", "--file", m.file, "--timeout", "1s", "--tag", "gpu")
+}
+
+func TestPushWithoutRight(t *testing.T) {
+	m := newMesh(t)
+	mine := os.Getenv(paths.EnvOwnerKey)
+	t.Setenv(paths.EnvOwnerKey, filepath.Join(t.TempDir(), "none.pem"))
+	m.want(1, []string{"this account has no owner key", "realm init"}, "push", "--name", "web", "--file", m.file)
+	m.want(0, nil, "init")
+	m.want(1, []string{"this node belongs to another owner", paths.EnvOwnerKey}, "push", "--name", "web", "--file", m.file)
+	t.Setenv(paths.EnvOwnerKey, mine)
+	if err := os.Remove(m.home.Pin()); err != nil {
+		t.Fatal(err)
+	}
+	m.want(1, []string{"realm down, then realm up"}, "push", "--name", "web", "--file", m.file)
+}

@@ -1,0 +1,167 @@
+// Package nodetest gives tests the bus of a node, the real one, in a home of its
+// own, and lets them play the daemons on it.
+package nodetest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/bus"
+	"github.com/realm-mesh/realm/internal/kit/intent"
+	"github.com/realm-mesh/realm/internal/kit/local"
+	"github.com/realm-mesh/realm/internal/kit/paths"
+	"github.com/realm-mesh/realm/internal/kit/trust"
+	"github.com/realm-mesh/realm/realm/internal/busserver"
+)
+
+// patience bounds whatever a test waits for.
+const patience = 20 * time.Second
+
+// Context ends when no test should still be waiting.
+func Context(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// Home is an empty home, with a path short enough for sockets.
+func Home(t testing.TB) paths.Home {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "realm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	h, err := paths.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// Bus brings up the bus of a new home, without any daemon.
+func Bus(t testing.TB) (paths.Home, *busserver.Server) {
+	t.Helper()
+	h := Home(t)
+	if err := errors.Join(h.Create(), local.CreateToken(h)); err != nil {
+		t.Fatal(err)
+	}
+	srv, err := busserver.Start(Context(t), h, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(srv.Close)
+	return h, srv
+}
+
+// As logs in to the bus as one of the node's daemons.
+func As(t testing.TB, h paths.Home, d api.Daemon) *bus.Conn {
+	t.Helper()
+	c, err := bus.Connect(Context(t), h, d, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+// Put writes v, as JSON unless it is bytes, into a bucket.
+func Put(t testing.TB, c *bus.Conn, bucket, key string, v any) {
+	data, ok := v.([]byte)
+	if !ok {
+		var err error
+		if data, err = json.Marshal(v); err != nil {
+			t.Error(err)
+			return
+		}
+	}
+	b, err := c.Bucket(Context(t), bucket)
+	if err == nil {
+		err = b.Put(Context(t), key, data)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// Handle answers requests on a subject in the name of the daemon that c is.
+func Handle(t testing.TB, c *bus.Conn, subject string, answer func([]byte) (any, error)) {
+	t.Helper()
+	svc, err := c.NewService(Context(t))
+	if err == nil {
+		err = svc.HandleRaw(subject, func(_ context.Context, b []byte) (any, error) { return answer(b) })
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// HTTP answers on a daemon's socket until the test ends.
+func HTTP(t testing.TB, h paths.Home, d api.Daemon, handler http.Handler) {
+	ln, err := local.Listen(h, d)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = local.Serve(ctx, h, ln, handler, time.Second) // ends with ctx
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+}
+
+// Sequence plays the part of meshd that orders intents and keeps the newest of
+// each workload in the bucket.
+type Sequence struct {
+	T    testing.TB
+	Conn *bus.Conn // as meshd
+	Pin  trust.Pin
+	// Before, when set, runs once, ahead of the next submission.
+	Before func()
+	// After, when set, runs after each submission that was accepted.
+	After func(intent.Signed)
+
+	mu      sync.Mutex
+	current map[api.Ref]intent.Version
+}
+
+// Submit answers [api.SubjectSubmit].
+func (s *Sequence) Submit(b []byte) (any, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if before := s.Before; before != nil {
+		s.Before = nil
+		before()
+	}
+	in, err := intent.Open(b, s.Pin.Realm, s.Pin.Owner)
+	if err != nil {
+		return nil, err
+	}
+	if now := s.current[in.Ref]; !in.Version().Newer(now) && in.Version() != now {
+		return nil, errors.New("a newer version is there")
+	}
+	s.Take(in)
+	if s.After != nil {
+		s.After(in)
+	}
+	return api.SubmitReply{Digest: in.Digest}, nil
+}
+
+// Take makes in the newest. It is for Before.
+func (s *Sequence) Take(in intent.Signed) {
+	if s.current == nil {
+		s.current = map[api.Ref]intent.Version{}
+	}
+	s.current[in.Ref] = in.Version()
+	Put(s.T, s.Conn, api.BucketIntents, api.KeyIntent(in.Ref), in.Envelope)
+}
