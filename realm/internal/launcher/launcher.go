@@ -6,9 +6,16 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/bus"
 	"github.com/realm-mesh/realm/internal/kit/config"
 	"github.com/realm-mesh/realm/internal/kit/paths"
+	"github.com/realm-mesh/realm/internal/kit/task"
+	"github.com/realm-mesh/realm/internal/kit/telemetry"
+	"github.com/realm-mesh/realm/realm/internal/busserver"
+	"github.com/realm-mesh/realm/realm/internal/supervisor"
 )
 
 // Options say which node to bring up.
@@ -16,23 +23,142 @@ type Options struct {
 	Home   paths.Home
 	Config config.Node  // effective: defaults filled in, validated
 	BinDir string       // folder of the daemons' binaries; "": $REALM_BIN_DIR, else beside this executable
-	Out    io.Writer    // start-up problems, for people
+	Out    io.Writer    // trouble at the start, for people
 	Log    *slog.Logger // what the launcher does
-	// OnReady is called once, when all daemons are ready for the first time. Its
-	// error stops the node. It may be nil.
+	// OnReady is called once, when all daemons are ready for the first time, with a
+	// context that ends when the node stops. Its error stops the node. It may be nil.
 	OnReady func(context.Context) error
 	// Kill, when closed, ends all daemons at once, without a chance to finish. It may be nil.
 	Kill <-chan struct{}
 }
 
-// EnvBinDir names the environment variable that says where the daemons' binaries are.
-const EnvBinDir = "REALM_BIN_DIR"
+// connectTimeout bounds the launcher's own log-in to the bus, in its own process.
+const connectTimeout = 10 * time.Second
 
-// ErrAlreadyUp says that another launcher holds the home.
-var ErrAlreadyUp = errors.New("this node is up already")
-
-// Run brings the node up and keeps it up until ctx ends, somebody asks for "down",
-// or the start fails. It returns when every daemon has ended.
+// Run brings the node up and keeps it up until ctx ends, somebody asks for "down" or
+// Kill is closed, for which it returns nil, or until the first start fails. It
+// returns when every daemon has ended. Where another launcher holds the home it is
+// [ErrAlreadyUp].
 func Run(ctx context.Context, o Options) error {
-	return fmt.Errorf("bring up %s: %w", o.Home.Root(), ctx.Err())
+	err := up(ctx, o)
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil // stopped before it was up
+	}
+	return err
+}
+
+func up(ctx context.Context, o Options) error {
+	lock, err := hold(ctx, o.Home)
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	if err := furnish(o.Home, o.Config.Owner); err != nil {
+		return err
+	}
+	if o.Config, err = settle(ctx, o.Home, o.Config); err != nil {
+		return err
+	}
+	programs, err := programs(o.Home, o.Config, o.BinDir)
+	if err != nil {
+		return err
+	}
+	srv, err := busserver.Start(ctx, o.Home, o.Log)
+	if err != nil {
+		return err
+	}
+	defer srv.Close()
+	connecting, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	conn, err := bus.Connect(connecting, o.Home, api.Launcher, o.Log)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	logs := openLogs(o.Home, conn)
+	defer logs.close()
+	n := &node{Options: o, sup: supervisor.New(programs, supervisor.DefaultLimits(), logs.add, o.Log)}
+	return n.run(ctx, conn)
+}
+
+// node is a node whose bus is up.
+type node struct {
+	Options
+	sup  *supervisor.Supervisor
+	down context.CancelFunc // stops the node
+}
+
+// run keeps the daemons up and answers the bus until the node is to stop.
+func (n *node) run(ctx context.Context, conn *bus.Conn) error {
+	// Requests in flight are answered while the daemons end: a restart that will not
+	// come, and "down" itself.
+	answering := context.WithoutCancel(ctx)
+	ctx, n.down = context.WithCancel(ctx)
+	defer n.down()
+	service, err := conn.NewService(answering)
+	if err != nil {
+		return err
+	}
+	if err := n.serve(service); err != nil {
+		return errors.Join(err, service.Stop())
+	}
+	n.Log.Info("starting", "home", n.Home.Root())
+	ended := make(chan struct{})
+	err = task.Run(ctx, n.firstStart,
+		func(ctx context.Context) error {
+			defer close(ended)
+			return n.sup.Run(ctx)
+		},
+		func(context.Context) error {
+			select {
+			case <-n.Kill: // also while the daemons are ending
+				n.sup.Kill()
+				n.down()
+			case <-ended:
+			}
+			return nil
+		})
+	n.Log.Info("stopped")
+	if stopErr := service.Stop(); stopErr != nil {
+		n.Log.Warn("stop answering", telemetry.Error(stopErr))
+	}
+	return err
+}
+
+// firstStart waits until all daemons are ready, and tells. One that cannot be
+// started fails the node: a person is there who can mend it.
+func (n *node) firstStart(ctx context.Context) error {
+	told := map[api.Daemon]int{}
+	err := n.sup.Watch(ctx, func(all []api.DaemonStatus) (bool, error) {
+		n.tellDeaths(all, told)
+		return supervisor.AllReady(all)
+	})
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("start the node: %w (logs: %s)", err, n.Home.DaemonLogs())
+	}
+	n.Log.Info("ready")
+	if n.OnReady == nil {
+		return nil
+	}
+	if err := n.OnReady(ctx); ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// tellDeaths prints what has ended and is started again, once for each death.
+func (n *node) tellDeaths(all []api.DaemonStatus, told map[api.Daemon]int) {
+	for _, s := range all {
+		deaths := s.Restarts
+		if s.State == api.DaemonBackoff {
+			deaths++
+		}
+		if deaths > told[s.Daemon] {
+			told[s.Daemon] = deaths
+			fmt.Fprintf(n.Out, "%s has ended (%s); it is started again.\n", s.Daemon, s.Reason)
+		}
+	}
 }

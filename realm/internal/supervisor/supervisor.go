@@ -140,24 +140,15 @@ func (s *Supervisor) Status() []api.DaemonStatus {
 	return out
 }
 
-// WaitReady returns nil when all programs are ready, or [ErrFailed] with the reason
-// as soon as one has failed.
-func (s *Supervisor) WaitReady(ctx context.Context) error {
+// Watch calls fn with the status of all, at once and after every change, until fn
+// says that it is done, returns an error, or ctx ends; it returns that error.
+func (s *Supervisor) Watch(ctx context.Context, fn func([]api.DaemonStatus) (done bool, err error)) error {
 	for {
 		s.mu.Lock()
-		changed, ready := s.changed, 0
-		for _, k := range s.keepers {
-			switch k.status.State {
-			case api.DaemonFailed:
-				defer s.mu.Unlock()
-				return fmt.Errorf("%s %w: %s", k.program.Name, ErrFailed, k.status.Reason)
-			case api.DaemonReady:
-				ready++
-			}
-		}
+		changed := s.changed
 		s.mu.Unlock()
-		if ready == len(s.keepers) {
-			return nil
+		if done, err := fn(s.Status()); done || err != nil {
+			return err
 		}
 		select {
 		case <-changed:
@@ -165,6 +156,19 @@ func (s *Supervisor) WaitReady(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// AllReady reports whether all programs are ready; as soon as one has failed it is
+// [ErrFailed] with the reason.
+func AllReady(all []api.DaemonStatus) (bool, error) {
+	ready := true
+	for _, d := range all {
+		if d.State == api.DaemonFailed {
+			return false, fmt.Errorf("%s %w: %s", d.Daemon, ErrFailed, d.Reason)
+		}
+		ready = ready && d.State == api.DaemonReady
+	}
+	return ready, nil
 }
 
 // signal wakes who waits for a change; s.mu is held.

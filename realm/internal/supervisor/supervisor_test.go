@@ -94,20 +94,15 @@ func (f *fixture) ended() {
 // until waits for a state of the i-th child.
 func (f *fixture) until(i int, what string, ok func(api.DaemonStatus) bool) api.DaemonStatus {
 	f.t.Helper()
-	deadline := time.After(20 * time.Second)
-	for {
-		f.Supervisor.mu.Lock()
-		changed := f.changed
-		f.Supervisor.mu.Unlock()
-		if s := f.Status()[i]; ok(s) {
-			return s
-		}
-		select {
-		case <-changed:
-		case <-deadline:
-			f.t.Fatalf("%s: never came; now %+v", what, f.Status()[i])
-		}
+	var now api.DaemonStatus
+	err := f.Watch(within(f.t, 20*time.Second), func(all []api.DaemonStatus) (bool, error) {
+		now = all[i]
+		return ok(now), nil
+	})
+	if err != nil {
+		f.t.Fatalf("%s: never came; now %+v", what, now)
 	}
+	return now
 }
 
 func isReady(s api.DaemonStatus) bool  { return s.State == api.DaemonReady }
@@ -121,7 +116,7 @@ func within(t *testing.T, d time.Duration) context.Context {
 
 func TestReadyAndStop(t *testing.T) {
 	f := supervise(t, fast(), "serve", "serve", "serve")
-	if err := f.WaitReady(within(t, 20*time.Second)); err != nil {
+	if err := f.Watch(within(t, 20*time.Second), AllReady); err != nil {
 		t.Fatal(err)
 	}
 	for i, s := range f.Status() {
@@ -156,7 +151,7 @@ func TestKilledChildComesBack(t *testing.T) {
 	l := fast()
 	l.EarlyAge = 0
 	f := supervise(t, l, "serve", "serve")
-	if err := f.WaitReady(within(t, 20*time.Second)); err != nil {
+	if err := f.Watch(within(t, 20*time.Second), AllReady); err != nil {
 		t.Fatal(err)
 	}
 	other := f.Status()[1].PID
@@ -195,7 +190,7 @@ func TestEarlyDeathsFail(t *testing.T) {
 			if s.Restarts != l.MaxEarly-1 || !strings.Contains(s.Reason, reason) || !strings.Contains(s.Reason, "4 times") {
 				t.Errorf("status %+v", s)
 			}
-			if err := f.WaitReady(within(t, time.Second)); !errors.Is(err, ErrFailed) || !strings.Contains(err.Error(), reason) {
+			if err := f.Watch(within(t, time.Second), AllReady); !errors.Is(err, ErrFailed) || !strings.Contains(err.Error(), reason) {
 				t.Errorf("wait: %v", err)
 			}
 			f.until(1, "the other goes on", isReady)
@@ -235,7 +230,7 @@ func TestMissingBinary(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
-	if err := s.WaitReady(within(t, 20*time.Second)); !errors.Is(err, ErrFailed) || !strings.Contains(err.Error(), "/no/such/casd") {
+	if err := s.Watch(within(t, 20*time.Second), AllReady); !errors.Is(err, ErrFailed) || !strings.Contains(err.Error(), "/no/such/casd") {
 		t.Errorf("got %v", err)
 	}
 	cancel()
@@ -246,7 +241,7 @@ func TestMissingBinary(t *testing.T) {
 
 func TestRestart(t *testing.T) {
 	f := supervise(t, fast(), "serve", "serve")
-	if err := f.WaitReady(within(t, 20*time.Second)); err != nil {
+	if err := f.Watch(within(t, 20*time.Second), AllReady); err != nil {
 		t.Fatal(err)
 	}
 	before := f.Status()
@@ -280,7 +275,7 @@ func TestDeafChild(t *testing.T) {
 
 	l.StopGrace = time.Hour
 	f = supervise(t, l, "deaf", "deaf")
-	if err := f.WaitReady(within(t, 20*time.Second)); err != nil {
+	if err := f.Watch(within(t, 20*time.Second), AllReady); err != nil {
 		t.Fatal(err)
 	}
 	f.stop()
@@ -290,7 +285,7 @@ func TestDeafChild(t *testing.T) {
 
 func TestStopsInReverse(t *testing.T) {
 	f := supervise(t, fast(), "serve", "serve", "serve")
-	if err := f.WaitReady(within(t, 20*time.Second)); err != nil {
+	if err := f.Watch(within(t, 20*time.Second), AllReady); err != nil {
 		t.Fatal(err)
 	}
 	f.stop()

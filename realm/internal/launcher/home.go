@@ -1,0 +1,78 @@
+package launcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/disk"
+	"github.com/realm-mesh/realm/internal/kit/keys"
+	"github.com/realm-mesh/realm/internal/kit/local"
+	"github.com/realm-mesh/realm/internal/kit/lockfile"
+	"github.com/realm-mesh/realm/internal/kit/paths"
+	"github.com/realm-mesh/realm/internal/kit/trust"
+	"github.com/realm-mesh/realm/realm/internal/owner"
+)
+
+// ErrAlreadyUp says that another launcher holds the home.
+var ErrAlreadyUp = errors.New("this node is up already")
+
+// predecessorTimeout is how long the daemons of a launcher that was killed may take
+// to end; they give themselves less.
+const predecessorTimeout = 12 * time.Second
+
+// hold makes the folders of the home and takes its lock.
+func hold(ctx context.Context, h paths.Home) (*lockfile.Lock, error) {
+	if err := h.Create(); err != nil {
+		return nil, err
+	}
+	lock, err := lockfile.Try(h.Lock())
+	if errors.Is(err, lockfile.ErrHeld) {
+		return nil, fmt.Errorf("%w: %w", ErrAlreadyUp, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := outlive(ctx, h); err != nil {
+		lock.Release()
+		return nil, err
+	}
+	return lock, nil
+}
+
+// outlive waits until no daemon of an earlier launcher of this home runs.
+func outlive(ctx context.Context, h paths.Home) error {
+	bounded, cancel := context.WithTimeout(ctx, predecessorTimeout)
+	defer cancel()
+	for _, d := range api.Daemons() {
+		lock, err := lockfile.Wait(bounded, h.DaemonLock(d))
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			return fmt.Errorf("wait for the %s of the last realm up to end: %w", d, err)
+		}
+		lock.Release()
+	}
+	return nil
+}
+
+// furnish makes what the daemons expect to find in the home.
+func furnish(h paths.Home, configuredOwner string) error {
+	if err := disk.Room(h.Root(), 0, disk.ReserveState); err != nil {
+		return err
+	}
+	if err := local.CreateToken(h); err != nil {
+		return fmt.Errorf("create the home's token: %w", err)
+	}
+	if _, err := keys.ReadOrCreate(h.NodeKey()); err != nil {
+		return err
+	}
+	// A node that nobody owns comes up; it accepts nothing and says how to mend that.
+	if _, err := owner.Claim(h, configuredOwner); err != nil && !errors.Is(err, trust.ErrUnclaimed) {
+		return err
+	}
+	return nil
+}
