@@ -3,29 +3,23 @@ package launcher
 import (
 	"encoding/json"
 
-	"gopkg.in/natefinch/lumberjack.v2"
-
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/bus"
+	"github.com/realm-mesh/realm/internal/kit/disk"
 	"github.com/realm-mesh/realm/internal/kit/paths"
-)
-
-// Sizes of a daemon's log.
-const (
-	maxLogMB    = 8
-	maxLogFiles = 3 // beside the current one
+	"github.com/realm-mesh/realm/internal/kit/rotate"
 )
 
 // logs takes what the daemons write to files, and to whoever listens on the bus.
 type logs struct {
-	files map[api.Daemon]*lumberjack.Logger
+	files map[api.Daemon]*rotate.File
 	bus   *bus.Conn
 }
 
 func openLogs(h paths.Home, conn *bus.Conn) *logs {
-	l := &logs{files: map[api.Daemon]*lumberjack.Logger{}, bus: conn}
+	l := &logs{files: map[api.Daemon]*rotate.File{}, bus: conn}
 	for _, d := range api.Daemons() {
-		l.files[d] = &lumberjack.Logger{Filename: h.DaemonLog(d), MaxSize: maxLogMB, MaxBackups: maxLogFiles}
+		l.files[d] = rotate.New(h.DaemonLog(d), disk.ReserveState)
 	}
 	return l
 }

@@ -36,9 +36,7 @@ func TestMain(m *testing.M) {
 	if name == launcherName {
 		os.Exit(launch())
 	}
-	// The log files have a goroutine that never ends, as their documentation says.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("gopkg.in/natefinch/lumberjack%2ev2.(*Logger).millRun"),
-		goleak.IgnoreAnyFunction("gopkg.in/natefinch/lumberjack.v2.(*Logger).millRun"))
+	goleak.VerifyTestMain(m)
 }
 
 // launch brings up the node of $REALM_HOME.
