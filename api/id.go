@@ -121,21 +121,24 @@ func (p PeerID) MarshalText() ([]byte, error) { return []byte(p), nil }
 // base32. The empty RealmID means "none yet".
 type RealmID string
 
-const realmIDBytes = 20
+const (
+	realmIDBytes = 20
+	base32Digits = "abcdefghijklmnopqrstuvwxyz234567"
+)
 
-var realmIDEncoding = base32.StdEncoding.WithPadding(base32.NoPadding)
+var realmIDEncoding = base32.NewEncoding(base32Digits).WithPadding(base32.NoPadding)
 
 // NewRealmID derives the id of the realm whose first owner key is pub:
 // the first 20 bytes of SHA-256("realm-id-v1\x00" || pub), in base32.
 func NewRealmID(pub ed25519.PublicKey) RealmID {
 	h := sha256.Sum256(append([]byte("realm-id-v1\x00"), pub...))
-	return RealmID(strings.ToLower(realmIDEncoding.EncodeToString(h[:realmIDBytes])))
+	return RealmID(realmIDEncoding.EncodeToString(h[:realmIDBytes]))
 }
 
 // ParseRealmID reads the text form of a realm id.
 func ParseRealmID(s string) (RealmID, error) {
-	b, err := realmIDEncoding.DecodeString(strings.ToUpper(s))
-	if err != nil || len(b) != realmIDBytes || strings.ToLower(s) != s {
+	// Not by decoding: the decoder passes over line feeds.
+	if len(s) != realmIDEncoding.EncodedLen(realmIDBytes) || strings.Trim(s, base32Digits) != "" {
 		return "", fmt.Errorf("parse realm id %.80q: want 32 characters a-z and 2-7", s)
 	}
 	return RealmID(s), nil

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -130,6 +131,9 @@ type AnnounceRequest struct {
 func (r *AnnounceRequest) Validate() error {
 	if len(r.Blobs) == 0 || len(r.Blobs) > 1024 {
 		return errors.New("announce 1 to 1024 blobs at a time")
+	}
+	if slices.ContainsFunc(r.Blobs, Digest.IsZero) {
+		return errors.New("announce: a blob is missing")
 	}
 	return nil
 }
@@ -266,7 +270,14 @@ type FunctionStatus struct {
 }
 
 // Validate implements [Validator].
-func (*FunctionsReply) Validate() error { return nil }
+func (r *FunctionsReply) Validate() error {
+	for _, f := range r.Functions {
+		if _, err := ParseName(string(f.Name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // ErrorReply is the body of every HTTP error on the daemons' sockets and streams.
 type ErrorReply struct {
@@ -303,6 +314,9 @@ func (s *SyncSummary) Validate() error {
 	for _, e := range s.Entries {
 		if err := e.Ref.Validate(); err != nil {
 			return fmt.Errorf("sync: %w", err)
+		}
+		if e.Seq == 0 || e.Seq > MaxSeq || e.Digest.IsZero() {
+			return fmt.Errorf("sync: %s: seq or digest is wrong", e.Ref)
 		}
 	}
 	return nil

@@ -1,0 +1,272 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+)
+
+// messages are one valid message of each type, as pointers.
+func messages() []Validator {
+	ref := someRef
+	at := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+	program := Program{Blob: someDigest, Size: 1000, Limits: Limits{MemoryMaxMB: 64, EpochMS: 5000}}
+	body, _ := json.Marshal(&Function{Module: program}) // plain data: cannot fail
+	peer := PeerFact{Peer: somePeer, Version: "v1.0.0", Platform: "linux/amd64", Host: "box", Roles: []string{"edge"}, Addrs: []string{"/ip4/10.0.0.1/tcp/4001"}}
+	fact := WorkloadFact{Ref: someRef, Peer: somePeer, Intent: someDigest, Seq: 2, State: StateRunning, Since: at}
+	blob := BlobInfo{SHA256: someDigest, Size: 5}
+	target := Target{Peers: []PeerID{somePeer}, Tags: []string{"edge"}}
+	return []Validator{
+		&Empty{},
+		&Ready{Daemon: Casd, PID: 7, Version: "v1.0.0", Note: "9 blobs"},
+		&PSReply{Home: "/home", PID: 6, Daemons: []DaemonStatus{{Daemon: Casd, State: DaemonReady, PID: 7, Since: at}}},
+		&RestartRequest{Daemon: Runnerd},
+		&SubmitReply{Digest: someDigest},
+		&MeshStatus{Peer: somePeer, Realm: someRealm, Owner: "ed25519:x", Addrs: []string{"/ip4/10.0.0.1/tcp/4001"}, Peers: 2},
+		&ProvidersRequest{Blob: someDigest},
+		&ProvidersReply{Peers: []PeerID{somePeer}},
+		&AnnounceRequest{Blobs: []Digest{someDigest}},
+		&LogLine{Time: at, Stream: "stdout", Line: "hello"},
+		&blob,
+		&BlobIndex{BlobInfo: blob, Chunks: []BlobInfo{blob}},
+		&CallRequest{Args: []json.RawMessage{json.RawMessage(`7`), json.RawMessage(`"NaN"`)}},
+		&CallReply{Result: json.RawMessage(`14`)},
+		&ExecRequest{Name: "double", Arg: json.RawMessage(`7`)},
+		&FunctionsReply{Functions: []FunctionStatus{{Name: "double", Peers: []PeerID{somePeer}, Others: map[State]int{StatePending: 1}}}},
+		&ErrorReply{Error: "no", Tail: []string{"last words"}},
+		&SyncSummary{Entries: []SyncEntry{{Ref: someRef, Seq: 2, Digest: someDigest}}},
+		&SyncFetch{Refs: []Ref{someRef}},
+		&SyncIntents{Envelopes: []json.RawMessage{json.RawMessage(`{"payload":""}`)}},
+		&fact,
+		&peer,
+		&FactBatch{Epoch: 1, Seq: 2, Peer: &peer, Workloads: []WorkloadFact{fact}},
+		&PeerList{Peers: []PeerFact{peer}},
+		&PeerRecord{PeerFact: peer, Connected: true, RTT: Duration(1500 * time.Microsecond), Since: at},
+		&Intent{Realm: someRealm, Ref: someRef, Seq: 2, Prev: someDigest, Issued: at, Target: target, Body: body},
+		&ref,
+		&target,
+		&program.Limits,
+		&program,
+		&Component{Module: program, Interface: InterfaceCGI, Args: []string{"-v"}, Env: map[string]string{"A": "b"}, Stopped: true},
+		&Function{Module: program},
+	}
+}
+
+// message returns the valid message of v's type as JSON.
+func message[T any](t testing.TB) []byte {
+	t.Helper()
+	for _, m := range messages() {
+		if _, ok := any(m).(*T); ok {
+			b, err := json.Marshal(m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return b
+		}
+	}
+	t.Fatalf("no message %T", *new(T))
+	return nil
+}
+
+// Every type of the package that has a Validate method is in the table, so that
+// the tests and the fuzzing below speak of all.
+func TestTableHasAllMessages(t *testing.T) {
+	known := map[string]bool{"Kind": true, "State": true, "Validator": true} // words, not messages
+	for _, m := range messages() {
+		known[reflect.TypeOf(m).Elem().Name()] = true
+	}
+	files, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if !strings.HasSuffix(f.Name(), ".go") || strings.HasSuffix(f.Name(), "_test.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), f.Name(), nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range parsed.Decls {
+			fn, ok := d.(*ast.FuncDecl)
+			if !ok || fn.Recv == nil || fn.Name.Name != "Validate" {
+				continue
+			}
+			recv := fn.Recv.List[0].Type
+			if p, ok := recv.(*ast.StarExpr); ok {
+				recv = p.X
+			}
+			if name := recv.(*ast.Ident).Name; !known[name] {
+				t.Errorf("%s has a message %s, the table has not", f.Name(), name)
+			}
+		}
+	}
+}
+
+func TestMessagesSurviveTheWire(t *testing.T) {
+	for _, m := range messages() {
+		b, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again := fresh(m)
+		if err := Decode(b, len(b), again); err != nil {
+			t.Errorf("%s: %v", b, err)
+			continue
+		}
+		if !reflect.DeepEqual(m, again) {
+			t.Errorf("%s: sent %+v, got %+v", b, m, again)
+		}
+	}
+}
+
+// fresh returns a new, empty message of m's type.
+func fresh(m Validator) Validator {
+	return reflect.New(reflect.TypeOf(m).Elem()).Interface().(Validator)
+}
+
+// Decode takes exactly one message and nothing else, whatever its type.
+func TestDecodeIsStrict(t *testing.T) {
+	for _, m := range messages() {
+		good, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, bad := range map[string][]byte{
+			"nothing":       nil,
+			"blanks":        []byte(" \n"),
+			"cut":           good[:len(good)-1],
+			"two":           slices.Concat(good, good),
+			"bytes after":   slices.Concat(good, []byte("x")),
+			"bracket after": slices.Concat(good, []byte("]")),
+			"NUL after":     slices.Concat(good, []byte{0}),
+			"unknown field": slices.Concat([]byte(`{"no-such-field":1`), comma(good)),
+			"an array":      []byte("[]"),
+			"a string":      []byte(`"x"`),
+			"a number":      []byte("1"),
+		} {
+			if err := Decode(bad, 1<<20, fresh(m)); err == nil {
+				t.Errorf("%T: %s was taken: %s", m, name, bad)
+			}
+		}
+		if err := Decode(slices.Concat([]byte("\n "), good, []byte(" \n")), 1<<20, fresh(m)); err != nil {
+			t.Errorf("%T with blanks around it: %v", m, err)
+		}
+		if err := Decode(good, len(good)-1, fresh(m)); !errors.Is(err, ErrTooLarge) {
+			t.Errorf("%T over its cap: %v", m, err)
+		}
+	}
+}
+
+// comma turns {"a":1} into ,"a":1} and {} into }.
+func comma(object []byte) []byte {
+	if len(object) == 2 {
+		return []byte("}")
+	}
+	return append([]byte(","), object[1:]...)
+}
+
+func TestDecodeValidates(t *testing.T) {
+	err := Decode([]byte(`{"pid":0}`), 100, &Ready{})
+	if err == nil || !strings.Contains(err.Error(), "decode *api.Ready: ready: pid is missing") {
+		t.Errorf("%v", err)
+	}
+	if err := Decode([]byte("null"), 100, &Ready{}); err == nil {
+		t.Error("null was taken for a message")
+	}
+}
+
+func TestReadAll(t *testing.T) {
+	for _, tt := range []struct {
+		n, limit int
+		large    bool
+	}{{0, 0, false}, {5, 5, false}, {6, 5, true}, {1, 0, true}, {5, 1 << 20, false}} {
+		b, err := ReadAll(iotest.OneByteReader(bytes.NewReader(make([]byte, tt.n))), int64(tt.limit))
+		if errors.Is(err, ErrTooLarge) != tt.large || !tt.large && (err != nil || len(b) != tt.n) {
+			t.Errorf("%d bytes, limit %d: %d, %v", tt.n, tt.limit, len(b), err)
+		}
+	}
+	if _, err := ReadAll(iotest.ErrReader(io.ErrClosedPipe), 10); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("a reader that fails: %v", err)
+	}
+}
+
+// fuzzLimit is what the fuzzed messages may have; re-encoding can make them longer.
+const fuzzLimit = 64 << 10
+
+// FuzzDecode feeds bytes to the decoder of every message. What it takes is valid
+// and means the same after another trip over the wire.
+func FuzzDecode(f *testing.F) {
+	for i, m := range messages() {
+		b, err := json.Marshal(m)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(uint8(i), b)
+		f.Add(uint8(i), []byte("null"))
+		f.Add(uint8(i), []byte("{}"))
+	}
+	f.Fuzz(func(t *testing.T, which uint8, b []byte) {
+		all := messages()
+		m := fresh(all[int(which)%len(all)])
+		if err := Decode(b, fuzzLimit, m); err != nil {
+			return
+		}
+		if len(b) > fuzzLimit {
+			t.Fatalf("%T: took %d bytes", m, len(b))
+		}
+		if err := m.Validate(); err != nil {
+			t.Fatalf("%T: decoded, yet not valid: %v", m, err)
+		}
+		sent, err := json.Marshal(m)
+		if err != nil {
+			t.Fatalf("%T: cannot be sent on: %v", m, err)
+		}
+		again := fresh(m)
+		if err := Decode(sent, 8*fuzzLimit, again); err != nil {
+			t.Fatalf("%T: %s: %v", m, sent, err)
+		}
+		if resent, err := json.Marshal(again); err != nil || !bytes.Equal(sent, resent) {
+			t.Fatalf("%T: %s became %s (%v)", m, sent, resent, err)
+		}
+	})
+}
+
+// FuzzIntent looks closer at the message that carries authority.
+func FuzzIntent(f *testing.F) {
+	f.Add(message[Intent](f))
+	f.Add(bytes.Replace(message[Intent](f), []byte(`"body":{`), []byte(`"tombstone":true,"x":{`), 1))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var in Intent
+		if Decode(b, MaxEnvelope, &in) != nil {
+			return
+		}
+		if r, p, ok := ParseKeyWorkload(KeyWorkload(in.Ref, somePeer)); !ok || r != in.Ref || p != somePeer {
+			t.Fatalf("%s does not survive as a key", in.Ref)
+		}
+		w, err := in.Workload()
+		if in.Tombstone {
+			if err == nil {
+				t.Fatal("a tombstone has a body")
+			}
+			return
+		}
+		if err != nil {
+			t.Fatalf("valid, yet its body is not: %v", err)
+		}
+		if p := w.Program(); p.Validate() != nil || p.Size > MaxModule || p.Limits.MemoryMaxMB > MaxMemoryMB {
+			t.Fatalf("program %+v", p)
+		}
+	})
+}
