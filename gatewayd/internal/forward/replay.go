@@ -58,6 +58,9 @@ type attempt struct {
 }
 
 func (a *attempt) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
 	if n, err := a.readKept(p); n > 0 || err != nil {
 		return n, err
 	}

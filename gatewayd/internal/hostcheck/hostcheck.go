@@ -29,8 +29,10 @@ func Allowed(host string, on netip.Addr) bool {
 		return addr.IsLoopback() || addr == on.Unmap().WithZone("") && !addr.IsUnspecified()
 	}
 	name = strings.ToLower(strings.TrimSuffix(name, "."))
-	return name == "localhost" || strings.HasSuffix(name, ".localhost")
+	return name == "localhost" || strings.HasSuffix(name, ".localhost") && strings.Trim(name, nameDigits) == ""
 }
+
+const nameDigits = "abcdefghijklmnopqrstuvwxyz0123456789-_."
 
 // hostname takes the port and the brackets of an IPv6 address off host.
 func hostname(host string) (string, bool) {

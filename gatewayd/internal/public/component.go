@@ -34,7 +34,7 @@ func (h *Handler) component(w http.ResponseWriter, r *http.Request, name, rest s
 		return
 	}
 	if r.ContentLength > MaxBody {
-		h.fail(w, r, &http.MaxBytesError{Limit: MaxBody})
+		h.fail(w, r, &forward.BodyError{Err: &http.MaxBytesError{Limit: MaxBody}})
 		return
 	}
 	release, ok := h.take(w, r)
@@ -70,6 +70,8 @@ func plainPath(escaped string) (string, error) {
 // pass hands the request on to a member that runs ref, and the answer back, both as
 // they come.
 func (h *Handler) pass(w http.ResponseWriter, r *http.Request, ref api.Ref, to *url.URL) {
+	// A program may answer before it has read all. Where that cannot be had, it waits.
+	_ = http.NewResponseController(w).EnableFullDuplex()
 	r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
 	proxy := httputil.ReverseProxy{
 		Rewrite:        func(p *httputil.ProxyRequest) { rewrite(p, to) },

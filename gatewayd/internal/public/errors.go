@@ -54,12 +54,12 @@ func statusOf(err error) int {
 		return http.StatusNotFound
 	case errors.As(err, &unavailable):
 		return http.StatusServiceUnavailable
+	case !errors.As(err, &body):
+		return http.StatusBadGateway
 	case errors.As(err, &tooLarge), errors.Is(err, api.ErrTooLarge):
 		return http.StatusRequestEntityTooLarge
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return http.StatusRequestTimeout
-	case errors.As(err, &body):
-		return http.StatusBadRequest
 	}
-	return http.StatusBadGateway
+	return http.StatusBadRequest
 }

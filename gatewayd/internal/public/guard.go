@@ -14,21 +14,22 @@ const Stall = 60 * time.Second
 type client struct {
 	http.ResponseWriter
 	control *http.ResponseController
+	stall   time.Duration
 	status  int // 0: none yet
 }
 
 // guard watches over w and the body of r.
-func guard(w http.ResponseWriter, r *http.Request) *client {
-	c := &client{ResponseWriter: w, control: http.NewResponseController(w)}
+func guard(w http.ResponseWriter, r *http.Request, stall time.Duration) *client {
+	c := &client{ResponseWriter: w, control: http.NewResponseController(w), stall: stall}
 	if r.Body != nil && r.Body != http.NoBody {
-		r.Body = &body{r.Body, c.control}
+		r.Body = &body{r.Body, c}
 	}
 	return c
 }
 
 // extend begins a new period for the write that follows. A writer without
 // deadlines has none to extend.
-func (c *client) extend() { _ = c.control.SetWriteDeadline(time.Now().Add(Stall)) }
+func (c *client) extend() { _ = c.control.SetWriteDeadline(time.Now().Add(c.stall)) }
 
 // end covers what the server sends when the handler has returned.
 func (c *client) end() { c.extend() }
@@ -61,15 +62,15 @@ func (c *client) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 // body is that of a request; each read has a deadline of its own.
 type body struct {
 	io.ReadCloser
-	control *http.ResponseController
+	client *client
 }
 
 func (b *body) Read(p []byte) (int, error) {
-	_ = b.control.SetReadDeadline(time.Now().Add(Stall)) // see extend
+	_ = b.client.control.SetReadDeadline(time.Now().Add(b.client.stall)) // see extend
 	n, err := b.ReadCloser.Read(p)
 	if err != nil {
 		// From here on the server itself reads, to see the client leave.
-		_ = b.control.SetReadDeadline(time.Time{})
+		_ = b.client.control.SetReadDeadline(time.Time{})
 	}
 	return n, err
 }

@@ -45,7 +45,7 @@ func New(sender *forward.Sender, live *route.Live, m *Metrics, log *slog.Logger)
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begun := time.Now()
-	c := guard(w, r)
+	c := guard(w, r, Stall)
 	defer func() {
 		c.end()
 		p := recover() // an answer that broke off; the server cuts the connection

@@ -64,25 +64,35 @@ func (t *Table) Here(r api.Ref) bool {
 // Elsewhere lists the connected members on which r answers, in the order in which
 // they should be asked. turn rotates those that are near-equal to the best.
 func (t *Table) Elsewhere(r api.Ref, turn uint64) []api.PeerID {
-	var out []api.PeerID
+	var found []distance
 	for _, p := range t.refs[r] {
-		if _, ok := t.rtts[p.Peer]; ok && p.State == api.StateRunning {
-			out = append(out, p.Peer)
+		if rtt, ok := t.rtts[p.Peer]; ok && p.State == api.StateRunning {
+			found = append(found, distance{p.Peer, rtt})
 		}
 	}
-	if len(out) == 0 {
+	if len(found) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(out, func(a, b api.PeerID) int { return cmp.Compare(t.rtts[a], t.rtts[b]) })
-	return rotate(out, t.near(out), turn)
+	slices.SortStableFunc(found, func(a, b distance) int { return cmp.Compare(a.rtt, b.rtt) })
+	out := make([]api.PeerID, len(found))
+	for i, d := range found {
+		out[i] = d.peer
+	}
+	return rotate(out, near(found), turn)
+}
+
+// distance is how far away a member is.
+type distance struct {
+	peer api.PeerID
+	rtt  time.Duration
 }
 
 // near counts the members at the head of sorted that are near-equal to the first.
-func (t *Table) near(sorted []api.PeerID) int {
-	best := t.rtts[sorted[0]]
+func near(sorted []distance) int {
+	best := sorted[0].rtt
 	room := max(nearTime, best/nearShare)
-	for i, p := range sorted {
-		if t.rtts[p]-best > room {
+	for i, d := range sorted {
+		if d.rtt-best > room {
 			return i
 		}
 	}

@@ -1,0 +1,444 @@
+package forward_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/gatewayd/internal/forward"
+	"github.com/realm-mesh/realm/gatewayd/internal/route"
+	"github.com/realm-mesh/realm/gatewayd/internal/standin"
+	"github.com/realm-mesh/realm/internal/kit/paths"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var (
+	self   = standin.Peer(0)
+	double = api.Ref{Kind: api.KindFunction, Name: "double"}
+	// near and far are other members, in the order in which they are asked.
+	near, far = standin.Peer(1), standin.Peer(2)
+)
+
+// world is a node and a mesh to send requests into.
+type world struct {
+	*testing.T
+	home   paths.Home
+	meshd  *standin.Meshd
+	book   *route.Book
+	live   *route.Live
+	sender *forward.Sender
+
+	mu    sync.Mutex
+	tries []forward.Try
+}
+
+// newWorld has no facts; its meshd is up and connected to nobody.
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{T: t, home: standin.Home(t), meshd: &standin.Meshd{}, book: route.NewBook(self)}
+	w.book.ResetFacts()
+	w.book.SyncedFacts()
+	w.book.ResetPeers()
+	w.book.SyncedPeers()
+	for i, p := range []api.PeerID{near, far} {
+		w.book.PutPeer(api.PeerRecord{PeerFact: api.PeerFact{Peer: p}, Connected: true, RTT: api.Duration(time.Duration(1+100*i) * time.Millisecond)})
+	}
+	w.live = route.NewLive(w.book.Table())
+	w.sender = forward.New(standin.Client(t, w.home).Transport, w.live, func(try forward.Try) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.tries = append(w.tries, try)
+	})
+	return w
+}
+
+func (w *world) fact(p api.PeerID, s api.State, reason string) {
+	w.book.PutFact(api.WorkloadFact{Ref: double, Peer: p, State: s, Reason: reason})
+	w.live.Set(w.book.Table())
+}
+
+// runs says that double runs on the members.
+func (w *world) runs(on ...api.PeerID) {
+	for _, p := range on {
+		w.fact(p, api.StateRunning, "")
+	}
+}
+
+func (w *world) withMeshd() *world {
+	standin.Serve(w.T, w.home, api.Meshd, w.meshd)
+	return w
+}
+
+// post sends body to double and returns status and answer.
+func (w *world) send(method string, body io.Reader) (int, string, error) {
+	w.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, api.PathFunction(double.Name), body)
+	if err != nil {
+		w.Fatal(err)
+	}
+	resp, err := w.sender.Send(double, req)
+	if err != nil {
+		return 0, "", err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return resp.StatusCode, string(b), nil
+}
+
+// runner answers for a runnerd: with its name, the path and the body that it got.
+type runner struct {
+	name string
+	runs atomic.Int32
+}
+
+func (r *runner) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	b, err := io.ReadAll(req.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	r.runs.Add(1)
+	fmt.Fprintf(w, "%s %s %s", r.name, req.URL.Path, b)
+}
+
+// breaks takes a request and breaks off.
+type breaks struct{ runs atomic.Int32 }
+
+func (b *breaks) ServeHTTP(_ http.ResponseWriter, req *http.Request) {
+	_, _ = io.Copy(io.Discard, req.Body) // as far as it comes
+	b.runs.Add(1)
+	panic(http.ErrAbortHandler)
+}
+
+// refuses turns requests away n times, having read some of each body, then answers.
+type refuses struct {
+	runner
+	status int
+	read   int64
+	left   atomic.Int32
+}
+
+func (f *refuses) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	if f.left.Add(-1) >= 0 {
+		_, _ = io.CopyN(io.Discard, req.Body, f.read) // as far as it comes
+		standin.NotAccepted(w, f.status, "not now")
+		return
+	}
+	f.runner.ServeHTTP(w, req)
+}
+
+func refuse(name string, status, times int, read int64) *refuses {
+	f := &refuses{runner: runner{name: name}, status: status, read: read}
+	f.left.Store(int32(times))
+	return f
+}
+
+const path = " /functions/double "
+
+func TestWhoIsAsked(t *testing.T) {
+	const forever = 1 << 20
+	small, large := strings.Repeat("s", 1000), strings.Repeat("l", 3*forward.MaxReplay)
+	for name, c := range map[string]struct {
+		here, near, far http.Handler // nil: not running there
+		method, body    string
+		status          int
+		want            string // of the answer
+		err             error  // its type
+		tries           int    // 0: not looked at
+	}{
+		"this node first":              {here: &runner{name: "here"}, near: &runner{name: "near"}, want: "here" + path, tries: 1},
+		"then the nearest":             {near: &runner{name: "near"}, far: &runner{name: "far"}, want: "near" + path, tries: 1},
+		"refused here":                 {here: refuse("here", 503, forever, 10), near: &runner{name: "near"}, body: small, want: "near" + path + small, tries: 2},
+		"refused as unknown here":      {here: refuse("here", 404, forever, 0), near: &runner{name: "near"}, body: small, want: "near" + path + small, tries: 2},
+		"refused by the nearest":       {near: refuse("near", 502, forever, 1000), far: &runner{name: "far"}, body: small, want: "far" + path + small, tries: 2},
+		"refused once":                 {here: refuse("here", 503, 1, 1000), body: small, want: "here" + path + small, tries: 2},
+		"refused for good":             {here: refuse("here", 404, forever, 0), status: 404, tries: 1},
+		"refused by all for good":      {here: refuse("here", 404, forever, 0), near: refuse("near", 404, forever, 0), status: 404, tries: 2},
+		"refused till patience ends":   {here: refuse("here", 503, forever, 0), status: 503},
+		"refused with too much gone":   {here: refuse("here", 503, forever, int64(len(large))), near: &runner{name: "near"}, body: large, status: 503, tries: 1},
+		"a POST that breaks off":       {here: &breaks{}, near: &runner{name: "near"}, body: small, err: new(forward.InterruptedError), tries: 1},
+		"a POST that breaks off there": {near: &breaks{}, far: &runner{name: "far"}, body: small, err: new(forward.InterruptedError), tries: 1},
+		"a PUT that breaks off":        {here: &breaks{}, near: &runner{name: "near"}, method: "PUT", body: small, err: new(forward.InterruptedError), tries: 1},
+		"a GET that breaks off":        {here: &breaks{}, near: &runner{name: "near"}, method: "GET", want: "near" + path, tries: 2},
+		"a GET that breaks off twice":  {here: &breaks{}, near: &breaks{}, far: &runner{name: "far"}, method: "GET", err: new(forward.InterruptedError), tries: 2},
+		"a large body passes":          {here: &runner{name: "here"}, body: large, want: "here" + path + large, tries: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t).withMeshd()
+			if c.here != nil {
+				standin.Serve(t, w.home, api.Runnerd, c.here)
+				w.runs(self)
+			}
+			for p, h := range map[api.PeerID]http.Handler{near: c.near, far: c.far} {
+				if h != nil {
+					w.meshd.Connect(p, h)
+					w.runs(p)
+				}
+			}
+			method := c.method
+			if method == "" {
+				method = http.MethodPost
+			}
+			var body io.Reader
+			if c.body != "" {
+				body = strings.NewReader(c.body)
+			}
+			status, got, err := w.send(method, body)
+			switch {
+			case c.err != nil:
+				if fmt.Sprintf("%T", err) != fmt.Sprintf("%T", c.err) {
+					t.Fatalf("got %d %.100q %v, want a %T", status, got, err, c.err)
+				}
+			case err != nil:
+				t.Fatal(err)
+			case c.status != 0:
+				if status != c.status {
+					t.Errorf("status %d, want %d", status, c.status)
+				}
+			case status != http.StatusOK || got != c.want:
+				t.Errorf("got %d %.100q, want %.100q", status, got, c.want)
+			}
+			if c.tries != 0 && len(w.tries) != c.tries {
+				t.Errorf("%d tries, want %d: %+v", len(w.tries), c.tries, w.tries)
+			}
+			for _, h := range []http.Handler{c.here, c.near} {
+				if b, ok := h.(*breaks); ok && b.runs.Load() != 1 {
+					t.Errorf("what broke off ran %d times", b.runs.Load())
+				}
+			}
+		})
+	}
+}
+
+func TestRunnerdAway(t *testing.T) {
+	t.Run("a peer takes over at once", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t).withMeshd()
+		w.meshd.Connect(near, &runner{name: "near"})
+		w.runs(self, near)
+		begun := time.Now()
+		_, got, err := w.send(http.MethodPost, strings.NewReader("x"))
+		if took := time.Since(begun); err != nil || got != "near"+path+"x" || took > forward.Patience/2 {
+			t.Errorf("got %q %v after %v", got, err, took)
+		}
+	})
+	t.Run("it comes back", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.runs(self)
+		back := time.AfterFunc(300*time.Millisecond, func() { standin.Serve(t, w.home, api.Runnerd, &runner{name: "here"}) })
+		defer back.Stop()
+		if _, got, err := w.send(http.MethodPost, strings.NewReader("x")); err != nil || got != "here"+path+"x" {
+			t.Errorf("got %q %v", got, err)
+		}
+	})
+	t.Run("it was killed between two requests", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.runs(self)
+		for i := range 5 {
+			stop := standin.Serve(t, w.home, api.Runnerd, &runner{name: fmt.Sprint(i)})
+			for range 3 {
+				if _, got, err := w.send(http.MethodPost, strings.NewReader("x")); err != nil || got != fmt.Sprint(i)+path+"x" {
+					t.Fatalf("got %q %v", got, err)
+				}
+			}
+			stop()
+		}
+	})
+	t.Run("it stays away", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.runs(self)
+		begun := time.Now()
+		_, _, err := w.send(http.MethodPost, strings.NewReader("x"))
+		var u *forward.UnavailableError
+		if took := time.Since(begun); !errors.As(err, &u) || !u.Soon || !strings.Contains(err.Error(), "runnerd") || took < forward.Patience {
+			t.Errorf("got %v after %v", err, took)
+		}
+	})
+	t.Run("meshd stays away", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.runs(near, far)
+		_, _, err := w.send(http.MethodPost, strings.NewReader("x"))
+		var u *forward.UnavailableError
+		if !errors.As(err, &u) || !u.Soon || !strings.Contains(err.Error(), "meshd") {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestWaiting(t *testing.T) {
+	t.Run("unknown is told at once", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		begun := time.Now()
+		_, _, err := w.send(http.MethodPost, nil)
+		var u *forward.UnknownError
+		if !errors.As(err, &u) || !strings.Contains(err.Error(), "realm status") || time.Since(begun) > forward.Patience/2 {
+			t.Errorf("got %v after %v", err, time.Since(begun))
+		}
+	})
+	t.Run("stopped is told at once", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.fact(self, api.StateStopped, "")
+		w.fact(near, api.StateFailed, "it exports nothing")
+		begun := time.Now()
+		_, _, err := w.send(http.MethodPost, nil)
+		var u *forward.UnavailableError
+		if !errors.As(err, &u) || u.Soon || time.Since(begun) > forward.Patience/2 {
+			t.Fatalf("got %v after %v", err, time.Since(begun))
+		}
+		for _, want := range []string{"stopped on this node", "failed on member " + near.Short() + " (it exports nothing)"} {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%q is not in: %v", want, err)
+			}
+		}
+	})
+	t.Run("it starts meanwhile", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		standin.Serve(t, w.home, api.Runnerd, &runner{name: "here"})
+		w.fact(self, api.StateCompiling, "")
+		begins := time.AfterFunc(300*time.Millisecond, func() { w.runs(self) })
+		defer begins.Stop()
+		if _, got, err := w.send(http.MethodPost, strings.NewReader("x")); err != nil || got != "here"+path+"x" {
+			t.Errorf("got %q %v", got, err)
+		}
+	})
+	t.Run("it fails meanwhile", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.fact(self, api.StateCompiling, "")
+		fails := time.AfterFunc(100*time.Millisecond, func() { w.fact(self, api.StateFailed, "bad module") })
+		defer fails.Stop()
+		begun := time.Now()
+		_, _, err := w.send(http.MethodPost, nil)
+		if err == nil || !strings.Contains(err.Error(), "bad module") || time.Since(begun) > forward.Patience {
+			t.Errorf("got %v after %v", err, time.Since(begun))
+		}
+	})
+	t.Run("it takes too long", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.fact(self, api.StateCompiling, "")
+		begun := time.Now()
+		_, _, err := w.send(http.MethodPost, nil)
+		var u *forward.UnavailableError
+		if took := time.Since(begun); !errors.As(err, &u) || !u.Soon || took < forward.Patience || took > 2*forward.Patience {
+			t.Errorf("got %v after %v", err, took)
+		}
+	})
+	t.Run("a new gateway knows nothing yet", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		standin.Serve(t, w.home, api.Runnerd, &runner{name: "here"})
+		w.live.Set(&route.Table{})
+		learns := time.AfterFunc(200*time.Millisecond, func() { w.runs(self) })
+		defer learns.Stop()
+		if _, got, err := w.send(http.MethodPost, nil); err != nil || got != "here"+path {
+			t.Errorf("got %q %v", got, err)
+		}
+	})
+	t.Run("the caller leaves", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.fact(self, api.StateCompiling, "")
+		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+		defer cancel()
+		req, _ := http.NewRequestWithContext(ctx, http.MethodPost, api.PathFunction(double.Name), nil)
+		begun := time.Now()
+		_, err := w.sender.Send(double, req)
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) > forward.Patience/2 {
+			t.Errorf("got %v after %v", err, time.Since(begun))
+		}
+	})
+}
+
+func TestBodyThatFails(t *testing.T) {
+	w := newWorld(t).withMeshd()
+	here := &runner{name: "here"}
+	standin.Serve(t, w.home, api.Runnerd, here)
+	w.meshd.Connect(near, &runner{name: "near"})
+	w.runs(self, near)
+	broken := errors.New("the client has gone")
+	_, _, err := w.send(http.MethodPost, io.MultiReader(bytes.NewReader(make([]byte, 1000)), failing{broken}))
+	var b *forward.BodyError
+	if !errors.As(err, &b) || !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+	if n := here.runs.Load(); n != 0 || len(w.tries) != 1 {
+		t.Errorf("it ran %d times in %d tries", n, len(w.tries))
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// TestEveryRequestRunsAtMostOnce sends from many callers while runnerd goes and
+// comes, and compares what ran with what was told.
+func TestEveryRequestRunsAtMostOnce(t *testing.T) {
+	w := newWorld(t).withMeshd()
+	var mu sync.Mutex
+	ran := map[string]int{}
+	count := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		b, err := io.ReadAll(r.Body)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		ran[string(b)]++
+	})
+	w.meshd.Connect(near, count)
+	w.runs(self, near)
+	end := time.Now().Add(1500 * time.Millisecond)
+	var callers sync.WaitGroup
+	var told atomic.Int32
+	for c := range 8 {
+		callers.Go(func() {
+			for i := 0; time.Now().Before(end); i++ {
+				id := fmt.Sprint(c, "-", i)
+				_, _, err := w.send(http.MethodPost, strings.NewReader(id))
+				var broke *forward.InterruptedError
+				if err != nil && !errors.As(err, &broke) {
+					t.Errorf("%s: %v", id, err)
+				}
+				mu.Lock()
+				n := ran[id]
+				mu.Unlock()
+				if n > 1 || err == nil && n != 1 {
+					t.Errorf("%s ran %d times (%v)", id, n, err)
+				}
+				told.Add(1)
+			}
+		})
+	}
+	for time.Now().Before(end) {
+		stop := standin.Serve(t, w.home, api.Runnerd, count)
+		time.Sleep(50 * time.Millisecond)
+		stop()
+	}
+	callers.Wait()
+	t.Logf("%d requests", told.Load())
+}

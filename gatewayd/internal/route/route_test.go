@@ -1,0 +1,233 @@
+package route_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/gatewayd/internal/route"
+	"github.com/realm-mesh/realm/gatewayd/internal/standin"
+)
+
+var (
+	self    = standin.Peer(0)
+	double  = api.Ref{Kind: api.KindFunction, Name: "double"}
+	hello   = api.Ref{Kind: api.KindComponent, Name: "hello"}
+	nowhere = api.Ref{Kind: api.KindFunction, Name: "nowhere"}
+)
+
+func fact(r api.Ref, p api.PeerID, s api.State) api.WorkloadFact {
+	return api.WorkloadFact{Ref: r, Peer: p, State: s}
+}
+
+func peer(n byte, connected bool, rtt time.Duration) api.PeerRecord {
+	return api.PeerRecord{PeerFact: api.PeerFact{Peer: standin.Peer(n)}, Connected: connected, RTT: api.Duration(rtt)}
+}
+
+// fill returns a book that has seen all of two empty buckets, then what is given.
+func fill(facts []api.WorkloadFact, peers ...api.PeerRecord) *route.Book {
+	b := route.NewBook(self)
+	b.ResetFacts()
+	b.SyncedFacts()
+	b.ResetPeers()
+	b.SyncedPeers()
+	for _, f := range facts {
+		b.PutFact(f)
+	}
+	for _, p := range peers {
+		b.PutPeer(p)
+	}
+	return b
+}
+
+func TestOrder(t *testing.T) {
+	p := standin.Peer
+	everywhere := []api.WorkloadFact{
+		fact(double, self, api.StateRunning), fact(double, p(1), api.StateRunning), fact(double, p(2), api.StateRunning),
+		fact(double, p(3), api.StateRunning), fact(double, p(4), api.StateRunning),
+	}
+	const ms = time.Millisecond
+	for name, c := range map[string]struct {
+		facts []api.WorkloadFact
+		peers []api.PeerRecord
+		here  bool
+		turns [][]api.PeerID // by turn, from 0
+	}{
+		"nothing known": {},
+		"only here":     {facts: everywhere[:1], here: true, turns: [][]api.PeerID{nil}},
+		"nearest first": {
+			facts: everywhere, peers: []api.PeerRecord{peer(1, true, 80*ms), peer(2, true, 5*ms), peer(3, true, 30*ms)},
+			here: true, turns: [][]api.PeerID{{p(2), p(3), p(1)}, {p(2), p(3), p(1)}},
+		},
+		"near-equal ones take turns": {
+			facts: everywhere, peers: []api.PeerRecord{peer(1, true, 11*ms), peer(2, true, 10*ms), peer(3, true, 12*ms), peer(4, true, 40*ms)},
+			here: true, turns: [][]api.PeerID{{p(2), p(1), p(3), p(4)}, {p(1), p(3), p(2), p(4)}, {p(3), p(2), p(1), p(4)}, {p(2), p(1), p(3), p(4)}},
+		},
+		"a quarter is near-equal when far away": {
+			facts: everywhere, peers: []api.PeerRecord{peer(1, true, 124*ms), peer(2, true, 100*ms), peer(3, true, 126*ms)},
+			here: true, turns: [][]api.PeerID{{p(2), p(1), p(3)}, {p(1), p(2), p(3)}},
+		},
+		"unknown time comes last": {
+			facts: everywhere, peers: []api.PeerRecord{peer(1, true, 0), peer(2, true, time.Hour)},
+			here: true, turns: [][]api.PeerID{{p(2), p(1)}, {p(2), p(1)}},
+		},
+		"not connected": {
+			facts: everywhere, peers: []api.PeerRecord{peer(1, false, ms), peer(2, true, 90*ms)},
+			here: true, turns: [][]api.PeerID{{p(2)}},
+		},
+		"this node is no other one": {
+			facts: everywhere, peers: []api.PeerRecord{peer(0, true, ms), peer(1, true, ms)},
+			here: true, turns: [][]api.PeerID{{p(1)}},
+		},
+		"only what runs counts": {
+			facts: []api.WorkloadFact{
+				fact(double, self, api.StateCompiling), fact(double, p(1), api.StateFailed), fact(double, p(2), api.StateStopped),
+				fact(double, p(3), api.StateStarting), fact(double, p(4), api.StateRunning), fact(hello, p(1), api.StateRunning),
+			},
+			peers: []api.PeerRecord{peer(1, true, ms), peer(2, true, ms), peer(3, true, ms), peer(4, true, ms)},
+			turns: [][]api.PeerID{{p(4)}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			table := fill(c.facts, c.peers...).Table()
+			if got := table.Here(double); got != c.here {
+				t.Errorf("here: %v, want %v", got, c.here)
+			}
+			for turn, want := range c.turns {
+				if got := table.Elsewhere(double, uint64(turn)); !slices.Equal(got, want) {
+					t.Errorf("turn %d: %v, want %v", turn, short(got), short(want))
+				}
+			}
+			if got := table.Elsewhere(nowhere, 0); len(got) != 0 {
+				t.Errorf("an unknown function is at %v", got)
+			}
+		})
+	}
+}
+
+func short(ids []api.PeerID) (out []string) {
+	for _, id := range ids {
+		out = append(out, id.Short())
+	}
+	return out
+}
+
+func TestTablesDoNotChange(t *testing.T) {
+	b := fill([]api.WorkloadFact{fact(double, self, api.StateRunning)}, peer(1, true, time.Millisecond))
+	before := b.Table()
+	b.PutFact(fact(double, self, api.StateFailed))
+	b.PutFact(fact(double, standin.Peer(1), api.StateRunning))
+	b.PutFact(fact(hello, self, api.StateRunning))
+	b.DeletePeer(standin.Peer(1))
+	after := b.Table()
+	if !before.Here(double) || before.Here(hello) || before.Peers() != 1 || len(before.Replicas(double)) != 1 {
+		t.Error("a table changed after it was bound")
+	}
+	if after.Here(double) || !after.Here(hello) || after.Peers() != 0 || len(after.Replicas(double)) != 2 {
+		t.Error("the next table is not what the book holds")
+	}
+}
+
+func TestResetKeepsTheOldUntilSynced(t *testing.T) {
+	b := fill([]api.WorkloadFact{fact(double, self, api.StateRunning), fact(hello, self, api.StateRunning)}, peer(1, true, 0))
+	b.ResetFacts()
+	b.ResetPeers()
+	b.PutFact(fact(double, standin.Peer(2), api.StateRunning))
+	b.PutPeer(peer(2, true, 0))
+	if mid := b.Table(); !mid.Here(double) || !mid.Here(hello) || len(mid.Elsewhere(double, 0)) != 0 || !mid.Complete() {
+		t.Error("what is half seen counts already")
+	}
+	b.SyncedFacts()
+	b.SyncedPeers()
+	end := b.Table()
+	if end.Here(double) || end.Here(hello) || len(end.Replicas(hello)) != 0 {
+		t.Error("what was not seen again still counts")
+	}
+	if got := end.Elsewhere(double, 0); !slices.Equal(got, []api.PeerID{standin.Peer(2)}) {
+		t.Errorf("elsewhere: %v", got)
+	}
+}
+
+func TestCompleteNeedsBothBuckets(t *testing.T) {
+	b := route.NewBook(self)
+	steps := []struct {
+		do   func()
+		want bool
+	}{
+		{func() {}, false},
+		{b.ResetFacts, false},
+		{b.SyncedFacts, false},
+		{b.ResetPeers, false},
+		{b.SyncedPeers, true},
+		{b.ResetFacts, true}, // the bus was away
+	}
+	for i, s := range steps {
+		s.do()
+		if got := b.Table().Complete(); got != s.want {
+			t.Errorf("after step %d: %v, want %v", i, got, s.want)
+		}
+	}
+}
+
+func TestRemovedIsForgotten(t *testing.T) {
+	b := fill([]api.WorkloadFact{fact(hello, self, api.StateRunning), fact(double, self, api.StateRunning)})
+	b.Table()
+	b.PutFact(fact(hello, self, api.StateRemoved))
+	if refs := b.Table().Refs(); !slices.Equal(refs, []api.Ref{double}) {
+		t.Errorf("refs: %v", refs)
+	}
+	b.DeleteFact(double, self)
+	b.DeleteFact(double, self)
+	if refs := b.Table().Refs(); len(refs) != 0 {
+		t.Errorf("refs: %v", refs)
+	}
+}
+
+func TestHopeful(t *testing.T) {
+	for s, want := range map[api.State]bool{
+		api.StatePending: true, api.StateFetching: true, api.StateCompiling: true, api.StateStarting: true,
+		api.StateRunning: true, api.StateBackoff: true,
+		api.StateExited: false, api.StateFailed: false, api.StateStopped: false, api.StateRemoved: false,
+	} {
+		if got := fill([]api.WorkloadFact{fact(double, self, s)}).Table().Hopeful(double); got != want {
+			t.Errorf("%s: %v, want %v", s, got, want)
+		}
+	}
+}
+
+func TestLiveTellsOfEachChange(t *testing.T) {
+	b := fill(nil)
+	l := route.NewLive(b.Table())
+	first, changed := l.Now()
+	select {
+	case <-changed:
+		t.Fatal("changed before anything did")
+	default:
+	}
+	b.PutFact(fact(double, self, api.StateRunning))
+	l.Set(b.Table())
+	<-changed
+	second, changed := l.Now()
+	if first.Here(double) || !second.Here(double) {
+		t.Error("the wrong table is current")
+	}
+	select {
+	case <-changed:
+		t.Error("the new table is over already")
+	default:
+	}
+}
+
+func BenchmarkElsewhere(b *testing.B) {
+	var facts []api.WorkloadFact
+	var peers []api.PeerRecord
+	for n := range byte(200) {
+		facts = append(facts, fact(double, standin.Peer(n+1), api.StateRunning))
+		peers = append(peers, peer(n+1, true, time.Duration(n)*time.Millisecond))
+	}
+	table := fill(facts, peers...).Table()
+	for turn := uint64(0); b.Loop(); turn++ {
+		table.Elsewhere(double, turn)
+	}
+}
