@@ -88,8 +88,7 @@ func (r *Runner) work(ctx context.Context) error {
 func (r *Runner) round(ctx context.Context, p peer.ID) {
 	wait := retryFirst
 	for range retries {
-		news, err := r.once(ctx, p)
-		r.done(p, news, err)
+		err := r.Round(ctx, p)
 		if err == nil || ctx.Err() != nil {
 			return
 		}
@@ -106,13 +105,16 @@ func (r *Runner) round(ctx context.Context, p peer.ID) {
 	}
 }
 
-func (r *Runner) once(ctx context.Context, p peer.ID) (news int, err error) {
+// Round asks p for everything once.
+func (r *Runner) Round(ctx context.Context, p peer.ID) error {
 	ctx, cancel := context.WithTimeout(ctx, roundTimeout)
 	defer cancel()
 	// Intents first: programs wait for them. A failure of one kind says nothing
 	// about the others.
-	news, err = r.client.Intents(ctx, p)
-	return news, errors.Join(err, r.client.Facts(ctx, p), r.client.Peers(ctx, p))
+	news, err := r.client.Intents(ctx, p)
+	err = errors.Join(err, r.client.Facts(ctx, p), r.client.Peers(ctx, p))
+	r.done(p, news, err)
+	return err
 }
 
 // anybody asks one neighbour now and then.

@@ -72,6 +72,7 @@ func score(topics []Topic) (*pubsub.PeerScoreParams, *pubsub.PeerScoreThresholds
 		p.Topics[t.Name] = &pubsub.TopicScoreParams{
 			SkipAtomicValidation:           true,
 			TopicWeight:                    1,
+			TimeInMeshQuantum:              time.Minute, // divides, even without a weight
 			InvalidMessageDeliveriesWeight: invalidWeight,
 			InvalidMessageDeliveriesDecay:  invalidDecay,
 		}

@@ -25,7 +25,7 @@ const (
 )
 
 const (
-	strangerFor  = 10 * time.Minute // before a stranger is looked at again
+	strangerFor  = 5 * time.Minute // before a stranger is looked at again
 	maxStrangers = 1024
 	eventBuffer  = 256
 	tagMember    = "realm"
@@ -156,7 +156,9 @@ func (w *Watch) handle(ctx context.Context, ev any) {
 
 func (w *Watch) identified(ctx context.Context, ev event.EvtPeerIdentificationCompleted) {
 	if !slices.Contains(ev.Protocols, w.cfg.Member) {
-		w.refuse(ev.Peer)
+		if !w.IsMember(ev.Peer) { // a member that takes its protocols away is about to leave
+			w.refuse(ev.Peer)
+		}
 		return
 	}
 	if w.cfg.Host.Network().Connectedness(ev.Peer) == network.NotConnected {

@@ -141,10 +141,8 @@ func (n *Node) assemble() (err error) {
 	n.closeBefore = append(n.closeBefore, n.dht.Close)
 	n.index = content.New(content.Config{Self: n.self, Routing: n.dht, Records: n.dht.ProviderStore().GetProviders,
 		Neighbours: n.table.RTTs, MaxMesh: p2p.MaxMesh, Log: cfg.Log})
-	if err := n.joinGossip(); err != nil {
-		return err
-	}
-	return n.openServices()
+	n.openServices()
+	return n.joinGossip()
 }
 
 func (n *Node) joinGossip() (err error) {
@@ -162,18 +160,14 @@ func (n *Node) joinGossip() (err error) {
 
 // openServices registers what peers can ask of this node, and makes what this
 // node asks of them.
-func (n *Node) openServices() error {
+func (n *Node) openServices() {
 	inbound := map[api.Service]http.Handler{
 		api.ServiceSync: catchup.Handler(n.ledger, n.table),
 		api.ServiceBlob: bridge.Blobs(n.cfg.Daemons, n.cfg.Log),
 		api.ServiceCall: bridge.Calls(n.cfg.Daemons, n.cfg.Log),
 	}
 	for s, h := range inbound {
-		srv, err := streams.Listen(n.host, n.cfg.Pin.Realm, s, n.counted(s, true, h), n.cfg.Log)
-		if err != nil {
-			return err
-		}
-		n.servers = append(n.servers, srv)
+		n.servers = append(n.servers, streams.Listen(n.host, n.cfg.Pin.Realm, s, n.counted(s, true, h), n.cfg.Log))
 	}
 	blob := n.transport(api.ServiceBlob, blobHeaders)
 	call := n.transport(api.ServiceCall, 0) // a program may think for as long as its deadline allows
@@ -186,7 +180,6 @@ func (n *Node) openServices() error {
 		Ledger: n.ledger, Accept: n.acceptSynced, Merge: n.mergeDirect, Met: n.met,
 	}
 	n.sync = catchup.NewRunner(client, n.watch.Members, func(_ peer.ID, news int, err error) { n.cfg.Observe.Sync(news, err) }, n.cfg.Log)
-	return nil
 }
 
 func (n *Node) transport(s api.Service, headers time.Duration) *http.Transport {

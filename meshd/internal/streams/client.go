@@ -11,7 +11,6 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
-	"github.com/libp2p/go-libp2p/p2p/net/gostream"
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/meshd/internal/p2p"
@@ -56,11 +55,11 @@ func dial(ctx context.Context, h host.Host, id protocol.ID, addr string) (net.Co
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	c, err := gostream.Dial(ctx, h, p, id)
+	s, err := h.NewStream(ctx, p, id)
 	if err != nil {
 		return nil, fmt.Errorf("peer %s: %w (%w)", p, ErrUnreachable, err)
 	}
-	return c, nil
+	return conn{s}, nil
 }
 
 // URL is the address of a path, which begins with a slash, at a peer.

@@ -2,8 +2,6 @@ package streams
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -11,7 +9,6 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/protocol"
-	"github.com/libp2p/go-libp2p/p2p/net/gostream"
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/local"
@@ -32,18 +29,14 @@ type Server struct {
 // Listen registers a service on h. It must be called before h listens on the
 // network. handler finds the caller, authenticated, under [local.HeaderPeer] and
 // as the request's RemoteAddr.
-func Listen(h host.Host, realm api.RealmID, s api.Service, handler http.Handler, log *slog.Logger) (*Server, error) {
-	ln, err := gostream.Listen(h, protocol.ID(api.Protocol(realm, s)))
-	if err != nil {
-		return nil, fmt.Errorf("serve %s: %w", s, err)
-	}
-	return &Server{ln: ln, http: &http.Server{
+func Listen(h host.Host, realm api.RealmID, s api.Service, handler http.Handler, log *slog.Logger) *Server {
+	return &Server{ln: listen(h, protocol.ID(api.Protocol(realm, s))), http: &http.Server{
 		Handler:           named(handler),
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       keepTimeout,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}}, nil
+	}}
 }
 
 // named says who calls, whatever the caller itself says about that.
@@ -56,9 +49,5 @@ func named(next http.Handler) http.Handler {
 
 // Run answers until ctx ends, then lets requests in flight finish for at most grace.
 func (s *Server) Run(ctx context.Context, grace time.Duration) error {
-	err := local.ServeUntil(ctx, s.http, s.ln, grace)
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		return nil // the listener may notice first
-	}
-	return err
+	return local.ServeUntil(ctx, s.http, s.ln, grace)
 }

@@ -1,0 +1,360 @@
+package bridge
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
+	"go.uber.org/goleak"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/local"
+	"github.com/realm-mesh/realm/meshd/internal/p2p"
+	"github.com/realm-mesh/realm/meshd/internal/streams"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var quiet = slog.New(slog.DiscardHandler)
+
+var realm = api.NewRealmID(make(ed25519.PublicKey, 32))
+
+func newHost(t *testing.T) host.Host {
+	t.Helper()
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := p2p.New(p2p.Config{Key: key, Realm: realm, Version: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return h
+}
+
+// world is two nodes. Requests to caller's meshd go over libp2p to callee, whose
+// daemons are one handler.
+type world struct {
+	caller, callee host.Host
+	url            string // of the caller's meshd
+}
+
+// newWorld makes one; daemon answers for all daemons of the callee, whose name is
+// the host that it is called by.
+func newWorld(t *testing.T, daemon http.Handler) *world {
+	t.Helper()
+	daemons := httptest.NewServer(daemon)
+	t.Cleanup(daemons.Close)
+	local := &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", daemons.Listener.Addr().String())
+	}}
+	t.Cleanup(local.CloseIdleConnections)
+
+	w := &world{caller: newHost(t), callee: newHost(t)}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 2)
+	for s, h := range map[api.Service]http.Handler{api.ServiceBlob: Blobs(local, quiet), api.ServiceCall: Calls(local, quiet)} {
+		srv := streams.Listen(w.callee, realm, s, h, quiet)
+		go func() { ended <- srv.Run(ctx, time.Second) }()
+	}
+	t.Cleanup(func() {
+		cancel()
+		if err := errors.Join(<-ended, <-ended); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := w.callee.Network().Listen(ma.StringCast("/ip4/127.0.0.1/udp/0/quic-v1")); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.caller.Connect(t.Context(), peer.AddrInfo{ID: w.callee.ID(), Addrs: w.callee.Addrs()}); err != nil {
+		t.Fatal(err)
+	}
+	transports := map[api.Service]http.RoundTripper{}
+	for _, s := range []api.Service{api.ServiceBlob, api.ServiceCall} {
+		tr := streams.NewTransport(w.caller, realm, s, 0)
+		t.Cleanup(tr.CloseIdleConnections)
+		transports[s] = tr
+	}
+	self, err := p2p.ID(w.caller.ID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle(api.RoutePeer, Peers(self, transports, quiet))
+	meshd := httptest.NewServer(mux)
+	t.Cleanup(meshd.Close)
+	w.url = meshd.URL
+	return w
+}
+
+func (w *world) path(t *testing.T, s api.Service, path string) string {
+	t.Helper()
+	id, err := p2p.ID(w.callee.ID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w.url + api.PathPeer(id, s, path)
+}
+
+func do(t *testing.T, method, url string, header http.Header, body io.Reader) (*http.Response, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if header != nil {
+		req.Header = header
+	}
+	resp, err := (&http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp, string(b)
+}
+
+// TestAllowList asks for what members offer each other, and for all else that a
+// daemon would answer.
+func TestAllowList(t *testing.T) {
+	w := newWorld(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(rw, "%s%s", r.Host, r.URL.EscapedPath())
+	}))
+	sum := api.Sum([]byte("x")).String()
+	const offered, refused = http.StatusOK, http.StatusForbidden
+	for _, c := range []struct {
+		method  string
+		service api.Service
+		path    string
+		want    int
+	}{
+		{"GET", api.ServiceBlob, "/blobs/" + sum, offered},
+		{"HEAD", api.ServiceBlob, "/blobs/" + sum, offered},
+		{"GET", api.ServiceBlob, "/blobs/" + sum + "/index", offered},
+		{"GET", api.ServiceBlob, "/chunks/" + sum, offered},
+		{"PUT", api.ServiceBlob, "/blobs", refused},
+		{"GET", api.ServiceBlob, "/blobs", refused},
+		{"POST", api.ServiceBlob, "/blobs/" + sum + "/fetch", refused},
+		{"GET", api.ServiceBlob, "/blobs/" + sum + "/fetch", refused},
+		{"DELETE", api.ServiceBlob, "/blobs/" + sum, refused},
+		{"GET", api.ServiceBlob, "/blobs/" + strings.ToUpper(sum), refused},
+		{"GET", api.ServiceBlob, "/blobs/" + sum[1:], refused},
+		{"GET", api.ServiceBlob, "/blobs/" + sum + "/", refused},
+		{"GET", api.ServiceBlob, "/chunks/" + sum + "/index", refused},
+		{"GET", api.ServiceBlob, "/metrics", refused},
+		{"GET", api.ServiceBlob, "/functions/double", refused},
+		{"POST", api.ServiceCall, "/functions/double", offered},
+		{"GET", api.ServiceCall, "/functions/double", refused},
+		{"POST", api.ServiceCall, "/functions/double/x", refused},
+		{"POST", api.ServiceCall, "/functions/Double", refused},
+		{"GET", api.ServiceCall, "/components/web", offered},
+		{"PATCH", api.ServiceCall, "/components/web/", offered},
+		{"DELETE", api.ServiceCall, "/components/web/a/b%2Fc%20d", offered},
+		{"GET", api.ServiceCall, "/components/", refused},
+		{"GET", api.ServiceCall, "/components/web/%2e%2e/%2e%2e/metrics", refused},
+		{"GET", api.ServiceCall, "/components/web/%2E%2E%2Fmetrics", refused},
+		{"GET", api.ServiceCall, "/components/%2e/x", refused},
+		{"GET", api.ServiceCall, "/metrics", refused},
+		{"GET", api.ServiceCall, "/blobs/" + sum, refused},
+		{"GET", api.ServiceSync, "/intents", http.StatusNotFound},
+		{"GET", "nonsense", "/blobs/" + sum, http.StatusNotFound},
+	} {
+		resp, body := do(t, c.method, w.path(t, c.service, c.path), nil, nil)
+		if resp.StatusCode != c.want {
+			t.Errorf("%s %s of %s: %d %s; want %d", c.method, c.path, c.service, resp.StatusCode, body, c.want)
+		}
+		if want := strings.TrimPrefix(w.url, "http://") + c.path; c.want == offered && c.method != "HEAD" && body != want {
+			t.Errorf("%s %s arrives as %s; want %s", c.method, c.path, body, want)
+		}
+		if c.want != offered {
+			var e api.ErrorReply
+			if err := api.Decode([]byte(body), 4096, &e); err != nil || e.Error == "" {
+				t.Errorf("%s %s: %q is no error reply: %v", c.method, c.path, body, err)
+			}
+		}
+	}
+}
+
+func TestHeaders(t *testing.T) {
+	var got http.Header
+	w := newWorld(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		got = r.Header.Clone()
+		rw.Header().Set("Trailer", "Sum")
+		rw.Header().Set("Connection", "X-Hop")
+		rw.Header().Set("X-Hop", "stays")
+		rw.WriteHeader(http.StatusTeapot)
+		_, _ = io.Copy(rw, r.Body)
+		rw.Header().Set("Sum", "after the body")
+	}))
+	resp, body := do(t, "POST", w.path(t, api.ServiceCall, "/components/web/x?a=1&b=%20"), http.Header{
+		local.HeaderPeer:    {"12D3KooWForged"},
+		local.HeaderToken:   {"the caller's own"},
+		"X-Forwarded-For":   {"198.51.100.7"},
+		"Authorization":     {"Bearer of the program"},
+		"Connection":        {"X-Hop-In"},
+		"X-Hop-In":          {"stays"},
+		"X-Forwarded-Proto": {"https"},
+	}, strings.NewReader("body"))
+	if resp.StatusCode != http.StatusTeapot || body != "body" || resp.Trailer.Get("Sum") != "after the body" {
+		t.Errorf("answer: %d %q, trailer %v", resp.StatusCode, body, resp.Trailer)
+	}
+	if resp.Header.Get("X-Hop") != "" || got.Get("X-Hop-In") != "" {
+		t.Error("a hop-by-hop header has made more than one hop")
+	}
+	if p := got[local.HeaderPeer]; !slices.Equal(p, []string{w.caller.ID().String()}) {
+		t.Errorf("%s: %v; want the caller", local.HeaderPeer, p)
+	}
+	if v := got.Get(local.HeaderToken); v != "" {
+		t.Errorf("a token has crossed the mesh: %s", v)
+	}
+	for k, want := range map[string]string{"X-Forwarded-For": "198.51.100.7", "X-Forwarded-Proto": "https", "Authorization": "Bearer of the program"} {
+		if got.Get(k) != want {
+			t.Errorf("%s: %q; want %q", k, got.Get(k), want)
+		}
+	}
+}
+
+func TestUnreachable(t *testing.T) {
+	w := newWorld(t, http.NotFoundHandler())
+	self, err := p2p.ID(w.caller.ID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger, err := p2p.ID(newHost(t).ID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p, want := range map[api.PeerID]int{stranger: http.StatusBadGateway, self: http.StatusBadRequest, "nobody": http.StatusBadRequest} {
+		resp, body := do(t, "GET", w.url+api.PathPeer(p, api.ServiceCall, "/components/web"), nil, nil)
+		var e api.ErrorReply
+		if err := api.Decode([]byte(body), 4096, &e); err != nil || resp.StatusCode != want {
+			t.Errorf("%s: %d %s; want %d", p, resp.StatusCode, body, want)
+		}
+		if p == stranger && !strings.Contains(e.Error, "realm peers") {
+			t.Errorf("%q does not say what to do", e.Error)
+		}
+	}
+}
+
+// TestBothWaysAtOnce answers each piece of a body before it reads the next.
+func TestBothWaysAtOnce(t *testing.T) {
+	w := newWorld(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if err := http.NewResponseController(rw).EnableFullDuplex(); err != nil {
+			t.Error(err)
+		}
+		b := make([]byte, 1)
+		for {
+			if _, err := r.Body.Read(b); err != nil {
+				return
+			}
+			_, _ = rw.Write(bytes.ToUpper(b))
+			_ = http.NewResponseController(rw).Flush()
+		}
+	}))
+	body, feed := io.Pipe()
+	req, err := http.NewRequestWithContext(t.Context(), "POST", w.path(t, api.ServiceCall, "/components/web"), body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _, _ = feed.Write([]byte("a")) }()
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b := make([]byte, 1)
+	for c := byte('a'); c <= 'e'; c++ {
+		if _, err := io.ReadFull(resp.Body, b); err != nil || b[0] != c-'a'+'A' {
+			t.Fatalf("%c is answered with %c, %v", c, b[0], err)
+		}
+		if c < 'e' {
+			if _, err := feed.Write([]byte{c + 1}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	feed.Close()
+	if rest, err := io.ReadAll(resp.Body); err != nil || len(rest) != 0 {
+		t.Errorf("then %q, %v", rest, err)
+	}
+}
+
+// TestLargeBody passes 64 MiB each way and looks at the memory in between.
+func TestLargeBody(t *testing.T) {
+	const size = 64 << 20
+	w := newWorld(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		sum := sha256.New()
+		n, err := io.Copy(sum, r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		rw.Header().Set("Sum", fmt.Sprintf("%x %d", sum.Sum(nil), n))
+		_, _ = io.CopyN(rw, zeros{}, size)
+	}))
+	var before, most runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+
+	sum := sha256.New()
+	up := io.TeeReader(io.LimitReader(rand.NewChaCha8([32]byte{}), size), sum)
+	req, err := http.NewRequestWithContext(t.Context(), "POST", w.path(t, api.ServiceCall, "/components/web"), up)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if want := fmt.Sprintf("%x %d", sum.Sum(nil), size); resp.Header.Get("Sum") != want {
+		t.Errorf("%s has arrived; want %s", resp.Header.Get("Sum"), want)
+	}
+	var got int64
+	for range 8 {
+		n, err := io.CopyN(io.Discard, resp.Body, size/8)
+		if got += n; err != nil {
+			t.Fatal(err)
+		}
+		var now runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&now)
+		if now.HeapAlloc > most.HeapAlloc {
+			most = now
+		}
+	}
+	if got != size {
+		t.Errorf("%d bytes came back; want %d", got, size)
+	}
+	if grown := int64(most.HeapAlloc) - int64(before.HeapAlloc); grown > 24<<20 {
+		t.Errorf("the heap has grown by %d MiB for a body of %d", grown>>20, size>>20)
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }

@@ -1,0 +1,176 @@
+package node
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/hosttest"
+	"github.com/realm-mesh/realm/meshd/internal/facts"
+	"github.com/realm-mesh/realm/meshd/internal/neighbours"
+	"github.com/realm-mesh/realm/meshd/internal/p2p"
+)
+
+// view is what a member's buckets would hold.
+type view struct {
+	m      *member
+	values map[facts.Key][]byte
+}
+
+func watchTable(m *member) *view { return &view{m, map[facts.Key][]byte{}} }
+
+func (v *view) read(t *testing.T) {
+	t.Helper()
+	writes, err := v.m.Table().Take()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range writes {
+		v.values[w.Key] = w.Value
+	}
+}
+
+func (v *view) workload(t *testing.T, r api.Ref, p api.PeerID) (f api.WorkloadFact, ok bool) {
+	t.Helper()
+	v.read(t)
+	raw := v.values[facts.Key{Bucket: api.BucketWorkloads, Key: api.KeyWorkload(r, p)}]
+	if raw == nil {
+		return f, false
+	}
+	if err := api.Decode(raw, api.MaxMessage, &f); err != nil {
+		t.Fatal(err)
+	}
+	return f, true
+}
+
+func (v *view) peer(t *testing.T, p api.PeerID) (r api.PeerRecord) {
+	t.Helper()
+	v.read(t)
+	if raw := v.values[facts.Key{Bucket: api.BucketPeers, Key: string(p)}]; raw != nil {
+		if err := api.Decode(raw, api.MaxMessage, &r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return r
+}
+
+func TestFactsSpread(t *testing.T) {
+	o := newOwner(t)
+	all := mesh(t, o, 3)
+	speaker := all[1].self
+	var views []*view
+	for _, m := range all {
+		views = append(views, watchTable(m))
+	}
+	seen := func(s api.State) func() bool {
+		return func() bool {
+			for i, v := range views {
+				if f, ok := v.workload(t, ref("web"), speaker); i != 1 && (!ok || f.State != s) {
+					return false
+				}
+			}
+			return true
+		}
+	}
+	f := api.WorkloadFact{Ref: ref("web"), Peer: speaker, Seq: 1, State: api.StateFetching, Since: time.Now()}
+	for _, s := range []api.State{api.StateFetching, api.StateRunning} {
+		f.State = s
+		all[1].Table().SetOwn(f)
+		took := until(t, 5*time.Second, "all know the state "+string(s), seen(s))
+		t.Logf("%s is known to all after %v", s, took)
+	}
+
+	late := newPlace(t, o).start(t, all[0])
+	v := watchTable(late)
+	until(t, 5*time.Second, "a late joiner knows it", func() bool {
+		f, ok := v.workload(t, ref("web"), speaker)
+		return ok && f.State == api.StateRunning
+	})
+	r := v.peer(t, speaker)
+	if !r.Connected || r.Version != "v0" || !slices.Equal(r.Roles, []string{"edge"}) || len(r.Addrs) == 0 || r.Platform == "" {
+		t.Errorf("the speaker is known as %+v", r)
+	}
+	until(t, 5*time.Second, "the round-trip time is known", func() bool { return v.peer(t, speaker).RTT > 0 })
+
+	all[1].Table().DropOwn(ref("web"))
+	until(t, 5*time.Second, "all know that it is gone", func() bool {
+		_, ok := v.workload(t, ref("web"), speaker)
+		return !ok
+	})
+}
+
+func TestRolesInIdentify(t *testing.T) {
+	o := newOwner(t)
+	all := mesh(t, o, 2)
+	id := p2p.RoleProtocol(o.pin.Realm, "edge")
+	got, err := all[0].host.Peerstore().SupportsProtocols(all[1].host.ID(), id)
+	if err != nil || len(got) != 1 {
+		t.Errorf("SupportsProtocols(%s) = %v, %v", id, got, err)
+	}
+}
+
+func TestKilledMemberIsNoticed(t *testing.T) {
+	o := newOwner(t)
+	m := newPlace(t, o).start(t)
+	dir := newChildDir(t, o)
+	id, kill := startChild(t, dir, m)
+	until(t, 5*time.Second, "the child is connected", func() bool { return m.watch.IsMember(id) })
+	kill()
+	took := until(t, neighbours.Interval+neighbours.Timeout+time.Second, "it is noticed that the child was killed", func() bool { return !m.watch.IsMember(id) })
+	t.Logf("a killed member is noticed after %v", took)
+
+	// It comes back, and m, which remembers it, would also have dialled it.
+	again, kill := startChild(t, dir, m)
+	if again != id {
+		t.Fatalf("the child came back as %s", again)
+	}
+	until(t, 5*time.Second, "the child is back", func() bool { return m.watch.IsMember(id) })
+	kill()
+
+	// Back at once, before anybody has noticed: what it asks for must come, and
+	// what is asked of it must not go to the dead one.
+	s := o.sign(t, "web", 1)
+	m.submit(t, s)
+	startChild(t, dir, m)
+	until(t, 5*time.Second, "streams reach the new process", func() bool {
+		return m.sync.Round(t.Context(), id) == nil
+	})
+}
+
+func TestDialsWhoIsBack(t *testing.T) {
+	o := newOwner(t)
+	a, b := newPlace(t, o), newPlace(t, o)
+	ma := a.start(t)
+	mb := b.start(t, ma)
+	waitMesh(t, ma, mb)
+	mb.stop()
+	until(t, time.Second, "b is gone", func() bool { return ma.Neighbours() == 0 })
+	// b has lost what it knew, and waits to be found.
+	if err := os.Remove(filepath.Join(b.dir, "peers.json")); err != nil {
+		t.Fatal(err)
+	}
+	mb = b.start(t)
+	took := until(t, 10*time.Second, "a has dialled b", func() bool { return mb.Neighbours() == 1 })
+	t.Logf("dialled after %v", took)
+}
+
+func TestMulticastDNSFindsMembers(t *testing.T) {
+	hosttest.Need(t, hosttest.Multicast)
+	o, stranger := newOwner(t), newOwner(t)
+	var all []*member
+	for _, who := range []owner{o, stranger, o} {
+		p := newPlace(t, who)
+		p.mdns = true
+		all = append(all, p.start(t))
+	}
+	took := until(t, 20*time.Second, "two members have found each other", func() bool {
+		return all[0].watch.IsMember(all[2].host.ID()) && all[2].watch.IsMember(all[0].host.ID())
+	})
+	t.Logf("found after %v", took)
+	if all[1].Neighbours() != 0 {
+		t.Error("a stranger has neighbours")
+	}
+}
