@@ -73,6 +73,7 @@ func Connect(ctx context.Context, h paths.Home, d api.Daemon, log *slog.Logger) 
 		nats.Name(string(d)),
 		nats.Nkey(pub, kp.Sign),
 		nats.SetCustomDialer(unixDialer{h.Socket(api.Launcher)}),
+		nats.SkipHostLookup(), // "bus" is no host: a name server that is away would hold up every log-in
 		nats.SkipHostLookup(), // "bus" is no host: asking DNS for it can take seconds
 		nats.CustomInboxPrefix(api.InboxPrefix(d)),
 		nats.MaxReconnects(-1),

@@ -149,3 +149,15 @@ func TestForeignKeyIsRefused(t *testing.T) {
 		t.Fatal("a foreign key was let in")
 	}
 }
+
+// A node works without any name server, and does not wait for one.
+func TestNoNameLookup(t *testing.T) {
+	_, h := startBus(t)
+	old := net.DefaultResolver
+	t.Cleanup(func() { net.DefaultResolver = old })
+	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
+		t.Error("a name server was asked")
+		return nil, net.ErrClosed
+	}}
+	connect(t, h, api.CLI)
+}

@@ -160,3 +160,17 @@ func TestNameOf(t *testing.T) {
 		}
 	}
 }
+
+func TestBestAddrs(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                                    "",
+		"/ip4/127.0.0.1/tcp/1":                "/ip4/127.0.0.1/tcp/1",
+		"/ip4/127.0.0.1/udp/1 /ip6/::1/udp/1": "/ip4/127.0.0.1/udp/1",
+		"/ip4/192.0.2.1/udp/1 /ip4/192.0.2.1/tcp/1 /ip4/127.0.0.1/udp/1 /ip6/::1/udp/1": "/ip4/192.0.2.1/udp/1",
+		"/ip4/192.0.2.1/tcp/1 /ip6/fd00::1/tcp/1":                                       "/ip4/192.0.2.1/tcp/1 /ip6/fd00::1/tcp/1",
+	} {
+		if got := strings.Join(bestAddrs(strings.Fields(in)), " "); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}

@@ -124,7 +124,7 @@ func (a *app) printStatus(v statusView, now time.Time) {
 	} else {
 		fmt.Fprintf(w, "realm    %s\nowner    %s\n", v.Realm, v.Owner)
 	}
-	for i, s := range v.Node.Addrs {
+	for i, s := range bestAddrs(v.Node.Addrs) {
 		fmt.Fprintf(w, "%-7s  %s\n", []string{"address", ""}[min(i, 1)], s)
 	}
 	for _, d := range v.Daemons {

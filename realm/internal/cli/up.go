@@ -4,15 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"gopkg.in/natefinch/lumberjack.v2"
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/buildinfo"
 	"github.com/realm-mesh/realm/internal/kit/config"
+	"github.com/realm-mesh/realm/internal/kit/disk"
 	"github.com/realm-mesh/realm/internal/kit/paths"
+	"github.com/realm-mesh/realm/internal/kit/rotate"
 	"github.com/realm-mesh/realm/internal/kit/telemetry"
 	"github.com/realm-mesh/realm/realm/internal/addr"
 	"github.com/realm-mesh/realm/realm/internal/launcher"
@@ -79,7 +82,7 @@ func settings(cmd *cobra.Command, h paths.Home, f nodeFlags) (config.Node, error
 // up runs the node until ctx ends or somebody stops it. first, if any, is pushed
 // when it is ready.
 func (a *app) up(ctx context.Context, h paths.Home, c config.Node, first *program) error {
-	logs := &lumberjack.Logger{Filename: h.DaemonLog(api.Launcher), MaxSize: maxLogMB, MaxBackups: maxLogFiles}
+	logs := rotate.New(h.DaemonLog(api.Launcher), disk.ReserveState)
 	defer logs.Close()
 	a.hearsKill.Store(true)
 	stopping := context.AfterFunc(ctx, func() { a.say("Stopping (once more: at once).") })
@@ -101,12 +104,6 @@ func (a *app) up(ctx context.Context, h paths.Home, c config.Node, first *progra
 
 // greetTimeout bounds the question for the node's addresses.
 const greetTimeout = 15 * time.Second
-
-// Sizes of the launcher's own log.
-const (
-	maxLogMB    = 8
-	maxLogFiles = 3
-)
 
 // readyView is what realm up says when the node is ready.
 type readyView struct {
@@ -167,12 +164,25 @@ func (a *app) printReady(v readyView) {
 		fmt.Fprintf(a.out, "  realm       %s\n  follows     %s\n", v.Realm, v.Owner)
 	}
 	fmt.Fprintf(a.out, "  programs    http://%s\n  management  http://%s\n\n", v.HTTP, v.Manage)
-	if len(v.Addrs) > 0 {
-		fmt.Fprintf(a.out, "Other nodes reach it with realm up --bootstrap and one of these:\n\n")
-		for _, s := range v.Addrs {
+	if best := bestAddrs(v.Addrs); len(best) > 0 {
+		fmt.Fprintf(a.out, "Other nodes reach it with realm up --bootstrap and one of these\n(realm status --json has all %d):\n\n", len(v.Addrs))
+		for _, s := range best {
 			fmt.Fprintf(a.out, "  %s\n", s)
 		}
 		fmt.Fprintln(a.out)
 	}
 	fmt.Fprintf(a.out, "Stop it with Ctrl-C or realm down.\n")
+}
+
+// bestAddrs are those to show to a person: over QUIC, from elsewhere; where there
+// are none of these, what there is.
+func bestAddrs(all []string) []string {
+	best := all
+	for _, unwanted := range []string{"/tcp/", "/ip6/::1/", "/ip4/127."} {
+		fewer := slices.DeleteFunc(slices.Clone(best), func(s string) bool { return strings.Contains(s, unwanted) })
+		if len(fewer) > 0 {
+			best = fewer
+		}
+	}
+	return best
 }

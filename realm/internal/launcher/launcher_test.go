@@ -168,7 +168,8 @@ func TestKilledDaemonComesBack(t *testing.T) {
 		var now api.DaemonStatus
 		for now.State != api.DaemonReady || now.PID == d.PID {
 			if time.Since(began) > 2*time.Second {
-				t.Fatalf("%s is not back: %+v", d.Daemon, now)
+				b, _ := os.ReadFile(n.home.DaemonLog(d.Daemon))
+				t.Fatalf("%s is not back: %+v\n%s", d.Daemon, now, b)
 			}
 			now = n.ps(c).Daemons[i]
 		}

@@ -120,7 +120,8 @@ func (c *process) exitCode() int { return c.cmd.ProcessState.ExitCode() }
 // obituary says for people how an exited process ended.
 func (c *process) obituary() string {
 	how := c.cmd.ProcessState.String()
-	if words := c.words.reason(); words != "" && c.exitCode() != 0 {
+	// What it wrote last tells why it gave up, but not why somebody else killed it.
+	if words := c.words.reason(); words != "" && c.exitCode() > 0 {
 		how += ": " + words
 	}
 	return clip(how)
