@@ -58,6 +58,9 @@ component/NAME or function/NAME.`,
 		if src.shadowed != "" {
 			a.note("(the daemon; for the program of that name: realm logs %s)", src.shadowed)
 		}
+		if follow && src.subject == "" {
+			return misused(cmd, fmt.Errorf("the log of %s cannot be followed: leave -f out", args[0]))
+		}
 		if follow {
 			return a.onNode(ctx, func(n *node.Node) error { return p.follow(ctx, n, tail) })
 		}
@@ -73,7 +76,7 @@ component/NAME or function/NAME.`,
 // logSource is a log on this node.
 type logSource struct {
 	path     string
-	subject  string // of its new lines
+	subject  string // of its new lines; "" where they are not told
 	daemon   bool   // its lines are text; a program's have time and stream
 	shadowed string // what to ask for instead, where a program has the daemon's name
 }
@@ -82,7 +85,10 @@ type logSource struct {
 func findLog(h paths.Home, arg string) (logSource, error) {
 	d := api.Daemon(arg)
 	if slices.Contains(append(api.Daemons(), api.Launcher), d) {
-		src := logSource{path: h.DaemonLog(d), subject: api.SubjectDaemonLog(d), daemon: true}
+		src := logSource{path: h.DaemonLog(d), daemon: true}
+		if d != api.Launcher {
+			src.subject = api.SubjectDaemonLog(d)
+		}
 		refs, err := parseRefs(arg)
 		for _, r := range refs {
 			if _, tailErr := logfile.Tail(h.WorkloadLog(r), 0); tailErr == nil {
