@@ -1,6 +1,10 @@
 package module
 
-import "encoding/binary"
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+)
 
 // maxGap is the most zeros, in bytes, that are written out to join two pieces of
 // data: about what a piece of its own costs.
@@ -10,10 +14,10 @@ const maxGap = 256
 // changes nothing that a program can see, with its data in few pieces: stock Go
 // emits some 28,000 of them, and an instance pays for each.
 //
-// Pieces are joined only if all of them are active, at constant offsets, in
-// rising order, and no instruction can name one (there is no data count section,
-// which such instructions need). The gaps between them are zero either way,
-// since a memory of one's own begins as zeros; hence an imported memory forbids it.
+// Pieces are joined only if all of them are active, at constant offsets, do not
+// overlap, and no instruction can name one (there is no data count section, which
+// such instructions need). The gaps between them are zero either way, since a
+// memory of one's own begins as zeros; hence an imported memory forbids it.
 func (m *Module) Compact(b []byte) []byte {
 	out := append(make([]byte, 0, len(b)), b[:headerSize]...)
 	for _, s := range m.sections {
@@ -33,6 +37,7 @@ func (m *Module) compactData(body []byte) []byte {
 	if !ok || m.has(sectionDataCount) || m.importsMemory() {
 		return body
 	}
+	slices.SortStableFunc(pieces, func(a, b piece) int { return cmp.Compare(a.offset, b.offset) })
 	joined := make([]piece, 0, 64)
 	end := uint64(0) // of the last piece, in memory
 	for _, p := range pieces {

@@ -2,6 +2,7 @@ package program
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/runnerd/internal/compile"
@@ -12,7 +13,8 @@ import (
 // RefusedError says that a program cannot run here as it is.
 type RefusedError = compile.RefusedError
 
-func refuse(format string, args ...any) error {
+// Refuse returns a [*RefusedError].
+func Refuse(format string, args ...any) error {
 	return &RefusedError{Reason: fmt.Sprintf(format, args...)}
 }
 
@@ -26,7 +28,7 @@ func check(wasm []byte, memoryMB int) (*module.Module, error) {
 		return nil, err
 	}
 	if need := int(m.MinPages); need > memoryMB<<20/module.PageSize {
-		return nil, refuse("it needs %d MiB of memory to begin with and is allowed %d: give it a larger --memory-max-mb",
+		return nil, Refuse("it needs %d MiB of memory to begin with and is allowed %d: give it a larger --memory-max-mb",
 			(need*module.PageSize+1<<20-1)>>20, memoryMB)
 	}
 	return m, nil
@@ -41,7 +43,7 @@ func checkImports(imports []module.Import) error {
 		if i.Module == "gojs" || i.Module == "go" {
 			hint = "build it with GOOS=wasip1 instead of GOOS=js"
 		}
-		return refuse("it imports the %s %.40q of %.40q, and programs may import functions of %s alone: %s",
+		return Refuse("it imports the %s %.40q of %.40q, and programs may import functions of %s alone: %s",
 			i.Kind, i.Name, i.Module, sandbox.WASI, hint)
 	}
 	return nil
@@ -54,11 +56,11 @@ func CheckCommand(s module.Shape) error {
 	case ok && len(sig.Params)+len(sig.Results) == 0:
 		return nil
 	case ok:
-		return refuse("its %s is of type %s, and takes and returns nothing in a WASI command", sandbox.EntryCommand, sig)
+		return Refuse("its %s is of type %s, and takes and returns nothing in a WASI command", sandbox.EntryCommand, sig)
 	case len(s.Names) == 0:
-		return refuse("it exports no functions: build it as a WASI command, which exports %s", sandbox.EntryCommand)
+		return Refuse("it exports no functions: build it as a WASI command, which exports %s", sandbox.EntryCommand)
 	default:
-		return refuse("it exports no %s, so it is no WASI command: build it without -buildmode=c-shared or --no-entry, or deploy it as a function", sandbox.EntryCommand)
+		return Refuse("it exports no %s, so it is no WASI command: build it without -buildmode=c-shared or --no-entry, or deploy it as a function", sandbox.EntryCommand)
 	}
 }
 
@@ -68,4 +70,13 @@ func memoryMB(l api.Limits) int {
 		return api.DefaultMemoryMB
 	}
 	return l.MemoryMaxMB
+}
+
+// Deadline is how long one call, request or run of a program may take, where it
+// has not the right to run without end.
+func Deadline(l api.Limits) time.Duration {
+	if l.EpochMS == 0 {
+		return api.DefaultDeadline
+	}
+	return time.Duration(l.EpochMS) * time.Millisecond
 }

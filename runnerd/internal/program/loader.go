@@ -37,7 +37,7 @@ func (l *Loader) Load(ctx context.Context, p api.Program, stage func(api.State))
 	stage(api.StateFetching)
 	wasm, err := l.Fetcher.Fetch(ctx, p.Blob, p.Size)
 	if errors.Is(err, api.ErrTooLarge) || err == nil && int64(len(wasm)) != p.Size {
-		return nil, refuse("it is not of the %d bytes that the intent says: push it again", p.Size)
+		return nil, Refuse("it is not of the %d bytes that the intent says: push it again", p.Size)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("fetch program %s: %w", p.Blob.Short(), err)

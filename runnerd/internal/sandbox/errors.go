@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/tetratelabs/wazero/sys"
 )
@@ -18,7 +19,7 @@ var (
 	ErrRunaway = errors.New("the program cannot be interrupted where it is, and goes on until it returns by itself")
 )
 
-// ExitError is the end of a program by proc_exit with a code other than 0.
+// ExitError is the end of a program by proc_exit.
 type ExitError struct{ Code uint32 }
 
 func (e *ExitError) Error() string { return fmt.Sprintf("exit code %d", e.Code) }
@@ -28,9 +29,22 @@ type Trap struct{ Text string }
 
 func (e *Trap) Error() string { return e.Text }
 
+// DeadlineError says that a program took longer than it may. Callers give it as
+// the cause of the context that they run a program under.
+type DeadlineError struct{ After time.Duration }
+
+func (e *DeadlineError) Error() string {
+	return fmt.Sprintf("deadline of %d ms passed: make the program faster, or give it a larger --epoch-ms", e.After.Milliseconds())
+}
+
+// WithDeadline returns a context that ends after d with a [*DeadlineError].
+func WithDeadline(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, d, &DeadlineError{d})
+}
+
 // guestError translates what wazero says of a call into the errors of this
-// package: nil where the guest ended well, the cause of ctx where that ended it,
-// else an [*ExitError] or a [*Trap].
+// package: nil where it returned, the cause of ctx where that ended it, else an
+// [*ExitError] or a [*Trap].
 func guestError(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -39,14 +53,11 @@ func guestError(ctx context.Context, err error) error {
 	if !errors.As(err, &exit) {
 		return &Trap{trapText(err)}
 	}
-	switch code := exit.ExitCode(); {
-	case ctx.Err() != nil && (code == sys.ExitCodeContextCanceled || code == sys.ExitCodeDeadlineExceeded):
+	code := exit.ExitCode()
+	if ctx.Err() != nil && (code == sys.ExitCodeContextCanceled || code == sys.ExitCodeDeadlineExceeded) {
 		return context.Cause(ctx)
-	case code == 0:
-		return nil
-	default:
-		return &ExitError{code}
 	}
+	return &ExitError{code}
 }
 
 // maxTrapText is the longest text of a trap, in bytes.

@@ -45,17 +45,22 @@ type Instance struct {
 	closed  bool
 }
 
-// Run makes an instance, runs its _start to the end and closes it. Errors:
-// [*ExitError], [*Trap], [ErrRunaway], or the cause with which ctx ended.
+// Run makes an instance, runs its _start to the end and closes it; exit code 0 is
+// no error. Errors: [*ExitError], [*Trap], [ErrRunaway], or the cause with which
+// ctx ended.
 func (m *Module) Run(ctx context.Context, env Env) error {
 	i := m.instance()
 	defer i.Close()
-	return i.attend(ctx, func() error {
+	err := i.attend(ctx, func() error {
 		if err := i.open(ctx, env); err != nil {
 			return err
 		}
 		return i.call(ctx, EntryCommand, nil)
 	})
+	if exit := new(ExitError); errors.As(err, &exit) && exit.Code == 0 {
+		return nil
+	}
+	return err
 }
 
 // New makes an instance and runs its _initialize, where it has one. The caller
@@ -86,7 +91,8 @@ func (m *Module) instance() *Instance {
 
 // Call calls an export. stack holds the parameters, encoded as 64-bit words, and
 // then the results; it is as long as the longer of both. It belongs to the
-// instance from now on if the error is [ErrRunaway].
+// instance from now on if the error is [ErrRunaway]. Errors are those of
+// [Module.Run]; exit code 0 is one, too.
 func (i *Instance) Call(ctx context.Context, export string, stack []uint64) error {
 	return i.attend(ctx, func() error { return i.call(ctx, export, stack) })
 }

@@ -1,0 +1,177 @@
+package cgi
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/runnerd/internal/logs"
+	"github.com/realm-mesh/realm/runnerd/internal/program"
+	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
+)
+
+// MaxUnknownBody is the longest request body, in bytes, that is taken without
+// having been told its length.
+const MaxUnknownBody = 16 << 20
+
+// ErrLengthRequired says that a request's body is long and its length not told.
+var ErrLengthRequired = fmt.Errorf("a body of more than %d MiB needs its length told before it (Content-Length)", MaxUnknownBody>>20)
+
+// Program is a component that answers requests. It is safe for use by several goroutines.
+type Program struct {
+	module   *sandbox.Module
+	script   string
+	args     []string
+	env      map[string]string
+	deadline time.Duration
+	log      *logs.Log
+}
+
+// New makes a program of a module, which it releases when it is closed; on an
+// error the module stays the caller's. Errors: a [*program.RefusedError], or that of ctx.
+func New(ctx context.Context, m *sandbox.Module, name api.Name, c *api.Component, log *logs.Log) (*Program, error) {
+	if err := program.CheckCommand(m.Shape); err != nil {
+		return nil, err
+	}
+	i, err := m.New(ctx, sandbox.Env{})
+	if ctx.Err() != nil {
+		return nil, err
+	}
+	if err != nil {
+		return nil, program.Refuse("no instance of it can be made: %v", err)
+	}
+	i.Close()
+	return &Program{module: m, script: "/" + string(name), args: append([]string{string(name)}, c.Args...), env: c.Env,
+		deadline: program.Deadline(c.Module.Limits), log: log}, nil
+}
+
+// Close releases the module; requests on their way go on.
+func (p *Program) Close() { p.module.Release() }
+
+// Serve answers r, whose URL has the form /anything/NAME/path…, and path is what
+// follows NAME, decoded, without its slash. It returns an error, and has answered
+// nothing, if the program did not: [*HeaderError], [*sandbox.DeadlineError],
+// [*sandbox.Trap], [*sandbox.ExitError], [sandbox.ErrRunaway], [ErrLengthRequired],
+// or the cause of r's context. Afterwards it breaks off the connection by panicking
+// with [http.ErrAbortHandler], as net/http asks for.
+func (p *Program) Serve(w http.ResponseWriter, r *http.Request, path string) error {
+	ctx, cancel := sandbox.WithDeadline(r.Context(), p.deadline)
+	defer cancel()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	rc := http.NewResponseController(w)
+	release := interruptible(ctx, rc)
+	body, length, err := openBody(r)
+	if err != nil {
+		release()
+		return err
+	}
+	if err := rc.EnableFullDuplex(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		release()
+		return err
+	}
+	out := &response{w: w, rc: rc, script: p.script, stop: stop}
+	complaints := p.log.Writer(logs.Stderr)
+	defer complaints.Flush()
+	t := target{script: p.script, path: "/" + path, raw: rawPath(r.URL.EscapedPath())}
+	err = p.module.Run(ctx, sandbox.Env{Args: p.args, Vars: variables(p.env, r, t, length), Stdin: body, Stdout: out, Stderr: complaints})
+	body.close()
+	sent, bad := out.close()
+	release()
+	return p.judge(err, sent, bad)
+}
+
+// judge says how a request has ended.
+func (p *Program) judge(err error, sent bool, bad error) error {
+	var header *HeaderError
+	switch {
+	case errors.As(bad, &header):
+		return bad
+	case err == nil && !sent:
+		return &HeaderError{"it ended without a header"}
+	case err == nil:
+		return nil
+	case sent:
+		fmt.Fprintf(p.log.Writer(logs.Stderr), "(the answer broke off: %v)\n", err)
+		panic(http.ErrAbortHandler)
+	default:
+		return err
+	}
+}
+
+// rawPath is what follows /anything/NAME in an escaped path.
+func rawPath(escaped string) string {
+	parts := strings.SplitN(escaped, "/", 4)
+	if len(parts) < 4 {
+		return "/"
+	}
+	return "/" + parts[3]
+}
+
+// interruptible has reads and writes of the connection fail once ctx has ended, so
+// that no program hangs in them. release ends that.
+func interruptible(ctx context.Context, rc *http.ResponseController) (release func()) {
+	past := time.Unix(1, 0)
+	done := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(done)
+		// A connection that knows no deadlines is one that a test made up.
+		_ = rc.SetReadDeadline(past)
+		_ = rc.SetWriteDeadline(past)
+	})
+	return func() {
+		if !stop() {
+			<-done
+		}
+		_ = rc.SetReadDeadline(time.Time{})
+		_ = rc.SetWriteDeadline(time.Time{})
+	}
+}
+
+// stdin is the body of a request as a program reads it.
+type stdin struct {
+	mu     sync.Mutex
+	from   io.Reader
+	closed bool
+}
+
+// openBody returns the body of r and its length: -1 where there is none.
+func openBody(r *http.Request) (*stdin, int64, error) {
+	switch {
+	case r.Body == nil || r.Body == http.NoBody:
+		return &stdin{from: strings.NewReader("")}, -1, nil
+	case r.ContentLength >= 0:
+		return &stdin{from: r.Body}, r.ContentLength, nil
+	}
+	b, err := api.ReadAll(r.Body, MaxUnknownBody)
+	if errors.Is(err, api.ErrTooLarge) {
+		return nil, 0, ErrLengthRequired
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("read request: %w", err)
+	}
+	return &stdin{from: bytes.NewReader(b)}, int64(len(b)), nil
+}
+
+// Read implements [io.Reader].
+func (s *stdin) Read(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return 0, errClosed
+	}
+	return s.from.Read(p)
+}
+
+func (s *stdin) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+}

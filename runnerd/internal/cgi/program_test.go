@@ -1,0 +1,428 @@
+package cgi
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/runnerd/internal/logs"
+	"github.com/realm-mesh/realm/runnerd/internal/program"
+	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
+	"github.com/realm-mesh/realm/runnerd/internal/sandboxtest"
+	"github.com/realm-mesh/realm/runnerd/internal/wasmtest"
+)
+
+// The guests: an http.Handler, and one whose answer the test writes.
+var hello, probe []byte
+
+var rig sandboxtest.Rig
+
+func TestMain(m *testing.M) {
+	sandboxtest.Main(m, &rig, func() (err error) {
+		if hello, err = wasmtest.Sample("hello-cgi", false); err == nil {
+			probe, err = wasmtest.Probe()
+		}
+		return err
+	})
+}
+
+// site serves one program under /components/NAME/ of a real server.
+type site struct {
+	*httptest.Server
+	program *Program
+	log     *logs.Log
+	ends    chan error // how requests without an answer ended
+}
+
+func newSite(t testing.TB, wasm []byte, c api.Component) *site {
+	t.Helper()
+	s := &site{ends: make(chan error, 100)}
+	s.log = logs.Open(api.Ref{Kind: api.KindComponent, Name: "web"}, filepath.Join(t.TempDir(), "log"), func(api.Ref, api.LogLine) {}, slog.New(slog.DiscardHandler))
+	t.Cleanup(s.log.Close)
+	m := rig.Ready(t, wasm, 64)
+	p, err := New(t.Context(), m, "web", &c, s.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	s.program = p
+	mux := http.NewServeMux()
+	mux.HandleFunc(api.RouteComponent, func(w http.ResponseWriter, r *http.Request) {
+		if err := p.Serve(w, r, r.PathValue("path")); err != nil {
+			s.ends <- err
+			w.WriteHeader(http.StatusBadGateway)
+		}
+	})
+	s.Server = httptest.NewUnstartedServer(mux)
+	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
+	s.Start()
+	t.Cleanup(s.Close)
+	return s
+}
+
+// steps is a component that does what the probe is told.
+func steps(args ...string) api.Component { return api.Component{Args: args} }
+
+func raw(answer string) string {
+	return "raw=" + strings.Trim(fmt.Sprintf("%q", answer), `"`)
+}
+
+func (s *site) do(t testing.TB, method, path string, body io.Reader, header ...string) *http.Response {
+	t.Helper()
+	req, err := http.NewRequest(method, s.URL+"/components/web"+path, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Add(header[i], header[i+1])
+	}
+	client := &http.Client{Transport: s.Client().Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { resp.Body.Close() })
+	return resp
+}
+
+func read(t testing.TB, r *http.Response) string {
+	t.Helper()
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Error(err)
+	}
+	return string(b)
+}
+
+func TestUnmodifiedHandler(t *testing.T) {
+	s := newSite(t, hello, api.Component{})
+	if r := s.do(t, "GET", "/", nil); r.StatusCode != 200 || !strings.Contains(read(t, r), "Hello from /web,") {
+		t.Error(r.Status)
+	}
+	if r := s.do(t, "GET", "/no/such/page", nil); r.StatusCode != 404 || !strings.Contains(read(t, r), "404 page not found") {
+		t.Error(r.Status)
+	}
+	r := s.do(t, "PUT", "/echo/a%2Fb%20c/?q=1&r=%41", strings.NewReader("the body"),
+		"X-One", "1", "X-One", "2", "Proxy", "evil", "X_under", "spoof", "Cookie", "a=1", "Content-Type", "text/x")
+	got := read(t, r)
+	for _, want := range []string{"method: PUT\n", "path: /echo/a/b c/\n", "query: q=1&r=%41\n", "header: X-One: 1, 2\n", "header: Cookie: a=1\n",
+		"header: Content-Type: text/x\n", "\n\nthe body"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "evil") || strings.Contains(got, "spoof") {
+		t.Errorf("a header came through in\n%s", got)
+	}
+	if ct := r.Header.Get("Content-Type"); ct != "text/plain; charset=utf-8" {
+		t.Error(ct)
+	}
+}
+
+func TestBodiesOfAnySizeAndForm(t *testing.T) {
+	s := newSite(t, hello, api.Component{})
+	for name, c := range map[string]struct {
+		size    int
+		chunked bool
+	}{"none": {0, false}, "small": {10, false}, "big": {5 << 20, false}, "chunked": {3 << 20, true}, "chunked, empty": {0, true}} {
+		t.Run(name, func(t *testing.T) {
+			body := bytes.Repeat([]byte("0123456789abcdef"), c.size/16+1)[:c.size]
+			var from io.Reader = bytes.NewReader(body)
+			if c.chunked {
+				from = io.MultiReader(from) // of a type that tells no length
+			}
+			r := s.do(t, "POST", "/echo", from)
+			_, got, _ := strings.Cut(read(t, r), "\n\n")
+			if got != string(body) {
+				t.Errorf("%d bytes came back of %d", len(got), len(body))
+			}
+		})
+	}
+}
+
+func TestBodyOfUnknownLengthIsCapped(t *testing.T) {
+	s := newSite(t, probe, steps("drain"))
+	s.do(t, "POST", "/", io.LimitReader(zeros{}, MaxUnknownBody+1))
+	if err := <-s.ends; !errors.Is(err, ErrLengthRequired) {
+		t.Error(err)
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// TestBodiesStreamBothWays has each byte of the answer wait for one of the request.
+func TestBodiesStreamBothWays(t *testing.T) {
+	s := newSite(t, probe, steps(raw("Content-Type: text/plain\n\n"), "copy"))
+	conn, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprint(conn, "POST /components/web/ HTTP/1.1\r\nHost: x\r\nContent-Length: 15\r\n\r\n")
+	r, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	for _, part := range []string{"first", "secnd", "third"} {
+		fmt.Fprint(conn, part)
+		got := make([]byte, len(part))
+		if _, err := io.ReadFull(r.Body, got); err != nil || string(got) != part {
+			t.Fatalf("got %q, %v", got, err)
+		}
+	}
+}
+
+func TestAnswers(t *testing.T) {
+	type want struct {
+		status int
+		header string // NAME: VALUE; without VALUE it must be missing
+		body   string
+	}
+	for name, c := range map[string]struct {
+		answer string
+		want   want
+	}{
+		"plain":               {"Content-Type: text/plain\n\nhello", want{200, "Content-Type: text/plain", "hello"}},
+		"CRLF":                {"Content-Type: text/plain\r\nX-A: b\r\n\r\nhello", want{200, "X-A: b", "hello"}},
+		"status":              {"Status: 418 I'm a teapot\nContent-Type: text/plain\n\n", want{418, "", ""}},
+		"no type":             {"Status: 200\n\n<html>", want{200, "Content-Type:", "<html>"}},
+		"redirect":            {"Location: https://example.com/x\n\n", want{302, "Location: https://example.com/x", ""}},
+		"redirect, status":    {"Status: 303 See Other\nLocation: /there\n\n", want{303, "Location: /web/there", ""}},
+		"redirect, mounted":   {"Location: /web/there\n\n", want{302, "Location: /web/there", ""}},
+		"redirect, relative":  {"Location: there\n\n", want{302, "Location: there", ""}},
+		"redirect, no scheme": {"Location: //example.com/x\n\n", want{302, "Location: //example.com/x", ""}},
+		"hop by hop":          {"Connection: close\nContent-Type: text/plain\nRealm-Not-Accepted: 1\n\nx", want{200, "Realm-Not-Accepted:", "x"}},
+		"several of a name":   {"Set-Cookie: a=1\nSet-Cookie: b=2\n\n", want{200, "Set-Cookie: a=1", ""}},
+		"own length":          {"Content-Length: 5\n\nhello", want{200, "Content-Length: 5", "hello"}},
+		"no body":             {"Status: 204 No Content\n\nignored", want{204, "", ""}},
+		"body with blanks":    {"X-A: b\n\n\n\nx\n", want{200, "X-A: b", "\n\nx\n"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, probe, steps(raw(c.answer)))
+			r := s.do(t, "GET", "/", nil)
+			if got := read(t, r); r.StatusCode != c.want.status || got != c.want.body {
+				t.Errorf("got %s, %q", r.Status, got)
+			}
+			name, value, _ := strings.Cut(c.want.header, ":")
+			if got := r.Header.Get(name); name != "" && got != strings.TrimSpace(value) {
+				t.Errorf("%s: %q", name, got)
+			}
+		})
+	}
+}
+
+func TestNoAnswer(t *testing.T) {
+	for name, c := range map[string]struct {
+		steps []string
+		as    any
+		says  string
+	}{
+		"nothing":          {[]string{}, new(*HeaderError), "without a header"},
+		"half a header":    {[]string{raw("Content-Type: text/plain\n")}, new(*HeaderError), "without a header"},
+		"no header":        {[]string{"out=hello there", "out="}, new(*HeaderError), "want NAME: VALUE"},
+		"empty header":     {[]string{raw("\nbody")}, new(*HeaderError), "empty"},
+		"bad status":       {[]string{raw("Status: 99\n\n")}, new(*HeaderError), "200 to 599"},
+		"bad length":       {[]string{raw("Content-Length: x\n\n")}, new(*HeaderError), "content length"},
+		"control":          {[]string{raw("X-A: a\x01b\n\n")}, new(*HeaderError), "control character"},
+		"header too long":  {[]string{raw("X-A: "), "lines=2000"}, new(*HeaderError), "longer than 65536"},
+		"exit code":        {[]string{"err=oh no", "exit=3"}, new(*sandbox.ExitError), "exit code 3"},
+		"panic":            {[]string{"panic=oh"}, new(*sandbox.ExitError), "exit code 2"},
+		"deadline, loop":   {[]string{"loop"}, new(*sandbox.DeadlineError), "deadline of 300 ms"},
+		"deadline, asleep": {[]string{"sleep=1h"}, new(*sandbox.DeadlineError), "deadline of 300 ms"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			component := steps(c.steps...)
+			component.Module.Limits.EpochMS = 300
+			s := newSite(t, probe, component)
+			begun := time.Now()
+			r := s.do(t, "GET", "/", nil)
+			err := <-s.ends
+			if !errors.As(err, c.as) || !strings.Contains(err.Error(), c.says) || r.StatusCode != http.StatusBadGateway {
+				t.Errorf("%T: %v", err, err)
+			}
+			if took := time.Since(begun); took > 2*time.Second {
+				t.Errorf("took %s", took)
+			}
+		})
+	}
+}
+
+func TestComplaintsGoToTheLog(t *testing.T) {
+	s := newSite(t, probe, steps("err=one", raw("X-A: b\n\n"), "err=two"))
+	read(t, s.do(t, "GET", "/", nil))
+	if got := s.log.Tail(); !slices.Equal(got, []string{"one", "two"}) {
+		t.Error(got)
+	}
+}
+
+func TestDeadlineDuringBodyBreaksOff(t *testing.T) {
+	component := steps(raw("X-A: b\n\nbegun"), "sleep=1h")
+	component.Module.Limits.EpochMS = 300
+	s := newSite(t, probe, component)
+	r := s.do(t, "GET", "/", nil)
+	b, err := io.ReadAll(r.Body)
+	if string(b) != "begun" || err == nil {
+		t.Errorf("got %q, %v: the client must see that something is missing", b, err)
+	}
+}
+
+func TestSilentClientMeetsTheDeadline(t *testing.T) {
+	component := steps("drain")
+	component.Module.Limits.EpochMS = 300
+	s := newSite(t, probe, component)
+	conn, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "POST /components/web/ HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nonly this")
+	select {
+	case err := <-s.ends:
+		if late := new(sandbox.DeadlineError); !errors.As(err, &late) {
+			t.Error(err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatal("the program waits for ever")
+	}
+}
+
+func TestClientThatLeavesStopsTheProgram(t *testing.T) {
+	for name, steps := range map[string]api.Component{
+		"before the header": steps("loop"),
+		"within the body":   steps(raw("X-A: b\n\n"), "lines=100000000"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			steps.Module.Limits.EpochMS = 60_000
+			s := newSite(t, probe, steps)
+			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+			defer cancel()
+			req, err := http.NewRequestWithContext(ctx, "GET", s.URL+"/components/web/", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r, err := s.Client().Do(req); err == nil {
+				_, _ = io.Copy(io.Discard, r.Body)
+				r.Body.Close()
+			}
+			begun := time.Now()
+			s.Close() // waits for requests in flight
+			if took := time.Since(begun); took > 3*time.Second {
+				t.Errorf("the program went on for %s", took)
+			}
+		})
+	}
+}
+
+func TestVariables(t *testing.T) {
+	r := httptest.NewRequest("POST", "/components/web/a%2Fb?x=1", nil)
+	r.Host = "gateway.example:8080"
+	r.RemoteAddr = "@"
+	for name, value := range map[string]string{"X-Forwarded-For": "192.0.2.7, 10.0.0.1", "X-Forwarded-Host": "www.example", "X-Forwarded-Proto": "https",
+		"Content-Type": "text/x", "Accept-Language": "en", "Proxy": "evil", "X_a": "spoof", "Te": "trailers", "Realm-Token": "secret"} {
+		r.Header[name] = []string{value}
+	}
+	got := map[string]string{}
+	for _, v := range variables(map[string]string{"GREETING": "hi", "SCRIPT_NAME": "/evil"}, r, target{"/web", "/a/b", "/a%2Fb"}, 7) {
+		got[v.Name] = v.Value
+	}
+	for name, want := range map[string]string{
+		"GATEWAY_INTERFACE": "CGI/1.1", "SERVER_PROTOCOL": "HTTP/1.1", "SERVER_NAME": "www.example", "SERVER_PORT": "443", "HTTPS": "on",
+		"REQUEST_METHOD": "POST", "REQUEST_URI": "/a%2Fb?x=1", "SCRIPT_NAME": "/web", "PATH_INFO": "/a/b", "QUERY_STRING": "x=1",
+		"REMOTE_ADDR": "192.0.2.7", "HTTP_HOST": "www.example", "CONTENT_LENGTH": "7", "CONTENT_TYPE": "text/x", "HTTP_ACCEPT_LANGUAGE": "en",
+		"GREETING": "hi",
+	} {
+		if got[name] != want {
+			t.Errorf("%s=%q, want %q", name, got[name], want)
+		}
+	}
+	for name, value := range got {
+		if value == "evil" || value == "spoof" || value == "secret" || value == "trailers" {
+			t.Errorf("%s=%s came through", name, value)
+		}
+	}
+}
+
+func TestNewRefusesWhatIsNoCommand(t *testing.T) {
+	for name, wasm := range map[string][]byte{
+		"a library":       wasmtest.Functions(wasmtest.Identity("f", wasmtest.I32)),
+		"a wrong _start":  wasmtest.Functions(wasmtest.Identity("_start", wasmtest.I32)),
+		"too little WASI": wasmtest.Module{Imports: []wasmtest.Import{{Module: sandbox.WASI, Name: "nope"}}, Funcs: []wasmtest.Func{{Export: "_start"}}}.Bytes(),
+	} {
+		m := rig.Ready(t, wasm, 16)
+		defer m.Release()
+		_, err := New(t.Context(), m, "web", &api.Component{}, nil)
+		if refused := new(program.RefusedError); !errors.As(err, &refused) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func FuzzParseHead(f *testing.F) {
+	for _, s := range []string{"Content-Type: a\n\nx", "Status: 200 OK\r\nLocation: /x\r\n\r\n", "\n", ":\n\n", "A: b\n c\n\n", "Status: 2000\n\n", "X-\xff: a\n\n"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		end, body, ok := headerEnd(b)
+		if !ok {
+			return
+		}
+		if end > body || body > len(b) {
+			t.Fatalf("header ends at %d, body begins at %d of %d", end, body, len(b))
+		}
+		h, err := parseHead(b[:end])
+		if err != nil {
+			return
+		}
+		if h.status < 200 || h.status > 599 {
+			t.Fatal(h.status)
+		}
+		h.mount("/web")
+		for name, values := range h.header {
+			for _, v := range values {
+				if strings.ContainsAny(name+v, "\r\n\x00") {
+					t.Fatalf("%q: %q could begin another header", name, v)
+				}
+			}
+		}
+	})
+}
+
+// BenchmarkHello is one request after another, over TCP.
+func BenchmarkHello(b *testing.B) {
+	s := newSite(b, hello, api.Component{})
+	took := make([]time.Duration, 0, b.N)
+	for b.Loop() {
+		begun := time.Now()
+		r, err := s.Client().Get(s.URL + "/components/web/")
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			b.Fatal(err)
+		}
+		r.Body.Close()
+		took = append(took, time.Since(begun))
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-µs")
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
+}

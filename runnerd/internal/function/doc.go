@@ -1,0 +1,16 @@
+// Package function calls exports of modules with numbers.
+//
+// Each call has an instance of its own, which no call has used before. Making one
+// takes milliseconds where a language brings a runtime with it (stock Go: about
+// four), so a few are made ahead while a function is in use.
+//
+// Numbers stay exact: an argument is read by the type of its parameter, never as a
+// JSON number first, and floats are written with as few digits as give the same
+// float back.
+//
+// A module that has _initialize (a reactor) gets it run once per instance. One
+// that has only _start (a command) is called without running that: toolchains
+// which export functions of commands (wasi-libc, Rust, AssemblyScript) set up what
+// those need in the export itself. Stock Go does not, and must be built with
+// -buildmode=c-shared.
+package function

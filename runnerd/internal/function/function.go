@@ -1,0 +1,88 @@
+package function
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/runnerd/internal/logs"
+	"github.com/realm-mesh/realm/runnerd/internal/module"
+	"github.com/realm-mesh/realm/runnerd/internal/program"
+	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
+)
+
+// Function is a module ready to be called. It is safe for use by several goroutines.
+type Function struct {
+	module   *sandbox.Module
+	name     api.Name
+	export   string
+	sig      module.Signature
+	deadline time.Duration
+	log      *logs.Log
+	pool     *pool
+}
+
+// New makes a function of a module, which it releases when it is closed; on an
+// error the module stays the caller's. One instance is made, to see that it can
+// be. Errors: a [*program.RefusedError], or that of ctx.
+func New(ctx context.Context, m *sandbox.Module, name api.Name, l api.Limits, log *logs.Log) (*Function, error) {
+	export, err := choose(m.Shape, name)
+	if err != nil {
+		return nil, err
+	}
+	f := &Function{module: m, name: name, export: export, sig: m.Functions[export], deadline: program.Deadline(l), log: log}
+	f.pool = newPool(f.instantiate)
+	g, err := f.instantiate(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		return nil, program.Refuse("no instance of it can be made: %v", err)
+	}
+	f.pool.put(g)
+	return f, nil
+}
+
+// Export is the name and type of what is called, for people.
+func (f *Function) Export() string { return f.export + f.sig.String() }
+
+// instantiate makes an instance within the deadline of a call.
+func (f *Function) instantiate(ctx context.Context) (*guest, error) {
+	ctx, cancel := sandbox.WithDeadline(ctx, f.deadline)
+	defer cancel()
+	out, complaints := f.log.Writer(logs.Stdout), f.log.Writer(logs.Stderr)
+	flush := func() { out.Flush(); complaints.Flush() }
+	i, err := f.module.New(ctx, sandbox.Env{Args: []string{string(f.name)}, Stdout: out, Stderr: complaints})
+	if err != nil {
+		flush()
+		return nil, err
+	}
+	return &guest{i, flush}, nil
+}
+
+// Call calls the function once. Errors: [*ArgumentError], [*sandbox.DeadlineError],
+// [*sandbox.Trap], [*sandbox.ExitError], [sandbox.ErrRunaway], or the cause of ctx.
+func (f *Function) Call(ctx context.Context, args []json.RawMessage) (json.RawMessage, error) {
+	stack, err := encode(f.export, f.sig, args)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := sandbox.WithDeadline(ctx, f.deadline)
+	defer cancel()
+	g, err := f.pool.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer g.close()
+	if err := g.Call(ctx, f.export, stack); err != nil {
+		return nil, err
+	}
+	return decode(f.sig, stack), nil
+}
+
+// Close frees what is ready and releases the module; calls on their way go on.
+func (f *Function) Close() {
+	f.pool.close()
+	f.module.Release()
+}

@@ -1,0 +1,87 @@
+package logs
+
+import (
+	"log/slog"
+	"slices"
+	"sync"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/telemetry"
+)
+
+// Streams of a program.
+const (
+	Stdout = "stdout"
+	Stderr = "stderr"
+)
+
+// Live is where new lines go at once. It must not block.
+type Live func(api.Ref, api.LogLine)
+
+// Log is the log of one workload, which several instances may write to. It is
+// safe for use by several goroutines.
+type Log struct {
+	ref  api.Ref
+	live Live
+	log  *slog.Logger
+
+	mu   sync.Mutex
+	file file
+	pace pace
+	tail []string // last lines, the oldest first
+	full bool     // the last line was not kept in the file
+}
+
+// Open returns the log of a workload in the file at path. The file is made with
+// the first line. log is told when lines cannot be kept.
+func Open(ref api.Ref, path string, live Live, log *slog.Logger) *Log {
+	return &Log{ref: ref, live: live, log: log.With(telemetry.KeyWorkload, ref.String()), file: file{path: path}}
+}
+
+// Writer returns a writer for one stream of one instance. Whoever uses it
+// flushes it at the end.
+func (l *Log) Writer(stream string) *Writer { return &Writer{log: l, stream: stream} }
+
+// Tail returns the last lines, shortened to what a fact may carry.
+func (l *Log) Tail() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.tail)
+}
+
+// Close closes the file. Lines that still come open it again.
+func (l *Log) Close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.file.close()
+}
+
+// Remove closes and removes the files.
+func (l *Log) Remove() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tail = nil
+	return l.file.remove()
+}
+
+func (l *Log) add(line api.LogLine) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.tail) == api.MaxTail {
+		l.tail = slices.Delete(l.tail, 0, 1)
+	}
+	l.tail = append(l.tail, clip(line.Line, api.MaxTailLine))
+	l.keep(line)
+	for _, send := range l.pace.admit(line) {
+		l.live(l.ref, send)
+	}
+}
+
+// keep writes a line to the file; that it cannot is told once, not per line.
+func (l *Log) keep(line api.LogLine) {
+	err := l.file.write(line)
+	if err != nil && !l.full {
+		l.log.Warn("lines of a program are not kept", telemetry.Error(err))
+	}
+	l.full = err != nil
+}

@@ -1,0 +1,3 @@
+package runnerd
+
+func Main() int { return 0 }

@@ -1,0 +1,61 @@
+// Package sandboxtest makes modules ready to run, for tests of those that run them.
+package sandboxtest
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/runnerd/internal/module"
+	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
+)
+
+// Rig compiles each module once for all tests of a package.
+type Rig struct {
+	cache sandbox.Cache
+	dir   string
+}
+
+// Main runs the tests of a package with a rig, after prepare, and ends the process.
+func Main(m *testing.M, rig *Rig, prepare func() error) {
+	err := prepare()
+	if err == nil {
+		rig.dir, err = os.MkdirTemp("", "sandboxtest-")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	rig.cache = sandbox.NewCache(rig.dir)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		os.RemoveAll(rig.dir)
+		os.Exit(code)
+	}))
+}
+
+// CacheDir is the folder of compiled modules.
+func (r *Rig) CacheDir() string { return r.dir }
+
+// Ready checks, compiles and loads a module in this process, under a memory limit
+// in MiB. Whoever uses it releases it.
+func (r *Rig) Ready(t testing.TB, wasm []byte, memoryMB int) *sandbox.Module {
+	t.Helper()
+	m, err := module.Parse(wasm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	small := m.Compact(wasm)
+	if !r.cache.Has(api.Sum(small)) {
+		if err := sandbox.Compile(t.Context(), r.cache, small); err != nil {
+			t.Fatal(err)
+		}
+	}
+	loaded, err := sandbox.NewEngine(r.cache).Load(t.Context(), api.Sum(wasm), m.Shape, small, memoryMB)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return loaded
+}
