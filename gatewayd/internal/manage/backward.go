@@ -15,10 +15,10 @@ const blockSize = 8 << 10
 // file, then of the older ones beside it. At most [maxLine] bytes of a line, and a
 // block, are held.
 type backward struct {
-	paths  []string // not yet opened, newest first
+	paths  []string // newest first
 	budget *int64   // bytes that may still be read; shared by several readers
 	file   *os.File
-	opened fs.FileInfo // the file, or the last one
+	opened fs.FileInfo // file, or the one before
 	end    int64       // of file: what lies behind has been read
 	held   []byte      // read and not yet given out: whole lines and the rest of one
 	begun  bool        // the last line of file has been looked at
@@ -80,34 +80,51 @@ func (b *backward) read() error {
 	return nil
 }
 
-// open opens the next file that is there. One that a rotation has moved meanwhile
-// is not read twice.
+// open opens the file that is older than the one before. Rotation moves files on
+// along the paths, also between two calls of this; a file is known by what it is,
+// not by its name.
 func (b *backward) open() (bool, error) {
-	for len(b.paths) > 0 {
-		path := b.paths[0]
-		b.paths = b.paths[1:]
-		info, err := os.Lstat(path)
-		if errors.Is(err, fs.ErrNotExist) {
+	for next, ok := b.after(); ok && next < len(b.paths); {
+		info, err := os.Lstat(b.paths[next])
+		if err != nil || !info.Mode().IsRegular() {
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return false, fmt.Errorf("read log: %w", err)
+			}
+			next++
 			continue
 		}
-		if err != nil {
+		f, err := os.Open(b.paths[next])
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return false, fmt.Errorf("read log: %w", err)
 		}
-		if !info.Mode().IsRegular() || b.opened != nil && os.SameFile(info, b.opened) {
-			continue
+		if err == nil {
+			now, err := f.Stat()
+			if err == nil && os.SameFile(now, info) && !b.same(info) {
+				b.file, b.opened, b.end, b.begun = f, now, now.Size(), false
+				return true, nil
+			}
+			f.Close()
 		}
-		f, err := os.Open(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return false, fmt.Errorf("read log: %w", err)
-		}
-		b.file, b.opened, b.end, b.begun = f, info, info.Size(), false
-		return true, nil
+		next, ok = b.after() // it was moved just now
 	}
 	return false, nil
 }
+
+// after is the place in paths that follows the file that was read before; false
+// when that has been thrown away, and all that was older with it.
+func (b *backward) after() (int, bool) {
+	if b.opened == nil {
+		return 0, true
+	}
+	for i, path := range b.paths {
+		if info, err := os.Lstat(path); err == nil && b.same(info) {
+			return i + 1, true
+		}
+	}
+	return 0, false
+}
+
+func (b *backward) same(f fs.FileInfo) bool { return b.opened != nil && os.SameFile(f, b.opened) }
 
 func (b *backward) close() {
 	if b.file != nil {
