@@ -17,6 +17,7 @@ import (
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/paths"
+	"github.com/realm-mesh/realm/internal/kit/telemetry"
 )
 
 // Errors that callers branch on.
@@ -222,7 +223,7 @@ func (c *Conn) refused(err error, log *slog.Logger) {
 		text := err.Error()
 		c.endCalls(func(k *call) bool { return strings.Contains(text, ` to "`+k.subject) }, fmt.Errorf("%w: %s", ErrForbidden, text))
 	}
-	log.Warn("bus", "error", err)
+	log.Warn("bus", telemetry.Error(err))
 }
 
 func (c *Conn) revive() {

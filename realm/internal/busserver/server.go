@@ -16,6 +16,7 @@ import (
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/disk"
 	"github.com/realm-mesh/realm/internal/kit/paths"
+	"github.com/realm-mesh/realm/internal/kit/telemetry"
 )
 
 // maxPayload is the largest message with its headers, which count, too.
@@ -129,7 +130,7 @@ func (s *Server) accept() {
 		conn, err := s.ln.Accept()
 		if err != nil {
 			if !errors.Is(err, net.ErrClosed) {
-				s.log.Error("accept on the bus", "error", err)
+				s.log.Error("accept on the bus", telemetry.Error(err))
 			}
 			return
 		}

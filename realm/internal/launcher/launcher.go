@@ -23,7 +23,7 @@ type Options struct {
 	Home   paths.Home
 	Config config.Node  // effective: defaults filled in, validated
 	BinDir string       // folder of the daemons' binaries; "": $REALM_BIN_DIR, else beside this executable
-	Out    io.Writer    // trouble at the start, for people
+	Out    io.Writer    // trouble at the start, for people; nil: nowhere
 	Log    *slog.Logger // what the launcher does
 	// OnReady is called once, when all daemons are ready for the first time, with a
 	// context that ends when the node stops. Its error stops the node. It may be nil.
@@ -40,6 +40,9 @@ const connectTimeout = 10 * time.Second
 // returns when every daemon has ended. Where another launcher holds the home it is
 // [ErrAlreadyUp].
 func Run(ctx context.Context, o Options) error {
+	if o.Out == nil {
+		o.Out = io.Discard
+	}
 	err := up(ctx, o)
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return nil // stopped before it was up
