@@ -48,7 +48,14 @@ type WorkloadFact struct {
 	Tail     []string  `json:"tail,omitempty"`   // last log lines, when it failed
 	Restarts int       `json:"restarts,omitempty"`
 	Since    time.Time `json:"since"` // of this state
+	// Serving is the Seq of an older version that goes on to run here while State is
+	// about its successor: one that is not ready yet, or failed. 0: there is none.
+	Serving uint64 `json:"serving,omitempty"`
 }
+
+// Answers reports whether calls and requests for the workload are answered there,
+// by this version or the one before.
+func (f WorkloadFact) Answers() bool { return f.State == StateRunning || f.Serving != 0 }
 
 // Caps of what a fact may carry.
 const (
