@@ -226,11 +226,12 @@ func (n *Node) Addr(ctx context.Context) (string, error) {
 		return "", err
 	}
 	for _, a := range st.Node.Addrs {
-		if strings.HasPrefix(a, "/ip4/127.0.0.1/udp/") {
-			return a, nil
+		// Nodes listen on all addresses; loopback is there on every machine.
+		if f := strings.SplitN(a, "/", 4); len(f) == 4 && f[1] == "ip4" && strings.HasPrefix(f[3], "udp/") {
+			return "/ip4/127.0.0.1/" + f[3], nil
 		}
 	}
-	return "", fmt.Errorf("%s: no loopback address among %v", n.Name, st.Node.Addrs)
+	return "", fmt.Errorf("%s: no IPv4 address over UDP among %v", n.Name, st.Node.Addrs)
 }
 
 // Done is closed when realm up has ended; nil before it was started.
