@@ -86,7 +86,7 @@ func TestJSONArgs(t *testing.T) {
 		"null":                `"null"`,
 		"true":                `"true"`,
 		`"21"`:                `"\"21\""`,
-		" 21":                 `" 21"`,
+		"2 1":                 `"2 1"`,
 	} {
 		got := jsonArgs([]string{in})
 		if len(got) != 1 || string(got[0]) != want || !json.Valid(got[0]) {

@@ -71,7 +71,7 @@ func (a *app) signals(ctx context.Context) (_ context.Context, stop func()) {
 }
 
 func (a *app) run(ctx context.Context, args []string) error {
-	root := newRoot(a)
+	root := newRoot(a) //nolint:contextcheck // commands get theirs from ExecuteContext
 	root.SetArgs(args)
 	if _, _, err := root.Find(args); err != nil {
 		return &usageError{err, root}

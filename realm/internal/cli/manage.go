@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -102,7 +103,7 @@ func (a *app) choose(ctx context.Context, n *node.Node, s signer, refs []api.Ref
 			live = append(live, r)
 		}
 	}
-	switch found := append(live, gone...); {
+	switch found := slices.Concat(live, gone); {
 	case len(live) > 1:
 		return api.Ref{}, fmt.Errorf("%s is a component and a function: say which, %s or %s", refs[0].Name, live[0], live[1])
 	case len(found) == 0:

@@ -42,7 +42,7 @@ command line was wrong.`,
 	}
 	root.SetOut(a.out)
 	root.SetErr(a.err)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misused(cmd, err) })
+	root.SetFlagErrorFunc(misused)
 	g := root.PersistentFlags()
 	g.StringVar(&a.homeDir, "home", "", "folder of the node (default $"+paths.EnvHome+", else the platform's data folder)")
 	g.BoolVar(&a.json, "json", false, "print JSON")

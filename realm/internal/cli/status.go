@@ -168,7 +168,7 @@ func (a *app) printWorkloads(all []workloadView) {
 		if !w.Started {
 			runs = "stopped"
 		}
-		rows = append(rows, []string{w.Ref.String(), fmt.Sprint(w.Version), runs, bytesText(w.Size), workloadNote(w)})
+		rows = append(rows, []string{w.String(), fmt.Sprint(w.Version), runs, bytesText(w.Size), workloadNote(w)})
 		for _, m := range w.Members {
 			if text := memberText(w, m); text != "" {
 				rows = append(rows, []string{"  " + peerText(m.Host, m.Peer), "", "", "", text})

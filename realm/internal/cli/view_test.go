@@ -62,7 +62,7 @@ func TestViewWorkloads(t *testing.T) {
 	all := view(t)
 	var got []string
 	for _, w := range all {
-		row := []string{w.Ref.String()}
+		row := []string{w.String()}
 		for _, m := range w.Members {
 			row = append(row, m.Host+"="+m.State)
 		}

@@ -31,7 +31,7 @@ func (n *Node) Current(ctx context.Context, ref api.Ref, pin trust.Pin) (*intent
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", ref, err)
 	}
-	s, err := intent.Open(e.Value, pin.Realm, pin.Owner)
+	s, err := intent.Open(e.Value, pin.Realm, pin.Owner) //nolint:contextcheck // it waits for nothing
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", ref, err)
 	}
@@ -88,7 +88,7 @@ func (n *Node) Watch(ctx context.Context, scope Scope, fn func(Snapshot) error) 
 		{api.BucketWorkloads, factsPattern(scope.Ref), w.resetFacts, w.fact},
 	}
 	if scope.Intents != nil {
-		sources = append(sources, source{api.BucketIntents, ">", w.resetIntents, w.intent(*scope.Intents)})
+		sources = append(sources, source{api.BucketIntents, ">", w.resetIntents, w.intent(*scope.Intents)}) //nolint:contextcheck // opening intents waits for nothing
 	}
 	w.missing = len(sources)
 	var tasks []func(context.Context) error
@@ -118,13 +118,18 @@ func (n *Node) follow(ctx context.Context, w *watch, s source) error {
 		b, err = n.bus.Bucket(ctx, s.bucket)
 		return err
 	})
+	if err != nil {
+		return unlessEnded(ctx, err)
+	}
+	return b.Watch(ctx, s.pattern, func(ev bus.Event) error { return w.event(ctx, s, ev) })
+}
+
+// unlessEnded is err while ctx goes on: what its end breaks off is no error.
+func unlessEnded(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	return b.Watch(ctx, s.pattern, func(ev bus.Event) error { return w.event(ctx, s, ev) })
+	return err
 }
 
 // watch gathers the events of several buckets into one snapshot.

@@ -121,11 +121,12 @@ func Verdict(members []Progress) Outcome {
 		sum = Waiting
 	}
 	for _, m := range members {
-		switch {
-		case m.Outcome == Failed:
+		switch m.Outcome {
+		case Failed:
 			return Failed
-		case m.Outcome == Waiting:
+		case Waiting:
 			sum = Waiting
+		case Done:
 		}
 	}
 	return sum
