@@ -118,18 +118,13 @@ func (n *Node) follow(ctx context.Context, w *watch, s source) error {
 		b, err = n.bus.Bucket(ctx, s.bucket)
 		return err
 	})
+	if ctx.Err() != nil {
+		return nil //nolint:nilerr // what the end of ctx breaks off is no error
+	}
 	if err != nil {
-		return unlessEnded(ctx, err)
+		return err
 	}
 	return b.Watch(ctx, s.pattern, func(ev bus.Event) error { return w.event(ctx, s, ev) })
-}
-
-// unlessEnded is err while ctx goes on: what its end breaks off is no error.
-func unlessEnded(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
 }
 
 // watch gathers the events of several buckets into one snapshot.
