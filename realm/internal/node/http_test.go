@@ -97,4 +97,3 @@ func TestExec(t *testing.T) {
 		t.Errorf("called %d times, %v", calls["dies"], err)
 	}
 }
-
