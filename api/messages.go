@@ -312,7 +312,7 @@ func (s *SyncSummary) Validate() error {
 		return fmt.Errorf("sync: %d entries, at most %d", len(s.Entries), MaxSync)
 	}
 	for _, e := range s.Entries {
-		if err := e.Ref.Validate(); err != nil {
+		if err := e.Validate(); err != nil {
 			return fmt.Errorf("sync: %w", err)
 		}
 		if e.Seq == 0 || e.Seq > MaxSeq || e.Digest.IsZero() {

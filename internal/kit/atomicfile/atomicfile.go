@@ -5,6 +5,7 @@ package atomicfile
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -13,16 +14,47 @@ import (
 // Write replaces the file at path: temporary file beside it, fsync, rename,
 // fsync of the folder.
 func Write(path string, data []byte, perm os.FileMode) error {
+	return write(path, data, perm, Rename)
+}
+
+// Create is [Write] for a file that must not exist: of several callers at the same
+// time one succeeds, the others get [fs.ErrExist].
+func Create(path string, data []byte, perm os.FileMode) error {
+	return write(path, data, perm, func(from, to string) error {
+		// A link does not replace; not every file system has them.
+		err := os.Link(from, to)
+		if errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		if err == nil {
+			return SyncDir(filepath.Dir(to))
+		}
+		switch _, err := os.Lstat(to); {
+		case err == nil:
+			return fs.ErrExist
+		case !errors.Is(err, fs.ErrNotExist):
+			return err
+		}
+		return Rename(from, to)
+	})
+}
+
+// write puts data into a synced temporary file beside path, which name then gives
+// its final name.
+func write(path string, data []byte, perm os.FileMode, name func(from, to string) error) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".tmp-*")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	defer os.Remove(f.Name()) // fails once renamed: meant
 	_, err = f.Write(data)
-	if err = errors.Join(err, f.Chmod(perm), f.Sync(), f.Close()); err != nil {
+	if err = errors.Join(err, f.Chmod(perm), f.Sync(), f.Close()); err == nil {
+		err = name(f.Name(), path)
+	}
+	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	return Rename(f.Name(), path)
+	return nil
 }
 
 // Rename moves a file that is already synced to its final path and syncs the folder.

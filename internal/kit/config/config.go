@@ -119,19 +119,28 @@ func IsSetting(variable string) bool {
 
 // ReadFile reads a config.toml; a missing one is all defaults. Unknown keys are errors.
 func ReadFile(path string) (Node, error) {
-	var n Node
 	b, err := os.ReadFile(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return n, nil
-	case err != nil:
-		return n, fmt.Errorf("read settings: %w", err)
-	case len(b) > maxFile:
-		return n, fmt.Errorf("read settings %s: %w", path, api.ErrTooLarge)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Node{}, nil
+	}
+	if err != nil {
+		return Node{}, fmt.Errorf("read settings: %w", err)
+	}
+	n, err := parse(b)
+	if err != nil {
+		return n, fmt.Errorf("read settings %s: %w", path, err)
+	}
+	return n, nil
+}
+
+// parse reads what a config.toml holds. Its errors are [ErrInvalid].
+func parse(b []byte) (n Node, err error) {
+	if len(b) > maxFile {
+		return n, fmt.Errorf("%w: %w: %d bytes, at most %d", ErrInvalid, api.ErrTooLarge, len(b), maxFile)
 	}
 	d := toml.NewDecoder(bytes.NewReader(b)).DisallowUnknownFields()
 	if err := d.Decode(&n); err != nil {
-		return n, fmt.Errorf("read settings %s: %w: %s", path, ErrInvalid, explain(err))
+		return n, fmt.Errorf("%w: %s", ErrInvalid, explain(err))
 	}
 	return n, nil
 }
@@ -196,19 +205,30 @@ func (n Node) Validate() error {
 	if len(n.Bootstrap) > maxBootstrap {
 		return fmt.Errorf("%w: bootstrap: at most %d addresses", ErrInvalid, maxBootstrap)
 	}
+	for _, a := range n.Bootstrap {
+		if a == "" || strings.ContainsAny(a, ", \t\r\n\x00") {
+			return fmt.Errorf("%w: bootstrap %.200q: want one multiaddr, such as /ip4/192.0.2.1/udp/4001/quic-v1/p2p/PEER", ErrInvalid, a)
+		}
+	}
 	if err := api.ValidateTags(n.Roles); err != nil {
 		return fmt.Errorf("%w: roles: %w", ErrInvalid, err)
 	}
 	if n.ListenPort < 0 || n.ListenPort > 65535 {
 		return fmt.Errorf("%w: listen_port %d: want 1 to 65535, or 0 to choose one", ErrInvalid, n.ListenPort)
 	}
-	for name, addr := range map[string]string{"http_listen": n.HTTPListen, "manage_listen": n.ManageListen} {
-		if addr == "" {
-			continue
-		}
-		if _, _, err := net.SplitHostPort(addr); err != nil {
-			return fmt.Errorf("%w: %s: %w; want HOST:PORT", ErrInvalid, name, err)
-		}
+	return errors.Join(validateListen("http_listen", n.HTTPListen), validateListen("manage_listen", n.ManageListen))
+}
+
+func validateListen(name, addr string) error {
+	if addr == "" {
+		return nil
+	}
+	_, port, err := net.SplitHostPort(addr)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %s: %w; want HOST:PORT", ErrInvalid, name, err)
 	}
 	return nil
 }

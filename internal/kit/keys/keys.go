@@ -44,6 +44,9 @@ func ParsePublic(s string) (Public, error) {
 		return p, fmt.Errorf("parse owner key %.80q: not the base58 of %d bytes", s, len(p))
 	}
 	copy(p[:], b)
+	if p.IsZero() {
+		return p, errors.New("parse owner key: all zeros are no key")
+	}
 	return p, nil
 }
 
@@ -108,11 +111,9 @@ func Read(path string) (ed25519.PrivateKey, error) {
 	return ed, nil
 }
 
-// Create makes a new private key and writes it to path, which must not exist.
+// Create makes a new private key and writes it to path, which must not exist
+// ([fs.ErrExist]): no key is ever replaced.
 func Create(path string) (ed25519.PrivateKey, error) {
-	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("create key %s: %w", path, errors.Join(err, fs.ErrExist))
-	}
 	_, k, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("create key: %w", err)
@@ -124,7 +125,7 @@ func Create(path string) (ed25519.PrivateKey, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("create key: %w", err)
 	}
-	if err := atomicfile.Write(path, pem.EncodeToMemory(&pem.Block{Type: pemType, Bytes: der}), 0o600); err != nil {
+	if err := atomicfile.Create(path, pem.EncodeToMemory(&pem.Block{Type: pemType, Bytes: der}), 0o600); err != nil {
 		return nil, fmt.Errorf("create key: %w", err)
 	}
 	return k, nil
@@ -133,8 +134,11 @@ func Create(path string) (ed25519.PrivateKey, error) {
 // ReadOrCreate returns the key at path, made if there is none.
 func ReadOrCreate(path string) (ed25519.PrivateKey, error) {
 	k, err := Read(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return Create(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return k, err
+	}
+	if k, err = Create(path); errors.Is(err, fs.ErrExist) {
+		return Read(path) // another caller was faster
 	}
 	return k, err
 }

@@ -65,7 +65,7 @@ func Open(dir string) (Home, error) {
 func shortRun(root string) string {
 	sum := sha256.Sum256([]byte(root))
 	base := "realm-" + hex.EncodeToString(sum[:6])
-	if d := os.Getenv("XDG_RUNTIME_DIR"); d != "" {
+	if d := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(d) {
 		return filepath.Join(d, base)
 	}
 	return filepath.Join(os.TempDir(), "realm-"+strconv.Itoa(os.Getuid())+"-"+base[len("realm-"):])
@@ -123,6 +123,11 @@ func (h Home) Pin() string { return filepath.Join(h.root, "trust.json") }
 
 // Marks is the high-water marks of the intents that daemon d has accepted.
 func (h Home) Marks(d api.Daemon) string { return filepath.Join(h.State(d), "marks.log") }
+
+// LastGood is the intent of a workload that runnerd last brought to run.
+func (h Home) LastGood(r api.Ref) string {
+	return filepath.Join(h.State(api.Runnerd), "good", string(r.Kind), string(r.Name)+".json")
+}
 
 // Keys is the folder of the node's secrets.
 func (h Home) Keys() string { return filepath.Join(h.root, "keys") }

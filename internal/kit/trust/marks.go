@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -25,6 +26,7 @@ type Marks struct {
 	mu   sync.Mutex
 	file *os.File
 	size int64 // of the file: what a failed write is cut back to
+	torn bool  // the file is longer than size: cutting it back failed, too
 	at   map[api.Ref]intent.Version
 }
 
@@ -49,11 +51,8 @@ func OpenMarks(path string) (*Marks, error) {
 		return nil, fmt.Errorf("open marks: %w", err)
 	}
 	var compact bytes.Buffer
-	enc := json.NewEncoder(&compact)
-	for ref, v := range m.at {
-		if err := enc.Encode(markLine{ref, v}); err != nil {
-			return nil, fmt.Errorf("open marks: %w", err)
-		}
+	if err := m.encode(&compact); err != nil {
+		return nil, fmt.Errorf("open marks: %w", err)
 	}
 	m.size = int64(compact.Len())
 	if len(b) == 0 || !bytes.Equal(compact.Bytes(), b) {
@@ -85,6 +84,17 @@ func (m *Marks) load(b []byte) error {
 	return nil
 }
 
+// encode writes the marks without their history.
+func (m *Marks) encode(w io.Writer) error {
+	enc := json.NewEncoder(w)
+	for ref, v := range m.at {
+		if err := enc.Encode(markLine{ref, v}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (m *Marks) raise(r api.Ref, v intent.Version) bool {
 	if !v.Newer(m.at[r]) {
 		return false
@@ -112,15 +122,31 @@ func (m *Marks) Advance(r api.Ref, v intent.Version) error {
 	if err != nil {
 		return fmt.Errorf("advance mark of %s: %w", r, err)
 	}
-	line = append(line, '\n')
-	if _, err = m.file.WriteAt(line, m.size); err == nil {
+	if err := m.append(append(line, '\n')); err != nil {
+		return fmt.Errorf("advance mark of %s: %w", r, err)
+	}
+	m.at[r] = v
+	return nil
+}
+
+// append adds a line to the file, durably and whole, or not at all.
+func (m *Marks) append(line []byte) error {
+	if m.torn {
+		if err := m.file.Truncate(m.size); err != nil {
+			return err
+		}
+	}
+	_, err := m.file.WriteAt(line, m.size)
+	if err == nil {
 		err = m.file.Sync()
 	}
 	if err != nil {
-		return fmt.Errorf("advance mark of %s: %w", r, errors.Join(err, m.file.Truncate(m.size)))
+		undo := m.file.Truncate(m.size)
+		m.torn = undo != nil
+		return errors.Join(err, undo)
 	}
+	m.torn = false
 	m.size += int64(len(line))
-	m.at[r] = v
 	return nil
 }
 

@@ -1,0 +1,244 @@
+package config
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"github.com/realm-mesh/realm/internal/kit/keys"
+)
+
+var owner = keys.PublicOf(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))).String()
+
+func on(b bool) *bool { return &b }
+
+// clean takes all settings out of the environment of the test.
+func clean(t testing.TB) {
+	t.Helper()
+	for _, s := range settings {
+		t.Setenv(s.env(), "")
+	}
+}
+
+func write(t testing.TB, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "config.toml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func defaults() Node {
+	return Node{HTTPListen: DefaultHTTPListen, ManageListen: DefaultManageListen, MDNS: on(true)}
+}
+
+func all() Node {
+	return Node{Owner: owner, Bootstrap: []string{"/ip4/192.0.2.1/tcp/4001/p2p/X", "/dns/a.example/udp/1/quic-v1/p2p/Y"}, Roles: []string{"edge", "gpu"},
+		ListenPort: 4001, HTTPListen: "127.0.0.1:81", ManageListen: "[::1]:82", MDNS: on(false)}
+}
+
+func TestLoad(t *testing.T) {
+	tests := []struct {
+		name, file string
+		env        map[string]string
+		want       func(*Node)
+	}{
+		{"nothing", "", nil, func(*Node) {}},
+		{"comments", "# all defaults\n\n", nil, func(*Node) {}},
+		{"file", "listen_port = 7\nroles = ['a', 'b']\nmdns = false\n", nil, func(n *Node) { n.ListenPort, n.Roles, n.MDNS = 7, []string{"a", "b"}, on(false) }},
+		{"environment", "", map[string]string{"REALM_LISTEN_PORT": "8", "REALM_ROLES": "a, b,c", "REALM_MDNS": "0", "REALM_OWNER": owner},
+			func(n *Node) { n.ListenPort, n.Roles, n.MDNS, n.Owner = 8, []string{"a", "b", "c"}, on(false), owner }},
+		{"environment over file", "listen_port = 7\nroles = ['a']\nmdns = false\nhttp_listen = ':1'", map[string]string{"REALM_LISTEN_PORT": "8", "REALM_ROLES": "z", "REALM_MDNS": "true"},
+			func(n *Node) { n.ListenPort, n.Roles, n.MDNS, n.HTTPListen = 8, []string{"z"}, on(true), ":1" }},
+		{"empty variables say nothing", "listen_port = 7", map[string]string{"REALM_LISTEN_PORT": "", "REALM_MDNS": ""}, func(n *Node) { n.ListenPort = 7 }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			clean(t)
+			for k, v := range tt.env {
+				t.Setenv(k, v)
+			}
+			want := defaults()
+			tt.want(&want)
+			got, err := Load(write(t, tt.file))
+			if err != nil || !reflect.DeepEqual(got, want) {
+				t.Errorf("got %+v, %v\nwant %+v", got, err, want)
+			}
+		})
+	}
+	clean(t)
+	if got, err := Load(filepath.Join(t.TempDir(), "none")); err != nil || !reflect.DeepEqual(got, defaults()) {
+		t.Errorf("no file: %+v, %v", got, err)
+	}
+}
+
+// Whatever a person has to mend is ErrInvalid, and says what and where.
+func TestLoadRefuses(t *testing.T) {
+	tests := []struct {
+		name, file string
+		env        [2]string
+		text       string
+	}{
+		{"unknown key", "ownr = 'x'", [2]string{}, "ownr"},
+		{"unknown table", "[mesh]\nport = 1", [2]string{}, "mesh"},
+		{"no TOML", "listen_port = ", [2]string{}, "line 1"},
+		{"second line", "mdns = true\nlisten_port = [\n", [2]string{}, "line"},
+		{"wrong type", "\nlisten_port = 'x'", [2]string{}, "line 2, column"},
+		{"twice", "mdns = true\nmdns = false", [2]string{}, "mdns"},
+		{"too large", "#" + strings.Repeat("x", maxFile), [2]string{}, "too large"},
+		{"owner", "owner = 'me'", [2]string{}, "realm key show"},
+		{"owner in the environment", "", [2]string{"REALM_OWNER", "ed25519:1"}, "owner"},
+		{"role", "roles = ['Edge']", [2]string{}, "roles"},
+		{"too many bootstraps", "bootstrap = [" + strings.Repeat("'/a',", maxBootstrap+1) + "]", [2]string{}, "at most 256"},
+		{"empty bootstrap", "bootstrap = ['']", [2]string{}, "multiaddr"},
+		{"two in one bootstrap", "bootstrap = ['/a,/b']", [2]string{}, "multiaddr"},
+		{"port too high", "listen_port = 65536", [2]string{}, "want 1 to 65535"},
+		{"port below zero", "", [2]string{"REALM_LISTEN_PORT", "-1"}, "want 1 to 65535"},
+		{"port no number", "", [2]string{"REALM_LISTEN_PORT", "http"}, "REALM_LISTEN_PORT=\"http\""},
+		{"mdns", "", [2]string{"REALM_MDNS", "perhaps"}, "REALM_MDNS=\"perhaps\""},
+		{"http_listen", "http_listen = '8080'", [2]string{}, "want HOST:PORT"},
+		{"http_listen without port", "http_listen = '127.0.0.1:'", [2]string{}, "want HOST:PORT"},
+		{"http_listen port too high", "http_listen = ':65536'", [2]string{}, "want HOST:PORT"},
+		{"manage_listen", "", [2]string{"REALM_MANAGE_LISTEN", "localhost"}, "manage_listen"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			clean(t)
+			if tt.env[0] != "" {
+				t.Setenv(tt.env[0], tt.env[1])
+			}
+			_, err := Load(write(t, tt.file))
+			if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), tt.text) {
+				t.Errorf("%v; want invalid setting with %q", err, tt.text)
+			}
+		})
+	}
+	clean(t)
+	if _, err := Load(t.TempDir()); err == nil || errors.Is(err, ErrInvalid) {
+		t.Errorf("a file that cannot be read: %v", err)
+	}
+}
+
+func TestWriteFile(t *testing.T) {
+	clean(t)
+	for _, n := range []Node{{}, all(), defaults()} {
+		path := filepath.Join(t.TempDir(), "config.toml")
+		if err := n.WriteFile(path); err != nil {
+			t.Fatal(err)
+		}
+		got, err := ReadFile(path)
+		if err != nil || !reflect.DeepEqual(got, n) {
+			t.Errorf("wrote %+v, read %+v, %v", n, got, err)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "config.toml")
+	if err := all().WriteFile(path); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range settings { // each with a word for whoever reads it
+		if i := strings.Index(string(text), "\n"+s.name+" = "); i < 0 && !strings.HasPrefix(string(text), s.name) || !strings.Contains(string(text[:max(i, 0)]), "# ") {
+			t.Errorf("%s is missing or has no comment in\n%s", s.name, text)
+		}
+	}
+}
+
+// The daemons are given the settings as environment variables: they see the same.
+func TestEnviron(t *testing.T) {
+	for _, n := range []Node{defaults(), all()} {
+		clean(t)
+		for _, kv := range n.Environ() {
+			k, v, _ := strings.Cut(kv, "=")
+			t.Setenv(k, v)
+			if !IsSetting(kv) {
+				t.Errorf("%s is no setting", kv)
+			}
+		}
+		got, err := Load(filepath.Join(t.TempDir(), "none"))
+		if err != nil || !reflect.DeepEqual(got, n) {
+			t.Errorf("gave %+v, saw %+v, %v", n, got, err)
+		}
+	}
+	for _, other := range []string{"PATH=/bin", "REALM_HOME=/h", "REALM_OWNER_KEY=/k", "REALM", ""} {
+		if IsSetting(other) {
+			t.Errorf("%q is taken for a setting", other)
+		}
+	}
+}
+
+// Every field of Node can be set by the environment, or flags would be lost on
+// their way to the daemons.
+func TestSettingsCoverNode(t *testing.T) {
+	typ := reflect.TypeFor[Node]()
+	for i := range typ.NumField() {
+		name, _, _ := strings.Cut(typ.Field(i).Tag.Get("toml"), ",")
+		if !slices.ContainsFunc(settings, func(s setting) bool { return s.name == name }) {
+			t.Errorf("%s has no variable", name)
+		}
+		if typ.Field(i).Tag.Get("comment") == "" {
+			t.Errorf("%s has no comment", name)
+		}
+	}
+}
+
+// FuzzConfig reads a file of any bytes. One that is taken means the same after
+// being written, and after the way to a daemon.
+func FuzzConfig(f *testing.F) {
+	for _, seed := range []string{"", "owner = '" + owner + "'", "listen_port = 7\nroles = ['a', 'b']", "bootstrap = ['/ip4/1.2.3.4/tcp/1', '/b']\nmdns = false",
+		"http_listen = ':80'\nmanage_listen = '[::1]:9'", "[a]", "mdns = 1"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		n, err := parse([]byte(text))
+		if err != nil {
+			if !errors.Is(err, ErrInvalid) {
+				t.Fatalf("%q: %v", text, err)
+			}
+			return
+		}
+		if n.Validate() != nil {
+			return
+		}
+		written, err := toml.Marshal(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := parse(written)
+		if err != nil || !reflect.DeepEqual(trim(n), trim(again)) {
+			t.Fatalf("%q: %+v, written and read %+v, %v", text, n, again, err)
+		}
+		var daemon Node
+		for _, kv := range n.Environ() {
+			k, v, _ := strings.Cut(kv, "=")
+			i := slices.IndexFunc(settings, func(s setting) bool { return s.env() == k })
+			if err := settings[i].set(&daemon, v); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !reflect.DeepEqual(trim(n), trim(daemon)) {
+			t.Fatalf("%q: %+v, a daemon sees %+v", text, n, daemon)
+		}
+	})
+}
+
+// trim makes empty lists equal to none.
+func trim(n Node) Node {
+	if len(n.Bootstrap) == 0 {
+		n.Bootstrap = nil
+	}
+	if len(n.Roles) == 0 {
+		n.Roles = nil
+	}
+	return n
+}
