@@ -44,6 +44,7 @@ func TestFiles(t *testing.T) {
 		"DaemonLog":    "/h/logs/daemons/casd.log",
 		"WorkloadLogs": "/h/logs/workloads",
 		"WorkloadLog":  "/h/logs/workloads/function/double.log",
+		"LastGood":     "/h/runnerd/good/function/double.json",
 		"Run":          "/h/run",
 		"Socket":       "/h/run/casd.sock",
 		"DaemonLock":   "/h/run/casd.lock",
