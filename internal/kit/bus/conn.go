@@ -33,6 +33,7 @@ const (
 	pingInterval  = 5 * time.Second
 	drainTimeout  = 5 * time.Second
 	flushTimeout  = 10 * time.Second
+	dialTimeout   = 2 * time.Second
 )
 
 // Conn is a connection to the bus. It is safe for use by several goroutines.
@@ -112,7 +113,8 @@ func Connect(ctx context.Context, h paths.Home, d api.Daemon, log *slog.Logger) 
 type unixDialer struct{ path string }
 
 func (d unixDialer) Dial(string, string) (net.Conn, error) {
-	return net.DialTimeout("unix", d.path, 2*time.Second)
+	dialer := net.Dialer{Timeout: dialTimeout}
+	return dialer.DialContext(context.Background(), "unix", d.path)
 }
 
 // SkipTLSHandshake tells nats.go that the dialer needs no TLS.

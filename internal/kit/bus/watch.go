@@ -44,7 +44,7 @@ func (b *Bucket) Watch(ctx context.Context, pattern string, fn func(Event) error
 		})
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // ended as asked
 		case failed != nil:
 			return failed
 		case errors.Is(err, ErrForbidden), errors.Is(err, jetstream.ErrInvalidKey):
@@ -52,7 +52,7 @@ func (b *Bucket) Watch(ctx context.Context, pattern string, fn func(Event) error
 		}
 		if err := b.conn.awaitBus(ctx, min(time.Duration(n+1)*reconnectStep, reconnectMax)); err != nil {
 			if ctx.Err() != nil {
-				return nil
+				return nil //nolint:nilerr // ended as asked
 			}
 			return err
 		}

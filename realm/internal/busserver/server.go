@@ -50,7 +50,7 @@ func Start(ctx context.Context, h paths.Home, log *slog.Logger) (*Server, error)
 	if s.nats, err = s.startNATS(ctx); err != nil {
 		return nil, err
 	}
-	if s.ln, err = listen(h.Socket(api.Launcher)); err != nil {
+	if s.ln, err = listen(ctx, h.Socket(api.Launcher)); err != nil {
 		shutDown(s.nats)
 		return nil, err
 	}

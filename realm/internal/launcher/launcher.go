@@ -137,7 +137,7 @@ func (n *node) firstStart(ctx context.Context) error {
 		return supervisor.AllReady(all)
 	})
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // stopped as asked
 	}
 	if err != nil {
 		return fmt.Errorf("start the node: %w (logs: %s)", err, n.Home.DaemonLogs())

@@ -105,6 +105,7 @@ type testNode struct {
 func newNode(t *testing.T) *testNode {
 	t.Helper()
 	t.Setenv(paths.EnvOwnerKey, filepath.Join(t.TempDir(), "none.pem"))
+	t.Setenv("GORACE", "atexit_sleep_ms=0") // under -race every process would otherwise end a second late
 	h, err := paths.Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
