@@ -143,13 +143,24 @@ func goalText(g rollout.Goal) string {
 	}
 }
 
+func notYetText(g rollout.Goal) string {
+	switch g {
+	case rollout.Stop:
+		return "it is not stopped everywhere yet"
+	case rollout.Remove:
+		return "it is not removed everywhere yet"
+	default:
+		return "it does not run everywhere yet"
+	}
+}
+
 // unfinished says who has not done what s asks, and why.
 func unfinished(ctx context.Context, s intent.Signed, g rollout.Goal, members []rollout.Progress, outcome rollout.Outcome) error {
 	var b strings.Builder
 	if outcome == rollout.Failed {
 		fmt.Fprintf(&b, "%s failed", s.Ref)
 	} else {
-		fmt.Fprintf(&b, "%s was accepted as version %d, but it is not yet so everywhere that it %s", s.Ref, s.Seq, goalText(g))
+		fmt.Fprintf(&b, "version %d of %s is accepted, but %s", s.Seq, s.Ref, notYetText(g))
 	}
 	if len(members) == 0 {
 		fmt.Fprintf(&b, "\n  no connected node is one that it is for (%s): see realm peers; it starts when one comes", targetText(s.Target))
@@ -166,7 +177,7 @@ func unfinished(ctx context.Context, s intent.Signed, g rollout.Goal, members []
 	if outcome == rollout.Failed {
 		fmt.Fprintf(&b, "\nMend the program and push it again, or take it away with realm rm %s; realm logs %s has more of what it wrote here.", s.Ref, s.Name)
 	} else {
-		fmt.Fprintf(&b, "\nThe nodes go on with it: see realm status, or wait longer with --timeout.")
+		fmt.Fprintf(&b, "\nThe nodes go on with it. See how with realm status; wait longer with --timeout.")
 	}
 	return because(ctx, errors.New(b.String()))
 }

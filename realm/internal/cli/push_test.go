@@ -179,7 +179,7 @@ func TestPushTakesTooLong(t *testing.T) {
 		m.tell(in, peerA, api.StateRunning, "")
 		m.tell(in, peerB, api.StateFetching, "from alpha")
 	}
-	m.want(1, []string{"it took longer than 1s (--timeout)", "accepted as version 1", "beta (…", "fetching: from alpha", "realm status"},
+	m.want(1, []string{"it took longer than 1s (--timeout)", "version 1 of component/web is accepted, but it does not run everywhere yet", "beta (…", "fetching: from alpha", "realm status"},
 		"push", "--name", "web", "--file", m.file, "--timeout", "1s")
 	m.want(1, []string{"no connected node is one that it is for (tag gpu)"},
 		"push", "--name", "web", "--file", m.file, "--timeout", "1s", "--tag", "gpu")

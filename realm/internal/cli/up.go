@@ -94,7 +94,7 @@ func (a *app) up(ctx context.Context, h paths.Home, c config.Node, first *progra
 	})
 	switch {
 	case errors.Is(err, launcher.ErrAlreadyUp):
-		return fmt.Errorf("%w: %s: see it with realm ps, stop it with realm down; a second node on this machine needs a home and ports of its own (--home, --http-listen, --manage-listen)", err, h.Root())
+		return fmt.Errorf("%w. See it with realm ps, stop it with realm down; a second node on this machine needs a home and ports of its own (--home, --http-listen, --manage-listen)", err)
 	case err != nil:
 		return err
 	}
