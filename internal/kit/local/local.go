@@ -68,7 +68,7 @@ func Listen(h paths.Home, d api.Daemon) (net.Listener, error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("listen for %s: %w", d, err)
 	}
-	ln, err := new(net.ListenConfig).Listen(context.Background(), "unix", path) // does not wait
+	ln, err := net.Listen("unix", path) //nolint:noctx // there is nothing to wait for
 	if err != nil {
 		return nil, fmt.Errorf("listen for %s: %w", d, err)
 	}
