@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/gatewayd/internal/forward"
 	"github.com/realm-mesh/realm/gatewayd/internal/hostcheck"
 	"github.com/realm-mesh/realm/gatewayd/internal/manage"
@@ -41,8 +42,7 @@ func New(_ context.Context, env *daemon.Env) (daemon.Daemon, error) {
 	if err != nil {
 		return nil, fmt.Errorf("learn this node's id: %w", err)
 	}
-	pub, _ := key.Public().(ed25519.PublicKey) // what an ed25519.PrivateKey has
-	book := route.NewBook(keys.Peer(pub))
+	book := route.NewBook(peerOf(key))
 	live := route.NewLive(book.Table())
 	metrics := public.NewMetrics(env.Metrics, live)
 	sender := forward.New(env.Client.Transport, live, metrics.Tried)
@@ -52,6 +52,12 @@ func New(_ context.Context, env *daemon.Env) (daemon.Daemon, error) {
 		Own: env.Metrics, Logs: env.Home.WorkloadLogs(), Log: env.Log,
 	})
 	return d, nil
+}
+
+// peerOf is the peer id of a node's key.
+func peerOf(key ed25519.PrivateKey) api.PeerID {
+	pub, _ := key.Public().(ed25519.PublicKey) // what an ed25519.PrivateKey has
+	return keys.Peer(pub)
 }
 
 // Run listens, learns what runs where, reports ready, and serves until ctx ends.
