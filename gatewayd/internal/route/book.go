@@ -74,7 +74,7 @@ func (b *Book) PutFact(f api.WorkloadFact) {
 	if set[f.Ref] == nil {
 		set[f.Ref] = map[api.PeerID]Replica{}
 	}
-	set[f.Ref][f.Peer] = Replica{Peer: f.Peer, State: f.State, Reason: f.Reason}
+	set[f.Ref][f.Peer] = Replica{Peer: f.Peer, State: f.State, Reason: f.Reason, Answers: f.Answers()}
 	b.stale[f.Ref] = true
 }
 

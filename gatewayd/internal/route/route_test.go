@@ -80,6 +80,15 @@ func TestOrder(t *testing.T) {
 			facts: everywhere, peers: []api.PeerRecord{peer(0, true, ms), peer(1, true, ms)},
 			here: true, turns: [][]api.PeerID{{p(1)}},
 		},
+		"the version before goes on": {
+			facts: []api.WorkloadFact{
+				{Ref: double, Peer: self, State: api.StateFailed, Serving: 3},
+				{Ref: double, Peer: p(1), State: api.StateCompiling, Serving: 3},
+				{Ref: double, Peer: p(2), State: api.StateCompiling},
+			},
+			peers: []api.PeerRecord{peer(1, true, ms), peer(2, true, ms)},
+			here:  true, turns: [][]api.PeerID{{p(1)}},
+		},
 		"only what runs counts": {
 			facts: []api.WorkloadFact{
 				fact(double, self, api.StateCompiling), fact(double, p(1), api.StateFailed), fact(double, p(2), api.StateStopped),
@@ -193,6 +202,9 @@ func TestHopeful(t *testing.T) {
 		if got := fill([]api.WorkloadFact{fact(double, self, s)}).Table().Hopeful(double); got != want {
 			t.Errorf("%s: %v, want %v", s, got, want)
 		}
+	}
+	if !fill([]api.WorkloadFact{{Ref: double, Peer: self, State: api.StateFailed, Serving: 1}}).Table().Hopeful(double) {
+		t.Error("a version that goes on to run is no hope")
 	}
 }
 

@@ -12,9 +12,10 @@ import (
 
 // Replica is how one member stands with a workload.
 type Replica struct {
-	Peer   api.PeerID
-	State  api.State
-	Reason string // in words, from that member
+	Peer    api.PeerID
+	State   api.State
+	Reason  string // in words, from that member
+	Answers bool   // requests, by this version or the one before
 }
 
 // Table is what was known at one moment. It never changes; the zero Table knows
@@ -58,7 +59,7 @@ func (t *Table) Replicas(r api.Ref) []Replica { return t.refs[r] }
 
 // Here reports whether r answers on this node.
 func (t *Table) Here(r api.Ref) bool {
-	return slices.ContainsFunc(t.refs[r], func(p Replica) bool { return p.Peer == t.self && p.State == api.StateRunning })
+	return slices.ContainsFunc(t.refs[r], func(p Replica) bool { return p.Peer == t.self && p.Answers })
 }
 
 // Elsewhere lists the connected members on which r answers, in the order in which
@@ -66,7 +67,7 @@ func (t *Table) Here(r api.Ref) bool {
 func (t *Table) Elsewhere(r api.Ref, turn uint64) []api.PeerID {
 	var found []distance
 	for _, p := range t.refs[r] {
-		if rtt, ok := t.rtts[p.Peer]; ok && p.State == api.StateRunning {
+		if rtt, ok := t.rtts[p.Peer]; ok && p.Answers {
 			found = append(found, distance{p.Peer, rtt})
 		}
 	}
@@ -105,13 +106,13 @@ func rotate(peers []api.PeerID, n int, turn uint64) []api.PeerID {
 	return slices.Concat(peers[k:n], peers[:k], peers[n:])
 }
 
-// Hopeful reports whether r may come to answer without anybody doing anything: it
-// runs or is on its way on some member.
+// Hopeful reports whether r may come to answer without anybody doing anything: on
+// some member it does already, or is on its way.
 func (t *Table) Hopeful(r api.Ref) bool {
 	return slices.ContainsFunc(t.refs[r], func(p Replica) bool {
 		switch p.State {
 		case api.StateExited, api.StateFailed, api.StateStopped:
-			return false
+			return p.Answers
 		default:
 			return true
 		}
