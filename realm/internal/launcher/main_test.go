@@ -79,10 +79,10 @@ func (d *testDaemon) Run(ctx context.Context) error {
 		}
 		select {}
 	}
+	d.env.Log.Info("at work")
 	if err := d.env.Ready(ctx, fmt.Sprint("mesh port ", d.env.Config.ListenPort)); err != nil {
 		return err
 	}
-	d.env.Log.Info("at work")
 	<-ctx.Done()
 	return nil
 }
