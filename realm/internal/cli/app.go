@@ -58,6 +58,9 @@ func (a *app) note(format string, args ...any) {
 // timeoutError is the cause of a context that --timeout has ended.
 type timeoutError struct{ after time.Duration }
 
+// Is makes it a [context.DeadlineExceeded] to whoever asks.
+func (e *timeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
+
 func (e *timeoutError) Error() string {
 	return fmt.Sprintf("it took longer than %s (--timeout)", e.after)
 }

@@ -63,10 +63,11 @@ func follow(ctx context.Context, n *node.Node, s intent.Signed, goal rollout.Goa
 			return nil
 		})
 	}()
+	quietAt := time.Now().Add(rollout.QuietAfter)
 	var roster rollout.Roster
 	var seen sight
 	var progress []rollout.Progress
-	recheck := time.NewTimer(time.Hour)
+	recheck := time.NewTimer(rollout.QuietAfter)
 	defer recheck.Stop()
 	for {
 		select {
@@ -80,11 +81,16 @@ func follow(ctx context.Context, n *node.Node, s intent.Signed, goal rollout.Goa
 		case seen = <-sights:
 		case <-recheck.C:
 		}
-		members, next := roster.Update(seen.peers, s.Target, time.Now())
+		now := time.Now()
+		members, next := roster.Update(seen.peers, s.Target, now)
+		quiet := !now.Before(quietAt)
+		if !quiet && (next.IsZero() || quietAt.Before(next)) {
+			next = quietAt
+		}
 		if !next.IsZero() {
 			recheck.Reset(time.Until(next))
 		}
-		progress = judge(goal, s.Version(), members, seen.facts)
+		progress = judge(goal, s.Version(), members, seen.facts, quiet)
 		show(progress)
 		if outcome := rollout.Verdict(progress); outcome != rollout.Waiting {
 			return progress, outcome, nil
@@ -92,14 +98,14 @@ func follow(ctx context.Context, n *node.Node, s intent.Signed, goal rollout.Goa
 	}
 }
 
-func judge(g rollout.Goal, v intent.Version, members []rollout.Member, facts map[api.PeerID]api.WorkloadFact) []rollout.Progress {
+func judge(g rollout.Goal, v intent.Version, members []rollout.Member, facts map[api.PeerID]api.WorkloadFact, quiet bool) []rollout.Progress {
 	var out []rollout.Progress
 	for _, m := range members {
 		var f *api.WorkloadFact
 		if have, ok := facts[m.Peer]; ok {
 			f = &have
 		}
-		out = append(out, rollout.Judge(g, v, m, f))
+		out = append(out, rollout.Judge(g, v, m, f, quiet))
 	}
 	return out
 }

@@ -65,6 +65,9 @@ component/NAME or function/NAME.`,
 			return a.onNode(ctx, func(n *node.Node) error { return p.follow(ctx, n, tail) })
 		}
 		_, err = p.tail(tail)
+		if errors.Is(err, fs.ErrNotExist) && src.daemon {
+			return fmt.Errorf("%s has written nothing yet in %s", args[0], h.Root())
+		}
 		if errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("%s has written nothing on this node: see realm status for where it runs, and realm logs there", args[0])
 		}

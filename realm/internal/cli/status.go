@@ -203,6 +203,9 @@ func memberText(w workloadView, m memberView) string {
 	if !current && m.Version != 0 {
 		text = fmt.Sprintf("still at version %d: %s", m.Version, text)
 	}
+	if m.Serving != 0 && state != api.StateFailed { // whose reason says so
+		text += fmt.Sprintf("; version %d goes on", m.Serving)
+	}
 	if m.Restarts > 0 {
 		text += fmt.Sprintf(" (started again %s)", plural(m.Restarts, "time"))
 	}

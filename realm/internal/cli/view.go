@@ -41,6 +41,7 @@ type memberView struct {
 	Tail     []string   `json:"tail,omitempty"`
 	Restarts int        `json:"restarts,omitempty"`
 	Since    time.Time  `json:"since,omitzero"`
+	Serving  uint64     `json:"serving,omitempty"` // the older version that goes on there meanwhile
 }
 
 // stateUnknown stands for a member that has said nothing of a workload.
@@ -117,5 +118,5 @@ func viewMember(p api.PeerRecord, f api.WorkloadFact, has bool) memberView {
 	if !has {
 		return memberView{Peer: p.Peer, Host: p.Host, State: stateUnknown}
 	}
-	return memberView{p.Peer, p.Host, string(f.State), f.Seq, f.Reason, f.Tail, f.Restarts, f.Since}
+	return memberView{p.Peer, p.Host, string(f.State), f.Seq, f.Reason, f.Tail, f.Restarts, f.Since, f.Serving}
 }

@@ -78,7 +78,11 @@ func (n *Node) PS(ctx context.Context) (api.PSReply, error) {
 
 // Restart stops a daemon and returns when it is ready again.
 func (n *Node) Restart(ctx context.Context, d api.Daemon) error {
-	return explain(n.bus.Request(ctx, api.SubjectRestart, api.RestartRequest{Daemon: d}, &api.Empty{}), "the launcher")
+	err := n.bus.Request(ctx, api.SubjectRestart, api.RestartRequest{Daemon: d}, &api.Empty{})
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("it does not get ready: %w: see realm ps, and realm logs %s", err, d)
+	}
+	return explain(err, "the launcher")
 }
 
 // Down asks the launcher to stop the node; it returns when that has begun.

@@ -78,10 +78,14 @@ type Progress struct {
 }
 
 // Judge says where version v stands on a member, by the member's fact (nil: it
-// has said nothing).
-func Judge(g Goal, v intent.Version, m Member, f *api.WorkloadFact) Progress {
+// has said nothing). quiet tells that there was time enough to say something: a
+// member that never had a workload, or has just been started again, says nothing
+// of its removal.
+func Judge(g Goal, v intent.Version, m Member, f *api.WorkloadFact, quiet bool) Progress {
 	p := Progress{Member: m}
 	switch {
+	case f == nil && g == Remove && quiet:
+		p.Outcome = Done
 	case f == nil:
 		p.Reason = "has said nothing of it yet"
 	case v.Newer(version(f)):

@@ -30,6 +30,7 @@ func TestJudge(t *testing.T) {
 		goal   Goal
 		fact   *api.WorkloadFact
 		gone   bool
+		quiet  bool
 		want   Outcome
 		reason string // part of it
 	}{
@@ -59,12 +60,16 @@ func TestJudge(t *testing.T) {
 		"not yet stopped":  {goal: Stop, fact: fact(2, mine, api.StateRunning), want: Waiting, reason: "still at version 2"},
 		"newer started it": {goal: Stop, fact: fact(4, low, api.StateRunning), want: Failed, reason: "a newer version, 4"},
 
-		"removed":      {goal: Remove, fact: fact(3, mine, api.StateRemoved), want: Done},
-		"not removed":  {goal: Remove, fact: fact(2, mine, api.StateFailed), want: Waiting},
-		"pushed again": {goal: Remove, fact: fact(4, low, api.StateExited), want: Failed, reason: "a newer version, 4"},
+		"removed":                      {goal: Remove, fact: fact(3, mine, api.StateRemoved), want: Done},
+		"not removed":                  {goal: Remove, fact: fact(2, mine, api.StateFailed), want: Waiting},
+		"never had it, perhaps":        {goal: Remove, want: Waiting, reason: "said nothing"},
+		"never had it":                 {goal: Remove, quiet: true, want: Done},
+		"quiet about an older version": {goal: Remove, quiet: true, fact: fact(2, mine, api.StateRunning), want: Waiting},
+		"quiet about a push":           {goal: Run, quiet: true, want: Waiting, reason: "said nothing"},
+		"pushed again":                 {goal: Remove, fact: fact(4, low, api.StateExited), want: Failed, reason: "a newer version, 4"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := Judge(c.goal, v, Member{Gone: c.gone}, c.fact)
+			p := Judge(c.goal, v, Member{Gone: c.gone}, c.fact, c.quiet)
 			if p.Outcome != c.want || !strings.Contains(p.Reason, c.reason) {
 				t.Errorf("got %d %q, want %d %q", p.Outcome, p.Reason, c.want, c.reason)
 			}

@@ -8,6 +8,10 @@ import (
 	"github.com/realm-mesh/realm/api"
 )
 
+// QuietAfter is how long after a version was accepted a member that says nothing
+// of it counts as quiet for [Judge].
+const QuietAfter = 5 * time.Second
+
 // LostGrace is how long a member that has lost its connection is waited for: a
 // mesh daemon that is started again loses all of them for a moment.
 const LostGrace = 5 * time.Second
