@@ -2,6 +2,7 @@ package meshd
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -138,6 +139,9 @@ func (m *mirror) writeChanges(ctx context.Context) (failed bool, err error) {
 			err = b.Delete(ctx, w.Key.Key)
 		} else {
 			err = b.Put(ctx, w.Key.Key, w.Value)
+		}
+		if errors.Is(err, bus.ErrForbidden) {
+			return true, err // waiting will not help
 		}
 		if err != nil {
 			if ctx.Err() == nil {

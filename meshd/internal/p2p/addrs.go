@@ -3,6 +3,7 @@ package p2p
 import (
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 
 	"github.com/libp2p/go-libp2p/core/host"
@@ -14,13 +15,17 @@ import (
 )
 
 // rank orders addresses by how likely they are to be of use to somebody else:
-// public before private before loopback, IPv4 before IPv6, QUIC before TCP.
-func rank(a ma.Multiaddr) int {
+// public before private before loopback, the address that leads out of this
+// machine before those of bridges to containers, IPv4 before IPv6, QUIC before TCP.
+func rank(a ma.Multiaddr, out net.IP) int {
 	r := 0
 	switch {
 	case manet.IsIPLoopback(a):
-		r += 8
+		r += 16
 	case !manet.IsPublicAddr(a):
+		r += 8
+	}
+	if ip, err := manet.ToIP(a); err != nil || !ip.Equal(out) {
 		r += 4
 	}
 	if _, err := a.ValueForProtocol(ma.P_IP6); err == nil {
@@ -32,9 +37,20 @@ func rank(a ma.Multiaddr) int {
 	return r
 }
 
+// outbound is this machine's address on the way to the internet; nil without one.
+// Connecting a UDP socket looks a route up and sends nothing.
+func outbound() net.IP {
+	c, err := net.DialUDP("udp4", nil, &net.UDPAddr{IP: net.IPv4(203, 0, 113, 1), Port: 9}) // RFC 5737: nobody's
+	if err != nil {
+		return nil
+	}
+	defer c.Close()
+	return c.LocalAddr().(*net.UDPAddr).IP
+}
+
 func ranked(addrs []ma.Multiaddr) []ma.Multiaddr {
-	addrs = slices.Clone(addrs)
-	slices.SortStableFunc(addrs, func(a, b ma.Multiaddr) int { return rank(a) - rank(b) })
+	addrs, out := slices.Clone(addrs), outbound()
+	slices.SortStableFunc(addrs, func(a, b ma.Multiaddr) int { return rank(a, out) - rank(b, out) })
 	return addrs
 }
 
