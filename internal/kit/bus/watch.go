@@ -13,8 +13,9 @@ import (
 type EventKind int
 
 // A watch begins with Reset, then one Put per key that exists, then Synced, then
-// changes as they come; a value that is overtaken at once may be left out. After the bus was away it begins again with Reset: what
-// was known before no longer counts, and a bucket in memory may be empty.
+// changes as they come; a value that is overtaken at once may be left out. After
+// the bus was away it begins again with Reset: what was known before no longer
+// counts, and a bucket in memory may be empty.
 const (
 	Reset EventKind = iota
 	Put
