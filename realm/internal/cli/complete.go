@@ -14,6 +14,18 @@ import (
 // completionPatience is how long a person who presses Tab is kept.
 const completionPatience = time.Second
 
+// completeLogs offers what has a log: programs, and daemons.
+func (a *app) completeLogs(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+	names, directive := a.completeNames(api.KindComponent, api.KindFunction)(cmd, args, word)
+	if len(args) == 0 {
+		names = append(names, string(api.Launcher))
+		for _, d := range api.Daemons() {
+			names = append(names, string(d))
+		}
+	}
+	return names, directive
+}
+
 // completeNames offers the names of programs of these kinds; none without a node.
 func (a *app) completeNames(kinds ...api.Kind) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {

@@ -37,7 +37,7 @@ component/NAME or function/NAME.`,
   realm logs meshd --tail 50
   realm logs component/runnerd`,
 		Args:              arguments("NAME"),
-		ValidArgsFunction: a.completeNames(api.KindComponent, api.KindFunction),
+		ValidArgsFunction: a.completeLogs,
 	}
 	cmd.Flags().IntVar(&tail, "tail", defaultTail, "how many lines that are there already")
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on with new lines, until Ctrl-C")

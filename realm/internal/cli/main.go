@@ -10,6 +10,8 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+
+	"github.com/spf13/cobra"
 )
 
 // Exit codes of realm.
@@ -73,7 +75,9 @@ func (a *app) signals(ctx context.Context) (_ context.Context, stop func()) {
 func (a *app) run(ctx context.Context, args []string) error {
 	root := newRoot(a) //nolint:contextcheck // commands get theirs from ExecuteContext
 	root.SetArgs(args)
-	if _, _, err := root.Find(args); err != nil {
+	// cobra answers the shell's questions by commands that it adds only later.
+	completing := len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd)
+	if _, _, err := root.Find(args); err != nil && !completing {
 		return &usageError{err, root}
 	}
 	return root.ExecuteContext(ctx)
