@@ -78,7 +78,7 @@ func (c peers) read(ctx context.Context, p api.PeerID, path string, limit int, a
 	if err := local.CheckStatus(resp); err != nil {
 		var status *local.StatusError
 		if errors.As(err, &status) && status.Status == http.StatusNotFound {
-			return nil, fmt.Errorf("%w: %w", errLacks, err)
+			return nil, errLacks
 		}
 		return nil, err
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/realm-mesh/realm/api"
 )
 
-// Compare the three in one run:
+// Compare them in one run:
 //
 //	go test -run '^$' -bench . ./internal/store
 const benchSize = 16 * mib
@@ -32,6 +32,19 @@ func BenchmarkPut(b *testing.B) {
 			data[at]++
 			data[at+1] = byte(i >> 8)
 		}
+		if _, err := s.Put(context.Background(), bytes.NewReader(data), api.Digest{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkPutModule puts programs of 200 kB: what a push waits for.
+func BenchmarkPutModule(b *testing.B) {
+	s := openStore(b, b.TempDir())
+	data := noise(5, 200_000)
+	b.SetBytes(int64(len(data)))
+	for i := 0; b.Loop(); i++ {
+		data[0], data[1], data[2] = byte(i), byte(i>>8), byte(i>>16)
 		if _, err := s.Put(context.Background(), bytes.NewReader(data), api.Digest{}); err != nil {
 			b.Fatal(err)
 		}
