@@ -234,7 +234,7 @@ func TestForgedIntents(t *testing.T) {
 	// One that is meant for somebody else is kept, for them, and not followed here.
 	away := f.next(t)
 	away.Name, away.Seq, away.Prev = "away", 1, api.Digest{}
-	away.Target = api.Target{Peers: []api.PeerID{keys.Peer(ed25519.PublicKey(stranger.Public().(ed25519.PublicKey)))}}
+	away.Target = api.Target{Peers: []api.PeerID{keys.Peer(stranger.Public().(ed25519.PublicKey))}}
 	if err := f.submit(t, f.sign(t, away, f.key)); err != nil {
 		t.Fatal(err)
 	}

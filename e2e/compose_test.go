@@ -33,7 +33,9 @@ func startContainers(t *testing.T) containers {
 				t.Logf("--- logs of %s:\n%s", s, out)
 			}
 		}
-		c.script(context.Background(), "down")
+		if out, err := c.script(context.Background(), "down"); err != nil {
+			t.Errorf("remove the containers: %v\n%s", err, out)
+		}
 	})
 	if out, err := exec.Command("./image.sh").CombinedOutput(); err != nil {
 		t.Fatalf("build the image: %v\n%s", err, out)

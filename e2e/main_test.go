@@ -57,7 +57,7 @@ func newNode(t *testing.T, name, ownerKey string) *node.Node {
 	if ownerKey == "" {
 		ownerKey = filepath.Join(dir, "owner.pem")
 	}
-	n, err := node.New(name, binDir, filepath.Join(dir, "home"), ownerKey)
+	n, err := node.New(t.Context(), name, binDir, filepath.Join(dir, "home"), ownerKey)
 	if err != nil {
 		t.Fatal(err)
 	}

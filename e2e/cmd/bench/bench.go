@@ -50,7 +50,7 @@ func (b *bench) run(ctx context.Context) (err error) {
 
 func (b *bench) add(ctx context.Context, flags ...string) error {
 	i := len(b.nodes) + 1
-	n, err := node.New(fmt.Sprintf("node %d", i), b.bin, filepath.Join(b.dir, fmt.Sprint(i)), filepath.Join(b.dir, "owner.pem"))
+	n, err := node.New(ctx, fmt.Sprintf("node %d", i), b.bin, filepath.Join(b.dir, fmt.Sprint(i)), filepath.Join(b.dir, "owner.pem"))
 	if err != nil {
 		return err
 	}

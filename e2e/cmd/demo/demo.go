@@ -84,7 +84,7 @@ func (d *demo) do(ctx context.Context, what string, fn func(context.Context) (st
 func (d *demo) owner(ctx context.Context, dir string) (string, error) {
 	key := filepath.Join(dir, "owner.pem")
 	for i := 1; i <= 3; i++ {
-		n, err := node.New(fmt.Sprintf("node %d", i), d.bin, filepath.Join(dir, fmt.Sprintf("node%d", i)), key)
+		n, err := node.New(ctx, fmt.Sprintf("node %d", i), d.bin, filepath.Join(dir, fmt.Sprintf("node%d", i)), key)
 		if err != nil {
 			return "", err
 		}

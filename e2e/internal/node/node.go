@@ -36,10 +36,10 @@ type Node struct {
 }
 
 // New describes a node in home, on free ports. It starts nothing.
-func New(name, bin, home, ownerKey string) (*Node, error) {
+func New(ctx context.Context, name, bin, home, ownerKey string) (*Node, error) {
 	n := &Node{Name: name, Bin: bin, Home: home, OwnerKey: ownerKey}
 	for _, addr := range []*string{&n.HTTP, &n.Manage} {
-		free, err := freeAddr()
+		free, err := freeAddr(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -48,8 +48,8 @@ func New(name, bin, home, ownerKey string) (*Node, error) {
 	return n, nil
 }
 
-func freeAddr() (string, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+func freeAddr(ctx context.Context) (string, error) {
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", fmt.Errorf("find a free port: %w", err)
 	}
