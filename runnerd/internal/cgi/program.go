@@ -52,6 +52,13 @@ func New(ctx context.Context, m *sandbox.Module, name api.Name, c *api.Component
 		deadline: program.Deadline(c.Module.Limits), log: log}, nil
 }
 
+// Hold keeps the program usable until release is called, even if it is closed
+// meanwhile. It must be called before Close.
+func (p *Program) Hold() (release func()) {
+	p.module.Retain()
+	return p.module.Release
+}
+
 // Close releases the module; requests on their way go on.
 func (p *Program) Close() { p.module.Release() }
 

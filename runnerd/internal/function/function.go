@@ -81,6 +81,13 @@ func (f *Function) Call(ctx context.Context, args []json.RawMessage) (json.RawMe
 	return decode(f.sig, stack), nil
 }
 
+// Hold keeps the function callable until release is called, even if it is closed
+// meanwhile. It must be called before Close.
+func (f *Function) Hold() (release func()) {
+	f.module.Retain()
+	return f.module.Release
+}
+
 // Close frees what is ready and releases the module; calls on their way go on.
 func (f *Function) Close() {
 	f.pool.close()

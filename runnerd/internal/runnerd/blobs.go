@@ -1,0 +1,72 @@
+package runnerd
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/bus"
+	"github.com/realm-mesh/realm/internal/kit/local"
+	"github.com/realm-mesh/realm/runnerd/internal/logs"
+)
+
+// fetchTimeout bounds how long a program may take to come from a peer.
+const fetchTimeout = 5 * time.Minute
+
+// maxInfo caps casd's answer to a fetch, in bytes.
+const maxInfo = 4 << 10
+
+// blobs gets the bytes of programs from casd.
+type blobs struct{ client *http.Client }
+
+// Fetch implements [program.Fetcher].
+func (b *blobs) Fetch(ctx context.Context, blob api.Digest, limit int64) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	url := local.URL(api.Casd, api.PathBlobFetch(blob)) + "?size=" + strconv.FormatInt(limit, 10)
+	var info api.BlobInfo
+	if err := local.Call(ctx, b.client, http.MethodPost, url, nil, &info, maxInfo); err != nil {
+		return nil, err
+	}
+	if info.Size > limit {
+		return nil, fmt.Errorf("%w: %d bytes", api.ErrTooLarge, info.Size)
+	}
+	return b.read(ctx, blob, limit)
+}
+
+func (b *blobs) read(ctx context.Context, blob api.Digest, limit int64) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, local.URL(api.Casd, api.PathBlob(blob)), nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := b.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if err := local.CheckStatus(resp); err != nil {
+		return nil, err
+	}
+	wasm, err := api.ReadAll(resp.Body, limit)
+	if err != nil {
+		return nil, err
+	}
+	if got := api.Sum(wasm); got != blob {
+		return nil, fmt.Errorf("casd gave other bytes (%s) than were asked for", got.Short())
+	}
+	return wasm, nil
+}
+
+// publisher tells new log lines to whoever listens now. What cannot be sent is
+// heard by nobody, and is in the file.
+func publisher(conn *bus.Conn) logs.Live {
+	return func(ref api.Ref, line api.LogLine) {
+		if b, err := json.Marshal(line); err == nil {
+			_ = conn.Publish(api.SubjectLog(ref), b)
+		}
+	}
+}

@@ -1,0 +1,129 @@
+package runnerd
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/local"
+	"github.com/realm-mesh/realm/internal/kit/telemetry"
+	"github.com/realm-mesh/realm/runnerd/internal/gate"
+	"github.com/realm-mesh/realm/runnerd/internal/workload"
+)
+
+// maxCall caps the body of a call, in bytes.
+const maxCall = api.MaxExec
+
+// endpoints answer on the daemon's socket.
+type endpoints struct {
+	set      *workload.Set
+	metrics  *metrics
+	calls    *gate.Gate // of functions
+	requests *gate.Gate // to components
+	log      *slog.Logger
+}
+
+func (e *endpoints) register(mux *http.ServeMux) {
+	mux.HandleFunc(api.RouteFunction, e.function)
+	mux.HandleFunc(api.RouteComponent, e.component)
+}
+
+func (e *endpoints) function(w http.ResponseWriter, r *http.Request) {
+	ref := api.Ref{Kind: api.KindFunction, Name: api.Name(r.PathValue("name"))}
+	begun := time.Now()
+	result, err := e.call(r, ref)
+	e.done(ref, begun, err)
+	if err != nil {
+		e.fail(w, r, ref, err)
+		return
+	}
+	local.WriteJSON(w, http.StatusOK, api.CallReply{Result: result})
+}
+
+func (e *endpoints) call(r *http.Request, ref api.Ref) (json.RawMessage, error) {
+	f, release, err := e.set.Function(ref.Name)
+	if err != nil {
+		return nil, &notAcceptedError{err}
+	}
+	defer release()
+	body, err := api.ReadAll(r.Body, maxCall)
+	if err != nil {
+		return nil, &requestError{err}
+	}
+	var req api.CallRequest
+	if err := api.Decode(body, maxCall, &req); err != nil {
+		return nil, &requestError{err}
+	}
+	leave, err := enter(r.Context(), e.calls, ref)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return f.Call(r.Context(), req.Args)
+}
+
+func (e *endpoints) component(w http.ResponseWriter, r *http.Request) {
+	ref := api.Ref{Kind: api.KindComponent, Name: api.Name(r.PathValue("name"))}
+	begun := time.Now()
+	err := errAborted // stays when the answer breaks off
+	defer func() { e.done(ref, begun, err) }()
+	if err = e.serve(w, r, ref); err != nil {
+		e.fail(w, r, ref, err)
+	}
+}
+
+func (e *endpoints) serve(w http.ResponseWriter, r *http.Request, ref api.Ref) error {
+	p, release, err := e.set.Component(ref.Name)
+	if err != nil {
+		return &notAcceptedError{err}
+	}
+	defer release()
+	leave, err := enter(r.Context(), e.requests, ref)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return p.Serve(w, r, r.PathValue("path"))
+}
+
+func enter(ctx context.Context, g *gate.Gate, ref api.Ref) (leave func(), err error) {
+	leave, err = g.Enter(ctx, ref.String())
+	if err != nil {
+		return nil, &notAcceptedError{err}
+	}
+	return leave, nil
+}
+
+// done counts a call or request that has ended.
+func (e *endpoints) done(ref api.Ref, begun time.Time, err error) {
+	// A name that nobody has deployed must not make a series of its own.
+	label := ref.String()
+	if isUnknown(err) {
+		label = "unknown"
+	}
+	e.metrics.calls.WithLabelValues(label, outcome(err)).Inc()
+	e.metrics.seconds.WithLabelValues(string(ref.Kind)).Observe(time.Since(begun).Seconds())
+}
+
+// fail answers with err.
+func (e *endpoints) fail(w http.ResponseWriter, r *http.Request, ref api.Ref, err error) {
+	reply := api.ErrorReply{Error: ref.String() + ": " + err.Error()}
+	code := status(err)
+	switch {
+	case r.Context().Err() != nil:
+		return // nobody reads it
+	case isNotAccepted(err):
+		w.Header().Set(api.HeaderNotAccepted, "1")
+		reply.Tail = tailOf(err)
+		if code == http.StatusServiceUnavailable {
+			w.Header().Set("Retry-After", "1")
+		}
+	case code >= http.StatusInternalServerError:
+		reply.Tail = e.set.Tail(ref)
+		e.log.Debug("a call failed", telemetry.KeyWorkload, ref.String(), telemetry.Error(err))
+	}
+	local.WriteJSON(w, code, reply)
+}

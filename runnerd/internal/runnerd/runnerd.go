@@ -1,0 +1,139 @@
+package runnerd
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/daemon"
+	"github.com/realm-mesh/realm/internal/kit/keys"
+	"github.com/realm-mesh/realm/internal/kit/task"
+	"github.com/realm-mesh/realm/internal/kit/trust"
+	"github.com/realm-mesh/realm/runnerd/internal/compile"
+	"github.com/realm-mesh/realm/runnerd/internal/gate"
+	"github.com/realm-mesh/realm/runnerd/internal/logs"
+	"github.com/realm-mesh/realm/runnerd/internal/program"
+	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
+	"github.com/realm-mesh/realm/runnerd/internal/workload"
+)
+
+// Main runs the daemon, or, as a child of it, compiles one module, and returns the
+// exit code of the process.
+func Main() int {
+	if len(os.Args) > 1 && os.Args[1] == compile.Command {
+		return compile.Child(os.Args[2:], os.Stdin, os.Stdout)
+	}
+	return daemon.Main(api.Runnerd, New)
+}
+
+const (
+	callsPerCPU  = 4               // function calls at once
+	minCalls     = 8               // however few processors there are
+	requests     = 32              // requests to components at once; most of their time they wait
+	waiting      = 256             // calls, or requests, that wait for their turn
+	patience     = 5 * time.Second // how long each does
+	startTimeout = 20 * time.Second
+)
+
+// Daemon is runnerd, wired.
+type Daemon struct {
+	env     *daemon.Env
+	self    api.PeerID
+	marks   *trust.Marks
+	facts   *facts
+	intents *intents
+	set     *workload.Set
+	threads *sandbox.Threads
+}
+
+// New wires the daemon.
+func New(ctx context.Context, env *daemon.Env) (daemon.Daemon, error) {
+	key, err := keys.Read(env.Home.NodeKey())
+	if err != nil {
+		return nil, err
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	d := &Daemon{env: env, self: keys.Peer(keys.PublicOf(key).Key())}
+	if d.marks, err = trust.OpenMarks(env.Home.Marks(api.Runnerd)); err != nil {
+		return nil, err
+	}
+	if err := d.openBuckets(ctx); err != nil {
+		return nil, err
+	}
+	calls := max(minCalls, callsPerCPU*runtime.GOMAXPROCS(0))
+	d.threads = sandbox.NewThreads(calls)
+	m := newMetrics(env.Metrics, d.facts.counts)
+	cache := env.Home.Cache(api.Runnerd)
+	d.set = workload.NewSet(workload.Env{
+		Self: d.self,
+		Loader: &program.Loader{
+			Fetcher:  &blobs{client: env.Client},
+			Compiler: &timedCompiler{compile.New(exe, cache), m},
+			Engine:   sandbox.NewEngine(sandbox.NewCache(cache)),
+		},
+		Facts:   d.facts,
+		Logs:    func(r api.Ref) *logs.Log { return logs.Open(r, env.Home.WorkloadLog(r), publisher(env.Bus), env.Log) },
+		Kept:    &workload.Kept{Path: env.Home.LastGood, Open: d.intents.open},
+		Threads: d.threads,
+		Restart: func(r api.Ref) { m.restarts.WithLabelValues(r.String()).Inc() },
+		Log:     env.Log,
+	})
+	d.intents.apply = d.set.Apply
+	e := &endpoints{set: d.set, metrics: m, log: env.Log,
+		calls: gate.New(gateConfig(calls)), requests: gate.New(gateConfig(requests))}
+	e.register(env.Mux)
+	return d, nil
+}
+
+// gateConfig leaves a quarter of the places to other workloads than the busiest.
+func gateConfig(places int) gate.Config {
+	return gate.Config{Places: places, Share: max(1, places*3/4), Queue: waiting, Patience: patience}
+}
+
+func (d *Daemon) openBuckets(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	workloads, err := d.env.Bus.Bucket(ctx, api.BucketWorkloads)
+	if err != nil {
+		return err
+	}
+	accepted, err := d.env.Bus.Bucket(ctx, api.BucketIntents)
+	if err != nil {
+		return err
+	}
+	d.facts = newFacts(workloads, d.self, d.env.Log)
+	d.intents = newIntents(accepted, d.env.Home.Pin(), d.marks, d.self, d.env.Config.Roles, d.env.Log)
+	return nil
+}
+
+// Run looks after the node's programs until ctx ends.
+func (d *Daemon) Run(ctx context.Context) error {
+	defer d.marks.Close()
+	defer d.threads.Close()
+	return task.Run(ctx, d.set.Run, d.intents.watch, d.intents.retry, d.facts.write, d.begin)
+}
+
+// begin reports ready once all intents are known, and then looks after the facts
+// in the bucket.
+func (d *Daemon) begin(ctx context.Context) error {
+	select {
+	case <-d.intents.known:
+	case <-ctx.Done():
+		return nil
+	}
+	if _, err := trust.ReadPin(d.env.Home.Pin()); err != nil {
+		d.env.Log.Warn("no intents are followed", slog.Any("reason", err))
+	}
+	note := fmt.Sprintf("peer %s, %d calls at once", d.self, max(minCalls, callsPerCPU*runtime.NumCPU()))
+	if err := d.env.Ready(ctx, note); err != nil {
+		return err
+	}
+	return d.facts.watch(ctx)
+}

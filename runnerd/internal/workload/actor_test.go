@@ -1,0 +1,481 @@
+package workload
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/intent"
+	"github.com/realm-mesh/realm/internal/kit/keys"
+	"github.com/realm-mesh/realm/runnerd/internal/logs"
+	"github.com/realm-mesh/realm/runnerd/internal/program"
+	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
+	"github.com/realm-mesh/realm/runnerd/internal/sandboxtest"
+	"github.com/realm-mesh/realm/runnerd/internal/wasmtest"
+)
+
+var (
+	rig   sandboxtest.Rig
+	probe []byte
+)
+
+func TestMain(m *testing.M) {
+	sandboxtest.Main(m, &rig, func() (err error) {
+		probe, err = wasmtest.Probe()
+		return err
+	})
+}
+
+// node is a set of workloads with an owner, programs that need no fetching, and
+// the facts that were told.
+type node struct {
+	set   *Set
+	t     *testing.T
+	owner ed25519.PrivateKey
+	dir   string
+	prev  map[api.Ref]intent.Signed
+	stop  func()
+
+	mu     sync.Mutex
+	blobs  map[api.Digest][]byte
+	broken error // what loading says, if anything
+	facts  []api.WorkloadFact
+	told   chan struct{}
+}
+
+func newNode(t *testing.T) *node {
+	_, owner, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &node{t: t, owner: owner, dir: t.TempDir(), prev: map[api.Ref]intent.Signed{}, blobs: map[api.Digest][]byte{}, told: make(chan struct{}, 1)}
+	n.begin()
+	t.Cleanup(func() { n.stop() })
+	return n
+}
+
+// begin runs the set, as after a start of the process.
+func (n *node) begin() {
+	pin := keys.PublicOf(n.owner)
+	n.set = NewSet(Env{
+		Self:   keys.Peer(n.owner.Public().(ed25519.PublicKey)),
+		Loader: n, Facts: n, Threads: sandbox.NewThreads(2), Restart: func(api.Ref) {}, Log: slog.New(slog.DiscardHandler),
+		Logs: func(r api.Ref) *logs.Log {
+			return logs.Open(r, filepath.Join(n.dir, string(r.Name)+".log"), func(api.Ref, api.LogLine) {}, slog.New(slog.DiscardHandler))
+		},
+		Kept: &Kept{
+			Path: func(r api.Ref) string { return filepath.Join(n.dir, "good", string(r.Name)) },
+			Open: func(b []byte) (intent.Signed, error) { return intent.Open(b, api.NewRealmID(pin.Key()), pin) },
+		},
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- n.set.Run(ctx) }()
+	n.stop = func() {
+		cancel()
+		if err := <-ended; err != nil {
+			n.t.Error(err)
+		}
+		n.set.Threads.Close()
+		n.stop = func() {}
+	}
+}
+
+func (n *node) Load(_ context.Context, p api.Program, stage func(api.State)) (*sandbox.Module, error) {
+	stage(api.StateCompiling)
+	n.mu.Lock()
+	wasm, broken := n.blobs[p.Blob], n.broken
+	n.mu.Unlock()
+	if broken != nil {
+		return nil, broken
+	}
+	if wasm == nil {
+		return nil, errors.New("no peer has it")
+	}
+	return rig.Ready(n.t, wasm, api.DefaultMemoryMB), nil
+}
+
+// breakLoading has loading fail from now on; nil mends it.
+func (n *node) breakLoading(err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.broken = err
+}
+
+// Set implements [Facts].
+func (n *node) Set(f api.WorkloadFact) {
+	if err := f.Validate(); err != nil {
+		n.t.Error(err)
+	}
+	n.mu.Lock()
+	n.facts = append(n.facts, f)
+	n.mu.Unlock()
+	select {
+	case n.told <- struct{}{}:
+	default:
+	}
+}
+
+func (n *node) last() api.WorkloadFact {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.facts) == 0 {
+		return api.WorkloadFact{}
+	}
+	return n.facts[len(n.facts)-1]
+}
+
+// await waits until the last fact is state, of version seq.
+func (n *node) await(seq uint64, state api.State) api.WorkloadFact {
+	n.t.Helper()
+	late := time.After(20 * time.Second)
+	for {
+		if f := n.last(); f.Seq == seq && f.State == state {
+			return f
+		}
+		select {
+		case <-n.told:
+		case <-late:
+			n.t.Fatalf("no %s of version %d, but %+v", state, seq, n.last())
+		}
+	}
+}
+
+// sign makes the next version of a workload; nil is its tombstone.
+func (n *node) sign(ref api.Ref, w api.Workload) intent.Signed {
+	n.t.Helper()
+	last := n.prev[ref]
+	in := api.Intent{Realm: api.NewRealmID(n.owner.Public().(ed25519.PublicKey)), Ref: ref, Seq: last.Seq + 1, Prev: last.Digest, Issued: time.Now(), Tombstone: w == nil}
+	if w != nil {
+		b, err := json.Marshal(w)
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		in.Body = b
+	}
+	s, err := intent.Sign(in, n.owner)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	n.prev[ref] = s
+	return s
+}
+
+func (n *node) apply(w Want) {
+	n.t.Helper()
+	if err := n.set.Apply(n.t.Context(), w); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+// push signs the next version and applies it.
+func (n *node) push(ref api.Ref, w api.Workload) {
+	n.t.Helper()
+	n.apply(Want{Signed: n.sign(ref, w), Here: true, News: true})
+}
+
+// program puts a module where Load finds it.
+func (n *node) program(wasm []byte) api.Program {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	p := api.Program{Blob: api.Sum(wasm), Size: int64(len(wasm))}
+	n.blobs[p.Blob] = wasm
+	return p
+}
+
+func (n *node) command(args ...string) *api.Component {
+	return &api.Component{Module: n.program(probe), Args: args}
+}
+
+var (
+	worker = api.Ref{Kind: api.KindComponent, Name: "worker"}
+	fn     = api.Ref{Kind: api.KindFunction, Name: "answer"}
+)
+
+// constant is a function that returns v.
+func (n *node) constant(v byte) *api.Function {
+	f := wasmtest.Func{Export: "answer", Results: []byte{wasmtest.I32}, Code: []byte{0x41, v}}
+	return &api.Function{Module: n.program(wasmtest.Functions(f))}
+}
+
+func (n *node) call() (string, error) {
+	f, release, err := n.set.Function(fn.Name)
+	if err != nil {
+		return "", err
+	}
+	defer release()
+	b, err := f.Call(n.t.Context(), nil)
+	return string(b), err
+}
+
+func TestCommandLife(t *testing.T) {
+	n := newNode(t)
+	n.push(worker, n.command("out=hello", "sleep=1h"))
+	n.await(1, api.StateRunning)
+	if tail := n.set.Tail(worker); len(tail) != 1 || tail[0] != "hello" {
+		t.Error(tail)
+	}
+	stopped := n.command()
+	stopped.Stopped = true
+	begun := time.Now()
+	n.push(worker, stopped)
+	n.await(2, api.StateStopped)
+	if took := time.Since(begun); took > time.Second {
+		t.Errorf("stopped after %s", took)
+	}
+	n.push(worker, n.command("out=done"))
+	n.await(3, api.StateExited)
+	n.push(worker, n.command("err=oh no", "exit=3"))
+	f := n.await(4, api.StateBackoff)
+	if !strings.HasPrefix(f.Reason, "exit code 3") || f.Tail[len(f.Tail)-1] != "oh no" {
+		t.Errorf("%+v", f)
+	}
+	n.push(worker, nil)
+	n.await(5, api.StateRemoved)
+	if _, _, err := n.set.Component(worker.Name); !errors.Is(err, ErrUnknown) {
+		t.Error(err)
+	}
+	n.push(worker, n.command("sleep=1h"))
+	n.await(6, api.StateRunning)
+}
+
+func TestStatesOnTheWay(t *testing.T) {
+	n := newNode(t)
+	n.push(fn, n.constant(1))
+	n.await(1, api.StateRunning)
+	var got []string
+	for _, f := range n.facts {
+		got = append(got, string(f.State))
+	}
+	if want := "[compiling running]"; fmt.Sprint(got) != want {
+		t.Errorf("got %v, want %s", got, want)
+	}
+}
+
+func TestOlderWantIsIgnored(t *testing.T) {
+	n := newNode(t)
+	first, second := n.sign(fn, n.constant(1)), n.sign(fn, n.constant(2))
+	n.apply(Want{Signed: second, Here: true})
+	n.await(2, api.StateRunning)
+	n.apply(Want{Signed: first, Here: true})
+	n.apply(Want{Signed: second, Here: true})
+	n.push(fn, n.constant(3))
+	n.await(3, api.StateRunning)
+	for _, f := range n.facts {
+		if f.Seq == 1 {
+			t.Errorf("%+v", f)
+		}
+	}
+}
+
+// TestBadVersionHurtsNothing has a version that cannot run follow a good one,
+// through a restart of the process.
+func TestBadVersionHurtsNothing(t *testing.T) {
+	for name, bad := range map[string]func(*node) *api.Function{
+		"no such export": func(n *node) *api.Function {
+			return &api.Function{Module: n.program(wasmtest.Functions())}
+		},
+		"traps at the start": func(n *node) *api.Function {
+			return &api.Function{Module: n.program(wasmtest.Functions(wasmtest.Func{Export: "_initialize", Code: []byte{0}}, wasmtest.Func{Export: "answer"}))}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newNode(t)
+			n.push(fn, n.constant(42))
+			n.await(1, api.StateRunning)
+			n.push(fn, bad(n))
+			f := n.await(2, api.StateFailed)
+			if f.Serving != 1 || !f.Answers() || !strings.HasSuffix(f.Reason, "version 1 goes on") {
+				t.Errorf("%+v", f)
+			}
+			if got, err := n.call(); got != "42" || err != nil {
+				t.Error(got, err)
+			}
+			n.stop()
+			n.begin()
+			n.apply(Want{Signed: n.prev[fn], Here: true})
+			for n.last().Serving != 1 {
+				n.await(2, api.StateFailed)
+			}
+			if got, err := n.call(); got != "42" || err != nil {
+				t.Errorf("after a restart: %s, %v", got, err)
+			}
+			n.push(fn, n.constant(7))
+			if f := n.await(3, api.StateRunning); f.Serving != 0 {
+				t.Errorf("%+v", f)
+			}
+			if got, err := n.call(); got != "7" || err != nil {
+				t.Error(got, err)
+			}
+		})
+	}
+}
+
+func TestCallsGoOnWhileVersionsChange(t *testing.T) {
+	n := newNode(t)
+	n.push(fn, n.constant(1))
+	n.await(1, api.StateRunning)
+	stop, ended := make(chan struct{}), make(chan error, 4)
+	for range cap(ended) {
+		go func() {
+			for {
+				select {
+				case <-stop:
+					ended <- nil
+					return
+				default:
+				}
+				if _, err := n.call(); err != nil {
+					ended <- err
+					return
+				}
+			}
+		}()
+	}
+	for v := byte(2); v < 12; v++ {
+		n.push(fn, n.constant(v))
+		n.await(uint64(v), api.StateRunning)
+	}
+	close(stop)
+	for range cap(ended) {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestWhatMayPassIsTriedAgain(t *testing.T) {
+	n := newNode(t)
+	n.breakLoading(errors.New("no peer has it now"))
+	n.push(fn, n.constant(1))
+	if f := n.await(1, api.StatePending); f.Reason != "no peer has it now" {
+		t.Errorf("%+v", f)
+	}
+	_, err := n.call()
+	if not := new(NotReadyError); !errors.As(err, &not) || !strings.Contains(err.Error(), "no peer has it now") {
+		t.Error(err)
+	}
+	n.breakLoading(nil)
+	n.await(1, api.StateRunning)
+}
+
+func TestWhatIsRefusedIsNotTriedAgain(t *testing.T) {
+	n := newNode(t)
+	n.breakLoading(program.Refuse("it is %s", "broken"))
+	n.push(fn, n.constant(1))
+	if f := n.await(1, api.StateFailed); f.Reason != "it is broken" || f.Serving != 0 {
+		t.Errorf("%+v", f)
+	}
+	n.breakLoading(nil)
+	time.Sleep(300 * time.Millisecond)
+	if f := n.last(); f.State != api.StateFailed {
+		t.Errorf("%+v", f)
+	}
+}
+
+func TestTargetOfOthers(t *testing.T) {
+	n := newNode(t)
+	other := api.Ref{Kind: api.KindFunction, Name: "other"}
+	n.apply(Want{Signed: n.sign(other, n.constant(1)), Here: false, News: true})
+	n.push(fn, n.constant(1))
+	n.await(1, api.StateRunning)
+	if len(n.facts) != 2 {
+		t.Errorf("facts of what is not here: %+v", n.facts)
+	}
+	n.apply(Want{Signed: n.sign(fn, n.constant(2)), Here: false, News: true})
+	if f := n.await(2, api.StateRemoved); !strings.Contains(f.Reason, "target") {
+		t.Errorf("%+v", f)
+	}
+	if _, err := n.call(); !errors.Is(err, ErrUnknown) {
+		t.Error(err)
+	}
+}
+
+func TestStoppedStaysStoppedAfterRestart(t *testing.T) {
+	n := newNode(t)
+	n.push(fn, n.constant(1))
+	n.await(1, api.StateRunning)
+	stopped := n.constant(1)
+	stopped.Stopped = true
+	n.push(fn, stopped)
+	n.await(2, api.StateStopped)
+	n.stop()
+	n.begin()
+	n.breakLoading(program.Refuse("broken"))
+	n.push(fn, n.constant(2))
+	if f := n.await(3, api.StateFailed); f.Serving != 0 {
+		t.Errorf("what was stopped runs again: %+v", f)
+	}
+}
+
+func TestKeptIntentIsCheckedAgain(t *testing.T) {
+	n := newNode(t)
+	s := n.sign(fn, n.constant(1))
+	if err := n.set.Kept.Save(s); err != nil {
+		t.Fatal(err)
+	}
+	if got, ok := n.set.Kept.Load(fn); !ok || got.Version() != s.Version() {
+		t.Errorf("%+v", got)
+	}
+	s.Envelope = bytes.Replace(s.Envelope, []byte(`"sig":"`), []byte(`"sig":"AAAA`), 1)
+	if err := n.set.Kept.Save(s); err != nil {
+		t.Fatal(err)
+	}
+	if got, ok := n.set.Kept.Load(fn); ok {
+		t.Errorf("a forged file is taken: %+v", got)
+	}
+}
+
+func TestComponentAnswersRequests(t *testing.T) {
+	n := newNode(t)
+	web := n.command(`raw=Content-Type: text/plain\n\nhello`)
+	web.Interface = api.InterfaceCGI
+	n.push(worker, web)
+	n.await(1, api.StateRunning)
+	p, release, err := n.set.Component(worker.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := p.Serve(w, r, ""); err != nil {
+			t.Error(err)
+		}
+	}))
+	defer srv.Close()
+	r, err := http.Get(srv.URL)
+	if err != nil || r.StatusCode != http.StatusOK {
+		t.Fatal(r, err)
+	}
+	r.Body.Close()
+	n.push(worker, n.command("sleep=1h"))
+	n.await(2, api.StateRunning)
+	if _, _, err := n.set.Component(worker.Name); !errors.Is(err, ErrNoInterface) {
+		t.Error(err)
+	}
+}
+
+func TestOneLine(t *testing.T) {
+	for in, want := range map[string]string{
+		"a\nb\t c":                      "a b c",
+		"x\xff":                         "x?",
+		strings.Repeat("é", 2000):       strings.Repeat("é", (api.MaxReason-3)/2) + "…",
+		"a" + strings.Repeat("é", 2000): "a" + strings.Repeat("é", (api.MaxReason-4)/2) + "…",
+	} {
+		if got := oneLine(in); got != want || len(got) > api.MaxReason {
+			t.Errorf("%.20q: %d bytes, want %d", in, len(got), len(want))
+		}
+	}
+}

@@ -1,0 +1,57 @@
+package workload
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/atomicfile"
+	"github.com/realm-mesh/realm/internal/kit/disk"
+	"github.com/realm-mesh/realm/internal/kit/intent"
+)
+
+// Kept are the envelopes of the versions that were last brought to run, one file
+// each. They are checked again when they are read: a file is no authority.
+type Kept struct {
+	// Path is where the envelope of a workload lies.
+	Path func(api.Ref) string
+	// Open checks an envelope: the owner's signature, the realm, the form.
+	Open func([]byte) (intent.Signed, error)
+}
+
+// Save keeps the envelope of s.
+func (k *Kept) Save(s intent.Signed) error {
+	path := k.Path(s.Ref)
+	if b, err := os.ReadFile(path); err == nil && bytes.Equal(b, s.Envelope) {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("keep intent: %w", err)
+	}
+	if err := disk.Room(filepath.Dir(path), int64(len(s.Envelope)), disk.ReserveState); err != nil {
+		return fmt.Errorf("keep intent: %w", err)
+	}
+	return atomicfile.Write(path, s.Envelope, 0o600)
+}
+
+// Load returns the version that was kept; false where there is none that can be trusted.
+func (k *Kept) Load(ref api.Ref) (intent.Signed, bool) {
+	b, err := os.ReadFile(k.Path(ref))
+	if err != nil || len(b) > api.MaxEnvelope {
+		return intent.Signed{}, false
+	}
+	s, err := k.Open(b)
+	return s, err == nil && s.Ref == ref
+}
+
+// Delete drops the version that was kept, if any.
+func (k *Kept) Delete(ref api.Ref) error {
+	if err := os.Remove(k.Path(ref)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("drop kept intent: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,167 @@
+package workload
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/intent"
+	"github.com/realm-mesh/realm/runnerd/internal/cgi"
+	"github.com/realm-mesh/realm/runnerd/internal/function"
+	"github.com/realm-mesh/realm/runnerd/internal/logs"
+	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
+)
+
+// Want is the newest version of a workload.
+type Want struct {
+	intent.Signed
+	Here bool // its target names this node
+	News bool // this node sees it for the first time, not again after a start
+}
+
+// Loader makes programs ready to run, and tells stage where it stands. Errors that
+// waiting cannot mend are [*program.RefusedError].
+type Loader interface {
+	Load(ctx context.Context, p api.Program, stage func(api.State)) (*sandbox.Module, error)
+}
+
+// Facts are told where this node stands with its workloads.
+type Facts interface {
+	// Set replaces what was told before of the same workload. It must not block.
+	// [api.StateRemoved] is the last that is heard of one for a while.
+	Set(api.WorkloadFact)
+}
+
+// Env is what the workloads of a node have in common.
+type Env struct {
+	Self    api.PeerID
+	Loader  Loader
+	Facts   Facts
+	Logs    func(api.Ref) *logs.Log
+	Kept    *Kept
+	Threads *sandbox.Threads
+	Restart func(api.Ref) // is told of every restart of a command
+	Log     *slog.Logger
+}
+
+// Set is the workloads of a node. It is safe for use by several goroutines.
+type Set struct {
+	Env
+	in chan Want
+
+	mu     sync.RWMutex
+	actors map[api.Ref]*actor
+}
+
+// NewSet returns an empty set.
+func NewSet(env Env) *Set {
+	return &Set{Env: env, in: make(chan Want), actors: map[api.Ref]*actor{}}
+}
+
+// Run looks after the workloads until ctx ends, then stops them all.
+func (s *Set) Run(ctx context.Context) error {
+	var g errgroup.Group
+	for {
+		select {
+		case <-ctx.Done():
+			return g.Wait()
+		case w := <-s.in:
+			a, known := s.actor(w.Ref)
+			a.ask(w)
+			if !known {
+				g.Go(func() error { return a.run(ctx) })
+			}
+		}
+	}
+}
+
+// Apply has the set bring about w; one that is not newer than what the set knows
+// changes nothing. It waits for [Set.Run], not for the workload.
+func (s *Set) Apply(ctx context.Context, w Want) error {
+	select {
+	case s.in <- w:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (s *Set) actor(ref api.Ref) (_ *actor, known bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a, known := s.actors[ref]
+	if !known {
+		a = newActor(&s.Env, ref)
+		s.actors[ref] = a
+	}
+	return a, known
+}
+
+// ErrUnknown says that there is no such workload on this node.
+var ErrUnknown = errors.New("it is not on this node")
+
+// NotReadyError says that a workload is on this node and does not answer.
+type NotReadyError struct {
+	State  api.State
+	Reason string
+	Tail   []string
+}
+
+func (e *NotReadyError) Error() string {
+	if e.Reason == "" {
+		return fmt.Sprintf("it is %s on this node", e.State)
+	}
+	return fmt.Sprintf("it is %s on this node: %s", e.State, e.Reason)
+}
+
+// Function returns the function of a name, to be called until release is. Errors:
+// [ErrUnknown], [*NotReadyError].
+func (s *Set) Function(name api.Name) (f *function.Function, release func(), err error) {
+	release, err = s.hold(api.Ref{Kind: api.KindFunction, Name: name}, func(v *version) func() {
+		if f = v.function; f == nil {
+			return nil
+		}
+		return f.Hold()
+	})
+	return f, release, err
+}
+
+// Component returns the component of a name that answers requests. Errors:
+// [ErrUnknown], [*NotReadyError], [ErrNoInterface].
+func (s *Set) Component(name api.Name) (p *cgi.Program, release func(), err error) {
+	release, err = s.hold(api.Ref{Kind: api.KindComponent, Name: name}, func(v *version) func() {
+		if p = v.web; p == nil {
+			return nil
+		}
+		return p.Hold()
+	})
+	return p, release, err
+}
+
+// ErrNoInterface says that a component answers no requests at all.
+var ErrNoInterface = errors.New("it is a command and answers no requests: push it with --http cgi, if it speaks CGI")
+
+func (s *Set) hold(ref api.Ref, take func(*version) func()) (func(), error) {
+	s.mu.RLock()
+	a := s.actors[ref]
+	s.mu.RUnlock()
+	if a == nil {
+		return nil, ErrUnknown
+	}
+	return a.hold(take)
+}
+
+// Tail is the last log lines of a workload.
+func (s *Set) Tail(ref api.Ref) []string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if a := s.actors[ref]; a != nil {
+		return a.log.Tail()
+	}
+	return nil
+}
