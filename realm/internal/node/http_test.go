@@ -8,7 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,14 +31,14 @@ func TestUpload(t *testing.T) {
 	}
 
 	// casd comes up, breaks off twice in the middle, then takes it.
-	tries := 0
+	var tries atomic.Int32
 	mux := http.NewServeMux()
 	mux.HandleFunc(api.RouteBlobPut, func(w http.ResponseWriter, r *http.Request) {
-		tries++
+		try := tries.Add(1)
 		switch {
 		case r.URL.Query().Get("sha256") != blob.SHA256.String():
 			local.WriteError(w, http.StatusInsufficientStorage, errors.New("disk full: free some space"))
-		case tries < 3:
+		case try < 3:
 			_, _ = io.CopyN(io.Discard, r.Body, 1000)
 			panic(http.ErrAbortHandler)
 		default:
@@ -50,8 +50,8 @@ func TestUpload(t *testing.T) {
 		}
 	})
 	time.AfterFunc(200*time.Millisecond, func() { nodetest.HTTP(t, h, api.Casd, mux) })
-	if err := n.Upload(nodetest.Context(t), blob, open); err != nil || tries != 3 {
-		t.Errorf("after %d tries: %v", tries, err)
+	if err := n.Upload(nodetest.Context(t), blob, open); err != nil || tries.Load() != 3 {
+		t.Errorf("after %d tries: %v", tries.Load(), err)
 	}
 	other := api.BlobInfo{SHA256: api.Sum(nil), Size: blob.Size}
 	if err := n.Upload(nodetest.Context(t), other, open); err == nil || !strings.Contains(err.Error(), "disk full") {
@@ -62,8 +62,7 @@ func TestUpload(t *testing.T) {
 func TestExec(t *testing.T) {
 	h, _ := nodetest.Bus(t)
 	n := dial(t, h)
-	var mu sync.Mutex
-	calls := map[api.Name]int{}
+	var deaths atomic.Int32
 	mux := http.NewServeMux()
 	mux.HandleFunc(api.RouteExec, func(w http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
@@ -72,13 +71,11 @@ func TestExec(t *testing.T) {
 			local.WriteError(w, http.StatusBadRequest, err)
 			return
 		}
-		mu.Lock()
-		calls[req.Name]++
-		mu.Unlock()
 		switch req.Name {
 		case "double":
 			local.WriteJSON(w, http.StatusOK, api.CallReply{Result: json.RawMessage(`42`)})
 		case "dies":
+			deaths.Add(1)
 			panic(http.ErrAbortHandler)
 		default:
 			local.WriteError(w, http.StatusNotFound, errors.New("no such function"))
@@ -93,7 +90,7 @@ func TestExec(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	// It may have run: another try is the caller's to decide.
-	if _, err := n.Exec(nodetest.Context(t), api.ExecRequest{Name: "dies"}); err == nil || calls["dies"] != 1 {
-		t.Errorf("called %d times, %v", calls["dies"], err)
+	if _, err := n.Exec(nodetest.Context(t), api.ExecRequest{Name: "dies"}); err == nil || deaths.Load() != 1 {
+		t.Errorf("called %d times, %v", deaths.Load(), err)
 	}
 }
