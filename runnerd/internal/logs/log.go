@@ -35,7 +35,7 @@ type Log struct {
 // Open returns the log of a workload in the file at path. The file is made with
 // the first line. log is told when lines cannot be kept.
 func Open(ref api.Ref, path string, live Live, log *slog.Logger) *Log {
-	return &Log{ref: ref, live: live, log: log.With(telemetry.KeyWorkload, ref.String()), file: file{path: path}}
+	return &Log{ref: ref, live: live, log: log.With(telemetry.KeyWorkload, ref.String()), file: newFile(path)}
 }
 
 // Writer returns a writer for one stream of one instance. Whoever uses it

@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/rotate"
 )
 
 var ref = api.Ref{Kind: api.KindComponent, Name: "noisy"}
@@ -101,16 +102,16 @@ func TestFilesRotate(t *testing.T) {
 	l, _, path := open(t)
 	w := l.Writer(Stdout)
 	line := strings.Repeat("x", 16_000) + "\n"
-	for range (keepOlder + 2) * maxFile / len(line) {
+	for range (rotate.Older + 2) * rotate.MaxFile / len(line) {
 		fmt.Fprint(w, line)
 	}
 	files, err := filepath.Glob(path + "*")
-	if err != nil || len(files) != keepOlder+1 {
+	if err != nil || len(files) != rotate.Older+1 {
 		t.Fatalf("files %v, %v", files, err)
 	}
 	for _, f := range files {
 		b, err := os.ReadFile(f)
-		if err != nil || len(b) > maxFile || !bytes.HasSuffix(b, []byte("x\n")) {
+		if err != nil || len(b) > rotate.MaxFile || !bytes.HasSuffix(b, []byte("x\n")) {
 			t.Errorf("%s: %d bytes, %v", f, len(b), err)
 		}
 	}

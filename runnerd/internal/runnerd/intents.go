@@ -35,11 +35,19 @@ type intents struct {
 	mu      sync.Mutex
 	pin     *trust.Pin        // read when it is first needed
 	delayed map[string][]byte // by key of the bucket
+	refs    map[api.Ref]bool  // that were accepted
 }
 
 func newIntents(b *bus.Bucket, pinFile string, marks *trust.Marks, self api.PeerID, roles []string, log *slog.Logger) *intents {
 	return &intents{bucket: b, pinFile: pinFile, marks: marks, self: self, roles: roles, log: log,
-		known: make(chan struct{}), delayed: map[string][]byte{}}
+		known: make(chan struct{}), delayed: map[string][]byte{}, refs: map[api.Ref]bool{}}
+}
+
+// count is how many workloads have an intent that was accepted.
+func (in *intents) count() int {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return len(in.refs)
 }
 
 // watch follows the bucket until ctx ends.
@@ -124,6 +132,9 @@ func (in *intents) accept(ctx context.Context, key string, envelope []byte) erro
 	if err := in.marks.Advance(s.Ref, s.Version()); err != nil {
 		return err
 	}
+	in.mu.Lock()
+	in.refs[s.Ref] = true
+	in.mu.Unlock()
 	return in.apply(ctx, workload.Want{Signed: s, Here: s.Target.Matches(in.self, in.roles), News: s.Version().Newer(mark)})
 }
 

@@ -116,6 +116,7 @@ func (d *Daemon) openBuckets(ctx context.Context) error {
 // Run looks after the node's programs until ctx ends.
 func (d *Daemon) Run(ctx context.Context) error {
 	defer d.marks.Close()
+	d.threads.Open()
 	defer d.threads.Close()
 	return task.Run(ctx, d.set.Run, d.intents.watch, d.intents.retry, d.facts.write, d.begin)
 }
@@ -131,8 +132,7 @@ func (d *Daemon) begin(ctx context.Context) error {
 	if _, err := trust.ReadPin(d.env.Home.Pin()); err != nil {
 		d.env.Log.Warn("no intents are followed", slog.Any("reason", err))
 	}
-	note := fmt.Sprintf("peer %s, %d calls at once", d.self, max(minCalls, callsPerCPU*runtime.NumCPU()))
-	if err := d.env.Ready(ctx, note); err != nil {
+	if err := d.env.Ready(ctx, fmt.Sprintf("%d intents known", d.intents.count())); err != nil {
 		return err
 	}
 	return d.facts.watch(ctx)

@@ -148,7 +148,9 @@ func TestContextStopsGuest(t *testing.T) {
 }
 
 func TestRunawayIsLeftToItself(t *testing.T) {
-	defer NewThreads(maxRunaways).Close()
+	threads := NewThreads(maxRunaways)
+	threads.Open()
+	defer threads.Close()
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // a collection would wait for the runaways
 	m := ready(t, wasmtest.DeepTree(29), 16)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -233,6 +235,7 @@ func TestModulesAreShared(t *testing.T) {
 func TestThreadsFollowGuests(t *testing.T) {
 	before := runtime.GOMAXPROCS(0)
 	threads := NewThreads(before)
+	threads.Open()
 	var leave []func()
 	for commands, want := range []int{0: before + spareThreads, 1: before + spareThreads + threadStep, 2: before + spareThreads + threadStep} {
 		if got := runtime.GOMAXPROCS(0); got != want {

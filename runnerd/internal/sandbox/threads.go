@@ -26,21 +26,22 @@ type Threads struct {
 	commands int
 }
 
-// NewThreads makes room for a number of calls at once, beside commands.
+// NewThreads is for a number of calls at once, beside commands.
 func NewThreads(calls int) *Threads {
-	t := &Threads{least: runtime.GOMAXPROCS(0), calls: calls}
-	t.add(0)
-	return t
+	return &Threads{least: runtime.GOMAXPROCS(0), calls: calls}
 }
+
+// Open makes room for the calls.
+func (t *Threads) Open() { t.add(0) }
+
+// Close goes back to what Go chose.
+func (t *Threads) Close() { runtime.GOMAXPROCS(t.least) }
 
 // Enter counts one command more, until the caller calls leave.
 func (t *Threads) Enter() (leave func()) {
 	t.add(1)
 	return func() { t.add(-1) }
 }
-
-// Close goes back to what Go chose.
-func (t *Threads) Close() { runtime.GOMAXPROCS(t.least) }
 
 func (t *Threads) add(n int) {
 	t.mu.Lock()

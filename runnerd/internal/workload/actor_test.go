@@ -69,6 +69,7 @@ func newNode(t *testing.T) *node {
 // begin runs the set, as after a start of the process.
 func (n *node) begin() {
 	pin := keys.PublicOf(n.owner)
+	n.facts = nil
 	n.set = NewSet(Env{
 		Self:   keys.Peer(n.owner.Public().(ed25519.PublicKey)),
 		Loader: n, Facts: n, Threads: sandbox.NewThreads(2), Restart: func(api.Ref) {}, Log: slog.New(slog.DiscardHandler),
@@ -306,8 +307,8 @@ func TestBadVersionHurtsNothing(t *testing.T) {
 			n.stop()
 			n.begin()
 			n.apply(Want{Signed: n.prev[fn], Here: true})
-			for n.last().Serving != 1 {
-				n.await(2, api.StateFailed)
+			if f := n.await(2, api.StateFailed); f.Serving != 1 {
+				t.Errorf("after a restart: %+v", f)
 			}
 			if got, err := n.call(); got != "42" || err != nil {
 				t.Errorf("after a restart: %s, %v", got, err)
