@@ -149,7 +149,7 @@ func (d *delivery) try(through api.Daemon, peer api.PeerID) (verdict, error) {
 		d.answer = resp
 		return taken, nil
 	case err == nil:
-		d.answer, err = putAside(resp)
+		d.answer, err = putAside(resp) //nolint:bodyclose // it has been read, and is closed
 		if err == nil {
 			return refused, nil
 		}
@@ -188,7 +188,7 @@ func (d *delivery) addressed(through api.Daemon, peer api.PeerID, body io.ReadCl
 			u.RawPath = api.PathPeer(peer, api.ServiceCall, u.RawPath)
 		}
 	}
-	r := d.req.WithContext(d.req.Context()) // shallow: trailers come while the body is read
+	r := *d.req // shallow: trailers come while the body is read
 	r.URL, r.Body, r.RequestURI = &u, body, ""
 	r.GetBody = func() (io.ReadCloser, error) {
 		again, whole := d.body.next()
@@ -197,7 +197,7 @@ func (d *delivery) addressed(through api.Daemon, peer api.PeerID, body io.ReadCl
 		}
 		return again, nil
 	}
-	return r
+	return &r
 }
 
 // putAside reads a refusal, so that its connection is free for others.

@@ -41,11 +41,10 @@ func (n Node) logs(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	name := q.Get("component")
-	switch {
-	case name == "":
+	switch name := q.Get("component"); name {
+	case "":
 		listNames(w, found)
-	case name == all:
+	case all:
 		n.showTail(w, found, tail, true)
 	default:
 		if _, err := api.ParseName(name); err != nil {
