@@ -90,7 +90,7 @@ func (b *Bucket) watchOnce(ctx context.Context, pattern string, fn func(Event) e
 	if err != nil {
 		return fmt.Errorf("watch %s: %w", b.name, end(err))
 	}
-	defer stopWatcher(w)
+	defer drain(w)
 	if err := fn(Event{Kind: Reset}); err != nil {
 		return err
 	}
@@ -111,10 +111,11 @@ func (b *Bucket) watchOnce(ctx context.Context, pattern string, fn func(Event) e
 	}
 }
 
-// stopWatcher ends a watcher, whose goroutine may wait for somebody to take the
-// next update; without a reader it would wait for ever.
-func stopWatcher(w jetstream.KeyWatcher) {
-	_ = w.Stop() // the server forgets the consumer by itself
+// drain lets a watcher end whose context ends. Its goroutine may wait for somebody
+// to take the next update; without a reader it would wait for ever. The client
+// takes leave of the server on its own: to do that here, with Stop, would wait
+// for a server that is away.
+func drain(w jetstream.KeyWatcher) {
 	go func() {
 		for range w.Updates() { //nolint:revive // only to empty it
 		}

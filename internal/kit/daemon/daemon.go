@@ -87,6 +87,9 @@ func Main(d api.Daemon, build func(ctx context.Context, env *Env) (Daemon, error
 	log := telemetry.NewLogger(os.Stderr, d)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// With the launcher goes the reader of the log. A line for nobody must not end the
+	// process while it stops; nor may its children inherit that the signal is ignored.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	ctx = withLifeline(ctx)
 	err := task.Guard(ctx, func(ctx context.Context) error { return run(ctx, d, *home, log, build) })
 	switch {

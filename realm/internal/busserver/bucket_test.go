@@ -216,6 +216,42 @@ func TestWatchOverRestart(t *testing.T) {
 	}
 }
 
+// A daemon that stops while the bus goes away must not wait for it.
+func TestWatchEndsWhileAway(t *testing.T) {
+	s, h := startBus(t)
+	b := bucket(t, connect(t, h, api.Runnerd), api.BucketIntents)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	const n = 50
+	synced, done := make(chan struct{}, n), make(chan error, n)
+	for range n {
+		go func() {
+			done <- b.Watch(ctx, ">", func(e bus.Event) error {
+				if e.Kind == bus.Synced {
+					synced <- struct{}{}
+				}
+				return nil
+			})
+		}()
+	}
+	for range n {
+		<-synced
+	}
+	s.Close()
+	cancel()
+	late := time.After(soon)
+	for range n {
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-late:
+			t.Fatal("a watch does not end")
+		}
+	}
+}
+
 // waitSteps reads until a reset is followed by just these steps, whatever other
 // resets came before.
 func waitSteps(t *testing.T, steps <-chan string, want ...string) {
