@@ -211,7 +211,7 @@ func TestHeaders(t *testing.T) {
 		_, _ = io.Copy(rw, r.Body)
 		rw.Header().Set("Sum", "after the body")
 	}))
-	resp, body := do(t, "POST", w.path(t, api.ServiceCall, "/components/web/x?a=1&b=%20"), http.Header{
+	resp, body := do(t, http.MethodPost, w.path(t, api.ServiceCall, "/components/web/x?a=1&b=%20"), http.Header{
 		local.HeaderPeer:    {"12D3KooWForged"},
 		local.HeaderToken:   {"the caller's own"},
 		"X-Forwarded-For":   {"198.51.100.7"},
@@ -277,7 +277,7 @@ func TestBothWaysAtOnce(t *testing.T) {
 		}
 	}))
 	body, feed := io.Pipe()
-	req, err := http.NewRequestWithContext(t.Context(), "POST", w.path(t, api.ServiceCall, "/components/web"), body)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.path(t, api.ServiceCall, "/components/web"), body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -322,7 +322,7 @@ func TestLargeBody(t *testing.T) {
 
 	sum := sha256.New()
 	up := io.TeeReader(io.LimitReader(rand.NewChaCha8([32]byte{}), size), sum)
-	req, err := http.NewRequestWithContext(t.Context(), "POST", w.path(t, api.ServiceCall, "/components/web"), up)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.path(t, api.ServiceCall, "/components/web"), up)
 	if err != nil {
 		t.Fatal(err)
 	}

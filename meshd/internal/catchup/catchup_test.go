@@ -200,7 +200,7 @@ func TestServerChecksRequests(t *testing.T) {
 		strings.Repeat(" ", maxRequest+1): http.StatusBadRequest,
 	} {
 		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequest("POST", "/intents", strings.NewReader(body)))
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/intents", strings.NewReader(body)))
 		if w.Code != want {
 			t.Errorf("%.60s: %d %s; want %d", body, w.Code, w.Body, want)
 		}
@@ -211,7 +211,7 @@ func TestServerChecksRequests(t *testing.T) {
 	}
 	full.broken = errors.New("the bus is away")
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest("POST", "/intents", strings.NewReader(`{"refs":[{"kind":"component","name":"web"}]}`)))
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/intents", strings.NewReader(`{"refs":[{"kind":"component","name":"web"}]}`)))
 	if w.Code != http.StatusServiceUnavailable {
 		t.Errorf("without a store: %d; want 503, not a lie", w.Code)
 	}
@@ -290,7 +290,7 @@ func FuzzRequest(f *testing.F) {
 	h := Handler(&shelf{seqs: map[api.Ref]uint64{ref("web"): 1}}, &voice{})
 	f.Fuzz(func(t *testing.T, body []byte) {
 		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequest("POST", "/intents", bytes.NewReader(body)))
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/intents", bytes.NewReader(body)))
 		var reply api.SyncIntents
 		var e api.ErrorReply
 		switch {

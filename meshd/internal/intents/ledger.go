@@ -49,7 +49,7 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 		return nil, fmt.Errorf("open intents: %w", err)
 	}
 	for _, st := range all {
-		s, err := l.open(st.Envelope)
+		s, err := l.open(st.Envelope) //nolint:contextcheck // see open
 		if err == nil && s.Ref != st.Ref {
 			err = fmt.Errorf("it is about %s", s.Ref)
 		}
@@ -64,6 +64,7 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 	return l, nil
 }
 
+// open checks an envelope. It computes and waits for nothing, hence no context.
 func (l *Ledger) open(envelope []byte) (intent.Signed, error) {
 	return intent.Open(envelope, l.cfg.Pin.Realm, l.cfg.Pin.Owner)
 }
@@ -114,7 +115,7 @@ func (l *Ledger) Look(envelope []byte) (s intent.Signed, news bool, err error) {
 // is kept already, which is no error; one that has been overtaken is [ErrOlder].
 // When Accept returns nil, the intent survives a crash.
 func (l *Ledger) Accept(ctx context.Context, envelope []byte) (s intent.Signed, news bool, err error) {
-	s, err = l.open(envelope)
+	s, err = l.open(envelope) //nolint:contextcheck // see open
 	if err != nil {
 		return intent.Signed{}, false, err
 	}
@@ -157,7 +158,7 @@ func (l *Ledger) put(ctx context.Context, s intent.Signed) error {
 			return err
 		default:
 			revision = st.Revision
-			there, err := l.open(st.Envelope)
+			there, err := l.open(st.Envelope) //nolint:contextcheck // see open
 			switch {
 			case err != nil || there.Ref != s.Ref: // not the owner's: overwrite it
 			case there.Digest == s.Digest:

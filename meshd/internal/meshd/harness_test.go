@@ -420,7 +420,7 @@ func (b *box) awaitMember(t testing.TB, p api.PeerID, connected bool) {
 
 func (b *box) awaitIntent(t testing.TB, s intent.Signed) {
 	t.Helper()
-	b.awaitKey(t, api.BucketIntents, api.KeyIntent(s.Ref), "the intent "+s.Ref.String(), func(v []byte) bool { return string(v) == string(s.Envelope) })
+	b.awaitKey(t, api.BucketIntents, api.KeyIntent(s.Ref), "the intent "+s.String(), func(v []byte) bool { return string(v) == string(s.Envelope) })
 }
 
 func (b *box) submit(t testing.TB, s intent.Signed) error {

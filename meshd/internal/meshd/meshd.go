@@ -52,7 +52,7 @@ func New(_ context.Context, env *daemon.Env) (daemon.Daemon, error) {
 
 // Run implements [daemon.Daemon].
 func (d *Daemon) Run(ctx context.Context) error {
-	p2p.LogTo(p2p.Quiet(d.env.Log))
+	p2p.LogTo(p2p.Quiet(ctx, d.env.Log))
 	pin, err := trust.ReadPin(d.env.Home.Pin())
 	if errors.Is(err, trust.ErrUnclaimed) {
 		return d.runUnclaimed(ctx, err)
@@ -154,11 +154,10 @@ func (d *Daemon) ready(ctx context.Context, addrs []string) error {
 	if len(addrs) > 0 {
 		note = addrs[0]
 	}
-	err := d.env.Ready(ctx, note)
-	if ctx.Err() != nil {
-		return nil
+	if err := d.env.Ready(ctx, note); ctx.Err() == nil {
+		return err
 	}
-	return err
+	return nil // stopped before anybody could be told
 }
 
 // buckets are those that meshd reads and writes.

@@ -158,7 +158,7 @@ func TestStreamsToDaemons(t *testing.T) {
 	}
 	defer client.CloseIdleConnections()
 	get := func(p api.PeerID, s api.Service, path string) (int, string) {
-		req, err := http.NewRequestWithContext(testContext(t), "GET", local.URL(api.Meshd, api.PathPeer(p, s, path)), nil)
+		req, err := http.NewRequestWithContext(testContext(t), http.MethodGet, local.URL(api.Meshd, api.PathPeer(p, s, path)), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -42,7 +42,7 @@ func (n *Node) accept(ctx context.Context, source string, from peer.ID, envelope
 	s, news, err := n.ledger.Accept(ctx, envelope)
 	n.cfg.Observe.Intent(source, news, err)
 	if err == nil && news {
-		n.cfg.Log.Info("intent accepted", telemetry.KeyWorkload, s.Ref.String(), telemetry.KeySeq, s.Seq, "by", source)
+		n.cfg.Log.Info("intent accepted", telemetry.KeyWorkload, s.String(), telemetry.KeySeq, s.Seq, "by", source)
 		n.hint(s, from)
 	}
 	return s, news, err
@@ -63,7 +63,7 @@ func (n *Node) hint(s intent.Signed, from peer.ID) {
 // failure: sync brings it to whoever comes.
 func (n *Node) tell(ctx context.Context, s intent.Signed) {
 	if err := n.gossip.Publish(ctx, api.TopicIntent(n.cfg.Pin.Realm), s.Envelope); err != nil {
-		n.cfg.Log.Warn("intent is not gossiped; sync will spread it", telemetry.KeyWorkload, s.Ref.String(), telemetry.Error(err))
+		n.cfg.Log.Warn("intent is not gossiped; sync will spread it", telemetry.KeyWorkload, s.String(), telemetry.Error(err))
 	}
 }
 

@@ -107,7 +107,7 @@ func Open(ctx context.Context, cfg Config) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := n.assemble(); err != nil {
+	if err := n.assemble(ctx); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
 	if err := cfg.Listen(ctx, n.host); err != nil {
@@ -118,7 +118,7 @@ func Open(ctx context.Context, cfg Config) (_ *Node, err error) {
 }
 
 // assemble registers everything on the silent host.
-func (n *Node) assemble() (err error) {
+func (n *Node) assemble(ctx context.Context) (err error) {
 	cfg := n.cfg
 	me := cfg.Fact
 	me.Peer, me.Platform = n.self, runtime.GOOS+"/"+runtime.GOARCH
@@ -142,14 +142,14 @@ func (n *Node) assemble() (err error) {
 	n.index = content.New(content.Config{Self: n.self, Routing: n.dht, Records: n.dht.ProviderStore().GetProviders,
 		Neighbours: n.table.RTTs, MaxMesh: p2p.MaxMesh, Log: cfg.Log})
 	n.openServices()
-	return n.joinGossip()
+	return n.joinGossip(ctx)
 }
 
-func (n *Node) joinGossip() (err error) {
-	ctx, cancel := context.WithCancel(context.Background()) // ends with Close, after the loops
+func (n *Node) joinGossip(ctx context.Context) (err error) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // ends with Close, after the loops
 	n.stopGossip = cancel
 	n.gossip, err = gossip.Join(ctx, n.host, gossip.Config{
-		Realm: n.cfg.Pin.Realm, Log: p2p.Quiet(n.cfg.Log), Count: n.cfg.Observe.Gossip,
+		Realm: n.cfg.Pin.Realm, Log: p2p.Quiet(ctx, n.cfg.Log), Count: n.cfg.Observe.Gossip,
 		Topics: []gossip.Topic{
 			{Name: api.TopicIntent(n.cfg.Pin.Realm), Check: n.checkIntent, Deliver: n.deliverIntent},
 			{Name: api.TopicPeer(n.cfg.Pin.Realm), Check: n.checkFacts, Deliver: n.deliverFacts},

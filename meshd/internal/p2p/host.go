@@ -97,9 +97,9 @@ func Decode(p api.PeerID) (peer.ID, error) {
 }
 
 // Quiet is log for libraries: errors only; at debug level all of it.
-func Quiet(log *slog.Logger) *slog.Logger {
+func Quiet(ctx context.Context, log *slog.Logger) *slog.Logger {
 	least := slog.LevelError
-	if log.Enabled(context.Background(), slog.LevelDebug) {
+	if log.Enabled(ctx, slog.LevelDebug) {
 		least = slog.LevelDebug
 	}
 	return slog.New(leastLevel{log.Handler(), least})
