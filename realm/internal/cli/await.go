@@ -34,10 +34,41 @@ func (a *app) await(ctx context.Context, n *node.Node, s intent.Signed) error {
 			fmt.Fprintf(a.out, "%s %s on %s, after %.1f s\n", s.Ref, goalText(goal), plural(len(members), "node"), time.Since(begin).Seconds())
 		}
 	})
+	if err == nil && r.Reached {
+		a.hint(ctx, n, s, goal)
+	}
 	if err != nil || r.Reached {
 		return err
 	}
 	return unfinished(ctx, s, goal, members, outcome)
+}
+
+// hintPatience is what a hint may cost.
+const hintPatience = time.Second
+
+// hint tells what to do with a program that has just come up.
+func (a *app) hint(ctx context.Context, n *node.Node, s intent.Signed, goal rollout.Goal) {
+	w, err := s.Workload()
+	if err != nil || goal != rollout.Run || a.json {
+		return
+	}
+	c, isComponent := w.(*api.Component)
+	switch {
+	case !isComponent:
+		a.say("Next: realm fn exec %s ARG", s.Name)
+	case c.Interface != api.InterfaceCGI:
+		a.say("Next: realm logs %s -f", s.Name)
+	default:
+		ctx, cancel := context.WithTimeout(ctx, hintPatience)
+		defer cancel()
+		if ps, err := n.PS(ctx); err == nil {
+			for _, d := range ps.Daemons {
+				if d.Daemon == api.Gatewayd && d.Note != "" {
+					a.say("Next: open /%s/ on this node (%s)", s.Name, oneLine(d.Note))
+				}
+			}
+		}
+	}
 }
 
 // sight is what a watch has seen last, of one workload.

@@ -65,6 +65,9 @@ func newMesh(t *testing.T) *mesh {
 		local.WriteJSON(w, http.StatusCreated, api.BlobInfo{SHA256: api.Sum(b), Size: int64(len(b))})
 	})
 	nodetest.HTTP(t, h, api.Casd, mux)
+	nodetest.Handle(t, nodetest.As(t, h, api.Launcher), api.SubjectPS, func([]byte) (any, error) {
+		return api.PSReply{Home: h.Root(), PID: 1, Daemons: []api.DaemonStatus{{Daemon: api.Gatewayd, State: api.DaemonReady, Note: "programs at there"}}}, nil
+	})
 	t.Cleanup(m.later.Wait)
 	return m
 }
@@ -113,8 +116,8 @@ func TestPush(t *testing.T) {
 	}
 	m.want(0, []string{"prog.wasm: 8 B, sha256 ", "component/web: version 1 is accepted", "alpha (…", "fetching", "running", "component/web runs on 2 nodes"},
 		"push", "--name", "web", "--file", m.file, "--env", "A=B=C", "--arg", "x")
-	m.want(0, []string{"version 2 is accepted"}, "push", "--name", "web", "--file", m.file, "--http", "cgi")
-	m.want(0, []string{"function/double runs on 1 node,"}, "fn", "deploy", "--name", "double", "--wasm", m.file, "--tag", "edge")
+	m.want(0, []string{"version 2 is accepted", "Next: open /web/ on this node (programs at there)"}, "push", "--name", "web", "--file", m.file, "--http", "cgi")
+	m.want(0, []string{"function/double runs on 1 node,", "Next: realm fn exec double"}, "fn", "deploy", "--name", "double", "--wasm", m.file, "--tag", "edge")
 	m.want(0, []string{"function/double", "1 of 1", "for tag edge"}, "fn", "list")
 
 	code, out, _ := m.realm("push", "--name", "web", "--file", m.file, "--json")
