@@ -19,16 +19,22 @@ import (
 // ErrAlreadyUp says that another launcher holds the home.
 var ErrAlreadyUp = errors.New("this node is up already")
 
-// predecessorTimeout is how long the daemons of a launcher that was killed may take
-// to end; they give themselves less.
-const predecessorTimeout = 12 * time.Second
+const (
+	// holdTimeout is how long a launcher that was just killed may take to be gone.
+	holdTimeout = 500 * time.Millisecond
+	// predecessorTimeout is how long its daemons may take to end; they give
+	// themselves less.
+	predecessorTimeout = 12 * time.Second
+)
 
 // hold makes the folders of the home and takes its lock.
 func hold(ctx context.Context, h paths.Home) (*lockfile.Lock, error) {
 	if err := h.Create(); err != nil {
 		return nil, err
 	}
-	lock, err := lockfile.Try(h.Lock())
+	bounded, cancel := context.WithTimeout(ctx, holdTimeout)
+	defer cancel()
+	lock, err := lockfile.Wait(bounded, h.Lock())
 	if errors.Is(err, lockfile.ErrHeld) {
 		return nil, fmt.Errorf("%w: %w", ErrAlreadyUp, err)
 	}
