@@ -1,14 +1,11 @@
 package cgi
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/realm-mesh/realm/api"
@@ -16,13 +13,6 @@ import (
 	"github.com/realm-mesh/realm/runnerd/internal/program"
 	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
 )
-
-// MaxUnknownBody is the longest request body, in bytes, that is taken without
-// having been told its length.
-const MaxUnknownBody = 16 << 20
-
-// ErrLengthRequired says that a request's body is long and its length not told.
-var ErrLengthRequired = fmt.Errorf("a body of more than %d MiB needs its length told before it (Content-Length)", MaxUnknownBody>>20)
 
 // Program is a component that answers requests. It is safe for use by several goroutines.
 type Program struct {
@@ -41,10 +31,10 @@ func New(ctx context.Context, m *sandbox.Module, name api.Name, c *api.Component
 		return nil, err
 	}
 	i, err := m.New(ctx, sandbox.Env{})
-	if ctx.Err() != nil {
-		return nil, err
-	}
 	if err != nil {
+		if ctx.Err() != nil {
+			return nil, err
+		}
 		return nil, program.Refuse("no instance of it can be made: %v", err)
 	}
 	i.Close()
@@ -74,8 +64,9 @@ func (p *Program) Serve(w http.ResponseWriter, r *http.Request, path string) err
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	rc := http.NewResponseController(w)
-	release := interruptible(ctx, rc)
-	body, length, err := openBody(r)
+	body := &stdin{from: r.Body}
+	release := interruptible(ctx, rc, body)
+	length, err := body.measure(r.ContentLength)
 	if err != nil {
 		release()
 		return err
@@ -124,14 +115,18 @@ func rawPath(escaped string) string {
 
 // interruptible has reads and writes of the connection fail once ctx has ended, so
 // that no program hangs in them. release ends that.
-func interruptible(ctx context.Context, rc *http.ResponseController) (release func()) {
+func interruptible(ctx context.Context, rc *http.ResponseController, body *stdin) (release func()) {
 	past := time.Unix(1, 0)
 	done := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(done)
 		// A connection that knows no deadlines is one that a test made up.
-		_ = rc.SetReadDeadline(past)
 		_ = rc.SetWriteDeadline(past)
+		if !body.ended.Load() {
+			// Only now: behind the body net/http reads by itself, to notice a client
+			// that leaves, and would take this for one.
+			_ = rc.SetReadDeadline(past)
+		}
 	})
 	return func() {
 		if !stop() {
@@ -140,45 +135,4 @@ func interruptible(ctx context.Context, rc *http.ResponseController) (release fu
 		_ = rc.SetReadDeadline(time.Time{})
 		_ = rc.SetWriteDeadline(time.Time{})
 	}
-}
-
-// stdin is the body of a request as a program reads it.
-type stdin struct {
-	mu     sync.Mutex
-	from   io.Reader
-	closed bool
-}
-
-// openBody returns the body of r and its length: -1 where there is none.
-func openBody(r *http.Request) (*stdin, int64, error) {
-	switch {
-	case r.Body == nil || r.Body == http.NoBody:
-		return &stdin{from: strings.NewReader("")}, -1, nil
-	case r.ContentLength >= 0:
-		return &stdin{from: r.Body}, r.ContentLength, nil
-	}
-	b, err := api.ReadAll(r.Body, MaxUnknownBody)
-	if errors.Is(err, api.ErrTooLarge) {
-		return nil, 0, ErrLengthRequired
-	}
-	if err != nil {
-		return nil, 0, fmt.Errorf("read request: %w", err)
-	}
-	return &stdin{from: bytes.NewReader(b)}, int64(len(b)), nil
-}
-
-// Read implements [io.Reader].
-func (s *stdin) Read(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return 0, errClosed
-	}
-	return s.from.Read(p)
-}
-
-func (s *stdin) close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.closed = true
 }

@@ -426,3 +426,19 @@ func BenchmarkHello(b *testing.B) {
 	b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-µs")
 	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
 }
+
+// A newer version may end the making of this one at any point.
+func TestNewGivenUp(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	m := rig.Ready(t, wasmtest.Nothing(), 1)
+	p, err := New(ctx, m, "web", &api.Component{}, nil)
+	if p == nil && err == nil {
+		t.Fatal("neither a program nor an error")
+	}
+	if p == nil {
+		m.Release()
+		return
+	}
+	p.Close()
+}
