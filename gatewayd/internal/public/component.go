@@ -44,7 +44,7 @@ func (h *Handler) component(w http.ResponseWriter, r *http.Request, name, rest s
 	defer release()
 	base := api.PathComponent(n) + "/"
 	h.pass(w, r, api.Ref{Kind: api.KindComponent, Name: n}, &url.URL{
-		Path: base + plain, RawPath: base + rest, RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery,
+		Path: base + plain, RawPath: withoutEmptySegments(base + rest), RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery,
 	})
 }
 
@@ -66,6 +66,11 @@ func plainPath(escaped string) (string, error) {
 	}
 	return plain, nil
 }
+
+// withoutEmptySegments escapes the second of two slashes. The path means the same;
+// but the routers of the daemons on its way would answer an empty segment with a
+// redirect to an address of their own.
+func withoutEmptySegments(escaped string) string { return strings.ReplaceAll(escaped, "//", "/%2F") }
 
 // pass hands the request on to a member that runs ref, and the answer back, both as
 // they come.

@@ -199,22 +199,19 @@ func echo() http.Handler {
 		}
 		local.WriteJSON(w, http.StatusOK, api.CallReply{Result: json.RawMessage(result)})
 	})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !strings.HasPrefix(r.URL.Path, "/components/") {
-			mux.ServeHTTP(w, r)
-			return
-		}
+	mux.HandleFunc(api.RouteComponent, func(w http.ResponseWriter, r *http.Request) {
 		b, err := io.ReadAll(r.Body)
 		if err != nil {
 			panic(http.ErrAbortHandler)
 		}
-		local.WriteJSON(w, http.StatusOK, seen{r.Method, r.RequestURI, r.Host, r.Header, string(b), r.Trailer})
+		local.WriteJSON(w, http.StatusOK, seen{r.Method, r.URL.RequestURI(), r.Host, r.Header, string(b), r.Trailer})
 	})
+	return mux
 }
 
 // seen is a request as a component got it.
 type seen struct {
-	Method, URI, Host string
+	Method, URI, Host string // URI: as runnerd's route sees it
 	Header            http.Header
 	Body              string
 	Trailer           http.Header

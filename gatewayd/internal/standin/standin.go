@@ -8,7 +8,6 @@ import (
 	"errors"
 	"net/http"
 	"os"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -100,16 +99,20 @@ func (m *Meshd) Connect(p api.PeerID, runnerd http.Handler) {
 }
 
 func (m *Meshd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	rest, _ := strings.CutPrefix(r.URL.EscapedPath(), "/peers/")
-	peer, _, _ := strings.Cut(rest, "/"+string(api.ServiceCall)+"/")
+	mux := http.NewServeMux()
+	mux.HandleFunc(api.RoutePeer, m.call)
+	mux.ServeHTTP(w, r)
+}
+
+func (m *Meshd) call(w http.ResponseWriter, r *http.Request) {
 	m.mu.Lock()
-	next := m.peers[api.PeerID(peer)]
+	next := m.peers[api.PeerID(r.PathValue("peer"))]
 	m.mu.Unlock()
-	if next == nil {
+	if next == nil || r.PathValue("service") != string(api.ServiceCall) {
 		NotAccepted(w, http.StatusBadGateway, "peer is not connected")
 		return
 	}
-	http.StripPrefix("/peers/"+peer+"/call", next).ServeHTTP(w, r)
+	http.StripPrefix(api.PathPeer(api.PeerID(r.PathValue("peer")), api.ServiceCall, ""), next).ServeHTTP(w, r)
 }
 
 // NotAccepted turns a request away before anything was done.
