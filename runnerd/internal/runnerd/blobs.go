@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -12,6 +13,8 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/bus"
 	"github.com/realm-mesh/realm/internal/kit/local"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
+	"github.com/realm-mesh/realm/runnerd/internal/program"
+	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
 )
 
 // fetchTimeout bounds how long a program may take to come from a peer.
@@ -59,6 +62,28 @@ func (b *blobs) read(ctx context.Context, blob api.Digest, limit int64) ([]byte,
 		return nil, fmt.Errorf("casd gave other bytes (%s) than were asked for", got.Short())
 	}
 	return wasm, nil
+}
+
+// tidyLoader gives back to the operating system what loading a program has left
+// behind (its bytes, several times over), once no more is loaded for a while.
+type tidyLoader struct {
+	*program.Loader
+	rest *time.Timer
+}
+
+// tidyAfter is how long after the last program was loaded.
+const tidyAfter = 3 * time.Second
+
+func newTidyLoader(l *program.Loader) *tidyLoader {
+	t := &tidyLoader{Loader: l, rest: time.AfterFunc(tidyAfter, debug.FreeOSMemory)}
+	t.rest.Stop()
+	return t
+}
+
+// Load implements [workload.Loader].
+func (t *tidyLoader) Load(ctx context.Context, p api.Program, stage func(api.State)) (*sandbox.Module, error) {
+	defer t.rest.Reset(tidyAfter)
+	return t.Loader.Load(ctx, p, stage)
 }
 
 // publisher tells new log lines to whoever listens now. What cannot be sent is

@@ -3,6 +3,7 @@ package runnerd
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -37,7 +38,7 @@ func (e *endpoints) function(w http.ResponseWriter, r *http.Request) {
 	result, err := e.call(r, ref)
 	e.done(ref, begun, err)
 	if err != nil {
-		e.fail(w, r, ref, err)
+		e.fail(w, ref, err)
 		return
 	}
 	local.WriteJSON(w, http.StatusOK, api.CallReply{Result: result})
@@ -71,7 +72,7 @@ func (e *endpoints) component(w http.ResponseWriter, r *http.Request) {
 	err := errAborted // stays when the answer breaks off
 	defer func() { e.done(ref, begun, err) }()
 	if err = e.serve(w, r, ref); err != nil {
-		e.fail(w, r, ref, err)
+		e.fail(w, ref, err)
 	}
 }
 
@@ -109,12 +110,12 @@ func (e *endpoints) done(ref api.Ref, begun time.Time, err error) {
 }
 
 // fail answers with err.
-func (e *endpoints) fail(w http.ResponseWriter, r *http.Request, ref api.Ref, err error) {
+func (e *endpoints) fail(w http.ResponseWriter, ref api.Ref, err error) {
 	reply := api.ErrorReply{Error: ref.String() + ": " + err.Error()}
 	code := status(err)
 	switch {
-	case r.Context().Err() != nil:
-		return // nobody reads it
+	case errors.Is(err, context.Canceled):
+		return // the caller has gone: nobody reads it
 	case isNotAccepted(err):
 		w.Header().Set(api.HeaderNotAccepted, "1")
 		reply.Tail = tailOf(err)

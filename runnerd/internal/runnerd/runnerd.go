@@ -73,11 +73,11 @@ func New(ctx context.Context, env *daemon.Env) (daemon.Daemon, error) {
 	cache := env.Home.Cache(api.Runnerd)
 	d.set = workload.NewSet(workload.Env{
 		Self: d.self,
-		Loader: &program.Loader{
+		Loader: newTidyLoader(&program.Loader{
 			Fetcher:  &blobs{client: env.Client},
 			Compiler: &timedCompiler{compile.New(exe, cache), m},
 			Engine:   sandbox.NewEngine(sandbox.NewCache(cache)),
-		},
+		}),
 		Facts:   d.facts,
 		Logs:    func(r api.Ref) *logs.Log { return logs.Open(r, env.Home.WorkloadLog(r), publisher(env.Bus), env.Log) },
 		Kept:    &workload.Kept{Path: env.Home.LastGood, Open: d.intents.open},

@@ -43,21 +43,24 @@ func WithDeadline(ctx context.Context, d time.Duration) (context.Context, contex
 }
 
 // guestError translates what wazero says of a call into the errors of this
-// package: nil where it returned, the cause of ctx where that ended it, else an
-// [*ExitError] or a [*Trap].
+// package: nil where it returned, the cause of ctx where that has ended, else an
+// [*ExitError] or a [*Trap]. A guest that has failed after the end of ctx failed
+// because of it: its streams and its sleep fail then, too.
 func guestError(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
 	var exit *sys.ExitError
-	if !errors.As(err, &exit) {
+	switch exits := errors.As(err, &exit); {
+	case exits && exit.ExitCode() == 0:
+		return &ExitError{0}
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case exits:
+		return &ExitError{exit.ExitCode()}
+	default:
 		return &Trap{trapText(err)}
 	}
-	code := exit.ExitCode()
-	if ctx.Err() != nil && (code == sys.ExitCodeContextCanceled || code == sys.ExitCodeDeadlineExceeded) {
-		return context.Cause(ctx)
-	}
-	return &ExitError{code}
 }
 
 // maxTrapText is the longest text of a trap, in bytes.
