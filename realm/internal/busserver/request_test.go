@@ -32,14 +32,18 @@ func TestRequest(t *testing.T) {
 	if err := cli.Request(within(t, soon), api.SubjectMesh, api.Empty{}, &status); !errors.Is(err, bus.ErrNoAnswer) {
 		t.Errorf("without meshd: %v, want ErrNoAnswer", err)
 	}
-	answer := func(context.Context, *api.Empty) (any, error) { return api.MeshStatus{Peers: 3}, nil }
-	svc := serveMesh(t, connect(t, h, api.Meshd), func(ctx context.Context, e *api.Empty) (any, error) { return answer(ctx, e) })
+	type handler = func(context.Context, *api.Empty) (any, error)
+	var answer atomic.Value
+	answer.Store(handler(func(context.Context, *api.Empty) (any, error) { return api.MeshStatus{Peers: 3}, nil }))
+	svc := serveMesh(t, connect(t, h, api.Meshd), func(ctx context.Context, e *api.Empty) (any, error) {
+		return answer.Load().(handler)(ctx, e)
+	})
 
 	if err := cli.Request(within(t, soon), api.SubjectMesh, api.Empty{}, &status); err != nil || status.Peers != 3 {
 		t.Errorf("got %+v, %v", status, err)
 	}
 	for name, c := range map[string]struct {
-		answer func(context.Context, *api.Empty) (any, error)
+		answer handler
 		want   string
 	}{
 		"an error":     {func(context.Context, *api.Empty) (any, error) { return nil, errors.New("no: try again") }, "no: try again"},
@@ -47,7 +51,7 @@ func TestRequest(t *testing.T) {
 		"a big answer": {func(context.Context, *api.Empty) (any, error) { return strings.Repeat("x", api.MaxMessage), nil }, "too large"},
 		"a long error": {func(context.Context, *api.Empty) (any, error) { return nil, errors.New(strings.Repeat("x", 1<<20)) }, "…"},
 	} {
-		answer = c.answer
+		answer.Store(c.answer)
 		var remote *bus.RemoteError
 		err := cli.Request(within(t, soon), api.SubjectMesh, api.Empty{}, &status)
 		if !errors.As(err, &remote) || !strings.Contains(err.Error(), c.want) {
