@@ -32,7 +32,7 @@ type holder struct {
 	dht  *dht.IpfsDHT
 	id   api.PeerID
 
-	mu   sync.Mutex
+	lock sync.Mutex
 	near map[api.PeerID]time.Duration
 }
 
@@ -55,8 +55,8 @@ func newHolder(t *testing.T) *holder {
 	}
 	h.Index = New(Config{Self: h.id, Routing: h.dht, Records: h.dht.ProviderStore().GetProviders, MaxMesh: 32, Log: slog.New(slog.DiscardHandler),
 		Neighbours: func() map[api.PeerID]time.Duration {
-			h.mu.Lock()
-			defer h.mu.Unlock()
+			h.lock.Lock()
+			defer h.lock.Unlock()
 			return maps.Clone(h.near)
 		}})
 	if err := h.host.Network().Listen(ma.StringCast("/ip4/127.0.0.1/udp/0/quic-v1")); err != nil {
@@ -91,8 +91,8 @@ func (h *holder) meet(t *testing.T, others ...*holder) {
 }
 
 func (h *holder) nears(o *holder, rtt time.Duration) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.lock.Lock()
+	defer h.lock.Unlock()
 	h.near[o.id] = rtt
 }
 

@@ -1,6 +1,7 @@
 package meshd
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/bus"
 	"github.com/realm-mesh/realm/internal/kit/daemon"
+	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/internal/kit/local"
 	"github.com/realm-mesh/realm/meshd/internal/intents"
 	"github.com/realm-mesh/realm/meshd/internal/intents/storetest"
@@ -69,6 +71,38 @@ func TestIntentsOverTheBus(t *testing.T) {
 	boxes[1].start(t) // it remembers whom it knew
 	boxes[1].awaitIntent(t, three)
 	t.Logf("up to date %v after its start", time.Since(start))
+}
+
+// TestKilledWhileSubmitting kills the meshd that accepts intents, again and again,
+// while it has one in its hands. Who was not answered submits the same again, and
+// what was accepted is on both nodes in the end.
+func TestKilledWhileSubmitting(t *testing.T) {
+	o, boxes, procs := pair(t)
+	const intents, killEvery = 40, 8
+	proc := procs[0]
+	var all []intent.Signed
+	for i := range intents {
+		s := o.sign(t, fmt.Sprintf("w%d", i), 1)
+		all = append(all, s)
+		if i%killEvery == killEvery/2 {
+			brief, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			go func() {
+				_ = boxes[0].bus.Request(brief, api.SubjectSubmit, s.Envelope, &api.SubmitReply{}) // it may be answered, or not
+			}()
+			time.Sleep(time.Duration(i) * 100 * time.Microsecond)
+			proc.kill(t)
+			proc = boxes[0].start(t)
+		}
+		if err := boxes[0].submit(t, s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, b := range boxes {
+		for _, s := range all {
+			b.awaitIntent(t, s)
+		}
+	}
 }
 
 func TestFactsOverTheBus(t *testing.T) {
