@@ -56,6 +56,8 @@ func connectedText(p api.PeerRecord, now time.Time) string {
 		return "this node"
 	case p.Connected:
 		return "for " + ageText(now, p.Since)
+	case p.Live:
+		return "through others"
 	default:
 		return "gone for " + ageText(now, p.Since)
 	}

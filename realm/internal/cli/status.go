@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
@@ -264,9 +265,12 @@ func (a *app) watchStatus(ctx context.Context, n *node.Node) error {
 // terminal, else one picture, or one line of JSON, below the other.
 func (a *app) redraw(v statusView, last string) (string, error) {
 	var b bytes.Buffer
-	pic := &app{out: &b, err: a.err, json: a.json}
-	if err := pic.print(v, func() { pic.printStatus(v, time.Now()) }); err != nil {
-		return last, err
+	if a.json {
+		if err := json.NewEncoder(&b).Encode(v); err != nil {
+			return last, err
+		}
+	} else {
+		(&app{out: &b}).printStatus(v, time.Now())
 	}
 	text := b.String()
 	if text == last {

@@ -99,7 +99,7 @@ func viewWorkload(in intent.Signed, w api.Workload, peers []api.PeerRecord, fact
 	slices.SortFunc(peers, rollout.ComparePeers)
 	for _, peer := range peers {
 		f, has := facts[peer.Peer]
-		meant := (peer.Connected || peer.Self) && in.Target.Matches(peer.Peer, peer.Roles)
+		meant := (peer.Live || peer.Self) && in.Target.Matches(peer.Peer, peer.Roles)
 		if !meant && !has {
 			continue
 		}
