@@ -173,8 +173,10 @@ func WriteError(w http.ResponseWriter, status int, err error) {
 func WriteJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false) // people read it: "->", not "-\u003e"
 	// The client has gone if this fails; there is nobody left to tell.
-	_ = json.NewEncoder(w).Encode(v)
+	_ = e.Encode(v)
 }
 
 // StatusError is an answer other than 2xx, in the words of the other side.
