@@ -77,7 +77,7 @@ func (d *delivery) mayCome(t *route.Table) bool {
 	if d.answer != nil && d.answer.StatusCode < http.StatusInternalServerError {
 		return false // the request itself is at fault, or what it names
 	}
-	return t.Hopeful(d.ref)
+	return t.Hopeful(d.ref) || t.LeftLately(d.ref, time.Now())
 }
 
 // end is what the caller is told when nobody took the request. A refusal is an answer.
@@ -89,6 +89,8 @@ func (d *delivery) end(t *route.Table) error {
 		return nil
 	case !t.Complete():
 		return &UnavailableError{d.ref, "this node has only just started and does not know the mesh yet", true}
+	case len(t.Replicas(d.ref)) == 0 && t.LeftLately(d.ref, time.Now()):
+		return &UnavailableError{d.ref, "the members that run it left a moment ago: see realm peers", true}
 	case len(t.Replicas(d.ref)) == 0:
 		return &UnknownError{d.ref}
 	case d.away != "":

@@ -55,7 +55,7 @@ func newWorld(t *testing.T) *world {
 	for i, p := range []api.PeerID{near, far} {
 		w.book.PutPeer(api.PeerRecord{PeerFact: api.PeerFact{Peer: p}, Connected: true, RTT: api.Duration(time.Duration(1+100*i) * time.Millisecond)})
 	}
-	w.live = route.NewLive(w.book.Table())
+	w.live = route.NewLive(w.book.Table(time.Now()))
 	w.sender = forward.New(standin.Client(t, w.home).Transport, w.live, func(try forward.Try) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -66,7 +66,7 @@ func newWorld(t *testing.T) *world {
 
 func (w *world) fact(p api.PeerID, s api.State, reason string) {
 	w.book.PutFact(api.WorkloadFact{Ref: double, Peer: p, State: s, Reason: reason})
-	w.live.Set(w.book.Table())
+	w.live.Set(w.book.Table(time.Now()))
 }
 
 // runs says that double runs on the members.
@@ -294,6 +294,43 @@ func TestWaiting(t *testing.T) {
 		_, _, err := w.send(http.MethodPost, nil)
 		var u *forward.UnknownError
 		if !errors.As(err, &u) || !strings.Contains(err.Error(), "realm status") || time.Since(begun) > forward.Patience/2 {
+			t.Errorf("got %v after %v", err, time.Since(begun))
+		}
+	})
+	t.Run("it left lately and comes back", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t).withMeshd()
+		w.meshd.Connect(near, &runner{name: "near"})
+		w.runs(near)
+		w.book.DeleteFact(double, near)
+		w.live.Set(w.book.Table(time.Now()))
+		back := time.AfterFunc(300*time.Millisecond, func() { w.runs(near) })
+		defer back.Stop()
+		if _, got, err := w.send(http.MethodPost, strings.NewReader("x")); err != nil || got != "near"+path+"x" {
+			t.Errorf("got %q %v", got, err)
+		}
+	})
+	t.Run("it left lately", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.runs(near)
+		w.book.DeleteFact(double, near)
+		w.live.Set(w.book.Table(time.Now()))
+		_, _, err := w.send(http.MethodPost, nil)
+		var u *forward.UnavailableError
+		if !errors.As(err, &u) || !u.Soon || !strings.Contains(err.Error(), "realm peers") {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("removed is told at once", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.runs(near)
+		w.fact(near, api.StateRemoved, "")
+		begun := time.Now()
+		_, _, err := w.send(http.MethodPost, nil)
+		var u *forward.UnknownError
+		if !errors.As(err, &u) || time.Since(begun) > forward.Patience/2 {
 			t.Errorf("got %v after %v", err, time.Since(begun))
 		}
 	})

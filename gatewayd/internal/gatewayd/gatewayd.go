@@ -43,7 +43,7 @@ func New(_ context.Context, env *daemon.Env) (daemon.Daemon, error) {
 		return nil, fmt.Errorf("learn this node's id: %w", err)
 	}
 	book := route.NewBook(peerOf(key))
-	live := route.NewLive(book.Table())
+	live := route.NewLive(book.Table(time.Now()))
 	metrics := public.NewMetrics(env.Metrics, live)
 	sender := forward.New(env.Client.Transport, live, metrics.Tried)
 	d := &Daemon{env: env, book: book, live: live, public: public.New(sender, live, metrics, env.Log)}

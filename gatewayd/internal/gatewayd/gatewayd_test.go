@@ -272,6 +272,11 @@ func TestDaemon(t *testing.T) {
 			status, _ := p.exec(`{"name":"triple","arg":1}`)
 			return status == http.StatusOK
 		})
+		// Nobody has said yet that double is no more: for a while it may come back.
+		status, _ := p.exec(`{"name":"double","arg":1}`)
+		if status != http.StatusServiceUnavailable {
+			t.Errorf("what was lost with the bus: %d", status)
+		}
 		until(t, "old ones are gone", func() bool {
 			status, _ := p.exec(`{"name":"double","arg":1}`)
 			return status == http.StatusNotFound

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/gatewayd/internal/route"
@@ -45,7 +46,7 @@ func (w *watch) bind(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-w.changed:
-			t := w.book.Table()
+			t := w.book.Table(time.Now())
 			w.live.Set(t)
 			if t.Complete() {
 				once.Do(func() { close(w.complete) })

@@ -121,7 +121,7 @@ func (h *Handler) ask(r *http.Request, ref api.Ref, call *api.CallRequest) (*api
 	}
 	b, err = api.ReadAll(resp.Body, api.MaxMessage)
 	if err != nil {
-		return nil, fmt.Errorf("read the result: %w", err)
+		return nil, fmt.Errorf("read the answer of %s %q, which may have run: %w", ref.Kind, ref.Name, err)
 	}
 	reply := new(api.CallReply)
 	if err := api.Decode(b, api.MaxMessage, reply); err != nil {

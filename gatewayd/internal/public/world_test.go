@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
@@ -54,7 +55,7 @@ func newWorld(t testing.TB, runnerd http.Handler, workloads ...api.Ref) *world {
 	w.book.SyncedFacts()
 	w.book.ResetPeers()
 	w.book.SyncedPeers()
-	w.live = route.NewLive(w.book.Table())
+	w.live = route.NewLive(w.book.Table(time.Now()))
 	for _, r := range workloads {
 		w.fact(r, self, api.StateRunning)
 	}
@@ -76,13 +77,13 @@ func newWorld(t testing.TB, runnerd http.Handler, workloads ...api.Ref) *world {
 
 func (w *world) fact(r api.Ref, p api.PeerID, s api.State) {
 	w.book.PutFact(api.WorkloadFact{Ref: r, Peer: p, State: s})
-	w.live.Set(w.book.Table())
+	w.live.Set(w.book.Table(time.Now()))
 }
 
 func (w *world) connect(p api.PeerID, runnerd http.Handler) {
 	w.meshd.Connect(p, runnerd)
 	w.book.PutPeer(api.PeerRecord{PeerFact: api.PeerFact{Peer: p}, Connected: true})
-	w.live.Set(w.book.Table())
+	w.live.Set(w.book.Table(time.Now()))
 }
 
 // do sends a request with headers "Name: value" and returns the answer and its body.

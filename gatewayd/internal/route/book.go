@@ -27,6 +27,7 @@ type Book struct {
 	havePeers bool
 	bound     *Table
 	stale     map[api.Ref]bool // changed since bound
+	removed   map[api.Ref]bool // by the owner, since bound
 }
 
 type (
@@ -36,7 +37,8 @@ type (
 
 // NewBook returns an empty book of the node self.
 func NewBook(self api.PeerID) *Book {
-	return &Book{self: self, facts: facts{}, peers: peers{}, bound: &Table{self: self}, stale: map[api.Ref]bool{}}
+	return &Book{self: self, facts: facts{}, peers: peers{}, bound: &Table{self: self},
+		stale: map[api.Ref]bool{}, removed: map[api.Ref]bool{}}
 }
 
 // ResetFacts begins a new set of facts.
@@ -64,12 +66,13 @@ func (b *Book) SyncedFacts() {
 // PutFact notes how a member stands with a workload. A workload of which nothing
 // is left there is none.
 func (b *Book) PutFact(f api.WorkloadFact) {
-	if f.State == api.StateRemoved {
-		b.DeleteFact(f.Ref, f.Peer)
-		return
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if f.State == api.StateRemoved {
+		b.removed[f.Ref] = true
+		b.delete(f.Ref, f.Peer)
+		return
+	}
 	set := b.collecting()
 	if set[f.Ref] == nil {
 		set[f.Ref] = map[api.PeerID]Replica{}
@@ -82,6 +85,10 @@ func (b *Book) PutFact(f api.WorkloadFact) {
 func (b *Book) DeleteFact(r api.Ref, p api.PeerID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.delete(r, p)
+}
+
+func (b *Book) delete(r api.Ref, p api.PeerID) {
 	set := b.collecting()
 	delete(set[r], p)
 	if len(set[r]) == 0 {
@@ -137,21 +144,29 @@ func (b *Book) DeletePeer(p api.PeerID) {
 
 // Table binds all that counts now. Lists of workloads that have not changed are
 // shared with the table before.
-func (b *Book) Table() *Table {
+func (b *Book) Table(now time.Time) *Table {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	t := &Table{self: b.self, known: b.haveFacts && b.havePeers, refs: maps.Clone(b.bound.refs), rtts: b.connected()}
-	if t.refs == nil {
-		t.refs = map[api.Ref][]Replica{}
+	t := &Table{self: b.self, known: b.haveFacts && b.havePeers, rtts: b.connected(), refs: map[api.Ref][]Replica{}, left: map[api.Ref]time.Time{}}
+	maps.Copy(t.refs, b.bound.refs)
+	for r := range b.bound.left {
+		if b.bound.LeftLately(r, now) && !b.removed[r] {
+			t.left[r] = b.bound.left[r]
+		}
 	}
 	for r := range b.stale {
 		if of := b.facts[r]; len(of) > 0 {
 			t.refs[r] = slices.SortedFunc(maps.Values(of), func(x, y Replica) int { return cmp.Compare(x.Peer, y.Peer) })
-		} else {
-			delete(t.refs, r)
+			delete(t.left, r)
+			continue
 		}
+		if _, was := t.refs[r]; was && !b.removed[r] {
+			t.left[r] = now
+		}
+		delete(t.refs, r)
 	}
 	clear(b.stale)
+	clear(b.removed)
 	b.bound = t
 	return t
 }

@@ -99,7 +99,7 @@ func TestOrder(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			table := fill(c.facts, c.peers...).Table()
+			table := fill(c.facts, c.peers...).Table(time.Now())
 			if got := table.Here(double); got != c.here {
 				t.Errorf("here: %v, want %v", got, c.here)
 			}
@@ -124,12 +124,12 @@ func short(ids []api.PeerID) (out []string) {
 
 func TestTablesDoNotChange(t *testing.T) {
 	b := fill([]api.WorkloadFact{fact(double, self, api.StateRunning)}, peer(1, true, time.Millisecond))
-	before := b.Table()
+	before := b.Table(time.Now())
 	b.PutFact(fact(double, self, api.StateFailed))
 	b.PutFact(fact(double, standin.Peer(1), api.StateRunning))
 	b.PutFact(fact(hello, self, api.StateRunning))
 	b.DeletePeer(standin.Peer(1))
-	after := b.Table()
+	after := b.Table(time.Now())
 	if !before.Here(double) || before.Here(hello) || before.Peers() != 1 || len(before.Replicas(double)) != 1 {
 		t.Error("a table changed after it was bound")
 	}
@@ -144,12 +144,12 @@ func TestResetKeepsTheOldUntilSynced(t *testing.T) {
 	b.ResetPeers()
 	b.PutFact(fact(double, standin.Peer(2), api.StateRunning))
 	b.PutPeer(peer(2, true, 0))
-	if mid := b.Table(); !mid.Here(double) || !mid.Here(hello) || len(mid.Elsewhere(double, 0)) != 0 || !mid.Complete() {
+	if mid := b.Table(time.Now()); !mid.Here(double) || !mid.Here(hello) || len(mid.Elsewhere(double, 0)) != 0 || !mid.Complete() {
 		t.Error("what is half seen counts already")
 	}
 	b.SyncedFacts()
 	b.SyncedPeers()
-	end := b.Table()
+	end := b.Table(time.Now())
 	if end.Here(double) || end.Here(hello) || len(end.Replicas(hello)) != 0 {
 		t.Error("what was not seen again still counts")
 	}
@@ -173,7 +173,7 @@ func TestCompleteNeedsBothBuckets(t *testing.T) {
 	}
 	for i, s := range steps {
 		s.do()
-		if got := b.Table().Complete(); got != s.want {
+		if got := b.Table(time.Now()).Complete(); got != s.want {
 			t.Errorf("after step %d: %v, want %v", i, got, s.want)
 		}
 	}
@@ -181,15 +181,55 @@ func TestCompleteNeedsBothBuckets(t *testing.T) {
 
 func TestRemovedIsForgotten(t *testing.T) {
 	b := fill([]api.WorkloadFact{fact(hello, self, api.StateRunning), fact(double, self, api.StateRunning)})
-	b.Table()
+	b.Table(time.Now())
 	b.PutFact(fact(hello, self, api.StateRemoved))
-	if refs := b.Table().Refs(); !slices.Equal(refs, []api.Ref{double}) {
+	if refs := b.Table(time.Now()).Refs(); !slices.Equal(refs, []api.Ref{double}) {
 		t.Errorf("refs: %v", refs)
 	}
 	b.DeleteFact(double, self)
 	b.DeleteFact(double, self)
-	if refs := b.Table().Refs(); len(refs) != 0 {
+	if refs := b.Table(time.Now()).Refs(); len(refs) != 0 {
 		t.Errorf("refs: %v", refs)
+	}
+}
+
+func TestLeftLately(t *testing.T) {
+	start := time.Unix(1000, 0)
+	b := fill([]api.WorkloadFact{fact(double, self, api.StateRunning), fact(hello, self, api.StateRunning)})
+	if table := b.Table(start); table.LeftLately(double, start) || table.LeftLately(nowhere, start) {
+		t.Error("what is there, or never was, has left")
+	}
+	b.DeleteFact(double, self)
+	b.PutFact(fact(hello, self, api.StateRemoved))
+	table := b.Table(start)
+	for after, want := range map[time.Duration]bool{0: true, route.Lately - 1: true, route.Lately: false} {
+		if got := table.LeftLately(double, start.Add(after)); got != want {
+			t.Errorf("after %v: %v, want %v", after, got, want)
+		}
+	}
+	if table.LeftLately(hello, start) {
+		t.Error("what the owner removed may come back")
+	}
+	if later := b.Table(start.Add(time.Second)); !later.LeftLately(double, start.Add(route.Lately-1)) || later.LeftLately(double, start.Add(route.Lately)) {
+		t.Error("a new table forgets, or begins to count anew")
+	}
+	b.PutFact(fact(double, self, api.StateRunning))
+	if b.Table(start).LeftLately(double, start) {
+		t.Error("what has come back has left")
+	}
+	b.DeleteFact(double, self)
+	b.Table(start)
+	b.PutFact(fact(double, self, api.StateRemoved))
+	if b.Table(start).LeftLately(double, start) {
+		t.Error("what was removed after it left may come back")
+	}
+	// The bus has begun anew, and nobody has told anything yet.
+	b.PutFact(fact(double, self, api.StateRunning))
+	b.Table(start)
+	b.ResetFacts()
+	b.SyncedFacts()
+	if !b.Table(start).LeftLately(double, start) {
+		t.Error("what was lost with the bus is forgotten")
 	}
 }
 
@@ -199,18 +239,18 @@ func TestHopeful(t *testing.T) {
 		api.StateRunning: true, api.StateBackoff: true,
 		api.StateExited: false, api.StateFailed: false, api.StateStopped: false, api.StateRemoved: false,
 	} {
-		if got := fill([]api.WorkloadFact{fact(double, self, s)}).Table().Hopeful(double); got != want {
+		if got := fill([]api.WorkloadFact{fact(double, self, s)}).Table(time.Now()).Hopeful(double); got != want {
 			t.Errorf("%s: %v, want %v", s, got, want)
 		}
 	}
-	if !fill([]api.WorkloadFact{{Ref: double, Peer: self, State: api.StateFailed, Serving: 1}}).Table().Hopeful(double) {
+	if !fill([]api.WorkloadFact{{Ref: double, Peer: self, State: api.StateFailed, Serving: 1}}).Table(time.Now()).Hopeful(double) {
 		t.Error("a version that goes on to run is no hope")
 	}
 }
 
 func TestLiveTellsOfEachChange(t *testing.T) {
 	b := fill(nil)
-	l := route.NewLive(b.Table())
+	l := route.NewLive(b.Table(time.Now()))
 	first, changed := l.Now()
 	select {
 	case <-changed:
@@ -218,7 +258,7 @@ func TestLiveTellsOfEachChange(t *testing.T) {
 	default:
 	}
 	b.PutFact(fact(double, self, api.StateRunning))
-	l.Set(b.Table())
+	l.Set(b.Table(time.Now()))
 	<-changed
 	second, changed := l.Now()
 	if first.Here(double) || !second.Here(double) {
@@ -238,7 +278,7 @@ func BenchmarkElsewhere(b *testing.B) {
 		facts = append(facts, fact(double, standin.Peer(n+1), api.StateRunning))
 		peers = append(peers, peer(n+1, true, time.Duration(n)*time.Millisecond))
 	}
-	table := fill(facts, peers...).Table()
+	table := fill(facts, peers...).Table(time.Now())
 	for turn := uint64(0); b.Loop(); turn++ {
 		table.Elsewhere(double, turn)
 	}

@@ -25,6 +25,7 @@ type Table struct {
 	known bool                         // all that the bus holds has been seen
 	refs  map[api.Ref][]Replica        // by peer
 	rtts  map[api.PeerID]time.Duration // connected members other than self; unknown is math.MaxInt64
+	left  map[api.Ref]time.Time        // when the last fact about it went, lately
 }
 
 // Two members are near-equal, and take turns, when their round-trip times differ
@@ -56,6 +57,17 @@ func (t *Table) Refs() []api.Ref {
 // Replicas is how the members stand with r, by peer; none when r is unknown. The
 // caller must not change it.
 func (t *Table) Replicas(r api.Ref) []Replica { return t.refs[r] }
+
+// Lately is how long a workload of which no fact is left may still come back: the
+// members that run it may be cut off for a moment, or meshd may start again.
+const Lately = 10 * time.Second
+
+// LeftLately reports whether r was there until less than [Lately] before now, and
+// nobody has removed it.
+func (t *Table) LeftLately(r api.Ref, now time.Time) bool {
+	at, ok := t.left[r]
+	return ok && now.Sub(at) < Lately
+}
 
 // Here reports whether r answers on this node.
 func (t *Table) Here(r api.Ref) bool {
