@@ -109,10 +109,10 @@ func read(t testing.TB, r *http.Response) string {
 
 func TestUnmodifiedHandler(t *testing.T) {
 	s := newSite(t, hello, api.Component{})
-	if r := s.do(t, "GET", "/", nil); r.StatusCode != 200 || !strings.Contains(read(t, r), "Hello from /web,") {
+	if r := s.do(t, "GET", "/", nil); r.StatusCode != http.StatusOK || !strings.Contains(read(t, r), "Hello from /web,") {
 		t.Error(r.Status)
 	}
-	if r := s.do(t, "GET", "/no/such/page", nil); r.StatusCode != 404 || !strings.Contains(read(t, r), "404 page not found") {
+	if r := s.do(t, "GET", "/no/such/page", nil); r.StatusCode != http.StatusNotFound || !strings.Contains(read(t, r), "404 page not found") {
 		t.Error(r.Status)
 	}
 	r := s.do(t, "PUT", "/echo/a%2Fb%20c/?q=1&r=%41", strings.NewReader("the body"),
@@ -315,7 +315,7 @@ func TestClientThatLeavesStopsTheProgram(t *testing.T) {
 			s := newSite(t, probe, steps)
 			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 			defer cancel()
-			req, err := http.NewRequestWithContext(ctx, "GET", s.URL+"/components/web/", nil)
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/components/web/", nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -333,7 +333,7 @@ func TestClientThatLeavesStopsTheProgram(t *testing.T) {
 }
 
 func TestVariables(t *testing.T) {
-	r := httptest.NewRequest("POST", "/components/web/a%2Fb?x=1", nil)
+	r := httptest.NewRequest(http.MethodPost, "/components/web/a%2Fb?x=1", nil)
 	r.Host = "gateway.example:8080"
 	r.RemoteAddr = "@"
 	for name, value := range map[string]string{"X-Forwarded-For": "192.0.2.7, 10.0.0.1", "X-Forwarded-Host": "www.example", "X-Forwarded-Proto": "https",

@@ -59,7 +59,7 @@ func (f *facts) Set(fact api.WorkloadFact) {
 		err = fact.Validate()
 	}
 	if err != nil {
-		f.log.Error("tell a fact", telemetry.KeyWorkload, fact.Ref.String(), telemetry.Error(err))
+		f.log.Error("tell a fact", telemetry.KeyWorkload, fact.String(), telemetry.Error(err))
 		return
 	}
 	e := &entry{fact: fact, value: value, dirty: true}

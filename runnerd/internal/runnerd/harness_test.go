@@ -278,7 +278,7 @@ func (n *node) stop() {
 	case <-time.After(10 * time.Second):
 		n.Error("runnerd does not end")
 		_ = n.cmd.Process.Kill()
-		<-n.ended
+		n.reap()
 	}
 	if n.Failed() {
 		n.Logf("runnerd said:\n%s", n.output)
@@ -290,9 +290,17 @@ func (n *node) stop() {
 func (n *node) kill() {
 	n.Helper()
 	n.check(n.cmd.Process.Kill())
-	<-n.ended
+	n.reap()
 	n.stdin.Close()
 	n.cmd = nil
+}
+
+// reap waits for a process that was killed.
+func (n *node) reap() {
+	n.Helper()
+	if err := <-n.ended; err == nil {
+		n.Error("runnerd was killed and says that it ended well")
+	}
 }
 
 func (n *node) bucket(name string) *bus.Bucket {

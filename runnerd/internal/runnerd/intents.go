@@ -114,12 +114,12 @@ func (in *intents) accept(ctx context.Context, key string, envelope []byte) erro
 	if _, err := in.owner(); err != nil {
 		return err
 	}
-	s, err := in.open(envelope)
+	s, err := in.open(envelope) //nolint:contextcheck // opening intents waits for nothing
 	if err != nil {
 		in.log.Warn("refused an intent", "key", key, telemetry.Error(err))
 		return nil
 	}
-	log := in.log.With(telemetry.KeyWorkload, s.Ref.String(), telemetry.KeySeq, s.Seq)
+	log := in.log.With(telemetry.KeyWorkload, s.String(), telemetry.KeySeq, s.Seq)
 	if api.KeyIntent(s.Ref) != key {
 		log.Warn("refused an intent that lies under the key of another", "key", key)
 		return nil

@@ -101,7 +101,15 @@ type cached struct {
 	size int64
 }
 
-// measure lists the modules of the current compiler. What vanishes meanwhile counts nothing.
+func sizeOf(e fs.DirEntry) int64 {
+	info, err := e.Info()
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// measure lists the modules of the current compiler.
 func (c Cache) measure() (folders []cached, total int64) {
 	entries, _ := os.ReadDir(c.dir)
 	for _, e := range entries {
@@ -111,13 +119,10 @@ func (c Cache) measure() (folders []cached, total int64) {
 		}
 		f := cached{path: filepath.Join(c.dir, e.Name()), used: info.ModTime()}
 		_ = filepath.WalkDir(f.path, func(_ string, e fs.DirEntry, err error) error {
-			if err != nil || e.IsDir() {
-				return nil
+			if err == nil && e.Type().IsRegular() {
+				f.size += sizeOf(e)
 			}
-			if i, err := e.Info(); err == nil {
-				f.size += i.Size()
-			}
-			return nil
+			return nil // what has vanished meanwhile counts nothing
 		})
 		folders, total = append(folders, f), total+f.size
 	}

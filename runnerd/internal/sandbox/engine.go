@@ -170,6 +170,9 @@ func (m *Module) Release() {
 	}
 }
 
+// close frees the module. It must not be cut short, hence it takes no context.
+//
+//nolint:contextcheck,nolintlint // as it says; it speaks for the callers
 func (m *Module) close() error {
 	return errors.Join(m.runtime.Close(context.Background()), m.cache.Close(context.Background()))
 }

@@ -128,7 +128,10 @@ func (i *Instance) call(ctx context.Context, export string, stack []uint64) erro
 	return guestError(ctx, f.CallWithStack(ctx, stack))
 }
 
-// shut frees what the instance holds; i.mu is held and no call is on its way.
+// shut frees what the instance holds; i.mu is held and no call is on its way. It
+// must not be cut short, hence it takes no context.
+//
+//nolint:contextcheck,nolintlint // as it says; it speaks for the callers
 func (i *Instance) shut() {
 	if i.closed {
 		return

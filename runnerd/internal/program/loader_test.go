@@ -1,0 +1,141 @@
+package program
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/runnerd/internal/module"
+	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
+	"github.com/realm-mesh/realm/runnerd/internal/wasmtest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// shelf has blobs, and compiles in this process.
+type shelf struct {
+	blobs   map[api.Digest][]byte
+	cache   sandbox.Cache
+	fetched int
+}
+
+func (s *shelf) Fetch(_ context.Context, blob api.Digest, limit int64) ([]byte, error) {
+	s.fetched++
+	b, ok := s.blobs[blob]
+	switch {
+	case !ok:
+		return nil, errors.New("no member has it")
+	case int64(len(b)) > limit:
+		return nil, fmt.Errorf("read: %w", api.ErrTooLarge)
+	}
+	return b, nil
+}
+
+func (s *shelf) Ensure(ctx context.Context, wasm []byte) error {
+	if err := sandbox.Compile(ctx, s.cache, wasm); err != nil {
+		return Refuse("%v", err)
+	}
+	return nil
+}
+
+func (s *shelf) program(wasm []byte) api.Program {
+	s.blobs[api.Sum(wasm)] = wasm
+	return api.Program{Blob: api.Sum(wasm), Size: int64(len(wasm))}
+}
+
+func newLoader(t *testing.T) (*Loader, *shelf) {
+	s := &shelf{blobs: map[api.Digest][]byte{}, cache: sandbox.NewCache(t.TempDir())}
+	return &Loader{Fetcher: s, Compiler: s, Engine: sandbox.NewEngine(s.cache)}, s
+}
+
+func TestLoad(t *testing.T) {
+	l, s := newLoader(t)
+	p := s.program(wasmtest.Exit3())
+	var stages []api.State
+	m, err := l.Load(t.Context(), p, func(st api.State) { stages = append(stages, st) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Release()
+	if !slices.Equal(stages, []api.State{api.StateFetching, api.StateCompiling}) || !slices.Equal(m.Names, []string{"_start"}) {
+		t.Error(stages, m.Names)
+	}
+	if err := m.Run(t.Context(), sandbox.Env{}); err == nil || err.Error() != "exit code 3" {
+		t.Error(err)
+	}
+	again, err := l.Load(t.Context(), p, func(api.State) { t.Error("what is loaded takes no stages") })
+	if err != nil || again != m || s.fetched != 1 {
+		t.Error(err, s.fetched)
+	}
+	again.Release()
+}
+
+func TestLoadRefuses(t *testing.T) {
+	imports := func(mod, name string) []byte {
+		return wasmtest.Module{Imports: []wasmtest.Import{{Module: mod, Name: name}}}.Bytes()
+	}
+	for name, c := range map[string]struct {
+		wasm   []byte
+		change func(*api.Program)
+		says   string
+	}{
+		"no wasm":         {[]byte("hello"), nil, "not a WebAssembly file"},
+		"component":       {wasmtest.Component(), nil, "wasm32-wasip1"},
+		"import":          {imports("env", "log"), nil, `imports the function "log" of "env"`},
+		"older WASI":      {imports("wasi_unstable", "fd_write"), nil, "wasi_snapshot_preview1 alone"},
+		"Go for browsers": {imports("gojs", "runtime.wasmExit"), nil, "GOOS=wasip1 instead of GOOS=js"},
+		"memory":          {wasmtest.Module{MinPages: 161}.Bytes(), func(p *api.Program) { p.Limits.MemoryMaxMB = 10 }, "needs 11 MiB of memory to begin with and is allowed 10"},
+		"shorter":         {wasmtest.Nothing(), func(p *api.Program) { p.Size++ }, "not of the"},
+		"longer":          {wasmtest.Nothing(), func(p *api.Program) { p.Size-- }, "not of the"},
+		"invalid body":    {wasmtest.Command(0x6a), nil, "i32.add"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, s := newLoader(t)
+			p := s.program(c.wasm)
+			if c.change != nil {
+				c.change(&p)
+			}
+			_, err := l.Load(t.Context(), p, func(api.State) {})
+			var refused *RefusedError
+			if !errors.As(err, &refused) || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("got %v, want a refusal that says %q", err, c.says)
+			}
+		})
+	}
+}
+
+func TestWhatMayPassIsNoRefusal(t *testing.T) {
+	l, _ := newLoader(t)
+	_, err := l.Load(t.Context(), api.Program{Blob: api.Sum([]byte("x")), Size: 1}, func(api.State) {})
+	var refused *RefusedError
+	if err == nil || errors.As(err, &refused) {
+		t.Error(err)
+	}
+}
+
+func TestCheckCommand(t *testing.T) {
+	for name, c := range map[string]struct {
+		wasm []byte
+		says string
+	}{
+		"command":      {wasmtest.Nothing(), ""},
+		"library":      {wasmtest.Functions(wasmtest.Identity("f", wasmtest.I32)), "exports no _start"},
+		"nothing":      {wasmtest.Functions(), "exports no functions"},
+		"wrong _start": {wasmtest.Functions(wasmtest.Identity("_start", wasmtest.I32)), "(i32) -> (i32)"},
+	} {
+		m, err := module.Parse(c.wasm)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = CheckCommand(m.Shape)
+		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
