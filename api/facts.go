@@ -118,7 +118,8 @@ func (f PeerFact) Validate() error {
 type PeerRecord struct {
 	PeerFact
 	Self      bool      `json:"self,omitempty"`
-	Connected bool      `json:"connected"`
+	Connected bool      `json:"connected"` // directly
+	Live      bool      `json:"live"`      // connected, or heard of lately through others
 	RTT       Duration  `json:"rtt,omitzero"`
 	Since     time.Time `json:"since"` // of Connected
 }

@@ -3,6 +3,7 @@ module github.com/realm-mesh/realm/internal/kit
 go 1.26.0
 
 require (
+	github.com/gofrs/flock v0.13.1
 	github.com/mr-tron/base58 v1.3.0
 	github.com/nats-io/nats.go v1.55.0
 	github.com/nats-io/nkeys v0.4.16

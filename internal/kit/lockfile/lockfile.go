@@ -10,6 +10,8 @@ import (
 	"os"
 	"strconv"
 	"time"
+
+	"github.com/gofrs/flock"
 )
 
 // ErrHeld says that another process holds the file. The error that wraps it names
@@ -17,40 +19,34 @@ import (
 var ErrHeld = errors.New("held by another process")
 
 // Lock is a file that this process holds.
-type Lock struct{ f *os.File }
+type Lock struct{ f *flock.Flock }
 
 // Try takes the file at path, made if need be, and writes the process id into it;
 // if it is taken the error is [ErrHeld].
 func Try(path string) (*Lock, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	l := &Lock{flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))}
+	taken, err := l.f.TryLock()
+	if err == nil && !taken {
+		err = fmt.Errorf("%w%s", ErrHeld, holder(path))
+	}
+	if err == nil {
+		err = os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("lock: %w", err)
-	}
-	if err := tryLock(f); err != nil {
-		if errors.Is(err, ErrHeld) {
-			err = fmt.Errorf("%w%s", ErrHeld, holder(f))
-		}
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
-	}
-	l := &Lock{f}
-	pid := strconv.Itoa(os.Getpid())
-	if err := errors.Join(f.Truncate(0), writeAt(f, pid)); err != nil {
 		l.Release()
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
 	return l, nil
 }
 
-func writeAt(f *os.File, s string) error {
-	_, err := f.WriteAt([]byte(s+"\n"), 0)
-	return err
-}
-
-// holder says which process wrote its id into f; the lock tells that it lives.
-func holder(f *os.File) string {
-	var b [20]byte
-	n, _ := f.ReadAt(b[:], 0) // a file without an id names nobody
-	if pid, err := strconv.Atoi(string(bytes.TrimSpace(b[:n]))); err == nil {
+// holder says which process wrote its id into the file; the lock tells that it
+// lives. Windows does not let others read what is locked: it names nobody there.
+func holder(path string) string {
+	b, err := os.ReadFile(path)
+	if err != nil || len(b) > 20 {
+		return ""
+	}
+	if pid, err := strconv.Atoi(string(bytes.TrimSpace(b))); err == nil {
 		return fmt.Sprintf(" (pid %d)", pid)
 	}
 	return ""
@@ -77,4 +73,4 @@ func Wait(ctx context.Context, path string) (*Lock, error) {
 }
 
 // Release lets go of the file.
-func (l *Lock) Release() { l.f.Close() }
+func (l *Lock) Release() { _ = l.f.Close() } // the lock goes with the descriptor

@@ -3,7 +3,7 @@ package facts
 import (
 	"errors"
 	"fmt"
-	"slices"
+	"reflect"
 	"time"
 
 	"github.com/realm-mesh/realm/api"
@@ -83,6 +83,7 @@ func (t *Table) merge(author api.PeerID, b *api.FactBatch, now time.Time, direct
 		return ErrStale
 	}
 	m.epoch, m.seq, m.heard = b.Epoch, b.Seq, now
+	t.setLive(author, m, m.alive(now))
 	if b.Peer != nil && !equalPeer(m.fact, *b.Peer) {
 		m.fact = *b.Peer
 		t.markPeer(author)
@@ -114,12 +115,13 @@ func (t *Table) mergeWorkloads(author api.PeerID, m *member, b *api.FactBatch) {
 	}
 }
 
-func equalPeer(a, b api.PeerFact) bool {
-	return a.Peer == b.Peer && a.Version == b.Version && a.Platform == b.Platform && a.Host == b.Host &&
-		slices.Equal(a.Roles, b.Roles) && slices.Equal(a.Addrs, b.Addrs)
-}
+func equalPeer(a, b api.PeerFact) bool { return reflect.DeepEqual(a, b) }
 
+// equalFact compares all fields, those included that are added one day.
 func equalFact(a, b api.WorkloadFact) bool {
-	return a.Ref == b.Ref && a.Peer == b.Peer && a.Intent == b.Intent && a.Seq == b.Seq && a.State == b.State &&
-		a.Reason == b.Reason && a.Restarts == b.Restarts && a.Since.Equal(b.Since) && slices.Equal(a.Tail, b.Tail)
+	if !a.Since.Equal(b.Since) {
+		return false
+	}
+	a.Since = b.Since
+	return reflect.DeepEqual(a, b)
 }

@@ -10,8 +10,8 @@ import (
 
 // Timing, for who runs the loops around a table.
 const (
-	Refresh = time.Minute         // everybody repeats everything that often
-	Silence = 5 * time.Minute / 2 // after which a member that is no neighbour is taken for dead
+	Refresh = 20 * time.Second // everybody repeats everything that often
+	Silence = 50 * time.Second // after which a member that is no neighbour is taken for dead
 	// echo is how long after a member was lost gossip about it is taken for a
 	// message that was still on its way.
 	echo = 10 * time.Second
@@ -63,6 +63,7 @@ func (p *pending) any() bool { return p.full || p.peer || len(p.facts) > 0 }
 type member struct {
 	fact      api.PeerFact
 	connected bool
+	live      bool      // as last told: see alive
 	since     time.Time // of connected
 	lost      time.Time // when it was a neighbour last, and is not now
 	rtt       time.Duration
@@ -158,6 +159,7 @@ func (t *Table) Up(p api.PeerID, now time.Time) {
 		return
 	}
 	m.connected, m.since, m.lost = true, now, time.Time{}
+	m.live = true
 	t.markPeer(p)
 	if t.neighbours++; t.neighbours == 1 {
 		t.repeat() // what was gossiped before has reached nobody
@@ -173,6 +175,7 @@ func (t *Table) Down(p api.PeerID, now time.Time) {
 		return
 	}
 	m.connected, m.since, m.lost, m.rtt = false, now, now, 0
+	m.live = false
 	t.neighbours--
 	t.markPeer(p)
 	t.dropWorkloads(p)
@@ -199,9 +202,23 @@ func (t *Table) Expire(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for p, m := range t.others {
-		if !m.connected && now.Sub(m.heard) > Silence {
+		if !m.alive(now) {
 			t.dropWorkloads(p)
+			t.setLive(p, m, false)
 		}
+	}
+}
+
+// alive reports whether m is a neighbour, or others have passed on lately what it
+// says of itself. heard does not rise while a loss may only not have spread yet.
+func (m *member) alive(now time.Time) bool {
+	return m.connected || m.heard.After(m.lost) && now.Sub(m.heard) <= Silence
+}
+
+func (t *Table) setLive(p api.PeerID, m *member, live bool) {
+	if m.live != live {
+		m.live = live
+		t.markPeer(p)
 	}
 }
 

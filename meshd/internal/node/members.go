@@ -17,6 +17,9 @@ import (
 	"github.com/realm-mesh/realm/meshd/internal/p2p"
 )
 
+// expireEvery is how often members of which nothing is heard any more are looked for.
+const expireEvery = 5 * time.Second
+
 // maxAddrs is how many addresses of another member are taken.
 const maxAddrs = 32
 
@@ -114,14 +117,18 @@ func (n *Node) met(f api.PeerFact) {
 func (n *Node) gossipFacts(ctx context.Context) error {
 	refresh := time.NewTimer(refreshIn())
 	defer refresh.Stop()
+	expire := time.NewTicker(expireEvery)
+	defer expire.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-refresh.C:
 			refresh.Reset(refreshIn())
-			n.table.Expire(time.Now())
 			n.table.Repeat()
+			continue
+		case <-expire.C:
+			n.table.Expire(time.Now())
 			continue
 		case <-n.table.Due():
 		}

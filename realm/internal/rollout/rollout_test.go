@@ -125,7 +125,7 @@ func TestGoalOf(t *testing.T) {
 }
 
 func peer(id, host string, connected bool, roles ...string) api.PeerRecord {
-	return api.PeerRecord{PeerFact: api.PeerFact{Peer: api.PeerID(id), Host: host, Roles: roles}, Connected: connected}
+	return api.PeerRecord{PeerFact: api.PeerFact{Peer: api.PeerID(id), Host: host, Roles: roles}, Connected: connected, Live: connected}
 }
 
 func names(ms []Member) string {

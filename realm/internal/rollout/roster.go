@@ -62,7 +62,7 @@ func (r *Roster) Update(peers []api.PeerRecord, target api.Target, now time.Time
 func (r *Roster) look(peers []api.PeerRecord, now time.Time) {
 	here := map[api.PeerID]sighting{}
 	for _, p := range peers {
-		if p.Connected || p.Self {
+		if p.Live || p.Self {
 			here[p.Peer] = sighting{record: p}
 		}
 	}
