@@ -29,7 +29,7 @@ func startContainers(t *testing.T) containers {
 	t.Cleanup(func() {
 		if t.Failed() {
 			for _, s := range append(lan, "node6") {
-				out, _ := c.run(context.Background(), "logs", s, "--tail", "all")
+				out, _ := c.run(context.Background(), "logs", "--no-color", s)
 				t.Logf("--- logs of %s:\n%s", s, out)
 			}
 		}
