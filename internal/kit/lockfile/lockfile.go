@@ -21,8 +21,8 @@ var ErrHeld = errors.New("held by another process")
 // Lock is a file that this process holds.
 type Lock struct{ f *flock.Flock }
 
-// Try takes the file at path, made if need be, and writes the process id into it;
-// if it is taken the error is [ErrHeld].
+// Try takes the file at path, made if need be, and writes the process id beside
+// it; if it is taken the error is [ErrHeld].
 func Try(path string) (*Lock, error) {
 	l := &Lock{flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))}
 	taken, err := l.f.TryLock()
@@ -30,7 +30,7 @@ func Try(path string) (*Lock, error) {
 		err = fmt.Errorf("%w%s", ErrHeld, holder(path))
 	}
 	if err == nil {
-		err = os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600)
+		err = os.WriteFile(pidFile(path), []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600)
 	}
 	if err != nil {
 		l.Release()
@@ -39,10 +39,13 @@ func Try(path string) (*Lock, error) {
 	return l, nil
 }
 
-// holder says which process wrote its id into the file; the lock tells that it
-// lives. Windows does not let others read what is locked: it names nobody there.
+// pidFile is where the holder writes its process id: Windows lets nobody read or
+// write what is locked.
+func pidFile(path string) string { return path + ".pid" }
+
+// holder says which process wrote its id; the lock tells that it lives.
 func holder(path string) string {
-	b, err := os.ReadFile(path)
+	b, err := os.ReadFile(pidFile(path))
 	if err != nil || len(b) > 20 {
 		return ""
 	}
