@@ -20,7 +20,7 @@ const (
 )
 
 func member(id api.PeerID, host string, self, connected bool, roles ...string) api.PeerRecord {
-	return api.PeerRecord{PeerFact: api.PeerFact{Peer: id, Host: host, Roles: roles, Platform: "linux/amd64", Version: "v1"}, Self: self, Connected: connected}
+	return api.PeerRecord{PeerFact: api.PeerFact{Peer: id, Host: host, Roles: roles, Platform: "linux/amd64", Version: "v1"}, Self: self, Connected: connected, Live: connected}
 }
 
 // view is what runs in a realm of three members, one of them gone.

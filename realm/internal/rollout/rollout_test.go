@@ -145,7 +145,7 @@ func TestRoster(t *testing.T) {
 	self.Self = true
 	a, b := peer("a", "host-a", true, "edge"), peer("b", "host-b", true)
 	lostA := a
-	lostA.Connected = false
+	lostA.Connected, lostA.Live = false, false
 	edge := api.Target{Tags: []string{"edge"}}
 	begin := time.Unix(1000, 0)
 
