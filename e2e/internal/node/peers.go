@@ -12,6 +12,7 @@ type Peer struct {
 	Peer      string
 	Self      bool
 	Connected bool
+	Live      bool
 	Roles     []string
 	Addrs     []string
 }
@@ -21,6 +22,17 @@ func (n *Node) Peers(ctx context.Context) (Peers, error) {
 	var p Peers
 	err := n.JSON(ctx, &p, "peers")
 	return p, err
+}
+
+// Live counts the others that are up, whether or not the node reaches them itself.
+func (p Peers) Live() int {
+	count := 0
+	for _, m := range p.Peers {
+		if m.Live && !m.Self {
+			count++
+		}
+	}
+	return count
 }
 
 // Connected counts the others that the node is connected to.
