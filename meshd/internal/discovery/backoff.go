@@ -10,6 +10,7 @@ const (
 	backoffFirst     = 500 * time.Millisecond
 	backoffBootstrap = 15 * time.Second // at most, for a member of the settings
 	backoffLearnt    = time.Minute      // at most, for the others
+	backoffDoubted   = 10 * time.Minute // at most, for one that was often tried and never reached
 )
 
 // backoff is how long to wait after so many failed attempts in a row: twice as

@@ -10,7 +10,6 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/realm-mesh/realm/internal/kit/task"
@@ -21,7 +20,7 @@ import (
 const (
 	connectTimeout = 10 * time.Second // one attempt at all addresses of a member
 	maxDials       = 8                // at the same time
-	giveUpAfter    = 8                // failed attempts at a member that was never reached
+	doubtAfter     = 8                // failed attempts at a member that was never reached
 	saveDelay      = time.Second      // several changes of the book are one write
 	yieldDelay     = 700 * time.Millisecond
 )
@@ -140,7 +139,7 @@ func (f *Finder) learn(p peer.ID, addrs []ma.Multiaddr, add func(*target) (news 
 	defer f.mu.Unlock()
 	t := f.targets[p]
 	if t == nil {
-		if len(f.targets) >= 2*maxBook {
+		if len(f.targets) >= 2*maxBook && !f.forgetOne() {
 			return
 		}
 		// Both sides hear of each other at the same time. The one with the larger
@@ -155,6 +154,19 @@ func (f *Finder) learn(p peer.ID, addrs []ma.Multiaddr, add func(*target) (news 
 		t.failed = 0
 		notify(f.wake)
 	}
+}
+
+// forgetOne makes room: of those that were only heard of, the one that was tried
+// in vain most often goes. The caller holds mu.
+func (f *Finder) forgetOne() bool {
+	var worst peer.ID
+	for p, t := range f.targets {
+		if t.seen.IsZero() && !t.bootstrap() && !t.dialling && t.failed > 0 && (worst == "" || t.failed > f.targets[worst].failed) {
+			worst = p
+		}
+	}
+	delete(f.targets, worst)
+	return worst != ""
 }
 
 // Up takes note that a member is connected.
@@ -201,105 +213,6 @@ func notify(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
 	default: // it has not been looked at since the last time
-	}
-}
-
-// dialLoop dials whoever is due.
-func (f *Finder) dialLoop(ctx context.Context) error {
-	var dials sync.WaitGroup
-	defer dials.Wait()
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		due, wait := f.due(time.Now())
-		for _, ai := range due {
-			dials.Go(func() { f.dial(ctx, ai) })
-		}
-		timer.Reset(wait)
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-f.wake:
-		case <-timer.C:
-		}
-	}
-}
-
-// due returns whom to dial now, marked as such, and when to ask again.
-func (f *Finder) due(now time.Time) (out []peer.AddrInfo, wait time.Duration) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	wait = time.Hour
-	enough := f.connected() >= f.cfg.Enough
-	for p, t := range f.targets {
-		switch {
-		case t.connected || t.dialling:
-			continue
-		case !t.bootstrap() && (enough || f.cfg.Stranger(p)):
-			continue
-		case t.next.After(now):
-			wait = min(wait, t.next.Sub(now))
-			continue
-		case f.dials >= maxDials:
-			continue // the end of a dial wakes the loop
-		}
-		f.dials++
-		t.dialling = true
-		out = append(out, peer.AddrInfo{ID: p, Addrs: slices.Concat(t.fixed, t.own, t.heard)})
-	}
-	return out, wait
-}
-
-// connected counts; the caller holds mu.
-func (f *Finder) connected() int {
-	n := 0
-	for _, t := range f.targets {
-		if t.connected {
-			n++
-		}
-	}
-	return n
-}
-
-func (f *Finder) dial(ctx context.Context, ai peer.AddrInfo) {
-	call, cancel := context.WithTimeout(ctx, connectTimeout)
-	defer cancel()
-	// The back-off here is the one that counts; libp2p's own would add to it.
-	if s, ok := f.cfg.Host.Network().(*swarm.Swarm); ok {
-		s.Backoff().Clear(ai.ID)
-	}
-	err := f.cfg.Host.Connect(call, ai)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	defer notify(f.wake)
-	f.dials--
-	t := f.targets[ai.ID]
-	t.dialling = false
-	// Whether it is a member turns out later, by Up; until then it counts as a failure.
-	t.failed++
-	if !t.bootstrap() && t.seen.IsZero() && t.failed >= giveUpAfter {
-		delete(f.targets, ai.ID)
-		return
-	}
-	most := backoffLearnt
-	if t.bootstrap() {
-		most = backoffBootstrap
-		f.complain(ctx, ai.ID, t.failed, err)
-	}
-	t.next = time.Now().Add(backoff(t.failed, most))
-}
-
-// complainEvery spaces out what is logged about a bootstrap member, in failed attempts.
-const complainEvery = 40 // about ten minutes
-
-// complain logs now and then that a member of the settings cannot be had.
-func (f *Finder) complain(ctx context.Context, p peer.ID, failed int, err error) {
-	switch {
-	case ctx.Err() != nil || failed%complainEvery != 3:
-	case f.cfg.Stranger(p):
-		f.cfg.Log.Warn("bootstrap peer belongs to another realm, or to none yet", telemetry.KeyPeer, p)
-	case err != nil:
-		f.cfg.Log.Warn("bootstrap member cannot be reached; trying on", telemetry.KeyPeer, p, telemetry.Error(err))
 	}
 }
 

@@ -133,31 +133,33 @@ func TestBackoff(t *testing.T) {
 	}
 }
 
-// TestGivesUp fails to reach a member of the settings, one that was connected
+// TestUnreachable fails to reach a member of the settings, one that was connected
 // before, and one that was only heard of.
-func TestGivesUp(t *testing.T) {
+func TestUnreachable(t *testing.T) {
 	boot, before, hearsay := newPeer(t), newPeer(t), newPeer(t)
 	f := newFinder(t, peer.AddrInfo{ID: boot, Addrs: addrs("/ip4/127.0.0.1/tcp/1")})
 	f.Told(before, addrs("/ip4/127.0.0.1/tcp/1"))
 	f.Up(before)
 	f.Down(before)
 	f.Hear(hearsay, addrs("/ip4/127.0.0.1/tcp/1"))
-	for range giveUpAfter {
+	for range doubtAfter {
 		due, _ := f.due(time.Now().Add(time.Hour))
 		for _, ai := range due {
 			f.dial(t.Context(), ai)
 		}
 	}
 	got := wouldDial(f)
-	if got[boot] == nil || got[before] == nil || got[hearsay] != nil {
-		t.Errorf("after %d failures %v are dialled; want the bootstrap member and the one known before", giveUpAfter, got)
+	if len(got) != 3 {
+		t.Errorf("after %d failures %v are dialled; want all, some time", doubtAfter, got)
 	}
-	if wait := time.Until(f.targets[before].next); wait < backoffLearnt/2 || wait > backoffLearnt*2 {
-		t.Errorf("the next attempt is in %v", wait)
+	for p, want := range map[peer.ID]time.Duration{boot: backoffBootstrap, before: backoffLearnt, hearsay: backoffFirst << doubtAfter} {
+		if wait := time.Until(f.targets[p].next); wait < want/2 || wait > want*5/4 {
+			t.Errorf("the next attempt is in %v; want about %v", wait, want)
+		}
 	}
 	f.NetworkChanged()
-	if due, _ := f.due(time.Now()); len(due) != 2 {
-		t.Errorf("on another network %d are dialled at once; want 2", len(due))
+	if due, _ := f.due(time.Now()); len(due) != 3 {
+		t.Errorf("on another network %d are dialled at once; want 3", len(due))
 	}
 }
 
@@ -221,9 +223,15 @@ func TestHearsayIsBounded(t *testing.T) {
 	for len(f.targets) < 2*maxBook {
 		f.targets[newPeer(t)] = &target{}
 	}
-	f.Hear(newPeer(t), addrs("/ip4/192.0.2.1/tcp/1"))
-	if n := len(f.targets); n != 2*maxBook {
+	next := newPeer(t)
+	f.Hear(next, addrs("/ip4/192.0.2.1/tcp/1"))
+	if n := len(f.targets); n != 2*maxBook || f.targets[next] != nil {
 		t.Errorf("%d members are kept; want %d", n, 2*maxBook)
+	}
+	f.targets[p].failed = 1
+	f.Hear(next, addrs("/ip4/192.0.2.1/tcp/1"))
+	if n := len(f.targets); n != 2*maxBook || f.targets[next] == nil || f.targets[p] != nil {
+		t.Error("one that was tried in vain does not make room")
 	}
 }
 

@@ -4,12 +4,10 @@ import (
 	"bufio"
 	"context"
 	"crypto/ed25519"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -18,9 +16,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nkeys"
 	"go.uber.org/goleak"
 
 	"github.com/realm-mesh/realm/api"
@@ -30,7 +25,6 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/keys"
 	"github.com/realm-mesh/realm/internal/kit/local"
 	"github.com/realm-mesh/realm/internal/kit/paths"
-	"github.com/realm-mesh/realm/internal/kit/trust"
 )
 
 // envDaemon makes the test binary meshd, in the home of the environment.
@@ -109,139 +103,6 @@ func (b *box) login(t testing.TB, d api.Daemon) *bus.Conn {
 	}
 	t.Cleanup(c.Close)
 	return c
-}
-
-// startBus starts a NATS server as realm up does, but for the rights.
-func (b *box) startBus(t testing.TB) {
-	t.Helper()
-	opts := &server.Options{DontListen: true, NoSigs: true, NoLog: true, JetStream: true, StoreDir: b.home.Bus(), SyncAlways: true, MaxPayload: api.MaxMessage + 16<<10}
-	for _, d := range []api.Daemon{api.Meshd, api.Launcher} {
-		opts.Nkeys = append(opts.Nkeys, &server.NkeyUser{Nkey: b.user(t, d)})
-	}
-	srv, err := server.NewServer(opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv.Start()
-	if !srv.ReadyForConnections(patience) {
-		t.Fatal("the bus does not come up")
-	}
-	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
-	b.makeBuckets(t, srv)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.srv = srv
-}
-
-// user is the public key of d, made where there is none.
-func (b *box) user(t testing.TB, d api.Daemon) string {
-	t.Helper()
-	path := b.home.BusSeed(d)
-	seed, err := os.ReadFile(path)
-	if err != nil {
-		kp, err := nkeys.CreateUser()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if seed, err = kp.Seed(); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, seed, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	kp, err := nkeys.FromSeed(seed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pub, err := kp.PublicKey()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pub
-}
-
-func (b *box) makeBuckets(t testing.TB, srv *server.Server) {
-	t.Helper()
-	login, err := nats.NkeyOptionFromSeed(b.home.BusSeed(api.Launcher))
-	if err != nil {
-		t.Fatal(err)
-	}
-	nc, err := nats.Connect("", nats.InProcessServer(srv), login)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, storage := range map[string]jetstream.StorageType{
-		api.BucketIntents: jetstream.FileStorage, api.BucketPeers: jetstream.MemoryStorage, api.BucketWorkloads: jetstream.MemoryStorage,
-	} {
-		if _, err := js.CreateOrUpdateKeyValue(testContext(t), jetstream.KeyValueConfig{Bucket: name, Storage: storage}); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// serveBus opens the bus's socket.
-func (b *box) serveBus(t testing.TB) {
-	t.Helper()
-	ln, err := net.Listen("unix", b.home.Socket(api.Launcher))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var open sync.WaitGroup
-	open.Go(func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			open.Go(func() { b.splice(c) })
-		}
-	})
-	t.Cleanup(func() { ln.Close(); open.Wait() })
-}
-
-func (b *box) splice(c net.Conn) {
-	defer c.Close()
-	b.mu.Lock()
-	srv := b.srv
-	b.mu.Unlock()
-	in, err := srv.InProcessConn()
-	if err != nil {
-		return
-	}
-	var both sync.WaitGroup
-	for _, dir := range [2][2]net.Conn{{c, in}, {in, c}} {
-		both.Go(func() {
-			_, _ = io.Copy(dir[0], dir[1]) // whatever ends it, the client comes back
-			c.Close()
-			in.Close()
-		})
-	}
-	both.Wait()
-}
-
-// restartBus ends the server, with all that it keeps in memory, and starts another.
-func (b *box) restartBus(t testing.TB) {
-	t.Helper()
-	b.srv.Shutdown()
-	b.srv.WaitForShutdown()
-	until(t, "the test has lost the bus", func() bool { return !b.bus.Connected() })
-	b.startBus(t)
-	until(t, "the test has the bus back", b.bus.Connected)
-}
-
-func until(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for start := time.Now(); !ok(); time.Sleep(time.Millisecond) {
-		if time.Since(start) > patience {
-			t.Fatalf("never: %s", what)
-		}
-	}
 }
 
 // process is a running meshd.
@@ -331,50 +192,6 @@ func (p *process) code(t testing.TB) int {
 	}
 	return p.cmd.ProcessState.ExitCode()
 }
-
-// owner signs for the realm of a test.
-type owner struct {
-	key ed25519.PrivateKey
-	pin trust.Pin
-}
-
-func newOwner(t testing.TB) owner {
-	t.Helper()
-	_, key, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return owner{key, trust.NewPin(keys.PublicOf(key))}
-}
-
-// claim makes a box a member of o's realm.
-func (o owner) claim(t testing.TB, boxes ...*box) {
-	t.Helper()
-	for _, b := range boxes {
-		if err := o.pin.Write(b.home.Pin()); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-func (o owner) sign(t testing.TB, name string, seq uint64) intent.Signed {
-	t.Helper()
-	body, err := json.Marshal(api.Component{Module: api.Program{Blob: api.Sum([]byte(name)), Size: 7}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	in := api.Intent{Realm: o.pin.Realm, Ref: ref(name), Seq: seq, Issued: time.Now(), Body: body}
-	if seq > 1 {
-		in.Prev = api.Sum([]byte("the one before"))
-	}
-	s, err := intent.Sign(in, o.key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-func ref(name string) api.Ref { return api.Ref{Kind: api.KindComponent, Name: api.Name(name)} }
 
 func (b *box) bucket(t testing.TB, name string) *bus.Bucket {
 	t.Helper()

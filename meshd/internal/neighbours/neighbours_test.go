@@ -172,6 +172,6 @@ func TestSilentMember(t *testing.T) {
 	start := time.Now()
 	d.connect(t, m, m.Addrs()...)
 	until(t, 5*time.Second, "it is up", func() bool { return d.count("up") > 0 })
-	until(t, Interval+Timeout+time.Second, "it is taken for dead", func() bool { return d.count("down") == 1 })
+	until(t, Interval+Timeout+5*time.Second, "it is taken for dead", func() bool { return d.count("down") == 1 })
 	t.Logf("taken for dead after %v", time.Since(start))
 }

@@ -98,7 +98,7 @@ func TestReturnsAfterPush(t *testing.T) {
 	all := mesh(t, o, 3)
 	all[2].stop()
 	for _, m := range all[:2] {
-		until(t, time.Second, "the member that left is gone", func() bool { return m.Neighbours() == 1 })
+		until(t, 5*time.Second, "the member that left is gone", func() bool { return m.Neighbours() == 1 })
 	}
 	s := o.sign(t, "web", 1)
 	all[0].submit(t, s)
