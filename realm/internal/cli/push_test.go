@@ -86,7 +86,7 @@ func (m *mesh) tell(in intent.Signed, p api.PeerID, s api.State, reason string, 
 func (m *mesh) realm(args ...string) (code int, stdout, stderr string) {
 	m.t.Helper()
 	var out, errs bytes.Buffer
-	code = Main(append([]string{"--home", m.home.Root()}, args...), &out, &errs)
+	code = Main(append([]string{"--home", m.home.Root(), "--timeout", "20s"}, args...), &out, &errs)
 	return code, out.String(), errs.String()
 }
 

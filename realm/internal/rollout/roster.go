@@ -34,9 +34,9 @@ type sighting struct {
 }
 
 // Update takes what is known of all members at now, and returns those that match
-// target and are connected, or were until a moment ago; this node first, then by
-// name. next is when the answer may change by the passing of time alone; zero
-// for never.
+// target and are connected, to this node or to others, or were until a moment
+// ago; this node first, then by name. next is when the answer may change by the
+// passing of time alone; zero for never.
 func (r *Roster) Update(peers []api.PeerRecord, target api.Target, now time.Time) (members []Member, next time.Time) {
 	r.look(peers, now)
 	for id, s := range r.seen {
