@@ -25,16 +25,14 @@ import (
 	"github.com/realm-mesh/realm/runnerd/internal/wasmtest"
 )
 
-// The guests: an http.Handler, and one whose answer the test writes.
-var hello, probe []byte
+// hello is an http.Handler; the other guests are scripts.
+var hello []byte
 
 var rig sandboxtest.Rig
 
 func TestMain(m *testing.M) {
 	sandboxtest.Main(m, &rig, func() (err error) {
-		if hello, err = wasmtest.Sample("hello-cgi", false); err == nil {
-			probe, err = wasmtest.Probe()
-		}
+		hello, err = wasmtest.Sample("hello-cgi", false)
 		return err
 	})
 }
@@ -73,11 +71,12 @@ func newSite(t testing.TB, wasm []byte, c api.Component) *site {
 	return s
 }
 
-// steps is a component that does what the probe is told.
-func steps(args ...string) api.Component { return api.Component{Args: args} }
-
-func raw(answer string) string {
-	return "raw=" + strings.Trim(fmt.Sprintf("%q", answer), `"`)
+// scripted is a site whose program does steps, for at most epochMS.
+func scripted(t testing.TB, epochMS int64, steps ...wasmtest.Step) *site {
+	t.Helper()
+	c := api.Component{}
+	c.Module.Limits.EpochMS = epochMS
+	return newSite(t, wasmtest.Script(steps...), c)
 }
 
 func (s *site) do(t testing.TB, method, path string, body io.Reader, header ...string) *http.Response {
@@ -154,7 +153,7 @@ func TestBodiesOfAnySizeAndForm(t *testing.T) {
 }
 
 func TestBodyOfUnknownLengthIsCapped(t *testing.T) {
-	s := newSite(t, probe, steps("drain"))
+	s := scripted(t, 0, wasmtest.Drain())
 	s.do(t, "POST", "/", io.LimitReader(zeros{}, MaxUnknownBody+1))
 	if err := <-s.ends; !errors.Is(err, ErrLengthRequired) {
 		t.Error(err)
@@ -167,7 +166,7 @@ func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 // TestBodiesStreamBothWays has each byte of the answer wait for one of the request.
 func TestBodiesStreamBothWays(t *testing.T) {
-	s := newSite(t, probe, steps(raw("Content-Type: text/plain\n\n"), "copy"))
+	s := scripted(t, 0, wasmtest.Out("Content-Type: text/plain\n\n"), wasmtest.Copy())
 	conn, err := net.Dial("tcp", s.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -217,7 +216,7 @@ func TestAnswers(t *testing.T) {
 		"body with blanks":    {"X-A: b\n\n\n\nx\n", want{200, "X-A: b", "\n\nx\n"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newSite(t, probe, steps(raw(c.answer)))
+			s := scripted(t, 0, wasmtest.Out(c.answer))
 			r := s.do(t, "GET", "/", nil)
 			if got := read(t, r); r.StatusCode != c.want.status || got != c.want.body {
 				t.Errorf("got %s, %q", r.Status, got)
@@ -232,27 +231,25 @@ func TestAnswers(t *testing.T) {
 
 func TestNoAnswer(t *testing.T) {
 	for name, c := range map[string]struct {
-		steps []string
+		steps []wasmtest.Step
 		as    any
 		says  string
 	}{
-		"nothing":          {[]string{}, new(*HeaderError), "without a header"},
-		"half a header":    {[]string{raw("Content-Type: text/plain\n")}, new(*HeaderError), "without a header"},
-		"no header":        {[]string{"out=hello there", "out="}, new(*HeaderError), "want NAME: VALUE"},
-		"empty header":     {[]string{raw("\nbody")}, new(*HeaderError), "empty"},
-		"bad status":       {[]string{raw("Status: 99\n\n")}, new(*HeaderError), "200 to 599"},
-		"bad length":       {[]string{raw("Content-Length: x\n\n")}, new(*HeaderError), "content length"},
-		"control":          {[]string{raw("X-A: a\x01b\n\n")}, new(*HeaderError), "control character"},
-		"header too long":  {[]string{raw("X-A: "), "lines=2000"}, new(*HeaderError), "longer than 65536"},
-		"exit code":        {[]string{"err=oh no", "exit=3"}, new(*sandbox.ExitError), "exit code 3"},
-		"panic":            {[]string{"panic=oh"}, new(*sandbox.ExitError), "exit code 2"},
-		"deadline, loop":   {[]string{"loop"}, new(*sandbox.DeadlineError), "deadline of 300 ms"},
-		"deadline, asleep": {[]string{"sleep=1h"}, new(*sandbox.DeadlineError), "deadline of 300 ms"},
+		"nothing":          {nil, new(*HeaderError), "without a header"},
+		"half a header":    {[]wasmtest.Step{wasmtest.Out("Content-Type: text/plain\n")}, new(*HeaderError), "without a header"},
+		"no header":        {[]wasmtest.Step{wasmtest.Out("hello there\n\n")}, new(*HeaderError), "want NAME: VALUE"},
+		"empty header":     {[]wasmtest.Step{wasmtest.Out("\nbody")}, new(*HeaderError), "empty"},
+		"bad status":       {[]wasmtest.Step{wasmtest.Out("Status: 99\n\n")}, new(*HeaderError), "200 to 599"},
+		"bad length":       {[]wasmtest.Step{wasmtest.Out("Content-Length: x\n\n")}, new(*HeaderError), "content length"},
+		"control":          {[]wasmtest.Step{wasmtest.Out("X-A: a\x01b\n\n")}, new(*HeaderError), "control character"},
+		"header too long":  {[]wasmtest.Step{wasmtest.Out("X-A: "), wasmtest.Forever(wasmtest.Out(strings.Repeat("x", 1000)))}, new(*HeaderError), "longer than 65536"},
+		"exit code":        {[]wasmtest.Step{wasmtest.Err("oh no\n"), wasmtest.Leave(3)}, new(*sandbox.ExitError), "exit code 3"},
+		"trap":             {[]wasmtest.Step{wasmtest.Fault()}, new(*sandbox.Trap), "trap: unreachable"},
+		"deadline, loop":   {[]wasmtest.Step{wasmtest.Forever()}, new(*sandbox.DeadlineError), "deadline of 300 ms"},
+		"deadline, asleep": {[]wasmtest.Step{wasmtest.Sleep(time.Hour)}, new(*sandbox.DeadlineError), "deadline of 300 ms"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			component := steps(c.steps...)
-			component.Module.Limits.EpochMS = 300
-			s := newSite(t, probe, component)
+			s := scripted(t, 300, c.steps...)
 			begun := time.Now()
 			r := s.do(t, "GET", "/", nil)
 			err := <-s.ends
@@ -267,7 +264,7 @@ func TestNoAnswer(t *testing.T) {
 }
 
 func TestComplaintsGoToTheLog(t *testing.T) {
-	s := newSite(t, probe, steps("err=one", raw("X-A: b\n\n"), "err=two"))
+	s := scripted(t, 0, wasmtest.Err("one\n"), wasmtest.Out("X-A: b\n\n"), wasmtest.Err("two"))
 	read(t, s.do(t, "GET", "/", nil))
 	if got := s.log.Tail(); !slices.Equal(got, []string{"one", "two"}) {
 		t.Error(got)
@@ -275,9 +272,7 @@ func TestComplaintsGoToTheLog(t *testing.T) {
 }
 
 func TestDeadlineDuringBodyBreaksOff(t *testing.T) {
-	component := steps(raw("X-A: b\n\nbegun"), "sleep=1h")
-	component.Module.Limits.EpochMS = 300
-	s := newSite(t, probe, component)
+	s := scripted(t, 300, wasmtest.Out("X-A: b\n\nbegun"), wasmtest.Sleep(time.Hour))
 	r := s.do(t, "GET", "/", nil)
 	b, err := io.ReadAll(r.Body)
 	if string(b) != "begun" || err == nil {
@@ -286,9 +281,7 @@ func TestDeadlineDuringBodyBreaksOff(t *testing.T) {
 }
 
 func TestSilentClientMeetsTheDeadline(t *testing.T) {
-	component := steps("drain")
-	component.Module.Limits.EpochMS = 300
-	s := newSite(t, probe, component)
+	s := scripted(t, 300, wasmtest.Drain())
 	conn, err := net.Dial("tcp", s.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -306,13 +299,12 @@ func TestSilentClientMeetsTheDeadline(t *testing.T) {
 }
 
 func TestClientThatLeavesStopsTheProgram(t *testing.T) {
-	for name, steps := range map[string]api.Component{
-		"before the header": steps("loop"),
-		"within the body":   steps(raw("X-A: b\n\n"), "lines=100000000"),
+	for name, steps := range map[string][]wasmtest.Step{
+		"before the header": {wasmtest.Forever()},
+		"within the body":   {wasmtest.Out("X-A: b\n\n"), wasmtest.Forever(wasmtest.Out("line after line\n"))},
 	} {
 		t.Run(name, func(t *testing.T) {
-			steps.Module.Limits.EpochMS = 60_000
-			s := newSite(t, probe, steps)
+			s := scripted(t, 60_000, steps...)
 			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 			defer cancel()
 			req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/components/web/", nil)

@@ -137,7 +137,7 @@ func (c *Compiler) judge(ctx context.Context, err error, stdout []byte, stderr s
 		return fmt.Errorf("compile: %w", err)
 	}
 	switch {
-	case strings.Contains(stderr, "out of memory"), strings.Contains(stderr, "cannot allocate memory"):
+	case strings.Contains(stderr, "out of memory"), strings.Contains(stderr, "cannot allocate memory"), strings.Contains(stderr, "address space"):
 		return &RefusedError{"compiling it takes too much memory: make the program, or its largest function, smaller"}
 	case strings.Contains(stderr, "stack overflow"), strings.Contains(stderr, "stack exceeds"):
 		return &RefusedError{"the compiler runs out of stack over it: its code is nested too deeply"}

@@ -394,10 +394,15 @@ func (n *node) request(method, path, body string) (*http.Response, string) {
 	return resp, strings.TrimSpace(string(b))
 }
 
-// call calls a function and returns status and body.
+// call calls a function and returns the status, and the body or what it says of an error.
 func (n *node) call(name api.Name, args string) string {
 	n.Helper()
 	resp, body := n.request(http.MethodPost, api.PathFunction(name), `{"args":`+args+`}`)
+	if resp.StatusCode != http.StatusOK {
+		var reply api.ErrorReply
+		n.check(json.Unmarshal([]byte(body), &reply))
+		body = reply.Error
+	}
 	return fmt.Sprint(resp.StatusCode, " ", body)
 }
 

@@ -27,11 +27,8 @@ func (n *node) times(v byte) *api.Function {
 	return &api.Function{Module: n.program(wasmtest.Functions(f))}
 }
 
-func (n *node) probe(args ...string) *api.Component {
-	n.Helper()
-	wasm, err := wasmtest.Probe()
-	n.check(err)
-	return &api.Component{Module: n.program(wasm), Args: args}
+func (n *node) script(steps ...wasmtest.Step) *api.Component {
+	return &api.Component{Module: n.program(wasmtest.Script(steps...))}
 }
 
 func TestFunctionIsCalled(t *testing.T) {
@@ -42,8 +39,8 @@ func TestFunctionIsCalled(t *testing.T) {
 	for args, want := range map[string]string{
 		`[21]`:                    `200 {"result":42}`,
 		`["4611686018427387903"]`: `200 {"result":9223372036854775806}`,
-		`[1,2]`:                   `400 {"error":"function/double: 2 arguments given, and the function is double(i64) -\u003e (i64): give 1"}`,
-		`[1.5]`:                   `400 {"error":"function/double: argument 1 of double(i64) -\u003e (i64): 1.5 is no integer, and the parameter is i64: write it without point and exponent"}`,
+		`[1,2]`:                   `400 function/double: 2 arguments given, and the function is double(i64) -> (i64): give 1`,
+		`[1.5]`:                   `400 function/double: argument 1 of double(i64) -> (i64): 1.5 is no integer, and the parameter is i64: write it without point and exponent`,
 	} {
 		if got := n.call("double", args); got != want {
 			t.Errorf("%s: %s", args, got)
@@ -80,8 +77,8 @@ func TestOnlyTheOwnerIsFollowed(t *testing.T) {
 	put("function.other", n.sign(double, n.times(4), api.Target{}, n.owner).Envelope)
 	n.push(double, n.times(5))
 	n.awaitState(double, 2, api.StateRunning)
-	put(api.KeyIntent(double), first.Envelope) // a replay
-	n.push(worker, n.probe("sleep=1h"))        // by now all before it is seen
+	put(api.KeyIntent(double), first.Envelope)          // a replay
+	n.push(worker, n.script(wasmtest.Sleep(time.Hour))) // by now all before it is seen
 	n.awaitState(worker, 1, api.StateRunning)
 	if got := n.call("double", "[10]"); got != `200 {"result":50}` {
 		t.Error(got)
@@ -124,7 +121,7 @@ func TestKilledDaemonLosesNothing(t *testing.T) {
 	n := newNode(t)
 	n.start()
 	n.push(double, n.times(2))
-	n.push(worker, n.probe("out=up", "sleep=1h"))
+	n.push(worker, n.script(wasmtest.Out("up\n"), wasmtest.Sleep(time.Hour)))
 	n.awaitState(double, 1, api.StateRunning)
 	n.awaitState(worker, 1, api.StateRunning)
 	n.kill()
@@ -215,7 +212,7 @@ func TestCommandAndItsLog(t *testing.T) {
 	})
 	n.check(err)
 	defer cancel()
-	n.push(worker, n.probe("out=hello", "err=oh", "exit=4"))
+	n.push(worker, n.script(wasmtest.Out("hello\n"), wasmtest.Err("oh\n"), wasmtest.Leave(4)))
 	f := n.await(worker, func(f api.WorkloadFact) bool { return f.State == api.StateBackoff && f.Restarts >= 2 })
 	if !strings.HasPrefix(f.Reason, "exit code 4") || len(f.Tail) < 2 {
 		t.Errorf("%+v", f)
@@ -240,24 +237,24 @@ func TestCommandAndItsLog(t *testing.T) {
 func TestComponentAnswersOnTheSocket(t *testing.T) {
 	n := newNode(t)
 	n.start()
-	web := n.probe(`raw=Status: 201 Created\nContent-Type: text/plain\n\n`, "env=PATH_INFO", "env=REQUEST_URI", "copy")
+	web := n.script(wasmtest.Out("Status: 201 Created\nContent-Type: text/plain\n\n"), wasmtest.Copy())
 	web.Interface = api.InterfaceCGI
 	n.push(worker, web)
 	n.awaitState(worker, 1, api.StateRunning)
 	resp, body := n.request(http.MethodPost, api.PathComponent("worker")+"/a%20b/?x=1", "the body")
-	if resp.StatusCode != http.StatusCreated || body != "/a b/\n/a%20b/?x=1\nthe body" {
+	if resp.StatusCode != http.StatusCreated || body != "the body" {
 		t.Error(resp.Status, body)
 	}
 	for name, c := range map[string]struct {
-		steps  []string
+		steps  []wasmtest.Step
 		status int
 		says   string
 	}{
-		"no header": {[]string{"err=why"}, http.StatusBadGateway, "without a header"},
-		"exit":      {[]string{"err=why", "exit=3"}, http.StatusBadGateway, "exit code 3"},
-		"deadline":  {[]string{"err=why", "sleep=1h"}, http.StatusGatewayTimeout, "deadline of 400 ms"},
+		"no header": {[]wasmtest.Step{wasmtest.Err("why\n")}, http.StatusBadGateway, "without a header"},
+		"exit":      {[]wasmtest.Step{wasmtest.Err("why\n"), wasmtest.Leave(3)}, http.StatusBadGateway, "exit code 3"},
+		"deadline":  {[]wasmtest.Step{wasmtest.Err("why\n"), wasmtest.Sleep(time.Hour)}, http.StatusGatewayTimeout, "deadline of 400 ms"},
 	} {
-		bad := n.probe(c.steps...)
+		bad := n.script(c.steps...)
 		bad.Interface, bad.Module.Limits.EpochMS = api.InterfaceCGI, 400
 		n.push(worker, bad)
 		n.awaitState(worker, n.prev[worker].Seq, api.StateRunning)
@@ -273,7 +270,7 @@ func TestComponentAnswersOnTheSocket(t *testing.T) {
 func TestDaemonEndsAtOnceBesideGuests(t *testing.T) {
 	n := newNode(t)
 	n.start()
-	n.push(worker, n.probe("loop"))
+	n.push(worker, n.script(wasmtest.Forever()))
 	n.awaitState(worker, 1, api.StateRunning)
 	if got := n.call("none", "[]"); !strings.HasPrefix(got, "404") { // a tight loop leaves it alone
 		t.Error(got)
@@ -327,7 +324,7 @@ func TestClientThatLeavesFreesItsPlace(t *testing.T) {
 	for range callers {
 		<-ends
 	}
-	n.push(worker, n.probe("sleep=1h"))
+	n.push(worker, n.script(wasmtest.Sleep(time.Hour)))
 	n.awaitState(worker, 1, api.StateRunning)
 	quick := api.Ref{Kind: api.KindFunction, Name: "quick"}
 	n.push(quick, n.times(2))

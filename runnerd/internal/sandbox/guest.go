@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/sys"
 )
 
 const (
@@ -53,13 +54,14 @@ func (s *sleeper) until(ctx context.Context) {
 	s.done.Store(&done)
 }
 
-// nanosleep returns after ns nanoseconds or when the context ends. The guest goes
-// on then, to its next loop iteration, where it is stopped.
+// nanosleep returns after ns nanoseconds. When the context ends before, it ends the
+// guest, in the way in which wazero's own proc_exit does.
 func (s *sleeper) nanosleep(ns int64) {
 	t := time.NewTimer(time.Duration(ns))
 	defer t.Stop()
 	select {
 	case <-t.C:
 	case <-*s.done.Load():
+		panic(sys.NewExitError(sys.ExitCodeContextCanceled))
 	}
 }

@@ -26,16 +26,10 @@ import (
 	"github.com/realm-mesh/realm/runnerd/internal/wasmtest"
 )
 
-var (
-	rig   sandboxtest.Rig
-	probe []byte
-)
+var rig sandboxtest.Rig
 
 func TestMain(m *testing.M) {
-	sandboxtest.Main(m, &rig, func() (err error) {
-		probe, err = wasmtest.Probe()
-		return err
-	})
+	sandboxtest.Main(m, &rig, func() error { return nil })
 }
 
 // node is a set of workloads with an owner, programs that need no fetching, and
@@ -196,8 +190,8 @@ func (n *node) program(wasm []byte) api.Program {
 	return p
 }
 
-func (n *node) command(args ...string) *api.Component {
-	return &api.Component{Module: n.program(probe), Args: args}
+func (n *node) command(steps ...wasmtest.Step) *api.Component {
+	return &api.Component{Module: n.program(wasmtest.Script(steps...))}
 }
 
 var (
@@ -223,7 +217,7 @@ func (n *node) call() (string, error) {
 
 func TestCommandLife(t *testing.T) {
 	n := newNode(t)
-	n.push(worker, n.command("out=hello", "sleep=1h"))
+	n.push(worker, n.command(wasmtest.Out("hello\n"), wasmtest.Sleep(time.Hour)))
 	n.await(1, api.StateRunning)
 	if tail := n.set.Tail(worker); len(tail) != 1 || tail[0] != "hello" {
 		t.Error(tail)
@@ -236,9 +230,9 @@ func TestCommandLife(t *testing.T) {
 	if took := time.Since(begun); took > time.Second {
 		t.Errorf("stopped after %s", took)
 	}
-	n.push(worker, n.command("out=done"))
+	n.push(worker, n.command(wasmtest.Out("done\n")))
 	n.await(3, api.StateExited)
-	n.push(worker, n.command("err=oh no", "exit=3"))
+	n.push(worker, n.command(wasmtest.Err("oh no\n"), wasmtest.Leave(3)))
 	f := n.await(4, api.StateBackoff)
 	if !strings.HasPrefix(f.Reason, "exit code 3") || f.Tail[len(f.Tail)-1] != "oh no" {
 		t.Errorf("%+v", f)
@@ -248,7 +242,7 @@ func TestCommandLife(t *testing.T) {
 	if _, _, err := n.set.Component(worker.Name); !errors.Is(err, ErrUnknown) {
 		t.Error(err)
 	}
-	n.push(worker, n.command("sleep=1h"))
+	n.push(worker, n.command(wasmtest.Sleep(time.Hour)))
 	n.await(6, api.StateRunning)
 }
 
@@ -441,7 +435,7 @@ func TestKeptIntentIsCheckedAgain(t *testing.T) {
 
 func TestComponentAnswersRequests(t *testing.T) {
 	n := newNode(t)
-	web := n.command(`raw=Content-Type: text/plain\n\nhello`)
+	web := n.command(wasmtest.Out("Content-Type: text/plain\n\nhello"))
 	web.Interface = api.InterfaceCGI
 	n.push(worker, web)
 	n.await(1, api.StateRunning)
@@ -461,7 +455,7 @@ func TestComponentAnswersRequests(t *testing.T) {
 		t.Fatal(r, err)
 	}
 	r.Body.Close()
-	n.push(worker, n.command("sleep=1h"))
+	n.push(worker, n.command(wasmtest.Sleep(time.Hour)))
 	n.await(2, api.StateRunning)
 	if _, _, err := n.set.Component(worker.Name); !errors.Is(err, ErrNoInterface) {
 		t.Error(err)
