@@ -241,6 +241,12 @@ func TestForgedIntents(t *testing.T) {
 	time.Sleep(500 * time.Millisecond) // long enough for it to have run if it was going to
 	refuse(t, n, nil, "fn", "exec", "away", "1")
 	unhurt(t, n)
+
+	// A person with another key is told whom the node follows.
+	n.OwnerKey = filepath.Join(t.TempDir(), "other.pem")
+	do(t, n, "init")
+	refuse(t, n, []string{keys.PublicOf(f.key).String()}, "push", "--name", "mine", "--file", sample("ticker"))
+	unhurt(t, n)
 }
 
 // tamper changes the payload under a signature.

@@ -10,8 +10,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -62,6 +64,17 @@ func TestOneNode(t *testing.T) {
 		}
 	})
 
+	t.Run("a function comes from a URL", func(t *testing.T) {
+		files := httptest.NewServer(http.FileServer(http.Dir(samplesDir)))
+		defer files.Close()
+		do(t, n, "fn", "deploy", "--wasm", files.URL+"/double.wasm", "--name", "fetched")
+		if got := strings.TrimSpace(do(t, n, "fn", "exec", "fetched", "8")); got != "16" {
+			t.Errorf("fetched 8 = %s", got)
+		}
+		do(t, n, "fn", "rm", "fetched")
+		refuse(t, n, []string{"404"}, "fn", "deploy", "--wasm", files.URL+"/nothing.wasm", "--name", "fetched")
+	})
+
 	t.Run("an unmodified http.Handler serves", func(t *testing.T) {
 		do(t, n, "push", "--name", "hello", "--http", "cgi", "--file", sample("hello-cgi"))
 		status, got := request(t, http.MethodPost, "http://"+n.HTTP+"/hello/echo?x=1", "some body", nil)
@@ -98,6 +111,20 @@ func TestOneNode(t *testing.T) {
 		do(t, n, "rm", "follow")
 	})
 
+	t.Run("daemons log, too", func(t *testing.T) {
+		if out := do(t, n, "logs", "meshd", "--tail", "50"); !strings.Contains(out, "daemon=meshd") {
+			t.Errorf("logs meshd: %q", out)
+		}
+	})
+
+	t.Run("status is watched", func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(testContext(t), 3*time.Second)
+		defer cancel()
+		if out := n.CLI(ctx, "status", "--watch").Stdout; !strings.Contains(out, "hello") {
+			t.Errorf("status --watch printed %q", out)
+		}
+	})
+
 	t.Run("management", func(t *testing.T) {
 		status, got := request(t, http.MethodGet, "http://"+n.Manage+"/healthz", "", nil)
 		if status != http.StatusOK {
@@ -123,6 +150,22 @@ func TestOneNode(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestUpWithProgram brings up a node with the shortest command there is, and a
+// program with it.
+func TestUpWithProgram(t *testing.T) {
+	n := newNode(t, "node", "")
+	do(t, n, "init")
+	n.Env = []string{"REALM_HTTP_LISTEN=" + n.HTTP, "REALM_MANAGE_LISTEN=" + n.Manage}
+	if err := n.Spawn("--wasm", sample("ticker"), "--role", "bench"); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "ticker running", func(ctx context.Context) error { return runsAll(ctx, n, []string{"ticker"}) })
+	p, err := n.Peers(testContext(t))
+	if err != nil || len(p.Peers) != 1 || !slices.Equal(p.Peers[0].Roles, []string{"bench"}) {
+		t.Errorf("peers: %+v, %v", p, err)
+	}
 }
 
 // TestDaemonsComeBack kills each daemon and wants it ready again, the others unhurt.

@@ -133,7 +133,11 @@ func (n *Node) Start(ctx context.Context, flags ...string) error {
 
 // StartOnly runs realm up and does not wait.
 func (n *Node) StartOnly(flags ...string) error {
-	args := append([]string{"up", "--http-listen", n.HTTP, "--manage-listen", n.Manage}, flags...)
+	return n.Spawn(append([]string{"up", "--http-listen", n.HTTP, "--manage-listen", n.Manage}, flags...)...)
+}
+
+// Spawn runs realm with these arguments, which bring up the node, and does not wait.
+func (n *Node) Spawn(args ...string) error {
 	cmd := exec.Command(filepath.Join(n.Bin, "realm"), args...) //nolint:noctx // ends by Stop or Kill
 	cmd.Env = n.environ()
 	cmd.SysProcAttr = ownGroup() // a Ctrl-C for the test is not one for the node
