@@ -75,10 +75,14 @@ func (d *Daemon) Run(ctx context.Context) error {
 		func(ctx context.Context) error { return d.serve(ctx, programs, d.public) },
 		func(ctx context.Context) error { return d.serve(ctx, management, d.manage) },
 		func(ctx context.Context) error {
+			note := fmt.Sprintf("programs at http://%s, metrics and logs at http://%s", programs.Addr(), management.Addr())
 			if !w.wait(ctx) {
 				return nil
 			}
-			return d.env.Ready(ctx, fmt.Sprintf("programs at http://%s, metrics and logs at http://%s", programs.Addr(), management.Addr()))
+			if err := d.env.Ready(ctx, note); ctx.Err() == nil {
+				return err
+			}
+			return nil // it is to stop already
 		})
 }
 
