@@ -16,7 +16,8 @@ import (
 
 // Keys of log attributes.
 const (
-	KeyDaemon   = "daemon"
+	KeyDaemon   = "daemon"   // who logs
+	KeyChild    = "child"    // a daemon, as its launcher speaks of it
 	KeyWorkload = "workload" // KIND/NAME
 	KeyPeer     = "peer"
 	KeyBlob     = "blob"

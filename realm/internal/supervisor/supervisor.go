@@ -36,7 +36,7 @@ func New(programs []Program, l Limits, lines LogFunc, log *slog.Logger) *Supervi
 	s := &Supervisor{limits: l, logLine: lines, killed: make(chan struct{}), changed: make(chan struct{})}
 	s.kill = sync.OnceFunc(func() { close(s.killed) })
 	for _, p := range programs {
-		s.keepers = append(s.keepers, newKeeper(s, p, log.With(telemetry.KeyDaemon, string(p.Name))))
+		s.keepers = append(s.keepers, newKeeper(s, p, log.With(telemetry.KeyChild, string(p.Name))))
 	}
 	return s
 }
