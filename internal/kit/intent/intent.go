@@ -25,6 +25,9 @@ import (
 var (
 	ErrSignature = errors.New("not signed by the owner that this node trusts")
 	ErrRealm     = errors.New("made for another realm")
+	// ErrContent marks an intent that the owner has signed and this version cannot
+	// read: a newer one may.
+	ErrContent = errors.New("signed by the owner, but not understood by this version")
 )
 
 // Signed is an intent whose signature has been checked.
@@ -101,7 +104,7 @@ func Open(envelope []byte, realm api.RealmID, owner keys.Public) (Signed, error)
 	}
 	s := Signed{Digest: api.Sum(payload), Signer: owner, Envelope: envelope}
 	if err := api.Decode(payload, api.MaxEnvelope, &s.Intent); err != nil {
-		return Signed{}, fmt.Errorf("open intent: %w", err)
+		return Signed{}, fmt.Errorf("open intent: %w: %w", ErrContent, err)
 	}
 	if s.Realm != realm {
 		return Signed{}, fmt.Errorf("open intent %s: %w: %s, this node is of %s", s.Ref, ErrRealm, s.Realm, realm)

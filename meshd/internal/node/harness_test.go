@@ -18,6 +18,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
+	"github.com/secure-systems-lab/go-securesystemslib/dsse"
 	"go.uber.org/goleak"
 
 	"github.com/realm-mesh/realm/api"
@@ -73,6 +74,31 @@ func (o owner) sign(t testing.TB, name string, seq uint64) intent.Signed {
 	}
 	return s
 }
+
+// signRaw signs a payload that this version may not understand.
+func (o owner) signRaw(t testing.TB, payload string) []byte {
+	t.Helper()
+	signer, err := dsse.NewEnvelopeSigner(rawSigner{o.key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	env, err := signer.SignPayload(context.Background(), api.PayloadIntent, []byte(payload))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := json.Marshal(env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+type rawSigner struct{ key ed25519.PrivateKey }
+
+func (s rawSigner) Sign(_ context.Context, data []byte) ([]byte, error) {
+	return ed25519.Sign(s.key, data), nil
+}
+func (s rawSigner) KeyID() (string, error) { return keys.PublicOf(s.key).String(), nil }
 
 func ref(name string) api.Ref { return api.Ref{Kind: api.KindComponent, Name: api.Name(name)} }
 

@@ -71,6 +71,8 @@ func (n *Node) tell(ctx context.Context, s intent.Signed) {
 func (n *Node) checkIntent(_ peer.ID, data []byte) (gossip.Verdict, any) {
 	s, news, err := n.ledger.Look(data)
 	switch {
+	case errors.Is(err, intent.ErrContent):
+		return gossip.Ignore, nil // a newer version of Realm; who passes it on is not to blame
 	case err != nil:
 		return gossip.Reject, nil
 	case !news:

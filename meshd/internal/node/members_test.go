@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	ma "github.com/multiformats/go-multiaddr"
+
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/hosttest"
 	"github.com/realm-mesh/realm/meshd/internal/facts"
@@ -110,6 +112,17 @@ func TestRolesInIdentify(t *testing.T) {
 	if err != nil || len(got) != 1 {
 		t.Errorf("SupportsProtocols(%s) = %v, %v", id, got, err)
 	}
+}
+
+func TestAddressesChange(t *testing.T) {
+	o := newOwner(t)
+	all := mesh(t, o, 2)
+	v := watchTable(all[1])
+	before := len(all[0].host.Addrs())
+	if err := all[0].host.Network().Listen(ma.StringCast("/ip4/127.0.0.1/tcp/0")); err != nil {
+		t.Fatal(err)
+	}
+	until(t, 15*time.Second, "the other knows the new address", func() bool { return len(v.peer(t, all[0].self).Addrs) == before+1 })
 }
 
 func TestKilledMemberIsNoticed(t *testing.T) {

@@ -55,11 +55,12 @@ func TestBadIntentsAreRefused(t *testing.T) {
 		envelope []byte
 		verdict  string
 	}{
-		"wrong owner":    {forged.sign(t, "forged", 1).Envelope, "rejected"},
-		"tampered":       {tampered, "rejected"},
-		"of other realm": {otherRealm.sign(t, "moved", 1).Envelope, "rejected"},
-		"replayed":       {o.sign(t, "good", 1).Envelope, "ignored"},
-		"known":          {good.Envelope, "ignored"},
+		"wrong owner":     {forged.sign(t, "forged", 1).Envelope, "rejected"},
+		"tampered":        {tampered, "rejected"},
+		"of other realm":  {otherRealm.sign(t, "moved", 1).Envelope, "rejected"},
+		"replayed":        {o.sign(t, "good", 1).Envelope, "ignored"},
+		"known":           {good.Envelope, "ignored"},
+		"of a newer kind": {o.signRaw(t, `{"kind":"hologram"}`), "ignored"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			what := "gossip " + topic + " " + c.verdict
