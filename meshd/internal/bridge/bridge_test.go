@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -258,6 +259,9 @@ func TestUnreachable(t *testing.T) {
 		if p == stranger && !strings.Contains(e.Error, "realm peers") {
 			t.Errorf("%q does not say what to do", e.Error)
 		}
+		if accepted := resp.Header.Get(api.HeaderNotAccepted) == ""; p == stranger && accepted {
+			t.Error("nobody says that the request may be sent elsewhere")
+		}
 	}
 }
 
@@ -358,3 +362,20 @@ func TestLargeBody(t *testing.T) {
 type zeros struct{}
 
 func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
+
+// TestDaemonAway calls a member whose runnerd is being started again: the caller
+// may go elsewhere, and learns nothing of the member's files.
+func TestDaemonAway(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "runnerd.sock")
+	away := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}}
+	w := httptest.NewRecorder()
+	Calls(away, quiet).ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/functions/double", strings.NewReader(`{"args":[1]}`)))
+	if w.Code != http.StatusBadGateway || w.Header().Get(api.HeaderNotAccepted) == "" {
+		t.Errorf("%d, %s %q", w.Code, api.HeaderNotAccepted, w.Header().Get(api.HeaderNotAccepted))
+	}
+	if strings.Contains(w.Body.String(), socket) || !strings.Contains(w.Body.String(), "runnerd") {
+		t.Errorf("the caller is told %s", w.Body)
+	}
+}

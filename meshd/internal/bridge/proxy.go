@@ -2,12 +2,15 @@ package bridge
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"sync"
 
+	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/local"
 	"github.com/realm-mesh/realm/internal/kit/telemetry"
 )
@@ -40,6 +43,12 @@ func proxy(next http.RoundTripper, log *slog.Logger, rewrite func(*httputil.Prox
 				panic(http.ErrAbortHandler) // the caller has gone
 			}
 			log.Debug("request could not be forwarded", "path", r.URL.Path, telemetry.Error(err))
+			if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" {
+				w.Header().Set(api.HeaderNotAccepted, "1")
+				if dial.Net == "unix" { // the path of its socket is nobody's business
+					err = fmt.Errorf("%s of this member is not up at the moment: try again", r.URL.Host)
+				}
+			}
 			local.WriteError(w, http.StatusBadGateway, err)
 		},
 	}

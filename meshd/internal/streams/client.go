@@ -57,7 +57,8 @@ func dial(ctx context.Context, h host.Host, id protocol.ID, addr string) (net.Co
 	defer cancel()
 	s, err := h.NewStream(ctx, p, id)
 	if err != nil {
-		return nil, fmt.Errorf("peer %s: %w (%w)", p, ErrUnreachable, err)
+		// A dial error, as for any network: nothing of the request has left this node.
+		return nil, &net.OpError{Op: "dial", Net: "libp2p", Err: fmt.Errorf("peer %s: %w (%w)", p, ErrUnreachable, err)}
 	}
 	return conn{s}, nil
 }
