@@ -48,6 +48,9 @@ func (w *Watch) watchOnce(ctx context.Context, c network.Conn) {
 		// The node stops, somebody was faster, or this node is short of something:
 		// none of it says that the member is gone.
 	default:
+		if ctx.Err() != nil { // the error speaks of how the wait was ended
+			err = fmt.Errorf("no answer within %v", Timeout)
+		}
 		w.cfg.Log.Info("connection does not answer", telemetry.KeyPeer, c.RemotePeer(), "addr", c.RemoteMultiaddr(), telemetry.Error(err))
 		_ = c.Close() // fails only when it is closed already
 	}
