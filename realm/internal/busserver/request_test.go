@@ -34,7 +34,7 @@ func TestRequest(t *testing.T) {
 	}
 	type handler = func(context.Context, *api.Empty) (any, error)
 	var answer atomic.Value
-	answer.Store(handler(func(context.Context, *api.Empty) (any, error) { return api.MeshStatus{Peers: 3}, nil }))
+	answer.Store(func(context.Context, *api.Empty) (any, error) { return api.MeshStatus{Peers: 3}, nil })
 	svc := serveMesh(t, connect(t, h, api.Meshd), func(ctx context.Context, e *api.Empty) (any, error) {
 		return answer.Load().(handler)(ctx, e)
 	})
