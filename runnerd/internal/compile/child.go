@@ -48,14 +48,13 @@ func Child(args []string, in io.Reader, out io.Writer) int {
 		os.Exit(1)
 	}()
 	err = sandbox.Compile(context.Background(), sandbox.NewCache(args[0]), wasm)
-	var path *os.PathError
 	switch {
 	case err == nil:
 		return reply(out, result{})
-	case errors.As(err, &path):
-		return reply(out, result{Failed: err.Error()})
-	default:
+	case errors.Is(err, sandbox.ErrRefused):
 		return reply(out, result{Refused: firstLine(err.Error())})
+	default:
+		return reply(out, result{Failed: err.Error()})
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/realm-mesh/realm/api"
@@ -39,19 +40,27 @@ type Compiler struct {
 	cache   sandbox.Cache
 	turn    chan struct{}
 	timeout time.Duration
+
+	mu   sync.Mutex
+	busy map[api.Digest]chan struct{} // closed when the child that is on it has ended
 }
 
 // New returns a compiler that fills the cache in the folder cacheAt by running
 // program, an executable that calls [Child] when its first argument is [Command].
 func New(program, cacheAt string) *Compiler {
 	return &Compiler{program: program, cacheAt: cacheAt, cache: sandbox.NewCache(cacheAt),
-		turn: make(chan struct{}, maxChildren), timeout: maxTime}
+		turn: make(chan struct{}, maxChildren), timeout: maxTime, busy: map[api.Digest]chan struct{}{}}
 }
 
 // Ensure returns once the code of a module is in the cache. Errors: a
 // [*RefusedError] where the module is to blame, [disk.ErrFull], or that of ctx.
 func (c *Compiler) Ensure(ctx context.Context, wasm []byte) error {
 	digest := api.Sum(wasm)
+	done, err := c.claim(ctx, digest)
+	if err != nil {
+		return err
+	}
+	defer done()
 	select {
 	case c.turn <- struct{}{}:
 		defer func() { <-c.turn }()
@@ -64,7 +73,7 @@ func (c *Compiler) Ensure(ctx context.Context, wasm []byte) error {
 	if err := c.makeRoom(int64(len(wasm))); err != nil {
 		return err
 	}
-	err := c.run(ctx, wasm)
+	err = c.run(ctx, wasm)
 	if err == nil && !c.cache.Has(digest) {
 		err = errors.New("compile: the compiler has ended without a result; look at the disk of this node")
 	}
@@ -73,6 +82,31 @@ func (c *Compiler) Ensure(ctx context.Context, wasm []byte) error {
 		_ = c.cache.Remove(digest)
 	}
 	return err
+}
+
+// claim waits until nobody else compiles a module. The caller must call done.
+func (c *Compiler) claim(ctx context.Context, digest api.Digest) (done func(), err error) {
+	for {
+		c.mu.Lock()
+		other, busy := c.busy[digest]
+		if !busy {
+			mine := make(chan struct{})
+			c.busy[digest] = mine
+			c.mu.Unlock()
+			return func() {
+				c.mu.Lock()
+				defer c.mu.Unlock()
+				delete(c.busy, digest)
+				close(mine)
+			}, nil
+		}
+		c.mu.Unlock()
+		select {
+		case <-other:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
 }
 
 func (c *Compiler) makeRoom(size int64) error {
@@ -153,7 +187,7 @@ func (r result) err() error {
 	case r.Failed != "":
 		return fmt.Errorf("compile: %s", r.Failed)
 	case r.Refused != "":
-		return &RefusedError{"the compiler does not take it: " + r.Refused}
+		return &RefusedError{r.Refused}
 	}
 	return nil
 }

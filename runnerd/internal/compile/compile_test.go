@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -46,6 +47,40 @@ func TestEnsureFillsCache(t *testing.T) {
 	}
 	defer m.Release()
 	if err := m.Run(t.Context(), sandbox.Env{}); err == nil || err.Error() != "exit code 3" {
+		t.Error(err)
+	}
+}
+
+func TestManyWantOneModule(t *testing.T) {
+	c, wasm := newCompiler(t), wasmtest.CompileBomb(60)
+	ends := make(chan error)
+	for range 8 {
+		go func() { ends <- c.Ensure(t.Context(), wasm) }()
+	}
+	for range 8 {
+		if err := <-ends; err != nil {
+			t.Error(err)
+		}
+	}
+	if len(c.busy) != 0 {
+		t.Error(c.busy)
+	}
+}
+
+func TestTroubleWithTheDiskIsNotTheModulesFault(t *testing.T) {
+	c, wasm := newCompiler(t), wasmtest.Nothing()
+	if err := os.MkdirAll(c.cache.Dir(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	inTheWay := filepath.Join(c.cache.Dir(), api.Sum(wasm).String())
+	if err := os.WriteFile(inTheWay, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var refused *RefusedError
+	if err := c.Ensure(t.Context(), wasm); err == nil || errors.As(err, &refused) {
+		t.Errorf("got %v", err)
+	}
+	if err := c.Ensure(t.Context(), wasm); err != nil { // what was in the way has been removed
 		t.Error(err)
 	}
 }

@@ -1,17 +1,19 @@
 package sandbox
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/atomicfile"
 )
 
 // Cache is the folder of compiled modules: ENGINE/DIGEST/, where ENGINE names the
@@ -42,15 +44,60 @@ func (c Cache) Dir() string { return c.dir }
 
 func (c Cache) folder(d api.Digest) string { return filepath.Join(c.dir, d.String()) }
 
-// Has reports whether the code of a module is there, whole: the compiler writes it
-// under another name (*.tmp) until it is.
+// sealName is the file that ends a compilation: the digest of the code beside it.
+const sealName = "sum"
+
+// Has reports whether a module was compiled to the end.
 func (c Cache) Has(d api.Digest) bool {
-	found := false
-	_ = filepath.WalkDir(c.folder(d), func(path string, e fs.DirEntry, err error) error { // no folder: not found
-		found = found || err == nil && e.Type().IsRegular() && !strings.HasSuffix(path, ".tmp")
-		return nil
+	_, err := os.Stat(filepath.Join(c.folder(d), sealName))
+	return err == nil
+}
+
+// seal notes what the code of a module is, once it is all there.
+func (c Cache) seal(d api.Digest) error {
+	sum, err := c.sum(d)
+	if err != nil {
+		return fmt.Errorf("seal compiled module: %w", err)
+	}
+	return atomicfile.Write(filepath.Join(c.folder(d), sealName), []byte(sum.String()), 0o600)
+}
+
+// check returns [ErrNotCompiled] unless the code of a module is what was sealed. It
+// is machine code, and the file may be damaged: nothing reads it before.
+func (c Cache) check(d api.Digest) error {
+	want, err := os.ReadFile(filepath.Join(c.folder(d), sealName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return ErrNotCompiled
+	}
+	if err != nil {
+		return fmt.Errorf("check compiled module: %w", err)
+	}
+	got, err := c.sum(d)
+	if err != nil {
+		return fmt.Errorf("check compiled module: %w", err)
+	}
+	if got.String() != string(want) {
+		return errors.Join(fmt.Errorf("%w: its code on the disk is damaged, and removed", ErrNotCompiled), c.Remove(d))
+	}
+	return nil
+}
+
+// sum is the digest of all code of a module, in the order of the files' names.
+func (c Cache) sum(d api.Digest) (api.Digest, error) {
+	h := sha256.New()
+	err := filepath.WalkDir(c.folder(d), func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() || e.Name() == sealName {
+			return err
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		_, err = io.Copy(h, f)
+		return err
 	})
-	return found
+	return api.Digest(h.Sum(nil)), err
 }
 
 // Remove removes the code of a module.

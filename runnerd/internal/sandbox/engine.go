@@ -38,7 +38,8 @@ func runtimeConfig(pages uint32, cache wazero.CompilationCache) wazero.RuntimeCo
 }
 
 // Compile puts the machine code of a module into the cache. It can use any amount
-// of memory, run for minutes and end the process: see package compile.
+// of memory, run for minutes and end the process: see package compile. Where the
+// module is to blame it returns [ErrRefused].
 func Compile(ctx context.Context, c Cache, wasm []byte) (err error) {
 	cache, err := wazero.NewCompilationCacheWithDir(c.folder(api.Sum(wasm)))
 	if err != nil {
@@ -48,8 +49,13 @@ func Compile(ctx context.Context, c Cache, wasm []byte) (err error) {
 	r := wazero.NewRuntimeWithConfig(ctx, runtimeConfig(api.MaxMemoryMB*pagesPerMB, cache))
 	defer func() { err = errors.Join(err, r.Close(ctx)) }()
 	ctx = experimental.WithCompilationWorkers(ctx, min(runtime.NumCPU(), compileWorkers))
-	_, err = r.CompileModule(ctx, wasm)
-	return err
+	if _, err = r.CompileModule(ctx, wasm); err != nil {
+		if !isOfFiles(err) {
+			err = fmt.Errorf("%w: %w", ErrRefused, err)
+		}
+		return err
+	}
+	return c.seal(api.Sum(wasm))
 }
 
 // pagesPerMB is how many pages of linear memory make one MiB.
@@ -111,8 +117,8 @@ func (e *Engine) Load(ctx context.Context, blob api.Digest, shape module.Shape, 
 func load(ctx context.Context, c Cache, k key, wasm []byte) (_ *Module, err error) {
 	defer recovered(&err)
 	digest := api.Sum(wasm)
-	if !c.Has(digest) {
-		return nil, ErrNotCompiled
+	if err := c.check(digest); err != nil {
+		return nil, err
 	}
 	cache, err := wazero.NewCompilationCacheWithDir(c.folder(digest))
 	if err != nil {
@@ -124,7 +130,8 @@ func load(ctx context.Context, c Cache, k key, wasm []byte) (_ *Module, err erro
 		m.compiled, err = r.CompileModule(ctx, wasm)
 	}
 	if err != nil {
-		return nil, errors.Join(err, m.close())
+		// Perhaps the code is of another processor: it is to be made again.
+		return nil, errors.Join(err, m.close(), c.Remove(digest))
 	}
 	c.touch(digest)
 	return m, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -14,6 +15,8 @@ import (
 var (
 	// ErrNotCompiled says that a module is not in the cache.
 	ErrNotCompiled = errors.New("not compiled yet")
+	// ErrRefused says that a module is not valid, or beyond what the compiler can do.
+	ErrRefused = errors.New("the compiler does not take it")
 	// ErrRunaway says that a guest did not stop when its context ended. It holds
 	// its memory and a thread until it ends by itself.
 	ErrRunaway = errors.New("the program cannot be interrupted where it is, and goes on until it returns by itself")
@@ -72,4 +75,14 @@ func trapText(err error) string {
 	line = strings.TrimSuffix(strings.TrimPrefix(line, "wasm error: "), " (recovered by wazero)")
 	line = strings.ToValidUTF8(line, "?")
 	return "trap: " + line[:min(len(line), maxTrapText)]
+}
+
+// isOfFiles tells what is wrong with the disk from what is wrong with the module.
+func isOfFiles(err error) bool {
+	var (
+		path    *os.PathError
+		link    *os.LinkError
+		syscall *os.SyscallError
+	)
+	return errors.As(err, &path) || errors.As(err, &link) || errors.As(err, &syscall)
 }

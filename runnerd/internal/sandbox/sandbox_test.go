@@ -204,6 +204,29 @@ func TestLoadNeedsCompiledCode(t *testing.T) {
 	}
 }
 
+func TestDamagedCodeIsNotLoaded(t *testing.T) {
+	c, wasm := NewCache(t.TempDir()), wasmtest.Nothing()
+	if err := Compile(t.Context(), c, wasm); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(c.folder(api.Sum(wasm)), "*", "*"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	code, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	code[len(code)/2] ^= 1
+	if err := os.WriteFile(files[0], code, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = NewEngine(c).Load(t.Context(), api.Sum(wasm), module.Shape{}, wasm, 16)
+	if !errors.Is(err, ErrNotCompiled) || c.Has(api.Sum(wasm)) {
+		t.Errorf("got %v; it is still there: %v", err, c.Has(api.Sum(wasm)))
+	}
+}
+
 func TestModulesAreShared(t *testing.T) {
 	c, wasm := NewCache(t.TempDir()), wasmtest.Nothing()
 	if err := Compile(t.Context(), c, wasm); err != nil {
@@ -262,6 +285,9 @@ func TestPruneRemovesOldest(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "sub", "code"), make([]byte, 1000), 0o600); err != nil {
 			t.Fatal(err)
 		}
+		if err := c.seal(api.Sum([]byte(name))); err != nil {
+			t.Fatal(err)
+		}
 		at := time.Now().Add(time.Duration(i-10) * time.Hour)
 		if err := os.Chtimes(dir, at, at); err != nil {
 			t.Fatal(err)
@@ -271,7 +297,7 @@ func TestPruneRemovesOldest(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.touch(api.Sum([]byte("old")))
-	if err := c.Prune(2000); err != nil {
+	if err := c.Prune(2500); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]bool{"old": true, "mid": false, "new": true} {
