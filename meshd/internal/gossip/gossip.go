@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
 	"github.com/libp2p/go-libp2p/core/host"
@@ -153,6 +154,16 @@ func (g *Gossip) deliver(ctx context.Context, t Topic, sub *pubsub.Subscription)
 			t.Deliver(ctx, m.GetFrom(), m.ValidatorData)
 		}
 	}
+}
+
+// Listens reports whether p is known to listen to all topics.
+func (g *Gossip) Listens(p peer.ID) bool {
+	for _, t := range g.topics {
+		if !slices.Contains(t.ListPeers(), p) {
+			return false
+		}
+	}
+	return true
 }
 
 // Publish sends data to all members that can be reached; nobody there is no error.

@@ -230,6 +230,11 @@ func waitMesh(t testing.TB, all ...*member) {
 	for _, m := range all {
 		until(t, 20*time.Second, "everybody is connected to everybody", func() bool { return m.Neighbours() == len(all)-1 })
 	}
+	for _, m := range all {
+		until(t, 20*time.Second, "everybody hears everybody", func() bool {
+			return !slices.ContainsFunc(all, func(o *member) bool { return o != m && !m.gossip.Listens(o.host.ID()) })
+		})
+	}
 }
 
 // until waits for something that nothing tells of from the outside.

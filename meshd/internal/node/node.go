@@ -192,7 +192,7 @@ func (n *Node) transport(s api.Service, headers time.Duration) *http.Transport {
 func (n *Node) Run(ctx context.Context) error {
 	fns := []func(context.Context) error{
 		func(ctx context.Context) error { return n.watch.Run(ctx, n.events) },
-		n.watchAddrs, n.finder.Run, n.gossip.Run, n.gossipFacts, n.sync.Run, n.index.Run,
+		n.watchAddrs, n.watchListeners, n.finder.Run, n.gossip.Run, n.gossipFacts, n.sync.Run, n.index.Run,
 	}
 	for _, s := range n.servers {
 		fns = append(fns, func(ctx context.Context) error { return s.Run(ctx, stopGrace) })
