@@ -2,6 +2,7 @@
 # Lays out dist/image and builds the image realm:dev from it. Nothing is pulled.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+unset GOWORK # one build over all modules, whoever calls
 arch=$(docker version --format '{{.Server.Arch}}')
 root=dist/image
 rm -rf $root

@@ -211,19 +211,20 @@ func TestStreamsToDaemons(t *testing.T) {
 	if want := api.PathBlobIndex(sum) + " for " + string(boxes[1].id()); code != http.StatusOK || body != want {
 		t.Errorf("%d %s; want %s", code, body, want)
 	}
-	metrics, err := client.Get(local.URL(api.Meshd, "/metrics"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer metrics.Body.Close()
-	text, err := io.ReadAll(metrics.Body)
-	if err != nil {
-		t.Fatal(err)
+	metrics := func() string {
+		resp, err := client.Get(local.URL(api.Meshd, "/metrics"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
 	}
 	for _, want := range []string{"realm_mesh_peers_connected 1", `realm_mesh_stream_requests_total{direction="out",service="blob"} 1`, `realm_mesh_sync_rounds_total{result="done"}`} {
-		if !strings.Contains(string(text), want) {
-			t.Errorf("metrics lack %s", want)
-		}
+		until(t, "metrics with "+want, func() bool { return strings.Contains(metrics(), want) })
 	}
 	if code, body := get(boxes[0].id(), api.ServiceCall, "/components/web"); code != http.StatusBadGateway {
 		t.Errorf("a daemon that is away: %d %s", code, body)
