@@ -168,7 +168,7 @@ func TestStatusAndProviders(t *testing.T) {
 	if err := boxes[1].bus.Request(testContext(t), api.SubjectProviders, api.ProvidersRequest{Blob: blob}, &providers); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(start); !slices.Equal(providers.Peers, []api.PeerID{boxes[0].id()}) || took > 10*time.Second {
+	if took := time.Since(start); !slices.Equal(providers.Peers, []api.PeerID{boxes[0].id()}) || took > 2*time.Second {
 		t.Errorf("providers are %v after %v", providers.Peers, took)
 	}
 	var remote *bus.RemoteError

@@ -120,14 +120,14 @@ func until(t *testing.T, limit time.Duration, what string, ok func() bool) {
 func TestMemberComesAndGoes(t *testing.T) {
 	d, m := watch(t), newHost(t, true)
 	d.connect(t, m, m.Addrs()...)
-	until(t, 20*time.Second, "it is up, and answers", func() bool { return d.count("up") > 0 && d.count("rtt") > 0 })
+	until(t, 5*time.Second, "it is up, and answers", func() bool { return d.count("up") > 0 && d.count("rtt") > 0 })
 	if !slices.Equal(d.Members(), []peer.ID{m.ID()}) || d.Count() != 1 || !d.IsMember(m.ID()) || d.IsStranger(m.ID()) {
 		t.Errorf("members are %v", d.Members())
 	}
 	if err := m.Network().ClosePeer(d.host.ID()); err != nil {
 		t.Fatal(err)
 	}
-	until(t, 20*time.Second, "it is down", func() bool { return d.count("down") == 1 })
+	until(t, 5*time.Second, "it is down", func() bool { return d.count("down") == 1 })
 	if d.Count() != 0 {
 		t.Errorf("members are %v", d.Members())
 	}
@@ -136,13 +136,13 @@ func TestMemberComesAndGoes(t *testing.T) {
 func TestStrangerIsRefused(t *testing.T) {
 	d, s := watch(t), newHost(t, false)
 	d.connect(t, s, s.Addrs()...)
-	until(t, 20*time.Second, "it is cut off", func() bool { return d.IsStranger(s.ID()) && len(d.host.Network().ConnsToPeer(s.ID())) == 0 })
+	until(t, 5*time.Second, "it is cut off", func() bool { return d.IsStranger(s.ID()) && len(d.host.Network().ConnsToPeer(s.ID())) == 0 })
 	if d.count("up")+d.count("down") != 0 {
 		t.Errorf("it was told: %v", d.events)
 	}
 	// It has become a member, and comes by itself.
 	s.SetStreamHandler(member, func(s network.Stream) { _ = s.Reset() })
-	until(t, 20*time.Second, "it is a member", func() bool {
+	until(t, 5*time.Second, "it is a member", func() bool {
 		_ = s.Connect(t.Context(), peer.AddrInfo{ID: d.host.ID(), Addrs: d.host.Addrs()})
 		return d.IsMember(s.ID()) && !d.IsStranger(s.ID())
 	})
@@ -152,14 +152,14 @@ func TestStrangerIsRefused(t *testing.T) {
 func TestLeaverIsNoStranger(t *testing.T) {
 	d, m := watch(t), newHost(t, true)
 	d.connect(t, m, m.Addrs()...)
-	until(t, 20*time.Second, "it is up", func() bool { return d.IsMember(m.ID()) })
+	until(t, 5*time.Second, "it is up", func() bool { return d.IsMember(m.ID()) })
 	m.RemoveStreamHandler(member)
-	until(t, 20*time.Second, "identify has told", func() bool {
+	until(t, 5*time.Second, "identify has told", func() bool {
 		known, err := d.host.Peerstore().SupportsProtocols(m.ID(), member)
 		return err == nil && len(known) == 0
 	})
 	m.SetStreamHandler(member, func(s network.Stream) { _ = s.Reset() }) // told after the first event was handled
-	until(t, 20*time.Second, "identify has told again", func() bool { return d.count("up") > 1 })
+	until(t, 5*time.Second, "identify has told again", func() bool { return d.count("up") > 1 })
 	if d.IsStranger(m.ID()) || !d.IsMember(m.ID()) {
 		t.Error("who leaves is taken for a stranger")
 	}
@@ -171,7 +171,7 @@ func TestSilentMember(t *testing.T) {
 	m.SetStreamHandler(ping.ID, func(s network.Stream) { _, _ = io.Copy(io.Discard, s) })
 	start := time.Now()
 	d.connect(t, m, m.Addrs()...)
-	until(t, 20*time.Second, "it is up", func() bool { return d.count("up") > 0 })
+	until(t, 5*time.Second, "it is up", func() bool { return d.count("up") > 0 })
 	until(t, Interval+Timeout+5*time.Second, "it is taken for dead", func() bool { return d.count("down") == 1 })
 	t.Logf("taken for dead after %v", time.Since(start))
 }

@@ -15,7 +15,7 @@ func TestDeafMember(t *testing.T) {
 	all := mesh(t, o, 2)
 	a, b := all[0], all[1]
 	hear := func() bool { return a.gossip.Listens(b.host.ID()) && b.gossip.Listens(a.host.ID()) }
-	until(t, 20*time.Second, "each knows that the other listens", hear)
+	until(t, 5*time.Second, "each knows that the other listens", hear)
 
 	id := protocol.ID("/realm/" + string(o.pin.Realm) + "/meshsub/1.2.0")
 	s, err := b.host.NewStream(t.Context(), a.host.ID(), id)
@@ -25,12 +25,12 @@ func TestDeafMember(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	until(t, 20*time.Second, "one is taken for deaf", func() bool { return !hear() })
+	until(t, 5*time.Second, "one is taken for deaf", func() bool { return !hear() })
 
 	took := until(t, 20*time.Second, "each knows it again", hear)
 	t.Logf("after %v", took)
 	waitMesh(t, a, b)
 	intent := o.sign(t, "web", 1)
 	a.submit(t, intent)
-	until(t, 20*time.Second, "gossip flows", func() bool { return b.holds(intent) })
+	until(t, 5*time.Second, "gossip flows", func() bool { return b.holds(intent) })
 }

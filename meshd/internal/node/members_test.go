@@ -81,13 +81,13 @@ func TestFactsSpread(t *testing.T) {
 	for _, s := range []api.State{api.StateFetching, api.StateRunning} {
 		f.State = s
 		all[1].Table().SetOwn(f)
-		took := until(t, 20*time.Second, "all know the state "+string(s), seen(s))
+		took := until(t, 5*time.Second, "all know the state "+string(s), seen(s))
 		t.Logf("%s is known to all after %v", s, took)
 	}
 
 	late := newPlace(t, o).start(t, all[0])
 	v := watchTable(late)
-	until(t, 20*time.Second, "a late joiner knows it", func() bool {
+	until(t, 5*time.Second, "a late joiner knows it", func() bool {
 		f, ok := v.workload(t, ref("web"), speaker)
 		return ok && f.State == api.StateRunning
 	})
@@ -95,10 +95,10 @@ func TestFactsSpread(t *testing.T) {
 	if !r.Connected || r.Version != "v0" || !slices.Equal(r.Roles, []string{"edge"}) || len(r.Addrs) == 0 || r.Platform == "" {
 		t.Errorf("the speaker is known as %+v", r)
 	}
-	until(t, 20*time.Second, "the round-trip time is known", func() bool { return v.peer(t, speaker).RTT > 0 })
+	until(t, 5*time.Second, "the round-trip time is known", func() bool { return v.peer(t, speaker).RTT > 0 })
 
 	all[1].Table().DropOwn(ref("web"))
-	until(t, 20*time.Second, "all know that it is gone", func() bool {
+	until(t, 5*time.Second, "all know that it is gone", func() bool {
 		_, ok := v.workload(t, ref("web"), speaker)
 		return !ok
 	})
@@ -130,7 +130,7 @@ func TestKilledMemberIsNoticed(t *testing.T) {
 	m := newPlace(t, o).start(t)
 	dir := newChildDir(t, o)
 	id, kill := startChild(t, dir, m)
-	until(t, 20*time.Second, "the child is connected", func() bool { return m.watch.IsMember(id) })
+	until(t, 5*time.Second, "the child is connected", func() bool { return m.watch.IsMember(id) })
 	kill()
 	took := until(t, neighbours.Interval+neighbours.Timeout+5*time.Second, "it is noticed that the child was killed", func() bool { return !m.watch.IsMember(id) })
 	t.Logf("a killed member is noticed after %v", took)
@@ -140,7 +140,7 @@ func TestKilledMemberIsNoticed(t *testing.T) {
 	if again != id {
 		t.Fatalf("the child came back as %s", again)
 	}
-	until(t, 20*time.Second, "the child is back", func() bool { return m.watch.IsMember(id) })
+	until(t, 5*time.Second, "the child is back", func() bool { return m.watch.IsMember(id) })
 	kill()
 
 	// Back at once, before anybody has noticed: what it asks for must come, and
@@ -148,7 +148,7 @@ func TestKilledMemberIsNoticed(t *testing.T) {
 	s := o.sign(t, "web", 1)
 	m.submit(t, s)
 	startChild(t, dir, m)
-	until(t, 20*time.Second, "streams reach the new process", func() bool {
+	until(t, 5*time.Second, "streams reach the new process", func() bool {
 		return m.sync.Round(t.Context(), id) == nil
 	})
 }
@@ -160,13 +160,13 @@ func TestDialsWhoIsBack(t *testing.T) {
 	mb := b.start(t, ma)
 	waitMesh(t, ma, mb)
 	mb.stop()
-	until(t, 20*time.Second, "b is gone", func() bool { return ma.Neighbours() == 0 })
+	until(t, 5*time.Second, "b is gone", func() bool { return ma.Neighbours() == 0 })
 	// b has lost what it knew, and waits to be found.
 	if err := os.Remove(filepath.Join(b.dir, "peers.json")); err != nil {
 		t.Fatal(err)
 	}
 	mb = b.start(t)
-	took := until(t, 20*time.Second, "a has dialled b", func() bool { return mb.Neighbours() == 1 })
+	took := until(t, 10*time.Second, "a has dialled b", func() bool { return mb.Neighbours() == 1 })
 	t.Logf("dialled after %v", took)
 }
 

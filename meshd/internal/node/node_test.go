@@ -18,7 +18,7 @@ func TestIntentSpreads(t *testing.T) {
 		start := time.Now()
 		m.submit(t, s)
 		for _, other := range all {
-			until(t, 20*time.Second, "everybody has the intent", func() bool { return other.holds(s) })
+			until(t, 5*time.Second, "everybody has the intent", func() bool { return other.holds(s) })
 		}
 		t.Logf("on all five after %v", time.Since(start))
 	}
@@ -42,7 +42,7 @@ func TestBadIntentsAreRefused(t *testing.T) {
 	waitMesh(t, liar, honest, far)
 	good := o.sign(t, "good", 2)
 	liar.submit(t, good)
-	until(t, 20*time.Second, "the good one spreads", func() bool { return honest.holds(good) && far.holds(good) })
+	until(t, 5*time.Second, "the good one spreads", func() bool { return honest.holds(good) && far.holds(good) })
 
 	forged := stranger
 	forged.pin = o.pin
@@ -68,7 +68,7 @@ func TestBadIntentsAreRefused(t *testing.T) {
 			if err := liar.gossip.Publish(t.Context(), topic, c.envelope); err != nil {
 				t.Fatal(err)
 			}
-			until(t, 20*time.Second, what, func() bool { return honest.seen.count(what) > before })
+			until(t, 5*time.Second, what, func() bool { return honest.seen.count(what) > before })
 			for _, m := range []*member{honest, far} {
 				if n := m.Intents(); n != 1 {
 					t.Errorf("%d intents are held", n)
@@ -88,7 +88,7 @@ func TestLateJoinerCatchesUp(t *testing.T) {
 		all[0].submit(t, s)
 	}
 	late := newPlace(t, o).start(t, all[1])
-	took := until(t, 20*time.Second, "a late joiner has everything", func() bool { return late.Intents() == len(signed) })
+	took := until(t, 5*time.Second, "a late joiner has everything", func() bool { return late.Intents() == len(signed) })
 	t.Logf("300 intents after %v", took)
 }
 
@@ -99,13 +99,13 @@ func TestReturnsAfterPush(t *testing.T) {
 	all := mesh(t, o, 3)
 	all[2].stop()
 	for _, m := range all[:2] {
-		until(t, 20*time.Second, "the member that left is gone", func() bool { return m.Neighbours() == 1 })
+		until(t, 5*time.Second, "the member that left is gone", func() bool { return m.Neighbours() == 1 })
 	}
 	s := o.sign(t, "web", 1)
 	all[0].submit(t, s)
 	start := time.Now()
 	back := all[2].place.start(t)
-	until(t, 20*time.Second, "it has what was pushed meanwhile", func() bool { return back.holds(s) })
+	until(t, 5*time.Second, "it has what was pushed meanwhile", func() bool { return back.holds(s) })
 	t.Logf("up to date %v after its start", time.Since(start))
 	waitMesh(t, all[0], all[1], back)
 }
@@ -117,7 +117,7 @@ func TestHalvesMeet(t *testing.T) {
 	s := o.sign(t, "web", 1)
 	left[0].submit(t, s)
 	bridge := newPlace(t, o).start(t, left[1], right[0])
-	took := until(t, 20*time.Second, "the other half has it", func() bool { return right[0].holds(s) && right[1].holds(s) })
+	took := until(t, 5*time.Second, "the other half has it", func() bool { return right[0].holds(s) && right[1].holds(s) })
 	t.Logf("after %v", took)
 	waitMesh(t, left[0], left[1], right[0], right[1], bridge)
 }
@@ -129,9 +129,9 @@ func TestStoreThatFails(t *testing.T) {
 	all[1].place.store.Fail(errors.New("the bus is away"))
 	s := o.sign(t, "web", 1)
 	all[0].submit(t, s)
-	until(t, 20*time.Second, "the failure is seen", func() bool { return all[1].seen.count("gossip news=false err=true") > 0 })
+	until(t, 5*time.Second, "the failure is seen", func() bool { return all[1].seen.count("gossip news=false err=true") > 0 })
 	all[1].place.store.Fail(nil)
-	until(t, 20*time.Second, "sync has tried again", func() bool { return all[1].holds(s) })
+	until(t, 5*time.Second, "sync has tried again", func() bool { return all[1].holds(s) })
 }
 
 func TestOtherRealmStaysOut(t *testing.T) {
@@ -140,8 +140,8 @@ func TestOtherRealmStaysOut(t *testing.T) {
 	b := newPlace(t, theirs).start(t, a)
 	c := newPlace(t, ours).start(t, a)
 	waitMesh(t, a, c)
-	until(t, 20*time.Second, "the stranger is known as one", func() bool { return a.watch.IsStranger(b.host.ID()) || b.watch.IsStranger(a.host.ID()) })
-	until(t, 20*time.Second, "the stranger is cut off", func() bool { return len(a.host.Network().ConnsToPeer(b.host.ID())) == 0 })
+	until(t, 10*time.Second, "the stranger is known as one", func() bool { return a.watch.IsStranger(b.host.ID()) || b.watch.IsStranger(a.host.ID()) })
+	until(t, 10*time.Second, "the stranger is cut off", func() bool { return len(a.host.Network().ConnsToPeer(b.host.ID())) == 0 })
 	if b.Neighbours() != 0 || a.Neighbours() != 1 {
 		t.Errorf("neighbours: %d of the stranger, %d of a member", b.Neighbours(), a.Neighbours())
 	}

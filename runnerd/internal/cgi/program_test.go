@@ -256,7 +256,7 @@ func TestNoAnswer(t *testing.T) {
 			if !errors.As(err, c.as) || !strings.Contains(err.Error(), c.says) || r.StatusCode != http.StatusBadGateway {
 				t.Errorf("%T: %v", err, err)
 			}
-			if took := time.Since(begun); took > 5*time.Second {
+			if took := time.Since(begun); took > 2*time.Second {
 				t.Errorf("took %s", took)
 			}
 		})
@@ -317,7 +317,7 @@ func TestClientThatLeavesStopsTheProgram(t *testing.T) {
 			}
 			begun := time.Now()
 			s.Close() // waits for requests in flight
-			if took := time.Since(begun); took > 6*time.Second {
+			if took := time.Since(begun); took > 3*time.Second {
 				t.Errorf("the program went on for %s", took)
 			}
 		})
