@@ -11,6 +11,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/ed25519"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -56,16 +57,21 @@ func (v Version) Newer(w Version) bool {
 	return v.Digest.Compare(w.Digest) > 0
 }
 
-// Sign validates in and puts it into an envelope signed by key.
-func Sign(in api.Intent, key ed25519.PrivateKey) (Signed, error) {
+// Sign validates in and puts it into an envelope signed by key, an Ed25519 key
+// wherever it is: in memory, locked in a file, or held by an agent.
+func Sign(in api.Intent, key crypto.Signer) (Signed, error) {
 	if err := in.Validate(); err != nil {
 		return Signed{}, fmt.Errorf("sign intent %s: %w", in.Ref, err)
+	}
+	pub := keys.PublicOf(key)
+	if pub.IsZero() {
+		return Signed{}, fmt.Errorf("sign intent %s: the key is a %T, want Ed25519", in.Ref, key.Public())
 	}
 	payload, err := json.Marshal(in)
 	if err != nil {
 		return Signed{}, fmt.Errorf("sign intent %s: %w", in.Ref, err)
 	}
-	signer, err := dsse.NewEnvelopeSigner(signer{key})
+	signer, err := dsse.NewEnvelopeSigner(signer{key, pub})
 	if err != nil {
 		return Signed{}, fmt.Errorf("sign intent %s: %w", in.Ref, err)
 	}
@@ -80,7 +86,7 @@ func Sign(in api.Intent, key ed25519.PrivateKey) (Signed, error) {
 	if len(raw) > api.MaxEnvelope {
 		return Signed{}, fmt.Errorf("sign intent %s: %w: %d bytes, at most %d: shorten its args or env", in.Ref, api.ErrTooLarge, len(raw), api.MaxEnvelope)
 	}
-	return Signed{Intent: in, Digest: api.Sum(payload), Signer: keys.PublicOf(key), Envelope: raw}, nil
+	return Signed{Intent: in, Digest: api.Sum(payload), Signer: pub, Envelope: raw}, nil
 }
 
 // Open checks an envelope from outside: its size, the owner's signature over
@@ -128,12 +134,16 @@ func (e *envelopeShape) Validate() error {
 	return nil
 }
 
-type signer struct{ key ed25519.PrivateKey }
-
-func (s signer) Sign(_ context.Context, data []byte) ([]byte, error) {
-	return ed25519.Sign(s.key, data), nil
+type signer struct {
+	key crypto.Signer
+	pub keys.Public
 }
-func (s signer) KeyID() (string, error) { return keys.PublicOf(s.key).String(), nil }
+
+// Sign hands data over as it is: Ed25519 hashes by itself.
+func (s signer) Sign(_ context.Context, data []byte) ([]byte, error) {
+	return s.key.Sign(rand.Reader, data, crypto.Hash(0))
+}
+func (s signer) KeyID() (string, error) { return s.pub.String(), nil }
 
 type verifier struct{ key keys.Public }
 

@@ -2,12 +2,17 @@ package intent
 
 import (
 	"bytes"
+	"crypto"
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	"io"
+	mrand "math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -274,6 +279,38 @@ func TestFlippedBits(t *testing.T) {
 	}
 }
 
+// faraway is a key that this process does not hold.
+type faraway struct {
+	crypto.Signer
+	err error
+}
+
+func (f faraway) Sign(r io.Reader, data []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if f.err != nil {
+		return nil, f.err
+	}
+	return f.Signer.Sign(r, data, opts)
+}
+
+func TestSignByAnySigner(t *testing.T) {
+	near := sign(t, pushed(), ownerKey)
+	far, err := Sign(pushed(), faraway{ownerKey, nil})
+	if err != nil || !bytes.Equal(far.Envelope, near.Envelope) || far.Signer != owner {
+		t.Errorf("%+v, %v; by the key itself: %+v", far, err, near)
+	}
+	locked := errors.New("locked")
+	if _, err := Sign(pushed(), faraway{ownerKey, locked}); !errors.Is(err, locked) {
+		t.Errorf("a signer that fails: %v", err)
+	}
+	other, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Sign(pushed(), other); err == nil || !strings.Contains(err.Error(), "want Ed25519") {
+		t.Errorf("another kind of key: %v", err)
+	}
+}
+
 func TestSignRefuses(t *testing.T) {
 	bad := pushed()
 	bad.Seq = 0
@@ -304,7 +341,7 @@ func TestVersionOrder(t *testing.T) {
 
 // Whatever the order in which nodes see versions, they end at the same one.
 func TestAllEndAtTheSameVersion(t *testing.T) {
-	rng := rand.New(rand.NewPCG(3, 4))
+	rng := mrand.New(mrand.NewPCG(3, 4))
 	var all []Version
 	for range 40 {
 		all = append(all, Version{Seq: 1 + rng.Uint64N(8), Digest: api.Digest{byte(rng.Uint32())}})

@@ -6,6 +6,7 @@
 package keys
 
 import (
+	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/x509"
@@ -50,8 +51,15 @@ func ParsePublic(s string) (Public, error) {
 	return p, nil
 }
 
-// PublicOf returns the public half of a private key.
-func PublicOf(k ed25519.PrivateKey) Public { return Public(k.Public().(ed25519.PublicKey)) }
+// PublicOf returns the public half of a private key, which may be out of reach
+// (locked, or held by an agent). It is the zero Public for a key that is not Ed25519.
+func PublicOf(k crypto.Signer) Public {
+	pub, ok := k.Public().(ed25519.PublicKey)
+	if !ok || len(pub) != len(Public{}) {
+		return Public{}
+	}
+	return Public(pub)
+}
 
 func (p Public) String() string {
 	if p.IsZero() {
