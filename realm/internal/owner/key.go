@@ -1,7 +1,7 @@
 package owner
 
 import (
-	"crypto/ed25519"
+	"crypto"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,7 +18,7 @@ var ErrNoKey = errors.New("this account has no owner key")
 // Key is the owner's key pair and the file that it lies in.
 type Key struct {
 	Path    string
-	private ed25519.PrivateKey
+	signer  crypto.Signer
 }
 
 // Load reads the key of this account; without one it is [ErrNoKey].
@@ -55,7 +55,7 @@ func Create() (Key, error) {
 }
 
 // Public is the half that nodes are told.
-func (k Key) Public() keys.Public { return keys.PublicOf(k.private) }
+func (k Key) Public() keys.Public { return keys.PublicOf(k.signer) }
 
 // Realm is the id of the realm that has k as its first key.
 func (k Key) Realm() api.RealmID { return trust.NewPin(k.Public()).Realm }

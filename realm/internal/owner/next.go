@@ -86,5 +86,5 @@ func (k Key) Next(realm api.RealmID, ref api.Ref, current *intent.Signed, change
 			return intent.Signed{}, fmt.Errorf("sign intent %s: %w", ref, err)
 		}
 	}
-	return intent.Sign(in, k.private)
+	return intent.Sign(in, k.signer)
 }
