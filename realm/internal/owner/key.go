@@ -17,8 +17,8 @@ var ErrNoKey = errors.New("this account has no owner key")
 
 // Key is the owner's key pair and the file that it lies in.
 type Key struct {
-	Path    string
-	signer  crypto.Signer
+	Path   string
+	signer crypto.Signer
 }
 
 // Load reads the key of this account; without one it is [ErrNoKey].
