@@ -13,6 +13,7 @@ const (
 	MaxMessage  = 256 << 10 // anything on the bus or in gossip
 	MaxEnvelope = 64 << 10  // one signed intent
 	MaxModule   = 64 << 20  // one program, before it is compiled
+	MaxProof    = 12 << 10  // what a node shows of its membership when it connects
 )
 
 // ErrTooLarge is returned by [Decode] and [ReadAll] for input over its cap.

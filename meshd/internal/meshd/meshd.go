@@ -126,7 +126,7 @@ func (d *Daemon) listen(ctx context.Context, h host.Host) error {
 
 // runUnclaimed shows where the node is reached, and refuses the rest with why.
 func (d *Daemon) runUnclaimed(ctx context.Context, why error) (err error) {
-	h, err := p2p.New(p2p.Config{Key: d.key, Version: buildinfo.Version})
+	h, err := p2p.New(p2p.Config{Key: d.key, Version: buildinfo.Version, Judge: func(peer.ID, []byte) p2p.Standing { return p2p.Member }})
 	if err != nil {
 		return err
 	}

@@ -103,7 +103,8 @@ func Open(ctx context.Context, cfg Config) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	n.host, err = p2p.New(p2p.Config{Key: cfg.Key, Realm: cfg.Pin.Realm, Roles: cfg.Fact.Roles, Version: cfg.Fact.Version})
+	n.host, err = p2p.New(p2p.Config{Key: cfg.Key, Realm: cfg.Pin.Realm, Roles: cfg.Fact.Roles, Version: cfg.Fact.Version,
+		Judge: func(peer.ID, []byte) p2p.Standing { return p2p.Member }})
 	if err != nil {
 		return nil, err
 	}

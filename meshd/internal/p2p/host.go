@@ -10,7 +10,6 @@ import (
 
 	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/crypto"
-	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
@@ -32,10 +31,35 @@ type Config struct {
 	Realm   api.RealmID        // "" for a node without an owner
 	Roles   []string
 	Version string
+
+	// Proof is what this node shows of itself to every peer, at most [api.MaxProof] bytes.
+	Proof []byte
+	// Judge is asked in the handshake of every connection, in both directions,
+	// what the peer is that has shown proof. p is authenticated. It is called by
+	// several goroutines at once, and should not take long: connections wait for it.
+	Judge func(p peer.ID, proof []byte) Standing
+	// GuestProtocols are all that a [Guest] can use, and all that is used towards one.
+	GuestProtocols []protocol.ID
+	// Knock, if set, is told of refused inbound connections of peers that have shown a
+	// proof, even an empty one. Some are left out when there are many. It must not block.
+	Knock func(p peer.ID, addr string, proof []byte)
+}
+
+func (c Config) validate() error {
+	if c.Judge == nil {
+		return errors.New("there is no judge of peers")
+	}
+	if len(c.Proof) > api.MaxProof {
+		return fmt.Errorf("the proof has %d bytes; at most %d", len(c.Proof), api.MaxProof)
+	}
+	return nil
 }
 
 // New makes a host that listens nowhere yet.
-func New(c Config) (host.Host, error) {
+func New(c Config) (*Host, error) {
+	if err := c.validate(); err != nil {
+		return nil, fmt.Errorf("make libp2p host: %w", err)
+	}
 	key, err := crypto.UnmarshalEd25519PrivateKey(c.Key)
 	if err != nil {
 		return nil, fmt.Errorf("make libp2p host: %w", err)
@@ -76,7 +100,7 @@ func New(c Config) (host.Host, error) {
 			h.SetStreamHandler(RoleProtocol(c.Realm, r), func(s network.Stream) { _ = s.Reset() })
 		}
 	}
-	return h, nil
+	return &Host{Host: h, judge: c.Judge}, nil
 }
 
 // RoleProtocol is listed in identify by a node with the role. Nothing is spoken on it.

@@ -29,7 +29,8 @@ func newTestHost(t *testing.T) (host.Host, ed25519.PrivateKey) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := New(Config{Key: key, Realm: api.NewRealmID(make(ed25519.PublicKey, 32)), Version: "v1", Roles: []string{"edge"}})
+	h, err := New(Config{Key: key, Realm: api.NewRealmID(make(ed25519.PublicKey, 32)), Version: "v1", Roles: []string{"edge"},
+		Judge: func(peer.ID, []byte) Standing { return Member }})
 	if err != nil {
 		t.Fatal(err)
 	}
