@@ -27,8 +27,10 @@ import (
 const (
 	publicPrefix = "ed25519:"
 	pemType      = "PRIVATE KEY"
-	maxKeyFile   = 16 << 10
 )
+
+// MaxFile is the most bytes of a key file that are read.
+const MaxFile = 16 << 10
 
 // Public is an owner's public key, comparable. The zero Public means "none".
 type Public [ed25519.PublicKeySize]byte
@@ -100,23 +102,42 @@ func Read(path string) (ed25519.PrivateKey, error) {
 		return nil, fmt.Errorf("read key: %w", err)
 	}
 	defer f.Close()
-	b, err := api.ReadAll(f, maxKeyFile)
+	b, err := api.ReadAll(f, MaxFile)
 	if err != nil {
 		return nil, fmt.Errorf("read key %s: %w", path, err)
 	}
+	k, err := Parse(b)
+	if err != nil {
+		return nil, fmt.Errorf("read key %s: %w", path, err)
+	}
+	return k, nil
+}
+
+// Parse returns the private key of the first PEM block of b. Text before the block
+// is passed over.
+func Parse(b []byte) (ed25519.PrivateKey, error) {
 	block, _ := pem.Decode(b)
 	if block == nil || block.Type != pemType {
-		return nil, fmt.Errorf("read key %s: no PEM block %q in it", path, pemType)
+		return nil, fmt.Errorf("no PEM block %q in it", pemType)
 	}
 	k, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
-		return nil, fmt.Errorf("read key %s: %w", path, err)
+		return nil, err
 	}
 	ed, ok := k.(ed25519.PrivateKey)
 	if !ok {
-		return nil, fmt.Errorf("read key %s: a %T, want Ed25519", path, k)
+		return nil, fmt.Errorf("a %T, want Ed25519", k)
 	}
 	return ed, nil
+}
+
+// Encode is the inverse of [Parse].
+func Encode(k ed25519.PrivateKey) ([]byte, error) {
+	der, err := x509.MarshalPKCS8PrivateKey(k)
+	if err != nil {
+		return nil, fmt.Errorf("encode key: %w", err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: pemType, Bytes: der}), nil
 }
 
 // Create makes a new private key and writes it to path, which must not exist
@@ -126,14 +147,14 @@ func Create(path string) (ed25519.PrivateKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create key: %w", err)
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(k)
+	b, err := Encode(k)
 	if err != nil {
 		return nil, fmt.Errorf("create key: %w", err)
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("create key: %w", err)
 	}
-	if err := atomicfile.Create(path, pem.EncodeToMemory(&pem.Block{Type: pemType, Bytes: der}), 0o600); err != nil {
+	if err := atomicfile.Create(path, b, 0o600); err != nil {
 		return nil, fmt.Errorf("create key: %w", err)
 	}
 	return k, nil

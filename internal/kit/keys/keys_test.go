@@ -146,6 +146,33 @@ func TestCreateAndRead(t *testing.T) {
 	}
 }
 
+// The file form of a known key: it is on people's disks. Text before it is theirs.
+func TestFileForm(t *testing.T) {
+	const want = `-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
+-----END PRIVATE KEY-----
+`
+	b, err := Encode(fixed)
+	if err != nil || string(b) != want {
+		t.Errorf("%s%v", b, err)
+	}
+	for _, text := range []string{want, "my key\n" + want, want + "\n"} {
+		if k, err := Parse([]byte(text)); err != nil || !k.Equal(fixed) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+func TestPublicOf(t *testing.T) {
+	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := PublicOf(ec); !p.IsZero() {
+		t.Errorf("another kind of key is %s", p)
+	}
+}
+
 // Many callers end up with one key.
 func TestReadOrCreate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keys", "node.pem")
@@ -197,7 +224,7 @@ func TestReadRefuses(t *testing.T) {
 		"other type":  {encode("EC PRIVATE KEY", der), "no PEM block"},
 		"no PKCS #8":  {encode(pemType, []byte("hello")), "read key"},
 		"another key": {encode(pemType, ecDER), "want Ed25519"},
-		"too large":   {append(bytes.Repeat([]byte("\n"), maxKeyFile), good...), "too large"},
+		"too large":   {append(bytes.Repeat([]byte("\n"), MaxFile), good...), "too large"},
 	} {
 		path := filepath.Join(t.TempDir(), "key.pem")
 		if err := os.WriteFile(path, tt.content, 0o600); err != nil {

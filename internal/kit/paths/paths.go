@@ -177,19 +177,3 @@ func (h Home) Socket(d api.Daemon) string {
 // DaemonLock is held by d while it runs: after a launcher was killed its daemons
 // need a moment to end, and the next ones must wait for that.
 func (h Home) DaemonLock(d api.Daemon) string { return filepath.Join(h.run, string(d)+".lock") }
-
-// EnvOwnerKey names the environment variable that says where the owner's key is.
-const EnvOwnerKey = "REALM_OWNER_KEY"
-
-// OwnerKey is where a person keeps the key of their realm: $REALM_OWNER_KEY, else
-// the platform's configuration folder. It is no part of any home.
-func OwnerKey() (string, error) {
-	if p := os.Getenv(EnvOwnerKey); p != "" {
-		return p, nil
-	}
-	dir, err := os.UserConfigDir()
-	if err != nil {
-		return "", fmt.Errorf("find the owner key: %w; set %s", err, EnvOwnerKey)
-	}
-	return filepath.Join(dir, "realm", "owner.pem"), nil
-}

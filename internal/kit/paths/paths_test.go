@@ -199,18 +199,3 @@ func TestCreate(t *testing.T) {
 		t.Error("a home below a file was made")
 	}
 }
-
-func TestOwnerKey(t *testing.T) {
-	t.Setenv(EnvOwnerKey, "/keys/mine.pem")
-	if p, err := OwnerKey(); err != nil || p != "/keys/mine.pem" {
-		t.Errorf("%s, %v", p, err)
-	}
-	dir := t.TempDir()
-	t.Setenv(EnvOwnerKey, "")
-	for _, v := range []string{"HOME", "XDG_CONFIG_HOME", "AppData"} {
-		t.Setenv(v, dir)
-	}
-	if p, err := OwnerKey(); err != nil || !strings.HasPrefix(p, dir) || !strings.HasSuffix(p, filepath.Join("realm", "owner.pem")) {
-		t.Errorf("%s, %v", p, err)
-	}
-}
