@@ -90,7 +90,8 @@ type PeerFact struct {
 	Platform string   `json:"platform"` // GOOS/GOARCH
 	Host     string   `json:"host,omitempty"`
 	Roles    []string `json:"roles,omitempty"`
-	Addrs    []string `json:"addrs,omitempty"` // multiaddrs without /p2p
+	Addrs    []string `json:"addrs,omitempty"`  // multiaddrs without /p2p
+	Client   bool     `json:"client,omitempty"` // a command line without a node: it runs nothing
 }
 
 const (
@@ -122,6 +123,11 @@ type PeerRecord struct {
 	Live      bool      `json:"live"`      // connected, or heard of lately through others
 	RTT       Duration  `json:"rtt,omitzero"`
 	Since     time.Time `json:"since"` // of Connected
+	// Conflict lists the addresses of nodes that use this peer's key at the same time:
+	// its key was copied. None of them is given secrets. Empty: there is one.
+	Conflict []string `json:"conflict,omitempty"`
+	Conduct  string   `json:"conduct,omitempty"` // what is wrong with what it sends, for people; empty: nothing
+	Skew     Duration `json:"skew,omitzero"`     // its clock minus ours, where they differ by much
 }
 
 // Duration is a [time.Duration] that is a string ("1.5ms") in JSON.

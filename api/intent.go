@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -14,18 +15,56 @@ type Kind string
 // The kinds that nodes of this version act on. Stopping and removing are not
 // kinds: they are later versions of the same (kind, name), so that one sequence
 // orders them against what they stop (docs/adr/0002).
+//
+// Intents of other kinds are kept and passed on for the owner, so that members of
+// different versions hold the same set.
 const (
 	KindComponent Kind = "component" // body: Component
 	KindFunction  Kind = "function"  // body: Function
+
+	KindRotate Kind = "rotate" // body: Rotation; name: NameOwner
+	KindSettle Kind = "settle" // body: Settled; name: NameOwner
+	KindGrant  Kind = "grant"  // body: Grant; name: the key
+	KindInvite Kind = "invite" // body: Invite; name: the key
+	KindMember Kind = "member" // body: Membership; name: the key of the node
 )
 
-// Validate refuses kinds that this version does not know.
-func (k Kind) Validate() error {
+// Trust reports whether intents of kind k say who may do what. They are applied
+// before others.
+func (k Kind) Trust() bool {
+	switch k {
+	case KindRotate, KindSettle, KindGrant, KindInvite, KindMember:
+		return true
+	}
+	return false
+}
+
+// Workload reports whether intents of kind k are about programs.
+func (k Kind) Workload() bool { return k == KindComponent || k == KindFunction }
+
+// Known reports whether this version knows what intents of kind k mean.
+func (k Kind) Known() bool { return k.Workload() || k.Trust() }
+
+// Right is what a granted key needs to sign intents of kind k; "" for those that
+// are the owner's alone.
+func (k Kind) Right() Right {
 	switch k {
 	case KindComponent, KindFunction:
-		return nil
+		return RightPush
+	case "job", "cancel":
+		return RightJob
 	}
-	return fmt.Errorf("kind %.40q is not known to this version", string(k))
+	return ""
+}
+
+const maxKind = 20
+
+// Validate checks the form: 1 to 20 letters a-z.
+func (k Kind) Validate() error {
+	if k == "" || len(k) > maxKind || strings.Trim(string(k), "abcdefghijklmnopqrstuvwxyz") != "" {
+		return fmt.Errorf("kind %.40q: want 1 to %d letters a-z", string(k), maxKind)
+	}
+	return nil
 }
 
 // Ref names the thing that a sequence of intents is about.
@@ -70,8 +109,38 @@ const PayloadIntent = "application/vnd.realm.intent.v1+json"
 const MaxSeq = 1<<53 - 1
 
 // Validate checks everything that can be checked without keys or state, the
-// body of its kind included.
+// body included; kinds that this version does not know are refused.
 func (i Intent) Validate() error {
+	if err := i.ValidateHeader(); err != nil {
+		return err
+	}
+	if i.Tombstone {
+		return nil
+	}
+	switch i.Kind {
+	case KindComponent, KindFunction:
+		_, err := i.Workload()
+		return err
+	case KindRotate:
+		return Decode(i.Body, maxTrustBody, new(Rotation))
+	case KindSettle:
+		return Decode(i.Body, maxTrustBody, new(Settled))
+	case KindGrant:
+		return Decode(i.Body, maxTrustBody, new(Grant))
+	case KindInvite:
+		return Decode(i.Body, maxTrustBody, new(Invite))
+	case KindMember:
+		return Decode(i.Body, maxTrustBody, new(Membership))
+	}
+	return fmt.Errorf("kind %s is not known to this version", i.Kind)
+}
+
+// maxTrustBody caps the body of an intent about keys, in bytes.
+const maxTrustBody = 4 << 10
+
+// ValidateHeader is [Intent.Validate] without the body: what must hold for an
+// intent to be ordered, kept and passed on, also by those who do not know its kind.
+func (i Intent) ValidateHeader() error {
 	if _, err := ParseRealmID(string(i.Realm)); err != nil {
 		return err
 	}
@@ -87,20 +156,32 @@ func (i Intent) Validate() error {
 		return errors.New("the first intent has a prev")
 	case i.Issued.IsZero():
 		return errors.New("issued is missing")
-	case !i.Expires.IsZero():
+	case !i.Expires.IsZero() && i.Kind.Known():
 		return fmt.Errorf("a %s does not expire; remove it with a tombstone", i.Kind)
+	case i.Tombstone && (i.Kind == KindRotate || i.Kind == KindSettle):
+		return fmt.Errorf("a %s cannot be taken back", i.Kind)
+	case i.Tombstone && len(i.Body) != 0:
+		return errors.New("a tombstone has no body")
 	}
-	if err := i.Target.Validate(); err != nil {
+	if err := i.validateName(); err != nil {
 		return err
 	}
-	if i.Tombstone {
-		if len(i.Body) != 0 {
-			return errors.New("a tombstone has no body")
+	return i.Target.Validate()
+}
+
+// validateName checks the names of intents about keys.
+func (i Intent) validateName() error {
+	switch i.Kind {
+	case KindRotate, KindSettle:
+		if i.Name != NameOwner {
+			return fmt.Errorf("%s %s: its name is always %s", i.Kind, i.Name, NameOwner)
 		}
-		return nil
+	case KindGrant, KindInvite, KindMember:
+		if _, err := ParseKeyName(i.Name); err != nil {
+			return fmt.Errorf("%s: %w", i.Kind, err)
+		}
 	}
-	_, err := i.Workload()
-	return err
+	return nil
 }
 
 // Workload decodes the body of a component or function. Tombstones have none.

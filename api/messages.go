@@ -96,6 +96,11 @@ type MeshStatus struct {
 	Owner string   `json:"owner,omitempty"` // the key this node trusts
 	Addrs []string `json:"addrs"`           // multiaddrs with /p2p, ready to paste
 	Peers int      `json:"peers"`           // connected members
+	// Standing is what the node itself is in its realm; Note says in words why, and
+	// what to do, where it is not a member.
+	Standing Standing `json:"standing"`
+	Note     string   `json:"note,omitempty"`
+	Warnings []string `json:"warnings,omitempty"` // for people: a clock that is off, quarantined intents
 }
 
 // Validate implements [Validator].
@@ -287,71 +292,3 @@ type ErrorReply struct {
 
 // Validate implements [Validator].
 func (*ErrorReply) Validate() error { return nil }
-
-// SyncEntry names the current intent of one Ref.
-type SyncEntry struct {
-	Ref
-	Seq    uint64 `json:"seq"`
-	Digest Digest `json:"digest"` // of the payload
-}
-
-// MaxSync is the most entries of a summary, and MaxSyncBytes its size.
-const (
-	MaxSync      = 100_000
-	MaxSyncBytes = 32 << 20
-)
-
-// SyncSummary is the set of intents that a member holds.
-type SyncSummary struct {
-	Entries []SyncEntry `json:"entries"`
-}
-
-// Validate implements [Validator].
-func (s *SyncSummary) Validate() error {
-	if len(s.Entries) > MaxSync {
-		return fmt.Errorf("sync: %d entries, at most %d", len(s.Entries), MaxSync)
-	}
-	for _, e := range s.Entries {
-		if err := e.Validate(); err != nil {
-			return fmt.Errorf("sync: %w", err)
-		}
-		if e.Seq == 0 || e.Seq > MaxSeq || e.Digest.IsZero() {
-			return fmt.Errorf("sync: %s: seq or digest is wrong", e.Ref)
-		}
-	}
-	return nil
-}
-
-// SyncFetch asks for the current envelopes of some Refs.
-type SyncFetch struct {
-	Refs []Ref `json:"refs"`
-}
-
-// MaxSyncFetch is the most envelopes of one answer.
-const MaxSyncFetch = 256
-
-// Validate implements [Validator].
-func (s *SyncFetch) Validate() error {
-	if len(s.Refs) == 0 || len(s.Refs) > MaxSyncFetch {
-		return fmt.Errorf("sync: ask for 1 to %d intents at a time", MaxSyncFetch)
-	}
-	for _, r := range s.Refs {
-		if err := r.Validate(); err != nil {
-			return fmt.Errorf("sync: %w", err)
-		}
-	}
-	return nil
-}
-
-// SyncIntents are DSSE envelopes, in the order asked for; unknown ones are left out.
-type SyncIntents struct {
-	Envelopes []json.RawMessage `json:"envelopes"`
-}
-
-// Validate implements [Validator].
-func (s *SyncIntents) Validate() error {
-	if len(s.Envelopes) > MaxSyncFetch {
-		return fmt.Errorf("sync: %d intents, at most %d", len(s.Envelopes), MaxSyncFetch)
-	}
-	return nil
-}

@@ -30,6 +30,9 @@ const (
 	SubjectMesh      = "realm.meshd.status"     // empty -> MeshStatus
 	SubjectProviders = "realm.meshd.providers"  // ProvidersRequest -> ProvidersReply
 	SubjectAnnounce  = "realm.meshd.announce"   // AnnounceRequest -> empty
+	SubjectMembers   = "realm.meshd.members"    // MembersRequest -> MembersReply
+	SubjectHistory   = "realm.meshd.history"    // HistoryRequest -> HistoryReply
+	SubjectClaim     = "realm.meshd.claim"      // ClaimNode -> empty, when the node has been claimed
 )
 
 // SubjectRequests is the subject under which d answers anything at all.
@@ -50,13 +53,17 @@ func InboxPrefix(d Daemon) string { return "_INBOX." + string(d) }
 
 // Key-value buckets of a node.
 const (
-	BucketIntents   = "intents"   // KeyIntent -> DSSE envelope of the current intent; on disk
+	BucketIntents   = "intents"   // KeySlot -> DSSE envelope of the signer's newest intent; on disk
 	BucketPeers     = "peers"     // PeerID -> PeerRecord; in memory, rebuilt by meshd
 	BucketWorkloads = "workloads" // KeyWorkload -> WorkloadFact; in memory, rebuilt by runnerd and meshd
 )
 
-// KeyIntent is the key of r in the intents bucket: "KIND.NAME".
+// KeyIntent is what the keys about r begin with: "KIND.NAME".
 func KeyIntent(r Ref) string { return string(r.Kind) + "." + string(r.Name) }
+
+// KeySlot is the key in the intents bucket of what signer, a [KeyName], has last
+// signed about r: "KIND.NAME.SIGNER".
+func KeySlot(r Ref, signer Name) string { return KeyIntent(r) + "." + string(signer) }
 
 // KeyWorkload is the key of a fact in the workloads bucket: "KIND.NAME.PEER".
 func KeyWorkload(r Ref, p PeerID) string { return KeyIntent(r) + "." + string(p) }
@@ -84,10 +91,15 @@ const (
 	ServiceSync Service = "sync" // meshd
 	ServiceBlob Service = "blob" // casd
 	ServiceCall Service = "call" // runnerd
+	// ServiceEnroll is the one that a node with an invite finds before it is a member.
+	ServiceEnroll Service = "enroll" // meshd
 )
 
 // Protocol is the libp2p protocol id of a service in a realm.
 func Protocol(r RealmID, s Service) string { return "/realm/" + string(r) + "/" + string(s) + "/1" }
+
+// ProtocolClaim is the libp2p protocol of a node that waits for an owner.
+const ProtocolClaim = "/realm/claim/1"
 
 // ProtocolDHT is the prefix of the realm's Kademlia protocol.
 func ProtocolDHT(r RealmID) string { return "/realm/" + string(r) }
@@ -111,10 +123,14 @@ const (
 	RouteExec      = "POST /exec"     // gatewayd: ExecRequest -> CallReply
 	RouteFunctions = "GET /functions" // gatewayd: -> FunctionsReply
 
-	RouteSyncSummary = "GET /intents"  // -> SyncSummary
-	RouteSyncFetch   = "POST /intents" // SyncFetch -> SyncIntents
-	RouteSyncFacts   = "GET /facts"    // -> FactBatch, full
-	RouteSyncPeers   = "GET /peers"    // -> PeerList
+	RouteSyncDigests = "GET /intents"          // -> SyncDigests
+	RouteSyncEntries = "POST /intents/entries" // SyncParts -> SyncEntries
+	RouteSyncFetch   = "POST /intents/fetch"   // SyncFetch -> SyncIntents
+	RouteSyncFacts   = "GET /facts"            // -> FactBatch, full
+	RouteSyncPeers   = "GET /peers"            // -> PeerList
+
+	RouteEnroll = "POST /enroll" // EnrollRequest -> EnrollReply
+	RouteClaim  = "POST /claim"  // ClaimRequest -> Empty
 )
 
 // HeaderNotAccepted, set to "1" on an error of runnerd's or meshd's own, says that

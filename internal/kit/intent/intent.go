@@ -1,10 +1,13 @@
-// Package intent signs and checks what the owner wants: an [api.Intent] inside a
-// DSSE envelope (https://github.com/secure-systems-lab/dsse, protocol v1.0.2).
+// Package intent signs and reads intents: an [api.Intent] inside a DSSE envelope
+// (https://github.com/secure-systems-lab/dsse, protocol v1.0.2).
 //
-// Checking is in two steps with two owners. [Open] needs only the pinned key: it
-// tells whether the bytes are the owner's and mean something to this realm.
-// Whether they are *news* is the caller's question, answered by comparing
-// [Version]s against its own high-water marks (package trust).
+// [Read] tells that the bytes are well formed and whose signature they carry. It
+// does not tell whether that signer has a say: package ledger decides that, from
+// all that a node holds.
+//
+// An envelope carries, beside what DSSE defines, what else its reader may need: the
+// grant or invite that its signer holds, and the statement of the member that let
+// a node in. Neither is covered by the signature; each has its own.
 package intent
 
 import (
@@ -15,6 +18,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
 
@@ -24,11 +28,11 @@ import (
 
 // Errors that callers branch on.
 var (
-	ErrSignature = errors.New("not signed by the owner that this node trusts")
+	ErrSignature = errors.New("the signature is wrong")
 	ErrRealm     = errors.New("made for another realm")
-	// ErrContent marks an intent that the owner has signed and this version cannot
-	// read: a newer one may.
-	ErrContent = errors.New("signed by the owner, but not understood by this version")
+	// ErrContent marks an intent that is signed, and that this version cannot read: a
+	// newer one may.
+	ErrContent = errors.New("signed, but not understood by this version")
 )
 
 // Signed is an intent whose signature has been checked.
@@ -36,8 +40,13 @@ type Signed struct {
 	api.Intent
 	Digest   api.Digest  // of the payload, as signed
 	Signer   keys.Public // whose signature it carries
-	Envelope []byte      // as received
+	Grant    []byte      // envelope of the grant or invite that came with it; nil: none
+	Witness  *Witness    // who let the node in, where an invite's key has signed; nil: nobody yet
+	Envelope []byte      // all of it, in its one form
 }
+
+// By is the key of s's signer as a name.
+func (s Signed) By() api.Name { return api.KeyName(s.Signer.Key()) }
 
 // Version is the place of s in the sequence of its Ref.
 func (s Signed) Version() Version { return Version{Seq: s.Seq, Digest: s.Digest} }
@@ -63,75 +72,210 @@ func Sign(in api.Intent, key crypto.Signer) (Signed, error) {
 	if err := in.Validate(); err != nil {
 		return Signed{}, fmt.Errorf("sign intent %s: %w", in.Ref, err)
 	}
-	pub := keys.PublicOf(key)
-	if pub.IsZero() {
-		return Signed{}, fmt.Errorf("sign intent %s: the key is a %T, want Ed25519", in.Ref, key.Public())
-	}
 	payload, err := json.Marshal(in)
 	if err != nil {
 		return Signed{}, fmt.Errorf("sign intent %s: %w", in.Ref, err)
 	}
-	signer, err := dsse.NewEnvelopeSigner(signer{key, pub})
+	env, pub, err := seal(api.PayloadIntent, payload, key)
 	if err != nil {
 		return Signed{}, fmt.Errorf("sign intent %s: %w", in.Ref, err)
 	}
-	env, err := signer.SignPayload(context.Background(), api.PayloadIntent, payload)
-	if err != nil {
+	s := Signed{Intent: in, Digest: api.Sum(payload), Signer: pub}
+	if err := s.wrap(envelope{Envelope: *env}); err != nil {
 		return Signed{}, fmt.Errorf("sign intent %s: %w", in.Ref, err)
-	}
-	raw, err := json.Marshal(env)
-	if err != nil {
-		return Signed{}, fmt.Errorf("sign intent %s: %w", in.Ref, err)
-	}
-	if len(raw) > api.MaxEnvelope {
-		return Signed{}, fmt.Errorf("sign intent %s: %w: %d bytes, at most %d: shorten its args or env", in.Ref, api.ErrTooLarge, len(raw), api.MaxEnvelope)
-	}
-	return Signed{Intent: in, Digest: api.Sum(payload), Signer: pub, Envelope: raw}, nil
-}
-
-// Open checks an envelope from outside: its size, the owner's signature over
-// exactly these bytes, the realm, and that the intent in it is well formed.
-func Open(envelope []byte, realm api.RealmID, owner keys.Public) (Signed, error) {
-	var env envelopeShape
-	if err := api.Decode(envelope, api.MaxEnvelope, &env); err != nil {
-		return Signed{}, fmt.Errorf("open intent: %w", err)
-	}
-	verifier, err := dsse.NewEnvelopeVerifier(verifier{owner})
-	if err != nil {
-		return Signed{}, fmt.Errorf("open intent: %w", err)
-	}
-	de := dsse.Envelope(env)
-	if _, err := verifier.Verify(context.Background(), &de); err != nil {
-		return Signed{}, fmt.Errorf("open intent: %w (%s)", ErrSignature, owner)
-	}
-	payload, err := de.DecodeB64Payload()
-	if err != nil {
-		return Signed{}, fmt.Errorf("open intent: %w", err)
-	}
-	s := Signed{Digest: api.Sum(payload), Signer: owner, Envelope: envelope}
-	if err := api.Decode(payload, api.MaxEnvelope, &s.Intent); err != nil {
-		return Signed{}, fmt.Errorf("open intent: %w: %w", ErrContent, err)
-	}
-	if s.Realm != realm {
-		return Signed{}, fmt.Errorf("open intent %s: %w: %s, this node is of %s", s.Ref, ErrRealm, s.Realm, realm)
 	}
 	return s, nil
 }
 
-// envelopeShape is a DSSE envelope that can check its own shape.
-type envelopeShape dsse.Envelope
-
-// maxSignatures bounds the work that an unchecked envelope can ask for.
-const maxSignatures = 4
-
-func (e *envelopeShape) Validate() error {
-	if e.PayloadType != api.PayloadIntent {
-		return fmt.Errorf("payload type %.80q: want %s", e.PayloadType, api.PayloadIntent)
+// seal signs payload with key, which must be Ed25519.
+func seal(payloadType string, payload []byte, key crypto.Signer) (*dsse.Envelope, keys.Public, error) {
+	pub := keys.PublicOf(key)
+	if pub.IsZero() {
+		return nil, pub, fmt.Errorf("the key is a %T, want Ed25519", key.Public())
 	}
-	if n := len(e.Signatures); n < 1 || n > maxSignatures {
-		return fmt.Errorf("%d signatures: want 1 to %d", n, maxSignatures)
+	s, err := dsse.NewEnvelopeSigner(signer{key, pub})
+	if err != nil {
+		return nil, pub, err
+	}
+	env, err := s.SignPayload(context.Background(), payloadType, payload)
+	return env, pub, err
+}
+
+// wrap sets the envelope of s to env with what s has besides.
+func (s *Signed) wrap(env envelope) error {
+	env.Grant = s.Grant
+	env.Witness = nil
+	if s.Witness != nil {
+		env.Witness = s.Witness.Envelope
+	}
+	raw, err := json.Marshal(env)
+	if err != nil {
+		return err
+	}
+	if len(raw) > api.MaxEnvelope {
+		return fmt.Errorf("%w: %d bytes, at most %d: shorten its args or env", api.ErrTooLarge, len(raw), api.MaxEnvelope)
+	}
+	s.Envelope = raw
+	return nil
+}
+
+// WithGrant is s with the envelope of the grant or invite that its signer holds.
+func (s Signed) WithGrant(grant []byte) (Signed, error) {
+	s.Grant = grant
+	return s, s.rewrap()
+}
+
+// WithWitness is s, countersigned.
+func (s Signed) WithWitness(w *Witness) (Signed, error) {
+	s.Witness = w
+	return s, s.rewrap()
+}
+
+func (s *Signed) rewrap() error {
+	var env envelope
+	if err := json.Unmarshal(s.Envelope, &env); err != nil {
+		return fmt.Errorf("wrap intent %s: %w", s.Ref, err)
+	}
+	if err := s.wrap(env); err != nil {
+		return fmt.Errorf("wrap intent %s: %w", s.Ref, err)
 	}
 	return nil
+}
+
+// Read checks an envelope from outside: its size and shape, the signature over
+// exactly these bytes by the key that it names, and what the intent says as far as
+// everybody must understand it: all of one about keys, the header of others.
+// Whether that key has a say, and in which realm, is not checked.
+func Read(raw []byte) (Signed, error) {
+	env, payload, by, err := unseal(raw, api.PayloadIntent)
+	if err != nil {
+		return Signed{}, fmt.Errorf("read intent: %w", err)
+	}
+	s := Signed{Digest: api.Sum(payload), Signer: by, Grant: env.Grant}
+	var in shared
+	if err := api.Decode(payload, api.MaxEnvelope, &in); err != nil {
+		return Signed{}, fmt.Errorf("read intent: %w: %w", ErrContent, err)
+	}
+	s.Intent = api.Intent(in)
+	if env.Witness != nil {
+		if s.Witness, err = readWitness(env.Witness); err != nil {
+			return Signed{}, fmt.Errorf("read intent %s: %w", s.Ref, err)
+		}
+	}
+	if err := s.wrap(env); err != nil {
+		return Signed{}, fmt.Errorf("read intent %s: %w", s.Ref, err)
+	}
+	return s, nil
+}
+
+// unseal checks the one signature of an envelope.
+func unseal(raw []byte, payloadType string) (env envelope, payload []byte, by keys.Public, err error) {
+	if err := api.Decode(raw, api.MaxEnvelope, &env); err != nil {
+		return env, nil, by, err
+	}
+	if env.PayloadType != payloadType {
+		return env, nil, by, fmt.Errorf("payload type %.80q: want %s", env.PayloadType, payloadType)
+	}
+	if by, err = keys.ParsePublic(env.Signatures[0].KeyID); err != nil {
+		return env, nil, by, fmt.Errorf("keyid: %w", err)
+	}
+	v, err := dsse.NewEnvelopeVerifier(verifier{by})
+	if err != nil {
+		return env, nil, by, err
+	}
+	if _, err := v.Verify(context.Background(), &env.Envelope); err != nil {
+		return env, nil, by, fmt.Errorf("%w (key %s)", ErrSignature, by)
+	}
+	payload, err = env.DecodeB64Payload()
+	return env, payload, by, err
+}
+
+// shared is an intent of which the header, and bodies about keys, are checked.
+type shared api.Intent
+
+func (s *shared) Validate() error {
+	in := api.Intent(*s)
+	if in.Kind.Trust() {
+		return in.Validate()
+	}
+	return in.ValidateHeader()
+}
+
+// envelope is a DSSE envelope and what else its reader may need.
+type envelope struct {
+	dsse.Envelope
+	Grant   []byte `json:"grant,omitempty"`   // an envelope
+	Witness []byte `json:"witness,omitempty"` // an envelope
+}
+
+// maxAttached caps what comes with an intent, in bytes.
+const maxAttached = 8 << 10
+
+// Validate implements [api.Validator].
+func (e *envelope) Validate() error {
+	if n := len(e.Signatures); n != 1 {
+		return fmt.Errorf("%d signatures: want 1", n)
+	}
+	if len(e.Grant) > maxAttached || len(e.Witness) > maxAttached {
+		return fmt.Errorf("%w: grant or witness", api.ErrTooLarge)
+	}
+	return nil
+}
+
+// Witness is the statement of a member that it let a node in.
+type Witness struct {
+	api.Witness
+	By       keys.Public // the member's node key
+	Envelope []byte
+}
+
+// Countersign says that the member with this node key lets the node of join in.
+func Countersign(join Signed, key crypto.Signer, at time.Time) (*Witness, error) {
+	w := api.Witness{Realm: join.Realm, Member: join.Digest, At: at.UTC().Truncate(time.Second)}
+	payload, err := json.Marshal(w)
+	if err != nil {
+		return nil, fmt.Errorf("countersign %s: %w", join.Ref, err)
+	}
+	env, by, err := seal(api.PayloadWitness, payload, key)
+	if err != nil {
+		return nil, fmt.Errorf("countersign %s: %w", join.Ref, err)
+	}
+	raw, err := json.Marshal(env)
+	if err != nil {
+		return nil, fmt.Errorf("countersign %s: %w", join.Ref, err)
+	}
+	return &Witness{Witness: w, By: by, Envelope: raw}, nil
+}
+
+func readWitness(raw []byte) (*Witness, error) {
+	_, payload, by, err := unseal(raw, api.PayloadWitness)
+	if err != nil {
+		return nil, fmt.Errorf("witness: %w", err)
+	}
+	w := Witness{By: by, Envelope: raw}
+	if err := api.Decode(payload, maxAttached, &w.Witness); err != nil {
+		return nil, fmt.Errorf("witness: %w", err)
+	}
+	return &w, nil
+}
+
+// Open is [Read] for an intent that only the owner can have signed. The body is
+// checked, too.
+func Open(raw []byte, realm api.RealmID, owner keys.Public) (Signed, error) {
+	s, err := Read(raw)
+	if err != nil {
+		return Signed{}, err
+	}
+	if s.Signer != owner {
+		return Signed{}, fmt.Errorf("open intent %s: %w: not by the owner %s", s.Ref, ErrSignature, owner)
+	}
+	if s.Realm != realm {
+		return Signed{}, fmt.Errorf("open intent %s: %w: %s, this node is of %s", s.Ref, ErrRealm, s.Realm, realm)
+	}
+	if err := s.Validate(); err != nil {
+		return Signed{}, fmt.Errorf("open intent %s: %w: %w", s.Ref, ErrContent, err)
+	}
+	return s, nil
 }
 
 type signer struct {
