@@ -1,0 +1,5 @@
+//go:build unix && !linux
+
+package keyagent
+
+func harden() error { return noCore() }
