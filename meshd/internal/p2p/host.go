@@ -14,10 +14,12 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/libp2p/go-libp2p/gologshim"
-	"github.com/libp2p/go-libp2p/p2p/security/noise"
+	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
+	"github.com/libp2p/go-libp2p/p2p/net/upgrader"
 	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
 	quic "github.com/libp2p/go-libp2p/p2p/transport/quic"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
+	"go.uber.org/fx"
 
 	"github.com/realm-mesh/realm/api"
 )
@@ -64,43 +66,66 @@ func New(c Config) (*Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make libp2p host: %w", err)
 	}
-	resources, err := resourceManager(c.Realm)
+	self, err := peer.IDFromPrivateKey(key)
+	if err != nil {
+		return nil, fmt.Errorf("make libp2p host: %w", err)
+	}
+	d := newDoor(self, c)
+	limited, err := resourceManager(c.Realm)
 	if err != nil {
 		return nil, fmt.Errorf("make libp2p host: %w", err)
 	}
 	conns, err := connectionManager()
 	if err != nil {
-		return nil, fmt.Errorf("make libp2p host: %w", errors.Join(err, resources.Close()))
+		return nil, fmt.Errorf("make libp2p host: %w", errors.Join(err, limited.Close()))
 	}
-	h, err := libp2p.New(
+	opts, err := guarded(d, newCredential(c.Proof))
+	if err != nil {
+		return nil, fmt.Errorf("make libp2p host: %w", errors.Join(err, conns.Close(), limited.Close()))
+	}
+	h, err := libp2p.New(append(opts,
 		libp2p.Identity(key),
 		libp2p.UserAgent("realm/"+c.Version),
 		libp2p.ProtocolVersion("realm/1"),
 		libp2p.NoListenAddrs,
-		libp2p.Transport(quic.NewTransport),
-		libp2p.Transport(tcp.NewTCPTransport),
-		libp2p.Security(libp2ptls.ID, libp2ptls.New),
-		libp2p.Security(noise.ID, noise.New),
-		libp2p.ResourceManager(resources),
+		libp2p.ResourceManager(newResources(limited, d)),
 		libp2p.ConnectionManager(conns),
 		libp2p.AddrsFactory(advertised),
 		libp2p.WithDialTimeout(dialTimeout),
 		libp2p.DisableMetrics(),
-		libp2p.DisableRelay(),
 		// Members that are off for a week must not teach the host that a whole
 		// transport is dead.
 		libp2p.UDPBlackHoleSuccessCounter(nil),
 		libp2p.IPv6BlackHoleSuccessCounter(nil),
-	)
+	)...)
 	if err != nil {
-		return nil, fmt.Errorf("make libp2p host: %w", errors.Join(err, conns.Close(), resources.Close()))
+		return nil, fmt.Errorf("make libp2p host: %w", errors.Join(err, conns.Close(), limited.Close()))
 	}
+	h.Network().Notify(d.notifiee())
 	if c.Realm != "" {
 		for _, r := range c.Roles {
 			h.SetStreamHandler(RoleProtocol(c.Realm, r), func(s network.Stream) { _ = s.Reset() })
 		}
 	}
-	return &Host{Host: h, judge: c.Judge}, nil
+	return &Host{Host: h, door: d}, nil
+}
+
+// guarded are the ways in and out, each through the door: QUIC, TCP, and relays that
+// are members.
+func guarded(d *door, own credential) ([]libp2p.Option, error) {
+	template, err := own.template()
+	if err != nil {
+		return nil, err
+	}
+	return []libp2p.Option{
+		libp2p.Transport(quic.NewTransport, quic.WithTLSIdentityOption(libp2ptls.WithCertTemplate(template))),
+		libp2p.Transport(tcp.NewTCPTransport),
+		libp2p.EnableRelay(),
+		libp2p.Security(string(securityID), newSecurity(d, own)),
+		libp2p.Muxer(yamux.ID, muxer{yamux.DefaultTransport}),
+		libp2p.ConnectionGater(gate{d}),
+		libp2p.WithFxOption(fx.Supply([]upgrader.Option{upgrader.WithAcceptTimeout(handshakeFor)})),
+	}, nil
 }
 
 // RoleProtocol is listed in identify by a node with the role. Nothing is spoken on it.

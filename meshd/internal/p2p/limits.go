@@ -1,6 +1,7 @@
 package p2p
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/libp2p/go-libp2p"
@@ -9,6 +10,9 @@ import (
 	"github.com/libp2p/go-libp2p/core/protocol"
 	rcmgr "github.com/libp2p/go-libp2p/p2p/host/resource-manager"
 	netconnmgr "github.com/libp2p/go-libp2p/p2p/net/connmgr"
+	"github.com/libp2p/go-libp2p/x/rate"
+	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
 
 	"github.com/realm-mesh/realm/api"
 )
@@ -54,7 +58,7 @@ const (
 	systemStreams = 16 << 10
 	systemMemory  = 256 << 20
 
-	transientConns   = 64
+	transientConns   = 192 // handshakes; the members that connsHigh allows find room besides
 	transientStreams = 512
 	transientMemory  = 32 << 20
 
@@ -66,6 +70,20 @@ const (
 	connsPerIP4    = 64
 	connsPerIP6Net = 64 // each /56
 )
+
+// Handshakes that are under way. Each holds some goroutines and up to maxHandshake
+// bytes, until it is done or handshakeFor has passed; on QUIC quic-go gives up after
+// 5 s of silence and 10 s in all.
+const (
+	handshakeFor       = dialTimeout // nobody who dials waits longer
+	handshakesPerNet   = 16          // by one IPv4 address, or IPv6 /56: what quicreuse queues
+	handshakesLoopback = 64          // many nodes on one machine start at once
+	busyHandshakes     = 32          // from here on QUIC clients must prove their address
+)
+
+// New connections by one address, or IPv6 /56, in both directions: enough for
+// connsPerIP4 nodes that come back at once, by two transports.
+var connRate = rate.Limit{RPS: 4, Burst: 2 * connsPerIP4}
 
 func limits(realm api.RealmID) rcmgr.ConcreteLimitConfig {
 	scaling := rcmgr.DefaultLimits
@@ -101,7 +119,46 @@ func resourceManager(realm api.RealmID) (network.ResourceManager, error) {
 		rcmgr.WithMetricsDisabled(),
 		rcmgr.WithLimitPerSubnet(
 			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 32, ConnCount: connsPerIP4}},
-			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 56, ConnCount: connsPerIP6Net}, {PrefixLength: 48, ConnCount: 4 * connsPerIP6Net}}))
+			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 56, ConnCount: connsPerIP6Net}, {PrefixLength: 48, ConnCount: 4 * connsPerIP6Net}}),
+		rcmgr.WithConnRateLimiters(newLimiter(rate.Limit{}, connRate)))
+}
+
+// newLimiter limits all together, and each IPv4 address or IPv6 /56 by itself.
+// Within one machine only the first counts. A zero limit is none.
+func newLimiter(all, each rate.Limit) *rate.Limiter {
+	return &rate.Limiter{
+		GlobalLimit: all,
+		NetworkPrefixLimits: []rate.PrefixLimit{
+			{Prefix: netip.MustParsePrefix("127.0.0.0/8"), Limit: all},
+			{Prefix: netip.MustParsePrefix("::1/128"), Limit: all},
+		},
+		SubnetRateLimiter: rate.SubnetLimiter{
+			IPv4SubnetLimits: []rate.SubnetLimit{{PrefixLength: 32, Limit: each}},
+			IPv6SubnetLimits: []rate.SubnetLimit{{PrefixLength: 56, Limit: each}},
+			GracePeriod:      time.Minute,
+		},
+	}
+}
+
+// addrIP is the first IP address in addr, a relay's for relayed connections; the
+// zero Addr without one.
+func addrIP(addr ma.Multiaddr) netip.Addr {
+	ip, err := manet.ToIP(addr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	a, _ := netip.AddrFromSlice(ip) // the zero Addr when it fails
+	return a.Unmap()
+}
+
+// addrNet is what one household has: an IPv4 address, or an IPv6 /56.
+func addrNet(a netip.Addr) netip.Prefix {
+	bits := 56
+	if a.Is4() {
+		bits = 32
+	}
+	p, _ := a.Prefix(bits) // fails for no length that is used here
+	return p
 }
 
 func connectionManager() (connmgr.ConnManager, error) {
