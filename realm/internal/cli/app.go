@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -19,13 +20,15 @@ import (
 
 // app is one run of the command line: where it writes, and its global flags.
 type app struct {
+	in        *os.File // nil: there is nobody to ask
 	out, err  io.Writer
 	kill      chan struct{} // closed by the second Ctrl-C
 	hearsKill atomic.Bool   // the running command listens to kill
 
-	homeDir string
-	json    bool
-	timeout time.Duration
+	homeDir        string
+	json           bool
+	timeout        time.Duration
+	passphraseFile string
 }
 
 func (a *app) home() (paths.Home, error) { return paths.Open(a.homeDir) }
@@ -118,9 +121,10 @@ type signer struct {
 	pin trust.Pin
 }
 
-// newSigner makes sure, before anything is sent, that the node will listen.
-func newSigner(h paths.Home) (signer, error) {
-	key, err := owner.Load()
+// newSigner makes sure, before anything is sent, that the node will listen, and
+// that the key can sign: this is where a person is asked for its passphrase.
+func (a *app) newSigner(ctx context.Context, h paths.Home) (signer, error) {
+	key, err := a.ownerKey(ctx)
 	if err != nil {
 		return signer{}, err
 	}
@@ -131,5 +135,8 @@ func newSigner(h paths.Home) (signer, error) {
 	if err != nil {
 		return signer{}, err
 	}
-	return signer{key, pin}, key.MaySign(pin)
+	if err := key.MaySign(pin); err != nil {
+		return signer{}, err
+	}
+	return signer{key, pin}, key.Ready()
 }

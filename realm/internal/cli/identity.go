@@ -18,38 +18,45 @@ import (
 	"github.com/realm-mesh/realm/realm/internal/owner"
 )
 
-// ownerView is the owner key of this account in JSON.
-type ownerView struct {
-	Key   keys.Public `json:"key"`
-	Realm api.RealmID `json:"realm"`
-	File  string      `json:"file"`
-}
-
-func viewOwner(k owner.Key) ownerView { return ownerView{k.Public(), k.Realm(), k.Path} }
-
 func newInit(a *app) *cobra.Command {
-	return &cobra.Command{
+	var passphrase bool
+	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Make the key that owns your realm",
 		Long: `Make the owner key of this account. Whoever has it decides what runs on the
 nodes that follow it, so it stays with you: nodes learn only its public half.
-A key that is there already is never overwritten.`,
+A key that is there already is never overwritten. With --passphrase its file is
+encrypted, and commands that sign ask for the passphrase (see realm key unlock).`,
 		Example: `  realm init
+  realm init --passphrase
   REALM_OWNER_KEY=/media/stick/owner.pem realm init`,
 		Args: arguments(),
-		RunE: a.bounded(func(ctx context.Context, _ *cobra.Command, _ []string) error { return a.init(ctx) }),
+		RunE: a.bounded(func(ctx context.Context, _ *cobra.Command, _ []string) error { return a.init(ctx, passphrase) }),
 	}
+	cmd.Flags().BoolVar(&passphrase, "passphrase", false, "encrypt the key file with a passphrase, asked for or from --passphrase-file or $"+envPassphrase)
+	return cmd
 }
 
-func (a *app) init(ctx context.Context) error {
-	k, err := owner.Create()
+func (a *app) init(ctx context.Context, passphrase bool) error {
+	path, err := paths.OwnerKey()
+	if err != nil {
+		return err
+	}
+	if err := owner.CheckNone(path); err != nil {
+		return err
+	}
+	private, err := owner.Generate()
+	if err != nil {
+		return err
+	}
+	k, err := a.saveKey(ctx, owner.Secret{Private: private}, passphrase)
 	if err != nil {
 		return err
 	}
 	v := viewOwner(k)
 	return a.print(v, func() {
-		fmt.Fprintf(a.out, `Made the owner key of this account. Keep a copy of the file in a safe place:
-whoever has it decides what your nodes run, and nobody can make it again.
+		fmt.Fprintf(a.out, `Made the owner key of this account. Whoever has it decides what your nodes run, and
+nobody can make it again: write it down with realm key backup.
 
   file   %s
   key    %s
@@ -73,29 +80,6 @@ func (a *app) afterInit(ctx context.Context) string {
 		return "on this machine:     realm down, then realm up: the node that is up follows nobody yet"
 	}
 	return "on this machine:     the node that is up follows another key: see realm whoami"
-}
-
-func newKey(a *app) *cobra.Command {
-	show := &cobra.Command{
-		Use:   "show",
-		Short: "Print the public half of your owner key",
-		Long:  "Print the public half of the owner key of this account. It is no secret: nodes are told to follow it.",
-		Example: `  realm key show
-  realm configure --owner "$(realm key show)"`,
-		Args: arguments(),
-		RunE: func(*cobra.Command, []string) error {
-			k, err := owner.Load()
-			if err != nil {
-				return err
-			}
-			return a.print(viewOwner(k), func() { fmt.Fprintln(a.out, k.Public()) })
-		},
-	}
-	return group(&cobra.Command{
-		Use:     "key",
-		Short:   "Your owner key",
-		Example: "  realm key show",
-	}, show)
 }
 
 // whoView is what realm whoami says. Owner and Realm are what the node trusts.
@@ -183,7 +167,7 @@ func (a *app) printWho(v whoView) {
 		fmt.Fprintf(a.out, "you      no owner key in this account: realm init makes one\n")
 		return
 	}
-	fmt.Fprintf(a.out, "you      %s\n         %s\n", v.Account.Key, v.Account.File)
+	fmt.Fprintf(a.out, "you      %s\n         %s\n         %s\n", v.Account.Key, v.Account.File, v.Account.state())
 }
 
 func orElse(s, other string) string {

@@ -26,7 +26,7 @@ var errInterrupted = errors.New("interrupted")
 
 // Main runs realm with args and returns its exit code.
 func Main(args []string, stdout, stderr io.Writer) int {
-	a := &app{out: stdout, err: stderr, kill: make(chan struct{})}
+	a := &app{in: os.Stdin, out: stdout, err: stderr, kill: make(chan struct{})}
 	ctx, stop := a.signals(context.Background())
 	defer stop()
 	err := a.run(ctx, args)

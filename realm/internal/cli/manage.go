@@ -54,7 +54,7 @@ func (a *app) newChange(cmd *cobra.Command, change owner.Change) *cobra.Command 
 			return misused(cmd, err)
 		}
 		return a.onNode(ctx, func(n *node.Node) error {
-			s, err := newSigner(n.Home)
+			s, err := a.newSigner(ctx, n.Home)
 			if err != nil {
 				return err
 			}

@@ -70,7 +70,7 @@ last log lines. A node that is away gets it when it is back.`,
 // push brings a program to the node of the home, and by it to the mesh.
 func (a *app) push(ctx context.Context, p program) error {
 	return a.onNode(ctx, func(n *node.Node) error {
-		s, err := newSigner(n.Home)
+		s, err := a.newSigner(ctx, n.Home)
 		if err != nil {
 			return err
 		}
@@ -85,7 +85,7 @@ func (a *app) push(ctx context.Context, p program) error {
 func (a *app) pushFirst(ctx context.Context, h paths.Home, p program) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, defaultTimeout, &timeoutError{defaultTimeout})
 	defer cancel()
-	inHome := &app{out: a.out, err: a.err, json: a.json, homeDir: h.Root(), timeout: defaultTimeout}
+	inHome := &app{in: a.in, out: a.out, err: a.err, json: a.json, homeDir: h.Root(), timeout: defaultTimeout, passphraseFile: a.passphraseFile}
 	return because(ctx, inHome.push(ctx, p))
 }
 

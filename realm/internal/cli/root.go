@@ -47,6 +47,7 @@ command line was wrong.`,
 	g.StringVar(&a.homeDir, "home", "", "folder of the node (default $"+paths.EnvHome+", else the platform's data folder)")
 	g.BoolVar(&a.json, "json", false, "print JSON")
 	g.DurationVar(&a.timeout, "timeout", defaultTimeout, "give up after this long (up, status --watch, logs: only if it is given)")
+	g.StringVar(&a.passphraseFile, "passphrase-file", "", "file with the passphrase of your owner key (default: $"+envPassphrase+", else asked for)")
 	up := newUp(a)
 	root.Flags().AddFlagSet(up.Flags())
 	root.RunE = up.RunE
