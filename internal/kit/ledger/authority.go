@@ -50,7 +50,7 @@ func (l *Ledger) Settled() bool {
 }
 
 func (l *Ledger) settled() bool {
-	return len(l.slots[Slot{api.Ref{Kind: api.KindSettle, Name: api.NameOwner}, l.owner()}]) > 0
+	return len(l.slots[Slot{Ref: api.Ref{Kind: api.KindSettle, Name: api.NameOwner}, Signer: l.owner()}]) > 0
 }
 
 // frozen reports whether s was signed by a key that has been replaced: it counts
@@ -163,12 +163,12 @@ func (l *Ledger) prune(signer keys.Public, unwanted func(intent.Signed) bool) (o
 // ownerSlot is what the owner says about ref: under the current key, else under
 // retired ones whose say is not over yet, the latest first.
 func (l *Ledger) ownerSlot(ref api.Ref) (Slot, bool) {
-	slot := Slot{ref, l.owner()}
+	slot := Slot{Ref: ref, Signer: l.owner()}
 	if len(l.slots[slot]) > 0 {
 		return slot, true
 	}
 	for _, r := range slices.Backward(l.path) {
-		if slot = (Slot{ref, r.Signer}); len(l.slots[slot]) > 0 {
+		if slot = (Slot{Ref: ref, Signer: r.Signer}); len(l.slots[slot]) > 0 {
 			return slot, true
 		}
 	}
@@ -215,7 +215,7 @@ func (l *Ledger) checkGranted(s intent.Signed) error {
 		return fmt.Errorf("%w: its grant ended at %s", ErrForbidden, g.Expires.Format(time.RFC3339))
 	case len(g.Tags) > 0 && (len(s.Target.Tags) == 0 || !subset(s.Target.Tags, g.Tags)):
 		return fmt.Errorf("%w: its grant is for members with a tag among %v: add --tag", ErrForbidden, g.Tags)
-	case len(l.bySigner[s.Signer]) >= MaxPerGrant && len(l.slots[slotOf(s)]) == 0:
+	case len(l.bySigner[s.Signer]) >= MaxPerGrant && len(l.slots[s.Slot()]) == 0:
 		return fmt.Errorf("%w: a granted key may use %d names", ErrForbidden, MaxPerGrant)
 	}
 	return nil
@@ -258,7 +258,7 @@ func (l *Ledger) say(ref api.Ref) []Slot {
 			continue
 		}
 		if g, err := l.grantOf(k); err == nil {
-			holders = append(holders, holder{Slot{ref, k}, g.Since})
+			holders = append(holders, holder{Slot{Ref: ref, Signer: k}, g.Since})
 		}
 	}
 	slices.SortFunc(holders, func(a, b holder) int {

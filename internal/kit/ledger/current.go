@@ -45,7 +45,7 @@ func (l *Ledger) Next(ref api.Ref, now time.Time) (seq uint64, prev api.Digest) 
 	defer l.mu.Unlock()
 	var newest intent.Signed
 	for _, k := range l.byRef[ref] {
-		if s := l.slots[Slot{ref, k}][0]; s.Version().Newer(newest.Version()) {
+		if s := l.slots[Slot{Ref: ref, Signer: k}][0]; s.Version().Newer(newest.Version()) {
 			newest = s
 		}
 	}
@@ -83,7 +83,7 @@ func (l *Ledger) History(ref api.Ref, now time.Time) []Version {
 	var out []Version
 	say := l.say(ref)
 	for _, k := range l.byRef[ref] {
-		slot := Slot{ref, k}
+		slot := Slot{Ref: ref, Signer: k}
 		heard := slices.Contains(say, slot)
 		for i, s := range l.slots[slot] {
 			v := Version{Signed: s, Owner: k == l.owner() || l.retired[k], State: api.VersionReplaced}

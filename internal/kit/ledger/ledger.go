@@ -44,15 +44,7 @@ const (
 )
 
 // Slot is the place of what one key has signed about one Ref.
-type Slot struct {
-	api.Ref
-	Signer keys.Public
-}
-
-func slotOf(s intent.Signed) Slot { return Slot{s.Ref, s.Signer} }
-
-// Key is the key of the slot in the intents bucket.
-func (s Slot) Key() string { return api.KeySlot(s.Ref, api.KeyName(s.Signer.Key())) }
+type Slot = intent.Slot
 
 // Ledger is a set of intents. It is safe for use by several goroutines. Times that
 // are handed to its methods are the node's (package clock), and never go back.
@@ -165,7 +157,7 @@ func (l *Ledger) add(s intent.Signed, now time.Time) (c Change, err error) {
 	if err != nil {
 		return c, fmt.Errorf("%s number %d: %w", s.Ref, s.Seq, err)
 	}
-	versions := l.slots[slotOf(s)]
+	versions := l.slots[s.Slot()]
 	i, _ := slices.BinarySearchFunc(versions, s, func(a, b intent.Signed) int {
 		if a.Version().Newer(b.Version()) {
 			return -1
@@ -180,7 +172,7 @@ func (l *Ledger) add(s intent.Signed, now time.Time) (c Change, err error) {
 	}
 	l.insert(s, i)
 	c.Added = append(c.Added, s)
-	if versions = l.slots[slotOf(s)]; len(versions) > Keep {
+	if versions = l.slots[s.Slot()]; len(versions) > Keep {
 		c.Dropped = append(c.Dropped, l.remove(versions[Keep]))
 	}
 	if s.Kind.Trust() {
@@ -208,7 +200,7 @@ func (l *Ledger) addGrant(s intent.Signed, now time.Time) (Change, error) {
 }
 
 func (l *Ledger) insert(s intent.Signed, i int) {
-	slot := slotOf(s)
+	slot := s.Slot()
 	if len(l.slots[slot]) == 0 {
 		l.byRef[s.Ref] = append(l.byRef[s.Ref], s.Signer)
 		if l.bySigner[s.Signer] == nil {
@@ -223,7 +215,7 @@ func (l *Ledger) insert(s intent.Signed, i int) {
 
 // remove forgets s, and returns it.
 func (l *Ledger) remove(s intent.Signed) intent.Signed {
-	slot := slotOf(s)
+	slot := s.Slot()
 	l.slots[slot] = slices.DeleteFunc(l.slots[slot], func(o intent.Signed) bool { return o.Digest == s.Digest })
 	delete(l.byDigest, s.Digest)
 	if !l.frozen(s) {
@@ -252,7 +244,7 @@ func (l *Ledger) flip(s intent.Signed, n int) {
 // by lists what signer has signed and is held.
 func (l *Ledger) by(signer keys.Public) (out []intent.Signed) {
 	for ref := range l.bySigner[signer] {
-		out = append(out, l.slots[Slot{ref, signer}]...)
+		out = append(out, l.slots[Slot{Ref: ref, Signer: signer}]...)
 	}
 	return out
 }

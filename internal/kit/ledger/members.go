@@ -53,7 +53,7 @@ func (l *Ledger) checkMember(s intent.Signed) error {
 		return fmt.Errorf("%w: the countersignature is about something else", ErrForbidden)
 	case w.At.After(invite.Expires):
 		return fmt.Errorf("%w: the invite ended at %s, and the node came at %s", ErrExpired, invite.Expires.Format(time.RFC3339), w.At.Format(time.RFC3339))
-	case len(l.bySigner[s.Signer]) >= api.MaxUses && len(l.slots[slotOf(s)]) == 0:
+	case len(l.bySigner[s.Signer]) >= api.MaxUses && len(l.slots[s.Slot()]) == 0:
 		return fmt.Errorf("%w: an invite lets in %d nodes at most", ErrForbidden, api.MaxUses)
 	}
 	return nil
@@ -157,7 +157,7 @@ func (l *Ledger) joined(node keys.Public, now time.Time) (api.Member, bool) {
 		if err != nil {
 			continue
 		}
-		for _, s := range l.slots[Slot{ref, k}] {
+		for _, s := range l.slots[Slot{Ref: ref, Signer: k}] {
 			l.wake(s, now)
 			if s.Witness == nil || early(s, now) {
 				continue

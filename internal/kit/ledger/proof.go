@@ -98,7 +98,7 @@ func (l *Ledger) evidence(node keys.Public, now time.Time) (s intent.Signed, wit
 		return s, keys.Public{}, ok
 	}
 	for _, k := range l.byRef[ref] {
-		for _, s := range l.slots[Slot{ref, k}] {
+		for _, s := range l.slots[Slot{Ref: ref, Signer: k}] {
 			if s.Witness == nil {
 				continue
 			}

@@ -84,6 +84,6 @@ func (l *Ledger) Wants(e api.SyncEntry) bool {
 	if l.retired[signer] || errors.Is(grantErr, ErrRevoked) || errors.Is(inviteErr, ErrRevoked) {
 		return false
 	}
-	versions := l.slots[Slot{e.Ref, signer}]
+	versions := l.slots[Slot{Ref: e.Ref, Signer: signer}]
 	return len(versions) < Keep || (intent.Version{Seq: e.Seq, Digest: e.Digest}).Newer(versions[Keep-1].Version())
 }

@@ -121,6 +121,16 @@ func (h Home) NodeKey() string { return filepath.Join(h.Keys(), "node.pem") }
 // Pin is the realm and owner key that the node trusts.
 func (h Home) Pin() string { return filepath.Join(h.root, "trust.json") }
 
+// Proof is the intents that make this node a member, to show to others.
+func (h Home) Proof() string { return filepath.Join(h.root, "membership.json") }
+
+// EnrollToken is the text of the invite with which the node becomes a member; it is
+// removed when it has.
+func (h Home) EnrollToken() string { return filepath.Join(h.root, "enroll.token") }
+
+// Clock is the latest time that the node has seen: its clock goes on from there.
+func (h Home) Clock() string { return filepath.Join(h.root, "clock.json") }
+
 // Marks is the high-water marks of the intents that daemon d has accepted.
 func (h Home) Marks(d api.Daemon) string { return filepath.Join(h.State(d), "marks.log") }
 

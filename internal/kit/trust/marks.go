@@ -17,7 +17,7 @@ import (
 )
 
 // Marks are the high-water marks of a daemon: the newest version that it accepted
-// of every Ref. They only rise. On disk they are a log of JSON lines, rewritten
+// in every slot. They only rise. On disk they are a log of JSON lines, rewritten
 // without its history when opened; a last line cut short by a crash is dropped,
 // since Advance had not returned yet.
 //
@@ -27,19 +27,19 @@ type Marks struct {
 	file *os.File
 	size int64 // of the file: what a failed write is cut back to
 	torn bool  // the file is longer than size: cutting it back failed, too
-	at   map[api.Ref]intent.Version
+	at   map[intent.Slot]intent.Version
 }
 
 type markLine struct {
-	api.Ref
+	intent.Slot
 	intent.Version
 }
 
-func (m *markLine) Validate() error { return m.Ref.Validate() }
+func (m *markLine) Validate() error { return m.Slot.Validate() }
 
 // OpenMarks reads the marks at path, which need not exist, and keeps the file open.
 func OpenMarks(path string) (*Marks, error) {
-	m := &Marks{at: map[api.Ref]intent.Version{}}
+	m := &Marks{at: map[intent.Slot]intent.Version{}}
 	b, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("open marks: %w", err)
@@ -78,7 +78,7 @@ func (m *Marks) load(b []byte) error {
 		if err := api.Decode(line, 4<<10, &l); err != nil {
 			return fmt.Errorf("%w; restore the file from a backup, or remove it to start from what the bus holds", err)
 		}
-		m.raise(l.Ref, l.Version)
+		m.raise(l.Slot, l.Version)
 		b = rest
 	}
 	return nil
@@ -87,56 +87,71 @@ func (m *Marks) load(b []byte) error {
 // encode writes the marks without their history.
 func (m *Marks) encode(w io.Writer) error {
 	enc := json.NewEncoder(w)
-	for ref, v := range m.at {
-		if err := enc.Encode(markLine{ref, v}); err != nil {
+	for slot, v := range m.at {
+		if err := enc.Encode(markLine{slot, v}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (m *Marks) raise(r api.Ref, v intent.Version) bool {
-	if !v.Newer(m.at[r]) {
-		return false
+func (m *Marks) raise(s intent.Slot, v intent.Version) {
+	if v.Newer(m.at[s]) {
+		m.at[s] = v
 	}
-	m.at[r] = v
-	return true
 }
 
-// At returns the mark of r; the zero Version where there is none.
-func (m *Marks) At(r api.Ref) intent.Version {
+// At returns the mark of s; the zero Version where there is none.
+func (m *Marks) At(s intent.Slot) intent.Version {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.at[r]
+	return m.at[s]
 }
 
-// Advance raises the mark of r to v and returns once that is on disk. A v that is
+// Advance raises the mark of s to v and returns once that is on disk. A v that is
 // not newer changes nothing and is no error.
-func (m *Marks) Advance(r api.Ref, v intent.Version) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if !v.Newer(m.at[r]) {
-		return nil
+func (m *Marks) Advance(s intent.Slot, v intent.Version) error {
+	if err := m.AdvanceAll(map[intent.Slot]intent.Version{s: v}); err != nil {
+		return fmt.Errorf("%s: %w", s.Ref, err)
 	}
-	line, err := json.Marshal(markLine{r, v})
-	if err != nil {
-		return fmt.Errorf("advance mark of %s: %w", r, err)
-	}
-	if err := m.append(append(line, '\n')); err != nil {
-		return fmt.Errorf("advance mark of %s: %w", r, err)
-	}
-	m.at[r] = v
 	return nil
 }
 
-// append adds a line to the file, durably and whole, or not at all.
-func (m *Marks) append(line []byte) error {
+// AdvanceAll is [Marks.Advance] for many slots, with one wait for the disk: all are
+// raised, or none.
+func (m *Marks) AdvanceAll(to map[intent.Slot]intent.Version) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var lines bytes.Buffer
+	enc := json.NewEncoder(&lines)
+	for s, v := range to {
+		if !v.Newer(m.at[s]) {
+			continue
+		}
+		if err := enc.Encode(markLine{s, v}); err != nil {
+			return fmt.Errorf("advance marks: %w", err)
+		}
+	}
+	if lines.Len() == 0 {
+		return nil
+	}
+	if err := m.append(lines.Bytes()); err != nil {
+		return fmt.Errorf("advance marks: %w", err)
+	}
+	for s, v := range to {
+		m.raise(s, v)
+	}
+	return nil
+}
+
+// append adds whole lines to the file, durably, or not at all.
+func (m *Marks) append(lines []byte) error {
 	if m.torn {
 		if err := m.file.Truncate(m.size); err != nil {
 			return err
 		}
 	}
-	_, err := m.file.WriteAt(line, m.size)
+	_, err := m.file.WriteAt(lines, m.size)
 	if err == nil {
 		err = m.file.Sync()
 	}
@@ -146,7 +161,7 @@ func (m *Marks) append(line []byte) error {
 		return errors.Join(err, undo)
 	}
 	m.torn = false
-	m.size += int64(len(line))
+	m.size += int64(len(lines))
 	return nil
 }
 

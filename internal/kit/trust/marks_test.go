@@ -14,9 +14,15 @@ import (
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/intent"
+	"github.com/realm-mesh/realm/internal/kit/keys"
 )
 
-func ref(name string) api.Ref { return api.Ref{Kind: api.KindFunction, Name: api.Name(name)} }
+// someKey signs what the marks of these tests are about.
+var someKey = keys.Public{1}
+
+func ref(name string) intent.Slot {
+	return intent.Slot{Ref: api.Ref{Kind: api.KindFunction, Name: api.Name(name)}, Signer: someKey}
+}
 
 func version(seq uint64, digest byte) intent.Version {
 	return intent.Version{Seq: seq, Digest: api.Digest{0xaa, digest}}
@@ -32,7 +38,7 @@ func openMarks(t testing.TB, path string) *Marks {
 	return m
 }
 
-func advance(t testing.TB, m *Marks, r api.Ref, v intent.Version) {
+func advance(t testing.TB, m *Marks, r intent.Slot, v intent.Version) {
 	t.Helper()
 	if err := m.Advance(r, v); err != nil {
 		t.Fatal(err)
@@ -63,8 +69,11 @@ func TestMarksOnlyRise(t *testing.T) {
 		}
 	}
 	other := api.Ref{Kind: api.KindComponent, Name: "a"}
-	if got := m.At(other); got != (intent.Version{}) {
+	if got := m.At(intent.Slot{Ref: other, Signer: someKey}); got != (intent.Version{}) {
 		t.Errorf("another kind of the same name: %v", got)
+	}
+	if got := m.At(intent.Slot{Ref: ref("a").Ref, Signer: keys.Public{2}}); got != (intent.Version{}) {
+		t.Errorf("another signer of the same name: %v", got)
 	}
 }
 
@@ -92,7 +101,7 @@ func TestMarksEndAtTheNewest(t *testing.T) {
 	for seed := range uint64(30) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		path := markPath(t)
-		want := map[api.Ref]intent.Version{}
+		want := map[intent.Slot]intent.Version{}
 		m := openMarks(t, path)
 		for range 60 {
 			r, v := ref(fmt.Sprint("n", rng.IntN(4))), version(rng.Uint64N(6), byte(rng.IntN(4)))
@@ -141,6 +150,36 @@ func TestMarksFromManyGoroutines(t *testing.T) {
 	}
 }
 
+// Many are raised with one write, those that are not newer left alone; or none is.
+func TestAdvanceAll(t *testing.T) {
+	path := markPath(t)
+	m := openMarks(t, path)
+	advance(t, m, ref("b"), version(5, 0))
+	err := m.AdvanceAll(map[intent.Slot]intent.Version{ref("a"): version(1, 0), ref("b"): version(4, 0), ref("c"): version(2, 7)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.AdvanceAll(nil); err != nil {
+		t.Errorf("nothing to raise: %v", err)
+	}
+	sound := m.file
+	closed, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed.Close()
+	m.file = closed
+	if err := m.AdvanceAll(map[intent.Slot]intent.Version{ref("a"): version(9, 0), ref("c"): version(9, 0)}); err == nil {
+		t.Error("written to a closed file")
+	}
+	m.file = sound
+	for _, now := range []*Marks{m, openMarks(t, path)} {
+		if a, b, c := now.At(ref("a")), now.At(ref("b")), now.At(ref("c")); a != version(1, 0) || b != version(5, 0) || c != version(2, 7) {
+			t.Errorf("%v, %v, %v", a, b, c)
+		}
+	}
+}
+
 // A crash can cut the last line, which had not been acknowledged. Cut at every
 // byte, the marks before it stand and the file takes new ones.
 func TestLastLineCutShort(t *testing.T) {
@@ -180,7 +219,7 @@ func write(t testing.TB, path string, b []byte) {
 
 // A damaged line anywhere else is no crash: to go on could accept a replay.
 func TestDamagedMarksAreRefused(t *testing.T) {
-	good := `{"kind":"function","name":"a","seq":1,"digest":"` + strings.Repeat("ab", 32) + `"}` + "\n"
+	good := `{"kind":"function","name":"a","signer":"` + someKey.String() + `","seq":1,"digest":"` + strings.Repeat("ab", 32) + `"}` + "\n"
 	for name, bad := range map[string]string{
 		"middle":          good + "{\"kind\":\"func\n" + good,
 		"whole last line": good + "garbage\n",
@@ -189,7 +228,9 @@ func TestDamagedMarksAreRefused(t *testing.T) {
 		"zeros":           good + strings.Repeat("\x00", 20) + "\n",
 		"two on a line":   strings.TrimSpace(good) + good,
 		"unknown field":   strings.Replace(good, "{", `{"x":1,`, 1),
-		"unknown kind":    strings.Replace(good, "function", "thing", 1),
+		"bad kind":        strings.Replace(good, "function", "Thing", 1),
+		"no signer":       strings.Replace(good, `"signer":"`+someKey.String()+`",`, "", 1),
+		"bad signer":      strings.Replace(good, "ed25519:", "rsa:", 1),
 		"bad name":        strings.Replace(good, `"a"`, `"../a"`, 1),
 		"bad digest":      strings.Replace(good, "ab", "zz", 1),
 		"negative seq":    strings.Replace(good, `"seq":1`, `"seq":-1`, 1),
@@ -245,7 +286,7 @@ func TestFailedWrite(t *testing.T) {
 	}
 	closed.Close()
 	m.file = closed
-	if err := m.Advance(ref("a"), version(2, 0)); err == nil || !strings.Contains(err.Error(), "advance mark of function/a") {
+	if err := m.Advance(ref("a"), version(2, 0)); err == nil || !strings.Contains(err.Error(), "function/a: advance marks") {
 		t.Errorf("a write to a closed file: %v", err)
 	}
 	if got := m.At(ref("a")); got != version(1, 0) {
@@ -276,12 +317,12 @@ func TestOpenMarksFails(t *testing.T) {
 
 // FuzzMarks opens a file of any bytes. What it takes, it gives back after a restart.
 func FuzzMarks(f *testing.F) {
-	line := `{"kind":"function","name":"a","seq":1,"digest":"` + strings.Repeat("ab", 32) + `"}` + "\n"
+	line := `{"kind":"function","name":"a","signer":"` + someKey.String() + `","seq":1,"digest":"` + strings.Repeat("ab", 32) + `"}` + "\n"
 	for _, s := range []string{"", line, line + line[:20], line + "x\n", strings.Replace(line, `"seq":1`, `"seq":18446744073709551615`, 1)} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		m := &Marks{at: map[api.Ref]intent.Version{}}
+		m := &Marks{at: map[intent.Slot]intent.Version{}}
 		if m.load(b) != nil {
 			return
 		}
@@ -289,7 +330,7 @@ func FuzzMarks(f *testing.F) {
 		if err := m.encode(&out); err != nil {
 			t.Fatal(err)
 		}
-		again := &Marks{at: map[api.Ref]intent.Version{}}
+		again := &Marks{at: map[intent.Slot]intent.Version{}}
 		if err := again.load(out.Bytes()); err != nil {
 			t.Fatalf("%q became %q: %v", b, out.Bytes(), err)
 		}
