@@ -2,6 +2,7 @@ package neighbours
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
 
 	"github.com/realm-mesh/realm/internal/kit/telemetry"
+	"github.com/realm-mesh/realm/meshd/internal/p2p"
 )
 
 // Timing of pings.
@@ -143,7 +145,8 @@ func (w *Watch) handle(ctx context.Context, ev any) {
 	case event.EvtPeerIdentificationCompleted:
 		w.identified(ctx, ev)
 	case event.EvtPeerIdentificationFailed:
-		if !w.IsMember(ev.Peer) {
+		// A guest is not asked who it is, and leaves by itself.
+		if !w.IsMember(ev.Peer) && !errors.Is(ev.Reason, p2p.ErrGuest) {
 			w.closeStale(ev.Peer)
 		}
 	case event.EvtPeerConnectednessChanged:

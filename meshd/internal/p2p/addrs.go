@@ -57,11 +57,20 @@ func ranked(addrs []ma.Multiaddr) []ma.Multiaddr {
 // advertised is what others are told: loopback addresses only where there is
 // nothing else, since they lead everybody else to themselves.
 func advertised(addrs []ma.Multiaddr) []ma.Multiaddr {
+	addrs = slices.DeleteFunc(slices.Clone(addrs), anyRelay)
 	out := slices.DeleteFunc(slices.Clone(addrs), manet.IsIPLoopback)
 	if len(out) == 0 {
 		out = addrs
 	}
 	return ranked(out)
+}
+
+// anyRelay tells the address by which libp2p listens for relayed connections. It
+// names no relay, and leads nowhere.
+func anyRelay(a ma.Multiaddr) bool {
+	_, err := a.ValueForProtocol(ma.P_CIRCUIT)
+	_, errRelay := a.ValueForProtocol(ma.P_P2P)
+	return err == nil && errRelay != nil
 }
 
 // Addrs are the addresses that a host tells others, the likeliest to be of use
@@ -87,7 +96,7 @@ func PasteAddrs(h host.Host) []string {
 		}
 	}
 	out := []string{}
-	for _, a := range ranked(all) {
+	for _, a := range ranked(slices.DeleteFunc(all, anyRelay)) {
 		out = append(out, a.String()+"/p2p/"+h.ID().String())
 	}
 	return out

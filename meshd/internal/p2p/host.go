@@ -62,6 +62,10 @@ func New(c Config) (*Host, error) {
 	if err := c.validate(); err != nil {
 		return nil, fmt.Errorf("make libp2p host: %w", err)
 	}
+	return newHost(c)
+}
+
+func newHost(c Config) (*Host, error) {
 	key, err := crypto.UnmarshalEd25519PrivateKey(c.Key)
 	if err != nil {
 		return nil, fmt.Errorf("make libp2p host: %w", err)

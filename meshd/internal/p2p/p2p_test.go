@@ -25,12 +25,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func newTestHost(t *testing.T) (host.Host, ed25519.PrivateKey) {
 	t.Helper()
-	_, key, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h, err := New(Config{Key: key, Realm: api.NewRealmID(make(ed25519.PublicKey, 32)), Version: "v1", Roles: []string{"edge"},
-		Judge: func(peer.ID, []byte) Standing { return Member }})
+	key := newKey(t)
+	h, err := New(Config{Key: key, Realm: api.NewRealmID(make(ed25519.PublicKey, 32)), Version: "v1", Roles: []string{"edge"}, Judge: everybody})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,6 +64,9 @@ func TestListen(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := strings.Join(PasteAddrs(h), "\n")
+	if strings.Contains(all, "p2p-circuit") {
+		t.Errorf("an address that leads nowhere is among\n%s", all)
+	}
 	for _, want := range []string{
 		fmt.Sprintf("/ip4/127.0.0.1/udp/%d/quic-v1/p2p/%s", port, h.ID()),
 		fmt.Sprintf("/ip4/127.0.0.1/tcp/%d/p2p/%s", port, h.ID()),
@@ -158,6 +157,10 @@ func TestAddressesForOthers(t *testing.T) {
 		"loopback where there is nothing else": {
 			[]string{"/ip4/127.0.0.1/tcp/1", "/ip4/127.0.0.1/udp/1/quic-v1"},
 			[]string{"/ip4/127.0.0.1/udp/1/quic-v1", "/ip4/127.0.0.1/tcp/1"},
+		},
+		"relays by name only": {
+			[]string{"/p2p-circuit", "/ip4/8.8.8.8/tcp/1/p2p/12D3KooWBPbrbCHYpCxcxWZ79GVp3GWLnQFR75BYmHiM1T8shm44/p2p-circuit"},
+			[]string{"/ip4/8.8.8.8/tcp/1/p2p/12D3KooWBPbrbCHYpCxcxWZ79GVp3GWLnQFR75BYmHiM1T8shm44/p2p-circuit"},
 		},
 		"nothing": {nil, nil},
 	} {
