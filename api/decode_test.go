@@ -26,6 +26,12 @@ func messages() []Validator {
 	peer := PeerFact{Peer: somePeer, Version: "v1.0.0", Platform: "linux/amd64", Host: "box", Roles: []string{"edge"}, Addrs: []string{"/ip4/10.0.0.1/tcp/4001"}}
 	fact := WorkloadFact{Ref: someRef, Peer: somePeer, Intent: someDigest, Seq: 2, State: StateRunning, Since: at}
 	blob := BlobInfo{SHA256: someDigest, Size: 5}
+	proof := Proof{Realm: someRealm, Intents: [][]byte{[]byte("{}")}}
+	invite := Invite{Roles: []string{"edge"}, Expires: at, Uses: 3, Comment: "for the lab"}
+	grant := Grant{May: []Right{RightPush}, Prefix: "ci-", Tags: []string{"edge"}, Since: at, Expires: at.Add(time.Hour), Comment: "CI"}
+	member := Member{Peer: somePeer, Standing: StandingMember, By: "owner", Since: at}
+	claim := ClaimRequest{Code: "ABCDE-FGHJK", Realm: someRealm, Owner: someKey, Proof: proof, Addrs: []string{"/ip4/10.0.0.1/tcp/4001/p2p/x"}}
+	intent := Intent{Realm: someRealm, Ref: someRef, Seq: 2, Prev: someDigest, Issued: at, Target: Target{Peers: []PeerID{somePeer}, Tags: []string{"edge"}}, Body: body}
 	target := Target{Peers: []PeerID{somePeer}, Tags: []string{"edge"}}
 	return []Validator{
 		&Empty{},
@@ -45,21 +51,41 @@ func messages() []Validator {
 		&ExecRequest{Name: "double", Arg: json.RawMessage(`7`)},
 		&FunctionsReply{Functions: []FunctionStatus{{Name: "double", Peers: []PeerID{somePeer}, Others: map[State]int{StatePending: 1}}}},
 		&ErrorReply{Error: "no", Tail: []string{"last words"}},
-		&SyncSummary{Entries: []SyncEntry{{Ref: someRef, Seq: 2, Digest: someDigest}}},
-		&SyncFetch{Refs: []Ref{someRef}},
+		&SyncDigests{Count: 2, Buckets: slices.Repeat([]Digest{{}, someDigest}, SyncBuckets/2), Now: at},
+		&SyncParts{Buckets: []int{0, SyncBuckets - 1}},
+		&SyncEntries{Entries: []SyncEntry{{Ref: someRef, Signer: someKey, Seq: 2, Digest: someDigest}}},
+		&SyncFetch{Digests: []Digest{someDigest}},
 		&SyncIntents{Envelopes: []json.RawMessage{json.RawMessage(`{"payload":""}`)}},
 		&fact,
 		&peer,
 		&FactBatch{Epoch: 1, Seq: 2, Peer: &peer, Workloads: []WorkloadFact{fact}},
 		&PeerList{Peers: []PeerFact{peer}},
 		&PeerRecord{PeerFact: peer, Connected: true, RTT: Duration(1500 * time.Microsecond), Since: at},
-		&Intent{Realm: someRealm, Ref: someRef, Seq: 2, Prev: someDigest, Issued: at, Target: target, Body: body},
+		&intent,
 		&ref,
 		&target,
 		&program.Limits,
 		&program,
 		&Component{Module: program, Interface: InterfaceCGI, Args: []string{"-v"}, Env: map[string]string{"A": "b"}, Stopped: true},
 		&Function{Module: program},
+		&Rotation{Key: someKey, Proof: bytes.Repeat([]byte{1}, 64)},
+		&Settled{},
+		&grant,
+		&invite,
+		&Membership{Roles: []string{"edge"}, Expires: at},
+		&Witness{Realm: someRealm, Member: someDigest, At: at},
+		&proof,
+		&MembersRequest{After: somePeer},
+		&MembersReply{
+			Members: []Member{member}, More: true,
+			Invites: []InviteStatus{{Key: someKey, Invite: invite, Used: 1, Revoked: true}}, Grants: []GrantStatus{{Key: someKey, Grant: grant, Names: 4}},
+		},
+		&HistoryRequest{Ref: someRef},
+		&HistoryReply{Versions: []Version{{Intent: intent, Digest: someDigest, Signer: someKey, By: "owner", State: VersionCurrent}}},
+		&EnrollRequest{Join: []byte("{}")},
+		&EnrollReply{Proof: proof, Peers: []PeerFact{peer}},
+		&claim,
+		&ClaimNode{Addr: "/ip4/10.0.0.2/tcp/4001/p2p/x", ClaimRequest: claim},
 	}
 }
 
@@ -246,6 +272,28 @@ func FuzzDecode(f *testing.F) {
 // FuzzIntent looks closer at the message that carries authority.
 func FuzzIntent(f *testing.F) {
 	f.Add(message[Intent](f))
+	for _, m := range messages() {
+		kind, ok := map[reflect.Type]Kind{
+			reflect.TypeFor[*Rotation](): KindRotate, reflect.TypeFor[*Settled](): KindSettle, reflect.TypeFor[*Grant](): KindGrant,
+			reflect.TypeFor[*Invite](): KindInvite, reflect.TypeFor[*Membership](): KindMember,
+		}[reflect.TypeOf(m)]
+		if !ok {
+			continue
+		}
+		body, err := json.Marshal(m)
+		if err != nil {
+			f.Fatal(err)
+		}
+		in := Intent{Realm: someRealm, Ref: Ref{kind, someKey}, Seq: 1, Issued: time.Unix(0, 0).UTC(), Body: body}
+		if kind == KindRotate || kind == KindSettle {
+			in.Name = NameOwner
+		}
+		b, err := json.Marshal(in)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
 	f.Add(bytes.Replace(message[Intent](f), []byte(`"body":{`), []byte(`"tombstone":true,"x":{`), 1))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var in Intent
@@ -255,10 +303,13 @@ func FuzzIntent(f *testing.F) {
 		if r, p, ok := ParseKeyWorkload(KeyWorkload(in.Ref, somePeer)); !ok || r != in.Ref || p != somePeer {
 			t.Fatalf("%s does not survive as a key", in.Ref)
 		}
+		if s := KeySlot(in.Ref, someKey); len(s) > 256 || !strings.HasPrefix(s, KeyIntent(in.Ref)+".") {
+			t.Fatalf("key of a slot: %s", s)
+		}
 		w, err := in.Workload()
-		if in.Tombstone {
+		if in.Tombstone || !in.Kind.Workload() {
 			if err == nil {
-				t.Fatal("a tombstone has a body")
+				t.Fatal("a program, of something that is none")
 			}
 			return
 		}

@@ -12,4 +12,8 @@
 // History of the wire, newest last:
 //
 //	2026-11-22  version 1: intents, facts, sync, blobs, calls
+//	2026-11-22  intents by several keys: rotate, settle, grant, invite, member, with
+//	            the grant and the witness in the envelope; sync compares digests of
+//	            parts, names signers and fetches by digest; services enroll and claim;
+//	            the intents bucket holds a value for each signer
 package api

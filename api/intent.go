@@ -199,7 +199,7 @@ func (i Intent) Workload() (Workload, error) {
 	case KindFunction:
 		w = new(Function)
 	default:
-		return nil, i.Kind.Validate()
+		return nil, fmt.Errorf("a %s is no program", i.Kind)
 	}
 	if err := Decode(i.Body, MaxEnvelope, w); err != nil {
 		return nil, err

@@ -132,6 +132,11 @@ func (r *EnrollReply) Validate() error {
 	if len(r.Peers) > MaxPeerList {
 		return fmt.Errorf("enroll: %d peers, at most %d", len(r.Peers), MaxPeerList)
 	}
+	for _, p := range r.Peers {
+		if err := p.Validate(); err != nil {
+			return fmt.Errorf("enroll: %w", err)
+		}
+	}
 	return r.Proof.Validate()
 }
 
@@ -160,6 +165,11 @@ func (r *ClaimRequest) Validate() error {
 	}
 	if len(r.Addrs) > MaxPeerList {
 		return fmt.Errorf("claim: at most %d addresses", MaxPeerList)
+	}
+	for _, a := range r.Addrs {
+		if len(a) > maxPeerText {
+			return errors.New("claim: an address is too long")
+		}
 	}
 	return r.Proof.Validate()
 }

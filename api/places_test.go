@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
 	"go/ast"
@@ -25,6 +26,7 @@ const (
 var (
 	someRef    = Ref{Kind: KindFunction, Name: "double"}
 	someDigest = Sum([]byte("some"))
+	someKey    = KeyName(bytes.Repeat([]byte{7}, 32))
 )
 
 // made are the places that functions make.
@@ -36,6 +38,7 @@ var made = map[string]string{
 	"SubjectLogs":      SubjectLogs(Runnerd),
 	"InboxPrefix":      InboxPrefix(CLI),
 	"KeyIntent":        KeyIntent(someRef),
+	"KeySlot":          KeySlot(someRef, someKey),
 	"KeyWorkload":      KeyWorkload(someRef, somePeer),
 	"ParseKeyWorkload": "", // the inverse: TestParseKeyWorkload
 	"TopicIntent":      TopicIntent(someRealm),
@@ -148,9 +151,11 @@ func TestSubjects(t *testing.T) {
 		}
 	}
 	longest := Name(strings.Repeat("n", MaxNameLen))
-	for _, k := range []Kind{KindComponent, KindFunction} {
-		if key := KeyWorkload(Ref{k, longest}, somePeer); len(key) > 256 {
-			t.Errorf("key %s has %d bytes", key, len(key))
+	for _, k := range []Kind{KindComponent, KindFunction, Kind(strings.Repeat("k", maxKind))} {
+		for _, key := range []string{KeyWorkload(Ref{k, longest}, somePeer), KeySlot(Ref{k, longest}, someKey)} {
+			if len(key) > 256 {
+				t.Errorf("key %s has %d bytes", key, len(key))
+			}
 		}
 	}
 }
@@ -160,7 +165,7 @@ func TestParseKeyWorkload(t *testing.T) {
 	if r, p, ok := ParseKeyWorkload(key); !ok || r != someRef || p != somePeer {
 		t.Errorf("%s: %v, %v, %v", key, r, p, ok)
 	}
-	for _, bad := range []string{"", "function", "function.double", key + ".x", "." + key, "nokind.double." + string(somePeer),
+	for _, bad := range []string{"", "function", "function.double", key + ".x", "." + key, "no-kind.double." + string(somePeer),
 		"function.Double." + string(somePeer), "function..", "function.double.12D3KooW"} {
 		if r, p, ok := ParseKeyWorkload(bad); ok {
 			t.Errorf("%q: taken for %v of %v", bad, r, p)
@@ -183,10 +188,13 @@ func TestRoutes(t *testing.T) {
 		Meshd: {
 			RouteMetrics:     "GET /metrics",
 			RoutePeer:        "POST " + PathPeer(somePeer, ServiceCall, PathFunction("double")),
-			RouteSyncSummary: "GET /intents",
-			RouteSyncFetch:   "POST /intents",
+			RouteSyncDigests: "GET /intents",
+			RouteSyncEntries: "POST /intents/entries",
+			RouteSyncFetch:   "POST /intents/fetch",
 			RouteSyncFacts:   "GET /facts",
 			RouteSyncPeers:   "GET /peers",
+			RouteEnroll:      "POST /enroll",
+			RouteClaim:       "POST /claim",
 		},
 		Runnerd: {
 			RouteMetrics:   "GET /metrics",

@@ -34,7 +34,11 @@ func breaks[T any, P interface {
 func TestValidateIntent(t *testing.T) {
 	breaks(t, map[string]func(*Intent){
 		"realm id":                     func(i *Intent) { i.Realm = "" },
-		"kind":                         func(i *Intent) { i.Kind = "secret" },
+		"kind \"\"":                    func(i *Intent) { i.Kind = "" },
+		"kind \"Function\"":            func(i *Intent) { i.Kind = "Function" },
+		"kind \"a.b\"":                 func(i *Intent) { i.Kind = "a.b" },
+		"1 to 20 letters":              func(i *Intent) { i.Kind = Kind(strings.Repeat("k", maxKind+1)) },
+		"kind secret is not known":     func(i *Intent) { i.Kind = "secret" },
 		"name \"\"":                    func(i *Intent) { i.Name = "" },
 		"name \"a/b\"":                 func(i *Intent) { i.Name = "a/b" },
 		"name \"..\"":                  func(i *Intent) { i.Name = ".." },
@@ -208,24 +212,6 @@ func TestValidateRequests(t *testing.T) {
 		"name is missing": func(r *ExecRequest) { r.Name = "" },
 		"not both":        func(r *ExecRequest) { r.Args = []json.RawMessage{r.Arg} },
 		"65 arguments":    func(r *ExecRequest) { r.Arg, r.Args = nil, make([]json.RawMessage, MaxArgs+1) },
-	})
-}
-
-func TestValidateSync(t *testing.T) {
-	breaks(t, map[string]func(*SyncSummary){
-		"entries":                  func(s *SyncSummary) { s.Entries = make([]SyncEntry, MaxSync+1) },
-		"kind":                     func(s *SyncSummary) { s.Entries[0].Kind = "x" },
-		"seq or digest":            func(s *SyncSummary) { s.Entries[0].Seq = 0 },
-		"seq or digest|too high":   func(s *SyncSummary) { s.Entries[0].Seq = MaxSeq + 1 },
-		"seq or digest|the digest": func(s *SyncSummary) { s.Entries[0].Digest = Digest{} },
-	})
-	breaks(t, map[string]func(*SyncFetch){
-		"1 to 256":      func(s *SyncFetch) { s.Refs = nil },
-		"1 to 256|many": func(s *SyncFetch) { s.Refs = slices.Repeat(s.Refs, MaxSyncFetch+1) },
-		"name":          func(s *SyncFetch) { s.Refs[0].Name = "" },
-	})
-	breaks(t, map[string]func(*SyncIntents){
-		"257 intents": func(s *SyncIntents) { s.Envelopes = make([]json.RawMessage, MaxSyncFetch+1) },
 	})
 }
 
