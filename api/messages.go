@@ -101,6 +101,13 @@ type MeshStatus struct {
 	Standing Standing `json:"standing"`
 	Note     string   `json:"note,omitempty"`
 	Warnings []string `json:"warnings,omitempty"` // for people: a clock that is off, quarantined intents
+	Pairing  *Pairing `json:"pairing,omitempty"`  // how to claim the node, while that is possible ("realm up --tofu")
+}
+
+// Pairing is what a person needs to claim a node that nobody owns yet.
+type Pairing struct {
+	Code  string    `json:"code"`
+	Until time.Time `json:"until"` // when the node does not listen to it any more
 }
 
 // Validate implements [Validator].

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pelletier/go-toml/v2"
 
@@ -31,12 +32,22 @@ type Node struct {
 	HTTPListen   string   `toml:"http_listen,omitempty" comment:"where programs are reached (default 127.0.0.1:8080)"`                // REALM_HTTP_LISTEN
 	ManageListen string   `toml:"manage_listen,omitempty" comment:"metrics, logs and health; loopback only (default 127.0.0.1:9920)"` // REALM_MANAGE_LISTEN
 	MDNS         *bool    `toml:"mdns,omitempty" comment:"find members on the local network (default true)"`                          // REALM_MDNS
+
+	Realm  api.RealmID  `toml:"realm,omitempty" comment:"id of the realm, where owner is not its first key any more"`                   // REALM_REALM
+	Tofu   api.Duration `toml:"tofu,omitempty" comment:"how long after its start a node without an owner can be claimed with a code"`   // REALM_TOFU
+	Client bool         `toml:"client,omitempty" comment:"a command line without a node of its own: a member for a time, runs nothing"` // REALM_CLIENT
 }
 
 // Defaults of listening addresses.
 const (
 	DefaultHTTPListen   = "127.0.0.1:8080"
 	DefaultManageListen = "127.0.0.1:9920"
+)
+
+// Bounds of how long a node without an owner can be claimed with a code.
+const (
+	DefaultTofu = 10 * time.Minute
+	MaxTofu     = 24 * time.Hour
 )
 
 // ErrInvalid marks settings that a person has to mend: starting again will not help.
@@ -79,6 +90,25 @@ var settings = []setting{
 			return ""
 		}
 		return strconv.FormatBool(*n.MDNS)
+	}},
+	{"realm", func(n *Node, v string) (err error) {
+		n.Realm, err = api.ParseRealmID(v)
+		return err
+	}, func(n *Node) string { return string(n.Realm) }},
+	{"tofu", func(n *Node, v string) error { return n.Tofu.UnmarshalText([]byte(v)) }, func(n *Node) string {
+		if n.Tofu == 0 {
+			return ""
+		}
+		return time.Duration(n.Tofu).String()
+	}},
+	{"client", func(n *Node, v string) (err error) {
+		n.Client, err = strconv.ParseBool(v)
+		return err
+	}, func(n *Node) string {
+		if !n.Client {
+			return ""
+		}
+		return strconv.FormatBool(n.Client)
 	}},
 }
 
@@ -201,6 +231,17 @@ func (n Node) Validate() error {
 		if _, err := keys.ParsePublic(n.Owner); err != nil {
 			return fmt.Errorf("%w: owner: %w", ErrInvalid, err)
 		}
+	}
+	if n.Realm != "" {
+		if _, err := api.ParseRealmID(string(n.Realm)); err != nil {
+			return fmt.Errorf("%w: realm: %w", ErrInvalid, err)
+		}
+	}
+	if n.Realm != "" && n.Owner == "" {
+		return fmt.Errorf("%w: realm: it goes with owner, the key that speaks for the realm now: set both", ErrInvalid)
+	}
+	if d := time.Duration(n.Tofu); d != 0 && (d < time.Second || d > MaxTofu) {
+		return fmt.Errorf("%w: tofu %s: want 1s to %s", ErrInvalid, d, MaxTofu)
 	}
 	if len(n.Bootstrap) > maxBootstrap {
 		return fmt.Errorf("%w: bootstrap: at most %d addresses", ErrInvalid, maxBootstrap)

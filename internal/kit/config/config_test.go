@@ -9,13 +9,17 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pelletier/go-toml/v2"
 
+	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/keys"
 )
 
 var owner = keys.PublicOf(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))).String()
+
+const realm api.RealmID = "qhaumhmcaksy4qtfjsvy75n6u4nrigre"
 
 func on(b bool) *bool { return &b }
 
@@ -42,7 +46,8 @@ func defaults() Node {
 
 func all() Node {
 	return Node{Owner: owner, Bootstrap: []string{"/ip4/192.0.2.1/tcp/4001/p2p/X", "/dns/a.example/udp/1/quic-v1/p2p/Y"}, Roles: []string{"edge", "gpu"},
-		ListenPort: 4001, HTTPListen: "127.0.0.1:81", ManageListen: "[::1]:82", MDNS: on(false)}
+		ListenPort: 4001, HTTPListen: "127.0.0.1:81", ManageListen: "[::1]:82", MDNS: on(false),
+		Realm: realm, Tofu: api.Duration(10 * time.Minute), Client: true}
 }
 
 func TestLoad(t *testing.T) {
@@ -56,6 +61,8 @@ func TestLoad(t *testing.T) {
 		{"file", "listen_port = 7\nroles = ['a', 'b']\nmdns = false\n", nil, func(n *Node) { n.ListenPort, n.Roles, n.MDNS = 7, []string{"a", "b"}, on(false) }},
 		{"environment", "", map[string]string{"REALM_LISTEN_PORT": "8", "REALM_ROLES": "a, b,c", "REALM_MDNS": "0", "REALM_OWNER": owner},
 			func(n *Node) { n.ListenPort, n.Roles, n.MDNS, n.Owner = 8, []string{"a", "b", "c"}, on(false), owner }},
+		{"membership", "owner = '" + owner + "'\nrealm = '" + string(realm) + "'", map[string]string{"REALM_TOFU": "90s", "REALM_CLIENT": "1"},
+			func(n *Node) { n.Owner, n.Realm, n.Tofu, n.Client = owner, realm, api.Duration(90*time.Second), true }},
 		{"environment over file", "listen_port = 7\nroles = ['a']\nmdns = false\nhttp_listen = ':1'", map[string]string{"REALM_LISTEN_PORT": "8", "REALM_ROLES": "z", "REALM_MDNS": "true"},
 			func(n *Node) { n.ListenPort, n.Roles, n.MDNS, n.HTTPListen = 8, []string{"z"}, on(true), ":1" }},
 		{"empty variables say nothing", "listen_port = 7", map[string]string{"REALM_LISTEN_PORT": "", "REALM_MDNS": ""}, func(n *Node) { n.ListenPort = 7 }},
@@ -107,6 +114,13 @@ func TestLoadRefuses(t *testing.T) {
 		{"http_listen", "http_listen = '8080'", [2]string{}, "want HOST:PORT"},
 		{"http_listen without port", "http_listen = '127.0.0.1:'", [2]string{}, "want HOST:PORT"},
 		{"http_listen port too high", "http_listen = ':65536'", [2]string{}, "want HOST:PORT"},
+		{"realm without owner", "realm = '" + string(realm) + "'", [2]string{}, "set both"},
+		{"realm", "owner = '" + owner + "'\nrealm = 'mine'", [2]string{}, "realm id"},
+		{"realm in the environment", "", [2]string{"REALM_REALM", "mine"}, "REALM_REALM=\"mine\""},
+		{"tofu", "tofu = 'soon'", [2]string{}, "soon"},
+		{"tofu below zero", "", [2]string{"REALM_TOFU", "-1m"}, "want 1s to 24h"},
+		{"tofu too long", "tofu = '25h'", [2]string{}, "want 1s to 24h"},
+		{"client", "", [2]string{"REALM_CLIENT", "perhaps"}, "REALM_CLIENT=\"perhaps\""},
 		{"manage_listen", "", [2]string{"REALM_MANAGE_LISTEN", "localhost"}, "manage_listen"},
 	}
 	for _, tt := range tests {
@@ -196,7 +210,8 @@ func TestSettingsCoverNode(t *testing.T) {
 // being written, and after the way to a daemon.
 func FuzzConfig(f *testing.F) {
 	for _, seed := range []string{"", "owner = '" + owner + "'", "listen_port = 7\nroles = ['a', 'b']", "bootstrap = ['/ip4/1.2.3.4/tcp/1', '/b']\nmdns = false",
-		"http_listen = ':80'\nmanage_listen = '[::1]:9'", "[a]", "mdns = 1"} {
+		"http_listen = ':80'\nmanage_listen = '[::1]:9'", "owner = '" + owner + "'\nrealm = '" + string(realm) + "'\ntofu = '1h'\nclient = true",
+		"[a]", "mdns = 1"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
