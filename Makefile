@@ -16,7 +16,7 @@ SAMPLES  := hello-cgi ticker
 PACKAGES := $(MODULES:%=./%/...)
 
 .DEFAULT_GOAL := help
-.PHONY: help build samples demo test check lint bench image mesh mesh-down clean
+.PHONY: help build samples testclock demo test check lint bench image mesh mesh-down clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,10 +29,14 @@ samples: ## build the sample programs into samples/build/
 	cd samples && GOWORK=off GOOS=wasip1 GOARCH=wasm $(GO) build -trimpath -ldflags '-s -w' -buildmode=c-shared -o build/double.wasm ./double
 	cd samples && $(foreach s,$(SAMPLES),GOWORK=off GOOS=wasip1 GOARCH=wasm $(GO) build -trimpath -ldflags '-s -w' -o build/$(s).wasm ./$(s) &&) true
 
+testclock: # binaries whose clock a test can shift, into dist/testclock/
+	@mkdir -p dist/testclock
+	CGO_ENABLED=0 $(GO) build -trimpath -tags testclock -ldflags '$(LDFLAGS)' -o dist/testclock/ $(foreach c,$(COMMANDS),./$(c)/cmd/$(c))
+
 demo: build samples ## start three nodes here, push a program, call it on another node (ARGS=--once to end by itself)
 	$(GO) run ./e2e/cmd/demo --bin bin --samples samples/build $(ARGS)
 
-test: build samples $(GOTESTSUM) ## run every test that this machine can; REALM_TEST_REQUIRE=docker,… turns skips into failures
+test: build samples testclock $(GOTESTSUM) ## run every test that this machine can; REALM_TEST_REQUIRE=docker,… turns skips into failures
 	@rm -rf dist/test && mkdir -p dist/test
 	@test -n "$(RACE)" || echo "No C compiler here: the tests run without the race detector."
 	@for m in $(MODULES); do echo "--- $$m"; (cd $$m && GOWORK=off $(GOTESTSUM) --format pkgname-and-test-fails --format-hide-empty-pkg \

@@ -135,11 +135,16 @@ func newForger(t *testing.T, n *node.Node) *forger {
 		t.Fatal(err)
 	}
 	t.Cleanup(conn.Close)
-	key, err := keys.Read(n.OwnerKey)
+	return &forger{conn, readKey(t, n.OwnerKey), realmOf(t, n)}
+}
+
+func readKey(t *testing.T, path string) ed25519.PrivateKey {
+	t.Helper()
+	key, err := keys.Read(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &forger{conn, key, api.NewRealmID(keys.PublicOf(key).Key())}
+	return key
 }
 
 // next is a valid next intent after the current one of double.
@@ -149,7 +154,7 @@ func (f *forger) next(t *testing.T) api.Intent {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := b.Get(testContext(t), api.KeyIntent(api.Ref{Kind: api.KindFunction, Name: "double"}))
+	e, err := b.Get(testContext(t), api.KeySlot(api.Ref{Kind: api.KindFunction, Name: "double"}, api.KeyName(keys.PublicOf(f.key).Key())))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -151,4 +152,94 @@ func (c containers) runsIn(ctx context.Context, container, name string) error {
 		return errors.New("it does not run " + name)
 	}
 	return nil
+}
+
+// TestPartition cuts a network in two, has each side push something else under one
+// name, and mends it. All follow the same version, and remember the other.
+func TestPartition(t *testing.T) {
+	c := startContainers(t)
+	// node6 reaches the others through node1 alone: cut there, each side has an owner's key.
+	until(t, "node6 to be connected", func(ctx context.Context) error {
+		p, err := c.peers(ctx, "node6")
+		if err == nil && p.Connected() == 0 {
+			err = errors.New("it is not")
+		}
+		return err
+	})
+	// The owner carries key and program to the other side, too.
+	for _, file := range []string{"../dist/mesh/owner.pem", "../samples/build/double.wasm"} {
+		c.docker("cp", file, c.id("node6")+":/"+filepath.Base(file))
+	}
+	deploy := func(where, key, file, epoch string) error {
+		_, err := c.run(testContext(t), "exec", "-T", "-e", "REALM_OWNER_KEY="+key, where, "/bin/realm",
+			"fn", "deploy", "--wasm", file, "--name", "double", "--epoch-ms", epoch)
+		return err
+	}
+	if err := deploy("node1", "/owner/owner.pem", "/samples/double.wasm", "1000"); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "double on node6", func(ctx context.Context) error { return c.double(ctx, "double", "node6") })
+	c.network("disconnect", "far", "node6")
+	until(t, "node6 to be alone", func(ctx context.Context) error {
+		p, err := c.peers(ctx, "node6")
+		if err == nil && p.Connected() != 0 {
+			err = fmt.Errorf("connected to %d", p.Connected())
+		}
+		return err
+	})
+	if err := deploy("node1", "/owner/owner.pem", "/samples/double.wasm", "2000"); err != nil {
+		t.Fatal(err)
+	}
+	if err := deploy("node6", "/owner.pem", "/double.wasm", "3000"); err != nil {
+		t.Fatal(err)
+	}
+	c.network("connect", "far", "node6")
+	first := map[string]string{}
+	for _, s := range append([]string{"node6"}, lan...) {
+		until(t, "the fork in the history of "+s, func(ctx context.Context) error {
+			out, err := c.realm(ctx, s, "history", "double", "--json")
+			if err != nil {
+				return err
+			}
+			var h history
+			if err := json.Unmarshal([]byte(out), &h); err != nil {
+				return node.Final(err)
+			}
+			if got := h.states(); got != "2 current, 2 fork, 1 replaced" {
+				return fmt.Errorf("it is %s", got)
+			}
+			first[h.Versions[0].Digest] = s
+			return nil
+		})
+	}
+	if len(first) != 1 {
+		t.Errorf("different versions are followed: %v", first)
+	}
+}
+
+// network connects a container to a network of the mesh, or takes it off.
+func (c containers) network(verb, network, service string) {
+	c.t.Helper()
+	args := []string{"network", verb}
+	if verb == "connect" {
+		args = append(args, "--alias", service)
+	}
+	c.docker(append(args, os.Getenv("COMPOSE_PROJECT_NAME")+"_"+network, c.id(service))...)
+}
+
+// id is the name by which docker knows the container of a service.
+func (c containers) id(service string) string {
+	c.t.Helper()
+	id, err := c.run(testContext(c.t), "ps", "-q", service)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return strings.TrimSpace(id)
+}
+
+func (c containers) docker(args ...string) {
+	c.t.Helper()
+	if out, err := exec.CommandContext(testContext(c.t), "docker", args...).CombinedOutput(); err != nil {
+		c.t.Fatalf("docker %v: %v\n%s", args, err, out)
+	}
 }

@@ -30,9 +30,9 @@ func mustAbs(p string) string {
 }
 
 func TestMain(m *testing.M) {
-	for _, need := range []string{filepath.Join(binDir, "realm"), filepath.Join(samplesDir, "double.wasm")} {
+	for _, need := range []string{filepath.Join(binDir, "realm"), filepath.Join(samplesDir, "double.wasm"), filepath.Join(clockDir, "realm")} {
 		if _, err := os.Stat(need); err != nil {
-			fmt.Fprintf(os.Stderr, "%s is missing: run make build samples\n", need)
+			fmt.Fprintf(os.Stderr, "%s is missing: run make build samples testclock\n", need)
 			os.Exit(1)
 		}
 	}

@@ -100,6 +100,16 @@ func (s status) runs(name, peer string) bool {
 	return false
 }
 
+// knows reports whether a workload is listed at all.
+func (s status) knows(name string) bool {
+	for _, w := range s.Workloads {
+		if w.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
 func peerOf(t *testing.T, n *node.Node) string {
 	t.Helper()
 	var who struct{ Peer string }

@@ -4,8 +4,12 @@ import "context"
 
 // Peers is what realm peers --json says.
 type Peers struct {
-	Peers []Peer
+	Peers   []Peer   // that are, or were lately, connected somewhere
+	Members []Member // by what the owner has signed
 }
+
+// Member is how a node stands in the realm.
+type Member struct{ Peer, Standing string }
 
 // Peer is one member as a node sees it.
 type Peer struct {
@@ -15,6 +19,7 @@ type Peer struct {
 	Live      bool
 	Roles     []string
 	Addrs     []string
+	Conflict  []string // addresses of nodes that use its key at the same time
 }
 
 // Peers asks the node whom it knows.
