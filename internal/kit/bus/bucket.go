@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
+	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -21,9 +23,10 @@ var (
 
 // Bucket is a key-value bucket of the node.
 type Bucket struct {
-	conn *Conn
-	kv   jetstream.KeyValue
-	name string
+	conn    *Conn
+	kv      jetstream.KeyValue
+	name    string
+	batches bool // takes several changes as one
 }
 
 // Entry is the value of a key at a revision.
@@ -36,16 +39,31 @@ type Entry struct {
 // Bucket opens a bucket that the launcher has made.
 func (c *Conn) Bucket(ctx context.Context, name string) (*Bucket, error) {
 	ctx, end := c.begin(ctx, "$JS.API.STREAM.INFO.KV_"+name)
-	kv, err := c.js.KeyValue(ctx, name)
+	b := &Bucket{conn: c, name: name}
+	var status jetstream.KeyValueStatus
+	var err error
+	if b.kv, err = c.js.KeyValue(ctx, name); err == nil {
+		status, err = b.kv.Status(ctx)
+	}
 	if err = end(err); err != nil {
 		return nil, fmt.Errorf("open bucket %s: %w", name, err)
 	}
-	return &Bucket{c, kv, name}, nil
+	if s, ok := status.(*jetstream.KeyValueBucketStatus); ok {
+		b.batches = s.StreamInfo().Config.AllowAtomicPublish
+	}
+	return b, nil
 }
 
+var reKey = regexp.MustCompile(`^[-/_=.a-zA-Z0-9]+$`)
+
+// check tells what is wrong with a key or value. What NATS says of a key is said
+// here, too, for those that do not pass its client.
 func (b *Bucket) check(key string, value []byte) error {
-	if key == "" || len(key) > MaxKey {
+	switch {
+	case key == "" || len(key) > MaxKey:
 		return fmt.Errorf("key %.40q: want 1 to %d bytes", key, MaxKey)
+	case !reKey.MatchString(key), key[0] == '.', key[len(key)-1] == '.', strings.Contains(key, ".."):
+		return fmt.Errorf("key %.40q: want letters, digits and any of -/_=, with single dots between", key)
 	}
 	if len(value) > api.MaxMessage {
 		return fmt.Errorf("value of %s: %w: %d bytes", key, api.ErrTooLarge, len(value))

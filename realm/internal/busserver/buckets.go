@@ -40,9 +40,30 @@ func makeBuckets(ctx context.Context, srv *server.Server, login nats.Option) err
 		return fmt.Errorf("make buckets: %w", err)
 	}
 	for _, c := range bucketConfigs() {
-		if _, err := js.CreateOrUpdateKeyValue(ctx, c); err != nil {
+		kv, err := js.CreateOrUpdateKeyValue(ctx, c)
+		if err == nil {
+			err = allowBatches(ctx, js, kv)
+		}
+		if err != nil {
 			return fmt.Errorf("make bucket %s: %w", c.Bucket, err)
 		}
 	}
 	return nil
+}
+
+// allowBatches has a bucket take several changes as one, with one wait for the disk.
+// The client has no word for that when it makes a bucket.
+func allowBatches(ctx context.Context, js jetstream.JetStream, kv jetstream.KeyValue) error {
+	s, err := kv.Status(ctx)
+	if err != nil {
+		return err
+	}
+	info, ok := s.(*jetstream.KeyValueBucketStatus)
+	if !ok {
+		return fmt.Errorf("its status is a %T", s)
+	}
+	c := info.StreamInfo().Config
+	c.AllowAtomicPublish = true
+	_, err = js.UpdateStream(ctx, c)
+	return err
 }

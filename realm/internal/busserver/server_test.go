@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // quiet drops what the tests provoke on purpose; -v shows failures well enough.
 var quiet = slog.New(slog.DiscardHandler)
 
-func newHome(t *testing.T) paths.Home {
+func newHome(t testing.TB) paths.Home {
 	t.Helper()
 	h, err := paths.Open(t.TempDir())
 	if err != nil {
@@ -48,7 +48,7 @@ func startBus(t *testing.T) (*Server, paths.Home) {
 	return s, h
 }
 
-func connect(t *testing.T, h paths.Home, d api.Daemon) *bus.Conn {
+func connect(t testing.TB, h paths.Home, d api.Daemon) *bus.Conn {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
@@ -60,7 +60,7 @@ func connect(t *testing.T, h paths.Home, d api.Daemon) *bus.Conn {
 	return c
 }
 
-func bucket(t *testing.T, c *bus.Conn, name string) *bus.Bucket {
+func bucket(t testing.TB, c *bus.Conn, name string) *bus.Bucket {
 	t.Helper()
 	b, err := c.Bucket(within(t, 5*time.Second), name)
 	if err != nil {
@@ -70,7 +70,7 @@ func bucket(t *testing.T, c *bus.Conn, name string) *bus.Bucket {
 }
 
 // within is a context for one call that must not take longer.
-func within(t *testing.T, d time.Duration) context.Context {
+func within(t testing.TB, d time.Duration) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	t.Cleanup(cancel)
