@@ -13,7 +13,7 @@ import (
 
 // Sizes of the buckets, in bytes. A put over them is refused, and what is there stays.
 const (
-	maxIntents   = 256 << 20
+	maxIntents   = 1 << 30 // api.MaxSync intents of 10 KiB; most have less than 2 KiB
 	maxPeers     = 32 << 20
 	maxWorkloads = 128 << 20
 	maxStore     = 2 * maxIntents

@@ -41,7 +41,7 @@ func rightsOf(d api.Daemon) rights {
 	case api.Gatewayd:
 		return rights{
 			read: allBuckets,
-			ask:  []string{api.SubjectReady, api.SubjectMesh, api.SubjectPS},
+			ask:  []string{api.SubjectReady, api.SubjectMesh, api.SubjectMembers, api.SubjectPS},
 			hear: []string{allLogs}, serve: true,
 		}
 	case api.Upgraded:
@@ -50,6 +50,7 @@ func rightsOf(d api.Daemon) rights {
 		return rights{
 			read: allBuckets,
 			ask: []string{api.SubjectSubmit, api.SubjectMesh, api.SubjectProviders,
+				api.SubjectMembers, api.SubjectHistory, api.SubjectClaim,
 				api.SubjectPS, api.SubjectRestart, api.SubjectDown},
 			hear: []string{allLogs},
 		}

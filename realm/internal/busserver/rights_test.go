@@ -108,15 +108,17 @@ func tryBucket(t *testing.T, c *bus.Conn, name string, read, write bool) {
 func TestSubjectRights(t *testing.T) {
 	_, h := startBus(t)
 	requests := []string{api.SubjectReady, api.SubjectPS, api.SubjectRestart, api.SubjectDown,
-		api.SubjectSubmit, api.SubjectMesh, api.SubjectProviders, api.SubjectAnnounce}
+		api.SubjectSubmit, api.SubjectMesh, api.SubjectProviders, api.SubjectAnnounce,
+		api.SubjectMembers, api.SubjectHistory, api.SubjectClaim}
 	asks := map[api.Daemon]string{
 		api.Casd:     api.SubjectReady + " " + api.SubjectProviders + " " + api.SubjectAnnounce,
 		api.Meshd:    api.SubjectReady,
 		api.Runnerd:  api.SubjectReady,
-		api.Gatewayd: api.SubjectReady + " " + api.SubjectMesh + " " + api.SubjectPS,
+		api.Gatewayd: api.SubjectReady + " " + api.SubjectMesh + " " + api.SubjectMembers + " " + api.SubjectPS,
 		api.Upgraded: api.SubjectReady,
 		api.CLI: api.SubjectPS + " " + api.SubjectRestart + " " + api.SubjectDown + " " +
-			api.SubjectSubmit + " " + api.SubjectMesh + " " + api.SubjectProviders,
+			api.SubjectSubmit + " " + api.SubjectMesh + " " + api.SubjectProviders + " " +
+			api.SubjectMembers + " " + api.SubjectHistory + " " + api.SubjectClaim,
 	}
 	hears := map[api.Daemon]bool{api.Gatewayd: true, api.CLI: true}
 	for _, d := range users() {
