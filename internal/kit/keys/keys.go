@@ -95,6 +95,22 @@ func Peer(pub ed25519.PublicKey) api.PeerID {
 	return api.PeerID(base58.Encode(append([]byte{0x00, 0x24, 0x08, 0x01, 0x12, 0x20}, pub...)))
 }
 
+// OfPeer is the inverse of [Peer]: the public key of the node with this id.
+func OfPeer(id api.PeerID) (Public, error) {
+	if _, err := api.ParsePeerID(string(id)); err != nil {
+		return Public{}, err
+	}
+	b, err := base58.Decode(string(id))
+	if err != nil || len(b) < len(Public{}) {
+		return Public{}, fmt.Errorf("peer id %.80q holds no Ed25519 key", string(id))
+	}
+	p := Public(b[len(b)-len(Public{}):])
+	if Peer(p.Key()) != id {
+		return Public{}, fmt.Errorf("peer id %.80q holds no Ed25519 key", string(id))
+	}
+	return p, nil
+}
+
 // Read returns the private key in the file at path. A missing file is [fs.ErrNotExist].
 func Read(path string) (ed25519.PrivateKey, error) {
 	f, err := os.Open(path)

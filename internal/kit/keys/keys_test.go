@@ -56,6 +56,18 @@ func TestPeerForm(t *testing.T) {
 	}
 }
 
+func TestOfPeer(t *testing.T) {
+	pub := PublicOf(fixed)
+	if got, err := OfPeer(Peer(pub.Key())); err != nil || got != pub {
+		t.Errorf("got %v, %v", got, err)
+	}
+	for _, bad := range []api.PeerID{"", "12D3KooW", "QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N", Peer(pub.Key()) + "1", Peer(pub.Key())[1:]} {
+		if got, err := OfPeer(bad); err == nil {
+			t.Errorf("%q: %v", bad, got)
+		}
+	}
+}
+
 func TestParsePublicRefuses(t *testing.T) {
 	good := PublicOf(fixed).String()
 	for name, bad := range map[string]string{
