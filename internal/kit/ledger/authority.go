@@ -88,13 +88,16 @@ func (l *Ledger) checkRotation(s intent.Signed) error {
 	if len(l.path) > 0 {
 		first = l.path[0].Signer
 	}
+	begins := next == first && s.Signer != l.owner() && !l.retired[s.Signer] && (len(l.path) == 0 || s.Seq+1 == l.path[0].Seq && l.path[0].Prev == s.Digest)
 	var r api.Rotation
 	switch err := json.Unmarshal(s.Body, &r); {
 	case err != nil || next.IsZero() || !ed25519.Verify(next.Key(), api.RotationProof(s.Realm, s.Seq, s.Signer.Key()), r.Proof):
 		return fmt.Errorf("%w: the new key has not agreed", ErrForbidden)
 	case isFirst != (s.Seq == 1):
 		return fmt.Errorf("%w: number 1 is signed by the first key of the realm, and no other", ErrForbidden)
-	case next == l.owner() && len(l.path) > 0, l.retired[next]:
+	case begins:
+		return nil
+	case next == s.Signer, next == l.owner() && len(l.path) > 0, l.retired[next]:
 		return fmt.Errorf("%w: a key comes back", ErrForbidden)
 	}
 	if s.Signer == l.owner() { // at the end
@@ -102,9 +105,6 @@ func (l *Ledger) checkRotation(s intent.Signed) error {
 			return fmt.Errorf("%w: it does not follow the rotation before it", ErrForbidden)
 		}
 		return nil
-	}
-	if next == first && !l.retired[s.Signer] && (len(l.path) == 0 || s.Seq+1 == l.path[0].Seq && l.path[0].Prev == s.Digest) {
-		return nil // at the beginning
 	}
 	if l.retired[s.Signer] {
 		return fmt.Errorf("%w: it has handed the realm over to another key before", ErrRevoked)
