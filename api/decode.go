@@ -42,6 +42,22 @@ func Decode(b []byte, limit int, v Validator) error {
 	return nil
 }
 
+// DecodeFact is [Decode] for what a member says of itself or its workloads, also as
+// this node's own daemons pass it on: whoever is of a newer version may say more, and
+// what this version does not know is passed over.
+func DecodeFact(b []byte, limit int, v Validator) error {
+	if len(b) > limit {
+		return fmt.Errorf("decode %T: %w: %d bytes, at most %d", v, ErrTooLarge, len(b), limit)
+	}
+	if err := json.Unmarshal(b, v); err != nil {
+		return fmt.Errorf("decode %T: %w", v, err)
+	}
+	if err := v.Validate(); err != nil {
+		return fmt.Errorf("decode %T: %w", v, err)
+	}
+	return nil
+}
+
 // ReadAll reads r to its end, at most limit bytes; more is [ErrTooLarge].
 func ReadAll(r io.Reader, limit int64) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(r, limit+1))

@@ -84,7 +84,7 @@ func (w *watch) fact(ev bus.Event) {
 	}
 	var f api.WorkloadFact
 	if ev.Kind == bus.Put {
-		err := api.Decode(ev.Value, api.MaxMessage, &f)
+		err := api.DecodeFact(ev.Value, api.MaxMessage, &f)
 		if err == nil && f.Ref == ref && f.Peer == peer {
 			w.book.PutFact(f)
 			return
@@ -116,7 +116,7 @@ func (w *watch) peer(ev bus.Event) {
 	}
 	var r api.PeerRecord
 	if ev.Kind == bus.Put {
-		err := api.Decode(ev.Value, api.MaxMessage, &r)
+		err := api.DecodeFact(ev.Value, api.MaxMessage, &r)
 		if err == nil && r.Peer == id {
 			w.book.PutPeer(r)
 			return

@@ -171,10 +171,12 @@ func (b *Book) Table(now time.Time) *Table {
 	return t
 }
 
+// connected are the members that requests may go to. What a client says that it runs
+// does not count: it is there to ask, not to answer.
 func (b *Book) connected() map[api.PeerID]time.Duration {
 	out := make(map[api.PeerID]time.Duration, len(b.peers))
 	for id, p := range b.peers {
-		if p.Connected && !p.Self && id != b.self {
+		if p.Connected && !p.Client && !p.Self && id != b.self {
 			out[id] = cmp.Or(time.Duration(p.RTT), unknownRTT)
 		}
 	}

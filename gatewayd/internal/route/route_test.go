@@ -25,6 +25,13 @@ func peer(n byte, connected bool, rtt time.Duration) api.PeerRecord {
 	return api.PeerRecord{PeerFact: api.PeerFact{Peer: standin.Peer(n)}, Connected: connected, RTT: api.Duration(rtt)}
 }
 
+// client is a command line that is connected.
+func client(n byte) api.PeerRecord {
+	r := peer(n, true, time.Millisecond)
+	r.Client = true
+	return r
+}
+
 // fill returns a book that has seen all of two empty buckets, then what is given.
 func fill(facts []api.WorkloadFact, peers ...api.PeerRecord) *route.Book {
 	b := route.NewBook(self)
@@ -74,6 +81,10 @@ func TestOrder(t *testing.T) {
 		},
 		"not connected": {
 			facts: everywhere, peers: []api.PeerRecord{peer(1, false, ms), peer(2, true, 90*ms)},
+			here: true, turns: [][]api.PeerID{{p(2)}},
+		},
+		"a client is not asked": {
+			facts: everywhere, peers: []api.PeerRecord{client(1), peer(2, true, 90*ms)},
 			here: true, turns: [][]api.PeerID{{p(2)}},
 		},
 		"this node is no other one": {
