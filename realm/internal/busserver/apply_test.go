@@ -182,3 +182,29 @@ func BenchmarkApply(b *testing.B) {
 	}
 	b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "puts/s")
 }
+
+// TestRestartWithManyKeys has the bus of a large realm start again.
+func TestRestartWithManyKeys(t *testing.T) {
+	s, h := startBus(t)
+	const n = 10_000
+	intents := bucket(t, connect(t, h, api.Meshd), api.BucketIntents)
+	puts := values("function", n, strings.Repeat("x", 1500))
+	for _, round := range []string{"fresh", "written over"} {
+		began := time.Now()
+		apply(t, intents, puts)
+		t.Logf("%s: %d puts in %v", round, n, time.Since(began).Round(time.Millisecond))
+		began = time.Now()
+		if err := s.Restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		up := time.Since(began)
+		watcher := bucket(t, connect(t, h, api.Runnerd), api.BucketIntents)
+		if got := len(contents(t, watcher)); got != n {
+			t.Errorf("%s: %d keys", round, got)
+		}
+		t.Logf("%s: up after %v, all read after %v", round, up.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
+		if up > startTimeout/5 {
+			t.Errorf("%s: the bus needs %v to start", round, up)
+		}
+	}
+}

@@ -120,6 +120,42 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// TestApplyOnFullDisk is [TestFullDisk] for many changes at once.
+func TestApplyOnFullDisk(t *testing.T) {
+	h := smallHome(t, 32<<20)
+	s, err := Start(t.Context(), h, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	intents := bucket(t, connect(t, h, api.Meshd), api.BucketIntents)
+	value := strings.Repeat("x", 8<<10)
+	apply(t, intents, values("before", 100, value))
+	ballast := fill(t, h, 64<<10)
+	if err := intents.Apply(within(t, 2*time.Second), values("full", 100, value), nil); err == nil {
+		t.Fatal("changes on a full disk were acknowledged")
+	}
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	for freed := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+		if err = intents.Apply(within(t, time.Second), values("after", 100, value), nil); err == nil {
+			break
+		}
+		if time.Since(freed) > 10*time.Second {
+			t.Fatalf("the bus did not come back: %v", err)
+		}
+	}
+	got := contents(t, intents)
+	for _, prefix := range []string{"before", "after"} {
+		for key := range values(prefix, 100, "") {
+			if got[key] != value {
+				t.Errorf("%s is lost", key)
+			}
+		}
+	}
+}
+
 func TestStartOnFullDisk(t *testing.T) {
 	h := smallHome(t, 8<<20)
 	ballast := fill(t, h, 1<<20)

@@ -9,7 +9,8 @@
 // as the place for the answer, and the server will write there. Authority comes from
 // the owner's signatures, and what a node trusts lies in files, not on the bus.
 //
-// Buckets: intents on disk, synced at every write; peers and workloads in memory.
+// Buckets: intents on disk, synced at every write, or once for many that are written
+// as one ([bus.Bucket.Apply]); peers and workloads in memory.
 // After a restart of the server, watchers begin again with a reset, and those who
 // write the buckets in memory fill them again.
 //

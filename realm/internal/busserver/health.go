@@ -20,31 +20,44 @@ const (
 func (s *Server) watchHealth(ctx context.Context) {
 	tick := time.NewTicker(healthEvery)
 	defer tick.Stop()
-	var stuck error
-	var notBefore time.Time
+	var w watchman
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		was := stuck
-		if stuck = s.health(); stuck == nil {
-			continue
+		if s.restarting.TryLock() { // else somebody starts it anew already
+			w.look(ctx, s)
+			s.restarting.Unlock()
 		}
-		if was == nil {
-			s.log.Error("the bus is stuck; it starts again as soon as the disk has room", telemetry.Error(stuck))
-		}
-		if time.Now().Before(notBefore) || disk.Room(s.home.Bus(), 0, minRoom) != nil {
-			continue
-		}
-		notBefore = time.Now().Add(restartPause)
-		if err := s.Restart(ctx); err != nil {
-			s.log.Error("the bus cannot start", telemetry.Error(err))
-			continue
-		}
-		s.log.Info("the bus has started again")
 	}
+}
+
+// watchman remembers what the look before has found.
+type watchman struct {
+	stuck     error
+	notBefore time.Time // of the next restart
+}
+
+// look starts s anew if it has to be and can be.
+func (w *watchman) look(ctx context.Context, s *Server) {
+	was := w.stuck
+	if w.stuck = s.health(); w.stuck == nil {
+		return
+	}
+	if was == nil {
+		s.log.Error("the bus is stuck; it starts again as soon as the disk has room", telemetry.Error(w.stuck))
+	}
+	if time.Now().Before(w.notBefore) || disk.Room(s.home.Bus(), 0, minRoom) != nil {
+		return
+	}
+	w.notBefore = time.Now().Add(restartPause)
+	if err := s.restart(ctx); err != nil {
+		s.log.Error("the bus cannot start", telemetry.Error(err))
+		return
+	}
+	s.log.Info("the bus has started again")
 }
 
 // health returns why the server cannot do its work.

@@ -33,6 +33,8 @@ type Server struct {
 	log  *slog.Logger
 	ln   net.Listener
 
+	restarting sync.Mutex // held by who starts the server anew
+
 	mu     sync.Mutex
 	nats   *server.Server // nil while it restarts
 	closed bool
@@ -157,6 +159,13 @@ func (s *Server) serve(conn net.Conn) {
 // Restart ends the server and starts a new one on the same files. Clients are cut
 // off and come back by themselves.
 func (s *Server) Restart(ctx context.Context) error {
+	s.restarting.Lock()
+	defer s.restarting.Unlock()
+	return s.restart(ctx)
+}
+
+// restart is [Server.Restart] for who holds restarting.
+func (s *Server) restart(ctx context.Context) error {
 	s.mu.Lock()
 	old := s.nats
 	s.nats = nil
