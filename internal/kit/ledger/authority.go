@@ -123,7 +123,7 @@ func (l *Ledger) apply(s intent.Signed, now time.Time) (dropped []intent.Signed)
 			dropped = append(dropped, l.prune(k, func(o intent.Signed) bool { return o.Kind != api.KindRotate })...)
 		}
 		for k := range l.bySigner {
-			if k != l.owner() {
+			if k != l.owner() && !l.retired[k] { // rotations by retired keys stay
 				dropped = append(dropped, l.prune(k, func(o intent.Signed) bool { return l.check(o, now) != nil })...)
 			}
 		}
