@@ -2,7 +2,6 @@ package keyagent
 
 import (
 	"context"
-	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,9 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
-	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/paths"
 )
 
@@ -26,11 +23,12 @@ func Run(ctx context.Context, in io.Reader, out io.WriteCloser) error {
 	if err != nil {
 		return errors.Join(err, tell(out, reply{Error: err.Error()}))
 	}
-	defer l.remove()
 	if err := tell(out, reply{}); err != nil {
+		err = errors.Join(err, l.Close())
+		l.remove()
 		return err
 	}
-	return l.server.serve(ctx, l.Listener, l.present)
+	return l.server.serve(ctx, l)
 }
 
 func tell(out io.WriteCloser, r reply) error {
@@ -54,20 +52,15 @@ func open(in io.Reader) (*listener, error) {
 	if err := harden(); err != nil {
 		return nil, fmt.Errorf("protect memory: %w", err)
 	}
-	b, err := api.ReadAll(in, maxHandover)
+	h, err := readHandover(in)
 	if err != nil {
 		return nil, fmt.Errorf("take the key over: %w", err)
 	}
-	var h handover
-	if err := api.Decode(b, maxHandover, &h); err != nil {
-		return nil, fmt.Errorf("take the key over: %w", err)
+	end := newDeadline(h.Until, newClock())
+	if left := end.left(); left > MaxLife {
+		return nil, fmt.Errorf("live for %s: at most %s", left, MaxLife)
 	}
-	clear(b)
-	end := newDeadline(h.Until, time.Now)
-	if end.life > MaxLife {
-		return nil, fmt.Errorf("live for %s: at most %s", end.life, MaxLife)
-	}
-	s, err := newServer(ed25519.NewKeyFromSeed(h.Seed), end)
+	s, err := newServer(h.key(), end)
 	if err != nil {
 		return nil, err
 	}

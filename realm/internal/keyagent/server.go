@@ -23,23 +23,31 @@ const (
 	lastWords = time.Second
 )
 
-// deadline is the end of an agent's life.
+// clock tells the time in two ways that go apart when a machine sleeps or somebody
+// sets its clock.
+type clock struct {
+	wall func() time.Time
+	ran  func() time.Duration // since some moment, never backwards
+}
+
+func newClock() clock {
+	start := time.Now()
+	return clock{func() time.Time { return time.Now().Round(0) }, func() time.Duration { return time.Since(start) }}
+}
+
+// deadline is the end of an agent's life, by both ways: the first counts.
 type deadline struct {
-	now   func() time.Time
-	start time.Time     // with the monotonic clock
-	life  time.Duration // from start, on that clock
-	until time.Time     // on the wall clock
+	clock clock
+	until time.Time
+	ran   time.Duration
 }
 
-func newDeadline(until time.Time, now func() time.Time) deadline {
-	start := now()
-	until = until.Round(0)
-	return deadline{now, start, until.Sub(start.Round(0)), until}
+func newDeadline(until time.Time, c clock) deadline {
+	return deadline{c, until, c.ran() + until.Sub(c.wall())}
 }
 
-func (d deadline) passed() bool {
-	now := d.now()
-	return !now.Round(0).Before(d.until) || now.Sub(d.start) >= d.life
+func (d deadline) left() time.Duration {
+	return min(d.until.Sub(d.clock.wall()), d.ran-d.clock.ran())
 }
 
 // server holds one key until its deadline.
@@ -63,50 +71,62 @@ func newServer(key ed25519.PrivateKey, end deadline) (*server, error) {
 }
 
 // serve answers until the deadline, the end of ctx, a call to forget the key, or
-// until there is no other way to reach it any more, and returns when all
-// connections are closed. present reports whether l can still be found.
-func (s *server) serve(ctx context.Context, l net.Listener, present func() bool) error {
+// until callers cannot find it any more. When it hangs up on those who are
+// connected, nobody else can reach it and nothing is left of it on disk.
+func (s *server) serve(ctx context.Context, l *listener) error {
 	ctx, s.stop = context.WithCancel(ctx)
 	defer s.stop()
-	g, ctx := errgroup.WithContext(ctx)
+	talks, hangUp := context.WithCancel(context.WithoutCancel(ctx))
+	defer hangUp()
+	var g errgroup.Group
 	g.Go(func() error {
 		defer s.stop()
-		return s.watch(ctx, present)
+		s.watch(ctx, l)
+		return nil
+	})
+	g.Go(func() error {
+		defer s.stop()
+		return s.accept(ctx, talks, l)
 	})
 	g.Go(func() error {
 		<-ctx.Done()
-		return l.Close()
+		defer hangUp()
+		err := l.Close()
+		l.remove()
+		return err
 	})
-	g.Go(func() error { return s.accept(ctx, l) })
 	return g.Wait()
 }
 
-func (s *server) watch(ctx context.Context, present func() bool) error {
+// watch returns when there is a reason to end.
+func (s *server) watch(ctx context.Context, l *listener) {
 	t := time.NewTicker(lookAround)
 	defer t.Stop()
-	for !s.end.passed() && present() {
+	for s.end.left() > 0 && l.present() {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-t.C:
 		}
 	}
-	return nil
 }
 
-func (s *server) accept(ctx context.Context, l net.Listener) error {
+// accept returns when l is closed and all talks have ended.
+func (s *server) accept(ctx, talks context.Context, l *listener) error {
 	var conns errgroup.Group
 	conns.SetLimit(maxConns)
 	for {
 		conn, err := l.Accept()
 		if err != nil {
-			_ = conns.Wait() // they have no errors
 			if ctx.Err() != nil {
-				return nil
+				err = nil // it was closed
+			} else {
+				s.stop()
+				err = fmt.Errorf("accept: %w", err)
 			}
-			return fmt.Errorf("accept: %w", err)
+			return errors.Join(err, conns.Wait())
 		}
-		if !conns.TryGo(func() error { s.talk(ctx, conn); return nil }) {
+		if !conns.TryGo(func() error { s.talk(talks, conn); return nil }) {
 			conn.Close()
 		}
 	}
@@ -132,7 +152,7 @@ var (
 
 // List implements [agent.Agent].
 func (s *server) List() ([]*agent.Key, error) {
-	if s.end.passed() {
+	if s.end.left() <= 0 {
 		s.stop()
 		return nil, errEnded
 	}
@@ -141,7 +161,7 @@ func (s *server) List() ([]*agent.Key, error) {
 
 // Sign implements [agent.Agent].
 func (s *server) Sign(key ssh.PublicKey, data []byte) (*ssh.Signature, error) {
-	if s.end.passed() {
+	if s.end.left() <= 0 {
 		s.stop()
 		return nil, errEnded
 	}

@@ -21,41 +21,6 @@ const MaxLife = 24 * time.Hour
 // startPatience is how long a new agent may take to say that it is there.
 const startPatience = 15 * time.Second
 
-// handover is what an agent reads from its standard input.
-type handover struct {
-	Seed    []byte    `json:"seed"` // of the Ed25519 key
-	KeyFile string    `json:"key_file"`
-	Until   time.Time `json:"until"`
-}
-
-const maxHandover = 16 << 10
-
-// Validate implements [api.Validator].
-func (h *handover) Validate() error {
-	switch {
-	case len(h.Seed) != ed25519.SeedSize:
-		return fmt.Errorf("seed of %d bytes: want %d", len(h.Seed), ed25519.SeedSize)
-	case h.KeyFile == "":
-		return errors.New("key file is missing")
-	case h.Until.IsZero():
-		return errors.New("until is missing")
-	}
-	return nil
-}
-
-// reply is what an agent writes to its standard output when it is ready, or fails.
-type reply struct {
-	Error string `json:"error,omitempty"`
-}
-
-// Validate implements [api.Validator].
-func (r *reply) Validate() error {
-	if r.Error != "" {
-		return errors.New(r.Error)
-	}
-	return nil
-}
-
 // Options are what [Start] needs.
 type Options struct {
 	Key     ed25519.PrivateKey

@@ -65,6 +65,21 @@ func (f file) seal(passphrase string, work int) (file, error) {
 	return sealed, nil
 }
 
+// sealing is how a file is to be encrypted: not at all with the passphrase "".
+type sealing struct {
+	passphrase string
+	work       int
+}
+
+// file is the key file of s.
+func (how sealing) file(s Secret) (file, error) {
+	f, err := newFile(s)
+	if err != nil || how.passphrase == "" {
+		return f, err
+	}
+	return f.seal(how.passphrase, how.work)
+}
+
 // open decrypts a sealed file, and makes sure that its readable lines are those
 // that were sealed in it.
 func (f file) open(passphrase string) (file, error) {

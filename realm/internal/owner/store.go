@@ -25,7 +25,9 @@ func Create() (Key, error) {
 
 // Save makes s the key of this account, sealed with the passphrase unless that is
 // "". A key that is there already is left alone and is [fs.ErrExist].
-func Save(s Secret, passphrase string) (Key, error) {
+func Save(s Secret, passphrase string) (Key, error) { return save(s, sealing{passphrase, sealWork}) }
+
+func save(s Secret, how sealing) (Key, error) {
 	path, err := paths.OwnerKey()
 	if err != nil {
 		return Key{}, err
@@ -33,7 +35,7 @@ func Save(s Secret, passphrase string) (Key, error) {
 	if err := CheckNone(path); err != nil {
 		return Key{}, err
 	}
-	f, err := newSealed(s, passphrase)
+	f, err := how.file(s)
 	if err != nil {
 		return Key{}, err
 	}
@@ -67,22 +69,17 @@ func errExists(path string) error {
 	return fmt.Errorf("%s: %w: this account has an owner key, and whatever it signed would be lost with it; show it with realm key show", path, fs.ErrExist)
 }
 
-// newSealed is the file of s, sealed unless passphrase is "".
-func newSealed(s Secret, passphrase string) (file, error) {
-	f, err := newFile(s)
-	if err != nil || passphrase == "" {
-		return f, err
-	}
-	return f.seal(passphrase, sealWork)
-}
-
 // SetPassphrase writes the file of k anew, sealed with another passphrase; "" is
 // for none. s is what [Key.Open] returned. The file is replaced in one step.
 func (k Key) SetPassphrase(s Secret, passphrase string) (Key, error) {
+	return k.reseal(s, sealing{passphrase, sealWork})
+}
+
+func (k Key) reseal(s Secret, how sealing) (Key, error) {
 	if keys.PublicOf(s.Private) != k.Public() || s.Realm != k.Realm() {
 		return Key{}, errors.New("set passphrase: this is not what the key file keeps")
 	}
-	return k.rewrite(s, passphrase, func(string) error { return nil })
+	return k.rewrite(s, how, func(string) error { return nil })
 }
 
 // Replace puts another key in the place of k, for the same person: the file is
@@ -90,15 +87,19 @@ func (k Key) SetPassphrase(s Secret, passphrase string) (Key, error) {
 // ([paths.RetiredOwnerKey]), readable by its user alone. A key that was sealed is
 // not followed by one that is not. An agent that holds the old key is ended.
 func (k Key) Replace(s Secret, passphrase string) (Key, error) {
+	return k.replace(s, sealing{passphrase, sealWork})
+}
+
+func (k Key) replace(s Secret, how sealing) (Key, error) {
 	switch {
 	case s.Realm == "":
 		return Key{}, errors.New("replace key: for which realm? A new key does not tell")
 	case keys.PublicOf(s.Private) == k.Public():
 		return Key{}, errors.New("replace key: by itself")
-	case k.Sealed() && passphrase == "":
+	case k.Sealed() && how.passphrase == "":
 		return Key{}, errors.New("replace key: the old one has a passphrase, so must the new one")
 	}
-	next, err := k.rewrite(s, passphrase, k.retire)
+	next, err := k.rewrite(s, how, k.retire)
 	if err != nil {
 		return Key{}, err
 	}
@@ -112,8 +113,8 @@ func (k Key) Replace(s Secret, passphrase string) (Key, error) {
 }
 
 // rewrite replaces the file of k after before was done. A link stays one.
-func (k Key) rewrite(s Secret, passphrase string, before func(path string) error) (Key, error) {
-	f, err := newSealed(s, passphrase)
+func (k Key) rewrite(s Secret, how sealing, before func(path string) error) (Key, error) {
+	f, err := how.file(s)
 	if err != nil {
 		return Key{}, err
 	}
