@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -148,11 +149,41 @@ func (d *Duration) UnmarshalText(b []byte) error {
 //
 // Batches of one sender are ordered by (Epoch, Seq); an older one is ignored.
 type FactBatch struct {
-	Epoch     int64          `json:"epoch"` // when the sender's meshd started, Unix nanoseconds
-	Seq       uint64         `json:"seq"`
-	Peer      *PeerFact      `json:"peer,omitempty"`
-	Workloads []WorkloadFact `json:"workloads,omitempty"`
-	Full      bool           `json:"full,omitempty"` // all that the sender has: what is missing is gone
+	Epoch     int64         `json:"epoch"` // when the sender's meshd started, Unix nanoseconds
+	Seq       uint64        `json:"seq"`
+	Peer      *PeerFact     `json:"peer,omitempty"`
+	Workloads WorkloadFacts `json:"workloads,omitempty"`
+	Full      bool          `json:"full,omitempty"` // all that the sender has: what is missing is gone
+}
+
+// WorkloadFacts are read one by one: a fact of a kind that this version does not
+// know is left out, whatever else stands in it, and takes no others with it.
+type WorkloadFacts []WorkloadFact
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (l *WorkloadFacts) UnmarshalJSON(b []byte) error {
+	var all []json.RawMessage
+	if err := json.Unmarshal(b, &all); err != nil {
+		return err
+	}
+	*l = nil
+	for _, raw := range all {
+		var about struct {
+			Kind Kind `json:"kind"`
+		}
+		if err := json.Unmarshal(raw, &about); err != nil {
+			return err
+		}
+		if about.Kind.Validate() == nil && !about.Kind.Workload() {
+			continue
+		}
+		var f WorkloadFact
+		if err := json.Unmarshal(raw, &f); err != nil {
+			return err
+		}
+		*l = append(*l, f)
+	}
+	return nil
 }
 
 // MaxFacts is the most workloads in one batch, so that it stays below [MaxMessage].
