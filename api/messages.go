@@ -100,6 +100,12 @@ type MeshStatus struct {
 	// what to do, where it is not a member.
 	Standing Standing `json:"standing"`
 	Note     string   `json:"note,omitempty"`
+	// Refused is why a member does not let the node in with the invite that it has;
+	// trying on is of no use then. It is in Note, too.
+	Refused string `json:"refused,omitempty"`
+	// Synced: what the realm holds is here, as far as members have been met since the
+	// start: a client, or a new member, knows what there is.
+	Synced   bool     `json:"synced"`
 	Warnings []string `json:"warnings,omitempty"` // for people: a clock that is off, quarantined intents
 	Pairing  *Pairing `json:"pairing,omitempty"`  // how to claim the node, while that is possible ("realm up --tofu")
 }
