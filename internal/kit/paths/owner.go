@@ -27,6 +27,10 @@ func OwnerKey() (string, error) {
 // has taken its place; n counts from 1.
 func RetiredOwnerKey(path string, n int) string { return path + ".retired-" + strconv.Itoa(n) }
 
+// OwnerRotation is where a rotation of the owner key at path is kept until it is
+// done, so that it can be resumed.
+func OwnerRotation(path string) string { return path + ".rotation" }
+
 // KeyAgent is where the process lies that holds an unlocked owner key: a short
 // folder of the user's own, named after the key's file.
 type KeyAgent struct{ dir string }

@@ -63,6 +63,12 @@ func TestKeyAgent(t *testing.T) {
 	}
 }
 
+func TestOwnerRotation(t *testing.T) {
+	if got := OwnerRotation("/keys/owner.pem"); got != "/keys/owner.pem.rotation" {
+		t.Error(got)
+	}
+}
+
 func TestRetiredOwnerKey(t *testing.T) {
 	if got := RetiredOwnerKey("/keys/owner.pem", 2); got != "/keys/owner.pem.retired-2" {
 		t.Error(got)
