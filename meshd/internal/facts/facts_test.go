@@ -44,7 +44,10 @@ func batch(epoch int64, seq uint64, full bool, ws ...api.WorkloadFact) *api.Fact
 	return &api.FactBatch{Epoch: epoch, Seq: seq, Full: full, Workloads: ws}
 }
 
-func newTable() *Table { return New(api.PeerFact{Peer: self, Version: "v1"}, start) }
+func newTable() *Table { return New(api.PeerFact{Peer: self, Version: "v1"}, anybody, start) }
+
+// anybody is a member on no terms.
+func anybody(api.PeerID) (Terms, bool) { return Terms{}, true }
 
 // bucket applies writes, as the writer does.
 type bucket map[Key][]byte

@@ -15,12 +15,14 @@ var (
 	ErrForeign = errors.New("a member speaks for itself alone")
 	// ErrStale marks a batch that is older than what is known: nobody's fault.
 	ErrStale = errors.New("older than what is known")
+	// ErrNoMember marks a batch of somebody that is no member, or not known as one yet.
+	ErrNoMember = errors.New("its author is no member of this realm")
 )
 
 // Decode reads a batch that author has sent, at most limit bytes.
 func Decode(author api.PeerID, data []byte, limit int) (*api.FactBatch, error) {
 	b := new(api.FactBatch)
-	if err := api.Decode(data, limit, b); err != nil {
+	if err := api.DecodeFact(data, limit, b); err != nil {
 		return nil, err
 	}
 	return b, CheckAuthor(author, b)
@@ -43,11 +45,18 @@ func CheckAuthor(author api.PeerID, b *api.FactBatch) error {
 }
 
 // Fresh reports whether a batch would be news, for who decides whether to pass it on.
+// What no member has said is none.
 func (t *Table) Fresh(author api.PeerID, b *api.FactBatch) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	m := t.others[author]
-	return author != t.self && (m == nil || m.before(b))
+	if author == t.self {
+		return false
+	}
+	if m := t.others[author]; m != nil {
+		return m.before(b)
+	}
+	_, ok := t.terms(author)
+	return ok
 }
 
 // before reports whether b comes after all that was merged of m.
@@ -73,9 +82,9 @@ func (t *Table) merge(author api.PeerID, b *api.FactBatch, now time.Time, direct
 	if author == t.self {
 		return ErrStale
 	}
-	m := t.member(author, now)
-	if m == nil {
-		return fmt.Errorf("facts: %d members are known, which is all that this node keeps", maxMembers)
+	m, err := t.member(author, now)
+	if err != nil {
+		return err
 	}
 	restarted := direct && b.Epoch != m.epoch
 	late := !direct && !m.connected && now.Sub(m.lost) < echo

@@ -95,7 +95,7 @@ func TestGossipIsOfChanges(t *testing.T) {
 // TestLargeFactsAreSplit has more to say than fits into a message, made of text
 // that JSON makes six times longer.
 func TestLargeFactsAreSplit(t *testing.T) {
-	table, far, b := newTable(), New(api.PeerFact{Peer: alice}, start), bucket{}
+	table, far, b := newTable(), New(api.PeerFact{Peer: alice}, anybody, start), bucket{}
 	const workloads = 120
 	for i := range workloads {
 		f := fact(self, fmt.Sprintf("w%03d", i), api.StateFailed)

@@ -1,6 +1,7 @@
 package facts
 
 import (
+	"fmt"
 	"maps"
 	"sync"
 	"time"
@@ -35,17 +36,19 @@ const (
 type Table struct {
 	self  api.PeerID
 	epoch int64
+	terms func(api.PeerID) (Terms, bool)
 
 	mu      sync.Mutex
 	seq     uint64
 	me      api.PeerFact
 	since   time.Time // when this node came up
+	remarks Remarks   // on this node
 	own     map[api.Ref]api.WorkloadFact
 	pending pending
 	others  map[api.PeerID]*member
 	dirty   map[Key]struct{}
 
-	neighbours int // among others
+	neighbours int // among others, clients included
 
 	changed, due chan struct{}
 }
@@ -61,7 +64,9 @@ func (p *pending) any() bool { return p.full || p.peer || len(p.facts) > 0 }
 
 // member is what is known of another member.
 type member struct {
-	fact      api.PeerFact
+	fact      api.PeerFact // as it says
+	terms     Terms
+	remarks   Remarks
 	connected bool
 	live      bool      // as last told: see alive
 	since     time.Time // of connected
@@ -74,10 +79,12 @@ type member struct {
 	workloads map[api.Ref]api.WorkloadFact
 }
 
-// New makes the table of a node that came up now.
-func New(me api.PeerFact, now time.Time) *Table {
+// New makes the table of a node that came up now. terms is what the realm's intents
+// say of a node, and false for one that is no member; it is asked with the table
+// locked.
+func New(me api.PeerFact, terms func(api.PeerID) (Terms, bool), now time.Time) *Table {
 	t := &Table{
-		self: me.Peer, epoch: now.UnixNano(), me: me, since: now,
+		self: me.Peer, epoch: now.UnixNano(), me: me, since: now, terms: terms,
 		own: map[api.Ref]api.WorkloadFact{}, others: map[api.PeerID]*member{}, dirty: map[Key]struct{}{},
 		pending: pending{facts: map[api.Ref]struct{}{}},
 		changed: make(chan struct{}, 1), due: make(chan struct{}, 1),
@@ -100,6 +107,7 @@ func notify(c chan struct{}) {
 }
 
 // Load takes members that were known before this process started, as not connected.
+// Records of those that are members no more, and of clients, are to be removed.
 func (t *Table) Load(records []api.PeerRecord) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -107,26 +115,35 @@ func (t *Table) Load(records []api.PeerRecord) {
 		if r.Peer == t.self || t.others[r.Peer] != nil || len(t.others) >= maxMembers {
 			continue
 		}
-		t.others[r.Peer] = &member{fact: r.PeerFact, since: r.Since, workloads: map[api.Ref]api.WorkloadFact{}}
-		if r.Connected {
-			t.others[r.Peer].since = t.since
-		}
 		t.markPeer(r.Peer)
+		terms, ok := t.terms(r.Peer)
+		if !ok || terms.Client || r.Client {
+			continue
+		}
+		m := &member{fact: r.PeerFact, terms: terms, since: r.Since, workloads: map[api.Ref]api.WorkloadFact{}}
+		if r.Connected {
+			m.since = t.since
+		}
+		t.others[r.Peer] = m
 	}
 }
 
-// member returns the entry of p, made if there is room for one.
-func (t *Table) member(p api.PeerID, now time.Time) *member {
-	m := t.others[p]
-	if m == nil {
-		if len(t.others) >= maxMembers && !t.forgetOldest() {
-			return nil
-		}
-		m = &member{fact: api.PeerFact{Peer: p}, since: now, workloads: map[api.Ref]api.WorkloadFact{}}
-		t.others[p] = m
-		t.markPeer(p)
+// member returns the entry of p, made if it is a member and there is room for one.
+func (t *Table) member(p api.PeerID, now time.Time) (*member, error) {
+	if m := t.others[p]; m != nil {
+		return m, nil
 	}
-	return m
+	terms, ok := t.terms(p)
+	if !ok {
+		return nil, fmt.Errorf("facts: %w", ErrNoMember)
+	}
+	if len(t.others) >= maxMembers && !t.forgetOldest() {
+		return nil, fmt.Errorf("facts: %d members are known, which is all that this node keeps", maxMembers)
+	}
+	m := &member{fact: api.PeerFact{Peer: p}, terms: terms, since: now, workloads: map[api.Ref]api.WorkloadFact{}}
+	t.others[p] = m
+	t.markPeer(p)
+	return m, nil
 }
 
 // forgetOldest makes room: the member that was heard of longest ago, and is not
@@ -141,21 +158,25 @@ func (t *Table) forgetOldest() bool {
 	if oldest == "" {
 		return false
 	}
-	t.dropWorkloads(oldest)
-	delete(t.others, oldest)
-	t.markPeer(oldest)
+	t.forget(oldest)
 	return true
+}
+
+func (t *Table) forget(p api.PeerID) {
+	if t.others[p].connected {
+		t.neighbours--
+	}
+	t.dropWorkloads(p)
+	delete(t.others, p)
+	t.markPeer(p)
 }
 
 // Up takes note that p is a neighbour.
 func (t *Table) Up(p api.PeerID, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	m := t.member(p, now)
-	if m == nil {
-		return
-	}
-	if m.connected {
+	m, err := t.member(p, now)
+	if err != nil || m.connected {
 		return
 	}
 	m.connected, m.since, m.lost = true, now, time.Time{}
@@ -166,12 +187,17 @@ func (t *Table) Up(p api.PeerID, now time.Time) {
 	}
 }
 
-// Down takes note that p is no neighbour any more: what it ran is not known now.
+// Down takes note that p is no neighbour any more: what it ran is not known now. A
+// client is forgotten.
 func (t *Table) Down(p api.PeerID, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	m := t.others[p]
 	if m == nil || !m.connected {
+		return
+	}
+	if m.terms.Client {
+		t.forget(p)
 		return
 	}
 	m.connected, m.since, m.lost, m.rtt = false, now, now, 0
@@ -229,14 +255,14 @@ func (t *Table) dropWorkloads(p api.PeerID) {
 	clear(t.others[p].workloads)
 }
 
-// Members are the facts of the neighbours, at most limit.
+// Members are the facts of the neighbours, at most limit. Clients are nobody's to dial.
 func (t *Table) Members(limit int) []api.PeerFact {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	out := []api.PeerFact{}
 	for _, m := range t.others {
-		if m.connected && len(m.fact.Addrs) > 0 && len(out) < limit {
-			out = append(out, m.fact)
+		if m.connected && !m.terms.Client && len(m.fact.Addrs) > 0 && len(out) < limit {
+			out = append(out, m.terms.cut(m.fact))
 		}
 	}
 	return out

@@ -91,11 +91,15 @@ func (t *Table) value(k Key) ([]byte, error) {
 
 func (t *Table) peerValue(p api.PeerID) ([]byte, error) {
 	if p == t.self {
-		return json.Marshal(api.PeerRecord{PeerFact: t.me, Self: true, Connected: true, Live: true, Since: t.since.UTC()})
+		r := api.PeerRecord{PeerFact: t.me, Self: true, Connected: true, Live: true, Since: t.since.UTC()}
+		t.remarks.put(&r)
+		return json.Marshal(r)
 	}
 	m := t.others[p]
 	if m == nil {
 		return nil, nil
 	}
-	return json.Marshal(api.PeerRecord{PeerFact: m.fact, Connected: m.connected, Live: m.live, RTT: api.Duration(m.rtt), Since: m.since.UTC()})
+	r := api.PeerRecord{PeerFact: m.terms.cut(m.fact), Connected: m.connected, Live: m.live, RTT: api.Duration(m.rtt), Since: m.since.UTC()}
+	m.remarks.put(&r)
+	return json.Marshal(r)
 }
