@@ -16,11 +16,26 @@ func OwnerKey() (string, error) {
 	if p := os.Getenv(EnvOwnerKey); p != "" {
 		return p, nil
 	}
-	dir, err := os.UserConfigDir()
+	dir, err := configDir()
 	if err != nil {
 		return "", fmt.Errorf("find the owner key: %w; set %s", err, EnvOwnerKey)
 	}
-	return filepath.Join(dir, "realm", "owner.pem"), nil
+	return filepath.Join(dir, "owner.pem"), nil
+}
+
+// Contexts is where a person keeps what they call their realms, TOML.
+func Contexts() (string, error) {
+	dir, err := configDir()
+	if err != nil {
+		return "", fmt.Errorf("find the contexts: %w", err)
+	}
+	return filepath.Join(dir, "contexts.toml"), nil
+}
+
+// configDir is where programs keep what a person has set, by each platform's convention.
+func configDir() (string, error) {
+	dir, err := os.UserConfigDir()
+	return filepath.Join(dir, "realm"), err
 }
 
 // RetiredOwnerKey is where the owner key that lay at path is kept once another one

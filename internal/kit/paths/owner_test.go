@@ -24,6 +24,16 @@ func TestOwnerKey(t *testing.T) {
 	}
 }
 
+func TestContexts(t *testing.T) {
+	dir := t.TempDir()
+	for _, v := range []string{"HOME", "XDG_CONFIG_HOME", "AppData"} {
+		t.Setenv(v, dir)
+	}
+	if p, err := Contexts(); err != nil || !strings.HasPrefix(p, dir) || !strings.HasSuffix(p, filepath.Join("realm", "contexts.toml")) {
+		t.Errorf("%s, %v", p, err)
+	}
+}
+
 func openAgent(t *testing.T, keyFile string) KeyAgent {
 	t.Helper()
 	a, err := OpenKeyAgent(keyFile)

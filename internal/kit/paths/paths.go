@@ -112,6 +112,9 @@ func (h Home) Config() string { return filepath.Join(h.root, "config.toml") }
 // Lock is held by the launcher while the node is up.
 func (h Home) Lock() string { return filepath.Join(h.root, "lock") }
 
+// ClientLock is held by the command that has made the home for a while.
+func (h Home) ClientLock() string { return filepath.Join(h.root, "client.lock") }
+
 // Ports holds the ports that were chosen once and are kept.
 func (h Home) Ports() string { return filepath.Join(h.root, "ports.json") }
 

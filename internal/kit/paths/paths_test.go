@@ -30,6 +30,7 @@ func TestFiles(t *testing.T) {
 		"Root":         "/h",
 		"Config":       "/h/config.toml",
 		"Lock":         "/h/lock",
+		"ClientLock":   "/h/client.lock",
 		"Ports":        "/h/ports.json",
 		"Pin":          "/h/trust.json",
 		"Proof":        "/h/membership.json",
