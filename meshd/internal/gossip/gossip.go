@@ -13,6 +13,7 @@ import (
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/task"
+	"github.com/realm-mesh/realm/meshd/internal/conduct"
 )
 
 // Verdict is what a check says of a message.
@@ -20,30 +21,60 @@ type Verdict int
 
 // The verdicts.
 const (
-	Accept Verdict = iota // pass it on and deliver it
-	Ignore                // neither, and nobody is to blame
-	Reject                // neither, and who sent it is to blame
+	Accept  Verdict = iota // pass it on and deliver it
+	Ignore                 // neither, and nobody is to blame
+	Known                  // neither: it is old; who sends very many of them repeats what it has recorded
+	Reject                 // neither, and who sent it is to blame: it is forged, or not its author's right
+	Garbage                // neither, and who sent it is to blame: it cannot be read
 )
 
 func (v Verdict) String() string {
-	return [...]string{"accepted", "ignored", "rejected"}[v]
+	return [...]string{"accepted", "ignored", "known", "rejected", "garbage"}[v]
+}
+
+// result is what gossipsub makes of v.
+func (v Verdict) result() pubsub.ValidationResult {
+	switch v {
+	case Accept:
+		return pubsub.ValidationAccept
+	case Reject, Garbage:
+		return pubsub.ValidationReject
+	default:
+		return pubsub.ValidationIgnore
+	}
+}
+
+// Message is what a check looks at.
+type Message struct {
+	Author peer.ID // whose signature it carries
+	From   peer.ID // the neighbour that has passed it on
+	Data   []byte
 }
 
 // Topic is something that members talk about.
 type Topic struct {
 	Name string
-	// Check judges a message by author before it is passed on. What it returns
-	// besides is handed to Deliver. It is called by several goroutines, also for
-	// messages that have been judged before.
-	Check func(author peer.ID, data []byte) (Verdict, any)
+	Max  int // bytes of a message
+	// PassedOn is what a neighbour may hand over, Said what one author may say.
+	PassedOn, Said conduct.Class
+	// Check judges a message before it is passed on. What it returns besides is
+	// handed to Deliver. It is called by several goroutines, also for messages that
+	// have been judged before.
+	Check func(m Message) (Verdict, any)
 	// Deliver takes accepted messages of other members, one at a time.
 	Deliver func(ctx context.Context, author peer.ID, checked any)
 }
 
-// Config says what to gossip about.
+// Config says what to gossip about, and with whom.
 type Config struct {
-	Realm  api.RealmID
-	Topics []Topic
+	Realm   api.RealmID
+	Topics  []Topic
+	Conduct *conduct.Book
+	// Member reports whether somebody is a member: what others say is ignored.
+	Member func(author peer.ID) bool
+	// Missed is told that from has something which could not be taken now: too much
+	// has come at once, or its author is not known yet. It must not block.
+	Missed func(from peer.ID)
 	Log    *slog.Logger
 	Count  func(topic string, v Verdict) // of messages of others; for metrics
 }
@@ -59,11 +90,11 @@ type Gossip struct {
 // Join registers h for gossip: it must be called before h listens. The gossip
 // works until ctx ends.
 func Join(ctx context.Context, h host.Host, cfg Config) (*Gossip, error) {
-	ps, err := pubsub.NewGossipSub(ctx, h, options(cfg)...)
+	g := &Gossip{cfg: cfg, self: h.ID(), topics: map[string]*pubsub.Topic{}}
+	ps, err := pubsub.NewGossipSub(ctx, h, g.options()...)
 	if err != nil {
 		return nil, fmt.Errorf("join gossip: %w", err)
 	}
-	g := &Gossip{cfg: cfg, self: h.ID(), topics: map[string]*pubsub.Topic{}}
 	for _, t := range cfg.Topics {
 		if err := g.join(ps, t); err != nil {
 			return nil, fmt.Errorf("join gossip on %s: %w", t.Name, err)
@@ -72,9 +103,10 @@ func Join(ctx context.Context, h host.Host, cfg Config) (*Gossip, error) {
 	return g, nil
 }
 
-func options(cfg Config) []pubsub.Option {
+func (g *Gossip) options() []pubsub.Option {
+	cfg := g.cfg
 	ids, feature := protocols(cfg.Realm)
-	params, thresholds := score(cfg.Topics)
+	params, thresholds := score(cfg.Topics, cfg.Conduct.Score)
 	var names []string
 	for _, t := range cfg.Topics {
 		names = append(names, t.Name)
@@ -88,6 +120,8 @@ func options(cfg Config) []pubsub.Option {
 		pubsub.WithSeenMessagesTTL(seenFor),
 		pubsub.WithPeerOutboundQueueSize(outboundQueue),
 		pubsub.WithValidateQueueSize(validateQueue),
+		pubsub.WithAppSpecificRpcInspector(g.inspect),
+		pubsub.WithRawTracer(tracer{g: g}),
 		pubsub.WithSubscriptionFilter(pubsub.NewAllowlistSubscriptionFilter(names...)),
 		pubsub.WithLogger(cfg.Log),
 		pubsub.WithRPCLogger(cfg.Log),
@@ -96,19 +130,10 @@ func options(cfg Config) []pubsub.Option {
 
 func (g *Gossip) join(ps *pubsub.PubSub, t Topic) error {
 	check := func(_ context.Context, _ peer.ID, m *pubsub.Message) pubsub.ValidationResult {
-		if m.GetFrom() == g.self {
-			if m.ReceivedFrom == g.self {
-				return pubsub.ValidationAccept
-			}
-			return pubsub.ValidationIgnore // an echo
-		}
-		v, checked := g.judge(t, m)
-		g.cfg.Count(t.Name, v)
-		m.ValidatorData = checked
-		return [...]pubsub.ValidationResult{pubsub.ValidationAccept, pubsub.ValidationIgnore, pubsub.ValidationReject}[v]
+		return g.check(t, m)
 	}
-	err := ps.RegisterTopicValidator(t.Name, pubsub.ValidatorEx(check),
-		pubsub.WithValidatorTimeout(checkTimeout), pubsub.WithValidatorConcurrency(checksAtOnce))
+	// In line: what waits for its check waits in one bounded queue, and in order.
+	err := ps.RegisterTopicValidator(t.Name, pubsub.ValidatorEx(check), pubsub.WithValidatorInline(true))
 	if err != nil {
 		return err
 	}
@@ -122,13 +147,6 @@ func (g *Gossip) join(ps *pubsub.PubSub, t Topic) error {
 	}
 	g.topics[t.Name], g.subs = topic, append(g.subs, sub)
 	return nil
-}
-
-func (g *Gossip) judge(t Topic, m *pubsub.Message) (Verdict, any) {
-	if len(m.GetData()) > api.MaxMessage {
-		return Reject, nil
-	}
-	return t.Check(m.GetFrom(), m.GetData())
 }
 
 // Run delivers messages until ctx, or that given to [Join], ends.

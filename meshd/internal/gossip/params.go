@@ -9,6 +9,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/protocol"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/meshd/internal/conduct"
 )
 
 const (
@@ -17,11 +18,9 @@ const (
 	// seenFor is how long a message id is remembered. Older copies still die: by
 	// the marks of intents and the order of fact batches.
 	seenFor       = 2 * time.Minute
-	outboundQueue = 256 // messages towards one slow peer, before new ones are dropped
-	validateQueue = 256
-	deliverQueue  = 256
-	checksAtOnce  = 16
-	checkTimeout  = 5 * time.Second
+	outboundQueue = 1024 // frames towards one slow peer, before new ones are dropped
+	validateQueue = 4096
+	deliverQueue  = 4096
 )
 
 // Scores. A rejected message costs invalidWeight times the square of their number,
@@ -38,7 +37,7 @@ const (
 	retainScore       = 10 * time.Minute // a peer that reconnects has not been forgiven
 	gossipThreshold   = -30.0
 	publishThreshold  = -80.0
-	graylistThreshold = -150.0
+	graylistThreshold = -conduct.IgnoreAt
 )
 
 // protocols are gossipsub's own versions under the realm's name.
@@ -54,11 +53,12 @@ func protocols(r api.RealmID) (ids []protocol.ID, feature pubsub.GossipSubFeatur
 	}
 }
 
-func score(topics []Topic) (*pubsub.PeerScoreParams, *pubsub.PeerScoreThresholds) {
+func score(topics []Topic, ours func(peer.ID) float64) (*pubsub.PeerScoreParams, *pubsub.PeerScoreThresholds) {
 	p := &pubsub.PeerScoreParams{
 		SkipAtomicValidation:      true,
 		Topics:                    map[string]*pubsub.TopicScoreParams{},
-		AppSpecificScore:          func(peer.ID) float64 { return 0 },
+		AppSpecificScore:          ours,
+		AppSpecificWeight:         1,
 		IPColocationFactorWeight:  0, // off: see the package's documentation
 		BehaviourPenaltyWeight:    behaviourWeight,
 		BehaviourPenaltyThreshold: behaviourAllowed,
