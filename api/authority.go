@@ -170,12 +170,19 @@ func (m *Membership) Validate() error {
 // [PayloadWitness], signed by the member's node key.
 type Witness struct {
 	Realm  RealmID   `json:"realm"`
-	Member Digest    `json:"member"` // payload of the KindMember intent
+	Member Digest    `json:"member"` // [IntentDigest] of the KindMember intent
 	At     time.Time `json:"at"`
 }
 
 // PayloadWitness is the DSSE payload type of a [Witness].
 const PayloadWitness = "application/vnd.realm.witness.v1+json"
+
+// WitnessedDigest is the name of an intent that carries a witness: of the intent
+// without it, and of the payload that the key of member has signed. Two members that
+// let the same node in make two intents.
+func WitnessedDigest(intent Digest, member ed25519.PublicKey, payload []byte) Digest {
+	return Sum(slices.Concat([]byte("realm-witnessed-v1\x00"), intent[:], member, payload))
+}
 
 // Validate implements [Validator].
 func (w *Witness) Validate() error {

@@ -42,7 +42,7 @@ func (s State) Reached() bool { return s == StateRunning || s == StateExited }
 type WorkloadFact struct {
 	Ref
 	Peer     PeerID    `json:"peer"`
-	Intent   Digest    `json:"intent"` // payload digest of the intent that this state is about
+	Intent   Digest    `json:"intent"` // digest of the intent that this state is about
 	Seq      uint64    `json:"seq"`    // of that intent
 	State    State     `json:"state"`
 	Reason   string    `json:"reason,omitempty"` // in words, for people

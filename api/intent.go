@@ -1,6 +1,7 @@
 package api
 
 import (
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -87,13 +88,13 @@ func (r Ref) String() string { return string(r.Kind) + "/" + string(r.Name) }
 // Intent is what the owner wants of the mesh; signed, it is the payload of a
 // DSSE envelope of type [PayloadIntent].
 //
-// Intents about one Ref are ordered by Seq, equal ones by the digest of the
-// payload (the larger wins), so that all nodes agree without a clock.
+// Intents about one Ref are ordered by Seq, equal ones by their digest (the larger
+// wins), so that all nodes agree without a clock.
 type Intent struct {
 	Realm RealmID `json:"realm"`
 	Ref
 	Seq       uint64          `json:"seq"`                 // 1 for the first; highest seen + 1
-	Prev      Digest          `json:"prev,omitzero"`       // payload digest of the intent this one replaces
+	Prev      Digest          `json:"prev,omitzero"`       // digest of the intent this one replaces
 	Issued    time.Time       `json:"issued"`              // shown to people; never part of the order
 	Expires   time.Time       `json:"expires,omitzero"`    // commands only; desired state ends by a tombstone
 	Target    Target          `json:"target,omitzero"`     // whom it is for; empty: every member
@@ -103,6 +104,12 @@ type Intent struct {
 
 // PayloadIntent is the DSSE payload type of an [Intent].
 const PayloadIntent = "application/vnd.realm.intent.v1+json"
+
+// IntentDigest is the name of a signed intent. The signer is part of it: two keys
+// that sign the same payload make two intents.
+func IntentDigest(signer ed25519.PublicKey, payload []byte) Digest {
+	return Sum(slices.Concat([]byte("realm-intent-v1\x00"), signer, payload))
+}
 
 // MaxSeq bounds sequence numbers to those that survive JSON readers which keep
 // numbers as float64.
@@ -160,6 +167,8 @@ func (i Intent) ValidateHeader() error {
 		return fmt.Errorf("a %s does not expire; remove it with a tombstone", i.Kind)
 	case i.Tombstone && (i.Kind == KindRotate || i.Kind == KindSettle):
 		return fmt.Errorf("a %s cannot be taken back", i.Kind)
+	case i.Kind.Trust() && (len(i.Target.Peers) > 0 || len(i.Target.Tags) > 0):
+		return fmt.Errorf("a %s is for every member: it has no target", i.Kind)
 	case i.Tombstone && len(i.Body) != 0:
 		return errors.New("a tombstone has no body")
 	}

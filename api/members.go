@@ -93,7 +93,7 @@ const (
 // Version is an intent and what has become of it.
 type Version struct {
 	Intent
-	Digest Digest       `json:"digest"` // of the payload
+	Digest Digest       `json:"digest"`
 	Signer Name         `json:"signer"` // [KeyName]
 	By     string       `json:"by"`     // "owner", or what the grant says of the key
 	State  VersionState `json:"state"`

@@ -83,7 +83,7 @@ func (r *RestartRequest) Validate() error {
 // SubmitReply answers [SubjectSubmit]: the intent is on this node's disk and on
 // its way to the others. Submitting it again is answered the same.
 type SubmitReply struct {
-	Digest Digest `json:"digest"` // of the intent's payload
+	Digest Digest `json:"digest"` // of the intent
 }
 
 // Validate implements [Validator].

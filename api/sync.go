@@ -8,10 +8,10 @@ import (
 )
 
 // SyncBuckets is how many parts the set of intents is compared in: an intent is in
-// the part that the first byte of its payload digest names.
+// the part that the first byte of its digest names.
 const SyncBuckets = 256
 
-// SyncDigests says what a member holds, by part: the exclusive or of the payload
+// SyncDigests says what a member holds, by part: the exclusive or of the
 // digests of its intents. Equal parts hold the same intents.
 type SyncDigests struct {
 	Count   int       `json:"count"`   // of intents
@@ -53,7 +53,7 @@ type SyncEntry struct {
 	Ref
 	Signer Name   `json:"signer"` // [KeyName]
 	Seq    uint64 `json:"seq"`
-	Digest Digest `json:"digest"` // of the payload
+	Digest Digest `json:"digest"`
 }
 
 // MaxSync is the most intents that a member holds, and MaxSyncBytes the size of an
@@ -87,7 +87,7 @@ func (s *SyncEntries) Validate() error {
 	return nil
 }
 
-// SyncFetch asks for envelopes by the digests of their payloads.
+// SyncFetch asks for envelopes by the digests of their intents.
 type SyncFetch struct {
 	Digests []Digest `json:"digests"`
 }

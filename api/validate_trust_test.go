@@ -68,6 +68,31 @@ func TestKeyName(t *testing.T) {
 	}
 }
 
+// The names of intents: of the signer and what was signed, and of who has let a node
+// in. No two that differ in any of it are the same.
+func TestDigestsOfIntents(t *testing.T) {
+	a, b := ed25519.PublicKey(make([]byte, 32)), ed25519.PublicKey(slices.Repeat([]byte{1}, 32))
+	// printf 'realm-intent-v1\0'; head -c 32 /dev/zero; printf x: of all that, sha256sum
+	const want = "8fbf1531db37fd88f36108c1aff13b1fa1edd4a9033d12f431bed01dd662f2c7"
+	seen := map[Digest]bool{}
+	for _, k := range []ed25519.PublicKey{a, b} {
+		for _, payload := range []string{"", "x", "xy"} {
+			d := IntentDigest(k, []byte(payload))
+			seen[d] = true
+			for _, w := range []ed25519.PublicKey{a, b} {
+				seen[WitnessedDigest(d, w, []byte(payload))] = true
+				seen[WitnessedDigest(d, w, []byte("at"))] = true
+			}
+		}
+	}
+	if len(seen) != 2*3*5 {
+		t.Errorf("%d different digests, want 30", len(seen))
+	}
+	if got := IntentDigest(a, []byte("x")).String(); got != want {
+		t.Errorf("%s", got)
+	}
+}
+
 func TestRotationProof(t *testing.T) {
 	a, b := ed25519.PublicKey(make([]byte, 32)), ed25519.PublicKey(slices.Repeat([]byte{1}, 32))
 	seen := map[string]bool{}
@@ -150,7 +175,7 @@ func TestValidateIntentsAboutKeys(t *testing.T) {
 			"prev is missing":               func(i *Intent) { i.Seq = 2 },
 			"bytes after the message":       func(i *Intent) { i.Body = json.RawMessage(body + "1") },
 			"cannot unmarshal array into":   func(i *Intent) { i.Body = json.RawMessage("[]") },
-			"target: at most 256 peers and": func(i *Intent) { i.Target.Peers = make([]PeerID, maxTargetPeers+1) },
+			"has no target":                 func(i *Intent) { i.Target.Peers = []PeerID{somePeer} },
 		} {
 			bad := in
 			change(&bad)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/atomicfile"
+	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/internal/kit/telemetry"
 )
 
@@ -85,7 +86,7 @@ func (k *Keeper) copyHeld(to io.Writer) (size int64, err error) {
 	}
 	seen := map[api.Digest]struct{}{}
 	err = eachLine(io.LimitReader(from, k.journal.size), func(line []byte, _ int64) error {
-		d, ok := payloadDigest(line)
+		d, ok := intent.Peek(line)
 		if _, twice := seen[d]; !ok || twice || !k.keeps(d) {
 			return nil
 		}

@@ -1,13 +1,11 @@
 package intents
 
 import (
-	"encoding/json"
 	"errors"
 	"runtime"
 	"sync"
 	"sync/atomic"
 
-	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/internal/kit/ledger"
 )
@@ -45,22 +43,11 @@ func (k *Keeper) Look(envelope []byte) (intent.Signed, error) {
 // recall finds the intent that envelope seems to be. Most of what gossip repeats is
 // told from what is new without looking at its signature.
 func (k *Keeper) recall(envelope []byte) (intent.Signed, bool) {
-	d, ok := payloadDigest(envelope)
+	d, ok := intent.Peek(envelope)
 	if !ok {
 		return intent.Signed{}, false
 	}
 	return k.ledger.Held(d)
-}
-
-// payloadDigest is the digest of the payload of an envelope that nobody has checked.
-func payloadDigest(envelope []byte) (d api.Digest, ok bool) {
-	var e struct {
-		Payload []byte `json:"payload"`
-	}
-	if len(envelope) > api.MaxEnvelope || json.Unmarshal(envelope, &e) != nil || len(e.Payload) == 0 {
-		return d, false
-	}
-	return api.Sum(e.Payload), true
 }
 
 // Read reads envelopes on all cores. Each has an error or not.

@@ -141,7 +141,7 @@ func (r *logReader) check() error {
 		case r.bad.no > 0:
 			return r.damaged(r.bad.no)
 		case opaque:
-			if d, ok := payloadDigest(l.envelope); ok {
+			if d, ok := intent.Peek(l.envelope); ok {
 				r.opaque = append(r.opaque, d)
 			}
 		default:
