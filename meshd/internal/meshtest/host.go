@@ -2,6 +2,7 @@ package meshtest
 
 import (
 	"context"
+	"crypto"
 	"crypto/ed25519"
 	"fmt"
 	"log/slog"
@@ -103,4 +104,14 @@ func Until(t testing.TB, limit time.Duration, what string, ok func() bool) time.
 		time.Sleep(2 * time.Millisecond)
 	}
 	return time.Since(start)
+}
+
+// Peer is the id of the node with this key in libp2p's form.
+func Peer(t testing.TB, key crypto.Signer) peer.ID {
+	t.Helper()
+	p, err := p2p.Decode(ID(key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }

@@ -9,6 +9,8 @@
 // is noticed at once, since a second connection makes the first be pinged there
 // and then.
 //
+// A node whose key was copied shows as two that both answer pings: see [Config.Conflict].
+//
 // Callbacks are called one after the other, in the order of events, from one
-// goroutine. They must not block.
+// goroutine, but for Config.RTT. They must not block.
 package neighbours

@@ -34,9 +34,15 @@ const (
 	tagValue     = 50 // the connection manager closes connections of strangers first
 )
 
+// Host is a libp2p host that tells the runs of a node apart; [*p2p.Host] is one.
+type Host interface {
+	host.Host
+	Instances(p peer.ID) []p2p.Instance
+}
+
 // Config says whom to watch and whom to tell.
 type Config struct {
-	Host   host.Host
+	Host   Host
 	Member protocol.ID // what every member speaks
 	Log    *slog.Logger
 
@@ -47,6 +53,9 @@ type Config struct {
 	Down func(p peer.ID)
 	// RTT is called after each ping.
 	RTT func(p peer.ID, rtt time.Duration)
+	// Conflict is called when several nodes use the key of p, with their addresses,
+	// again when those change, and with none when it is over.
+	Conflict func(p peer.ID, addrs []string)
 }
 
 // Watch keeps the list of neighbours. Its methods are safe for use by several goroutines.
@@ -58,12 +67,15 @@ type Watch struct {
 	strangers map[peer.ID]time.Time // until when
 	pinging   map[network.Conn]struct{}
 
-	pings sync.WaitGroup
+	pings     sync.WaitGroup
+	twins     *twins
+	conflicts map[peer.ID][]string // as last told; of Run alone
 }
 
 // New makes a Watch. It sees nothing until [Watch.Run].
 func New(cfg Config) *Watch {
-	return &Watch{cfg: cfg, members: map[peer.ID]struct{}{}, strangers: map[peer.ID]time.Time{}, pinging: map[network.Conn]struct{}{}}
+	return &Watch{cfg: cfg, members: map[peer.ID]struct{}{}, strangers: map[peer.ID]time.Time{}, pinging: map[network.Conn]struct{}{},
+		twins: newTwins(), conflicts: map[peer.ID][]string{}}
 }
 
 // Members are the neighbours, in no order.
@@ -131,6 +143,7 @@ func (w *Watch) Run(ctx context.Context, sub event.Subscription) error {
 			for _, p := range w.Members() {
 				w.pingAll(ctx, p)
 			}
+			w.tellConflicts(w.twins.conflicts(time.Now()))
 		case ev, ok := <-sub.Out():
 			if !ok {
 				return nil
@@ -138,6 +151,26 @@ func (w *Watch) Run(ctx context.Context, sub event.Subscription) error {
 			w.handle(ctx, ev)
 		}
 	}
+}
+
+// tellConflicts tells what is different from the last time.
+func (w *Watch) tellConflicts(now map[peer.ID][]string) {
+	for p, addrs := range now {
+		if slices.Equal(w.conflicts[p], addrs) {
+			continue
+		}
+		if w.conflicts[p] == nil {
+			w.cfg.Log.Warn("several nodes use the key of one member", telemetry.KeyPeer, p, "addrs", addrs)
+		}
+		w.cfg.Conflict(p, addrs)
+	}
+	for p := range w.conflicts {
+		if now[p] == nil {
+			w.cfg.Log.Info("one node uses the key of a member again", telemetry.KeyPeer, p)
+			w.cfg.Conflict(p, nil)
+		}
+	}
+	w.conflicts = now
 }
 
 func (w *Watch) handle(ctx context.Context, ev any) {
@@ -180,14 +213,19 @@ func (w *Watch) identified(ctx context.Context, ev event.EvtPeerIdentificationCo
 	w.pingAll(ctx, ev.Peer)
 }
 
-// refuse cuts off a peer that does not speak the realm's protocols.
-func (w *Watch) refuse(p peer.ID) {
+// Strange takes note that p belongs to another realm, as it has shown in a handshake.
+func (w *Watch) Strange(p peer.ID) {
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	if len(w.strangers) >= maxStrangers {
 		clear(w.strangers) // they are found out again soon enough
 	}
 	w.strangers[p] = time.Now().Add(strangerFor)
-	w.mu.Unlock()
+}
+
+// refuse cuts off a peer that does not speak the realm's protocols.
+func (w *Watch) refuse(p peer.ID) {
+	w.Strange(p)
 	w.cfg.Log.Debug("stranger refused", telemetry.KeyPeer, p)
 	w.closeStale(p)
 }

@@ -17,6 +17,7 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 	"go.uber.org/goleak"
 
+	"github.com/realm-mesh/realm/meshd/internal/meshtest"
 	"github.com/realm-mesh/realm/meshd/internal/p2p"
 )
 
@@ -25,12 +26,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const member = "/test/member/1"
 
 // newHost makes a host that listens, a member or not.
-func newHost(t *testing.T, isMember bool) host.Host {
+func newHost(t *testing.T, isMember bool) *p2p.Host {
 	t.Helper()
-	_, key, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	return newHostOf(t, meshtest.Key(t), isMember)
+}
+
+func newHostOf(t *testing.T, key ed25519.PrivateKey, isMember bool) *p2p.Host {
+	t.Helper()
 	h, err := p2p.New(p2p.Config{Key: key, Version: "test", Judge: allMembers})
 	if err != nil {
 		t.Fatal(err)
@@ -43,21 +45,18 @@ func newHost(t *testing.T, isMember bool) host.Host {
 	if isMember {
 		h.SetStreamHandler(member, func(s network.Stream) { _ = s.Reset() })
 	}
-	for _, a := range []string{"/ip4/127.0.0.1/udp/0/quic-v1", "/ip4/127.0.0.1/tcp/0"} {
-		if err := h.Network().Listen(ma.StringCast(a)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	meshtest.Listen(t, h)
 	return h
 }
 
 // diary is what a watch has told.
 type diary struct {
 	*Watch
-	host host.Host
+	host *p2p.Host
 
-	lock   sync.Mutex
-	events []string
+	lock      sync.Mutex
+	events    []string
+	conflicts map[peer.ID][]string
 }
 
 func (d *diary) note(what string) {
@@ -79,11 +78,16 @@ func (d *diary) count(what string) (n int) {
 
 func watch(t *testing.T) *diary {
 	t.Helper()
-	d := &diary{host: newHost(t, true)}
+	d := &diary{host: newHost(t, true), conflicts: map[peer.ID][]string{}}
 	d.Watch = New(Config{Host: d.host, Member: member, Log: slog.New(slog.DiscardHandler),
 		Up:   func(peer.ID) { d.note("up") },
 		Down: func(peer.ID) { d.note("down") },
 		RTT:  func(_ peer.ID, rtt time.Duration) { d.note("rtt") },
+		Conflict: func(p peer.ID, addrs []string) {
+			d.lock.Lock()
+			defer d.lock.Unlock()
+			d.conflicts[p] = addrs
+		},
 	})
 	sub, err := d.Subscribe()
 	if err != nil {

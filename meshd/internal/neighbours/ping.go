@@ -39,9 +39,11 @@ func (w *Watch) watchOnce(ctx context.Context, c network.Conn) {
 	}()
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
+	began := time.Now()
 	rtt, err := pingConn(ctx, c)
 	switch {
 	case err == nil:
+		w.twins.alive(w.cfg.Host, c, began)
 		w.cfg.Host.Peerstore().RecordLatency(c.RemotePeer(), rtt)
 		w.cfg.RTT(c.RemotePeer(), w.cfg.Host.Peerstore().LatencyEWMA(c.RemotePeer()))
 	case errors.Is(ctx.Err(), context.Canceled), c.IsClosed(), errors.Is(err, network.ErrResourceLimitExceeded):
