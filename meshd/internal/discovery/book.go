@@ -9,8 +9,11 @@ import (
 	"slices"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
+
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/atomicfile"
+	"github.com/realm-mesh/realm/meshd/internal/p2p"
 )
 
 // Caps of the book, so that a liar cannot fill memory or disk.
@@ -68,4 +71,25 @@ func (b book) write(path string, now time.Time) error {
 		return fmt.Errorf("write known members: %w", err)
 	}
 	return atomicfile.Write(path, append(raw, '\n'), 0o600)
+}
+
+// Remember adds members to the book at path, as if they had been connected now: a node
+// that begins to look for members finds these. A broken book is begun anew.
+func Remember(path string, members []peer.AddrInfo, now time.Time) error {
+	b, err := readBook(path)
+	if err != nil {
+		b = book{}
+	}
+	for _, m := range members {
+		id, err := p2p.ID(m.ID)
+		if err != nil || len(m.Addrs) == 0 {
+			continue
+		}
+		e := bookEntry{Peer: id, Seen: now.UTC()}
+		for _, a := range m.Addrs[:min(len(m.Addrs), maxAddrs)] {
+			e.Addrs = append(e.Addrs, a.String())
+		}
+		b.Peers = append(slices.DeleteFunc(b.Peers, func(o bookEntry) bool { return o.Peer == id }), e)
+	}
+	return b.write(path, now)
 }

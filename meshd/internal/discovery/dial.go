@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
+	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/realm-mesh/realm/internal/kit/telemetry"
 )
@@ -85,6 +87,7 @@ func (f *Finder) dial(ctx context.Context, ai peer.AddrInfo) {
 	t.dialling = false
 	// Whether it is a member turns out later, by Up; until then it counts as a failure.
 	t.failed++
+	t.err = err
 	most := backoffLearnt
 	switch {
 	case t.bootstrap():
@@ -94,6 +97,36 @@ func (f *Finder) dial(ctx context.Context, ai peer.AddrInfo) {
 		most = backoffDoubted
 	}
 	t.next = time.Now().Add(backoff(t.failed, most))
+}
+
+// Trial is a member that is known, and could not be had.
+type Trial struct {
+	Peer   peer.ID
+	Addrs  []ma.Multiaddr
+	Failed int   // attempts in a row
+	Err    error // of the last one; nil: it was connected, and went at once
+}
+
+// Trials lists those that are not connected and have been dialled in vain, strangers
+// left out: the members of the settings first, then those with the fewest attempts.
+func (f *Finder) Trials() (out []Trial) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	rank := func(t Trial) int {
+		if f.targets[t.Peer].bootstrap() {
+			return 0
+		}
+		return 1
+	}
+	for p, t := range f.targets {
+		if !t.connected && t.failed > 0 && !f.cfg.Stranger(p) {
+			out = append(out, Trial{p, slices.Concat(t.fixed, t.own, t.heard), t.failed, t.err})
+		}
+	}
+	slices.SortFunc(out, func(a, b Trial) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Failed, b.Failed), cmp.Compare(a.Peer, b.Peer))
+	})
+	return out
 }
 
 // complainEvery spaces out what is logged about a bootstrap member, in failed attempts.

@@ -56,6 +56,7 @@ type target struct {
 	connected bool
 	dialling  bool
 	failed    int       // attempts in a row
+	err       error     // of the last one; nil: it was connected, and went
 	next      time.Time // no attempt before
 }
 
