@@ -29,12 +29,18 @@ const (
 // NewTransport makes the client side of a service. headers bounds the wait for
 // response headers; 0 is no bound.
 func NewTransport(h host.Host, realm api.RealmID, s api.Service, headers time.Duration) *http.Transport {
-	id := protocol.ID(api.Protocol(realm, s))
+	t := NewTransportOn(h, protocol.ID(api.Protocol(realm, s)), headers)
+	t.MaxConnsPerHost = p2p.StreamCap(s)
+	return t
+}
+
+// NewTransportOn is [NewTransport] for a protocol that belongs to no realm.
+func NewTransportOn(h host.Host, id protocol.ID, headers time.Duration) *http.Transport {
 	return &http.Transport{
 		DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
 			return dial(ctx, h, id, addr)
 		},
-		MaxConnsPerHost:       p2p.StreamCap(s),
+		MaxConnsPerHost:       p2p.StreamsSync,
 		MaxIdleConnsPerHost:   idlePerPeer,
 		IdleConnTimeout:       idleTimeout,
 		ResponseHeaderTimeout: headers,

@@ -30,7 +30,12 @@ type Server struct {
 // network. handler finds the caller, authenticated, under [local.HeaderPeer] and
 // as the request's RemoteAddr.
 func Listen(h host.Host, realm api.RealmID, s api.Service, handler http.Handler, log *slog.Logger) *Server {
-	return &Server{ln: listen(h, protocol.ID(api.Protocol(realm, s))), http: &http.Server{
+	return ListenOn(h, protocol.ID(api.Protocol(realm, s)), handler, log)
+}
+
+// ListenOn is [Listen] for a protocol that belongs to no realm.
+func ListenOn(h host.Host, id protocol.ID, handler http.Handler, log *slog.Logger) *Server {
+	return &Server{ln: listen(h, id), http: &http.Server{
 		Handler:           named(handler),
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       keepTimeout,
