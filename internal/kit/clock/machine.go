@@ -1,0 +1,8 @@
+//go:build !testclock
+
+package clock
+
+import "time"
+
+// machine is the clock of the machine.
+func machine() func() time.Time { return time.Now }
