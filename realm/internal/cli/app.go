@@ -13,9 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/realm-mesh/realm/internal/kit/paths"
-	"github.com/realm-mesh/realm/internal/kit/trust"
 	"github.com/realm-mesh/realm/realm/internal/node"
-	"github.com/realm-mesh/realm/realm/internal/owner"
 )
 
 // app is one run of the command line: where it writes, and its global flags.
@@ -29,6 +27,7 @@ type app struct {
 	json           bool
 	timeout        time.Duration
 	passphraseFile string
+	grantFile      string
 }
 
 func (a *app) home() (paths.Home, error) { return paths.Open(a.homeDir) }
@@ -112,31 +111,4 @@ func (a *app) onNode(ctx context.Context, fn func(n *node.Node) error) error {
 	}
 	defer n.Close()
 	return fn(n)
-}
-
-// signer is who may change what runs on a node: the owner's key of this account,
-// and the pin that the node checks it with.
-type signer struct {
-	key owner.Key
-	pin trust.Pin
-}
-
-// newSigner makes sure, before anything is sent, that the node will listen, and
-// that the key can sign: this is where a person is asked for its passphrase.
-func (a *app) newSigner(ctx context.Context, h paths.Home) (signer, error) {
-	key, err := a.ownerKey(ctx)
-	if err != nil {
-		return signer{}, err
-	}
-	pin, err := trust.ReadPin(h.Pin())
-	if errors.Is(err, trust.ErrUnclaimed) {
-		return signer{}, fmt.Errorf("the node in %s was brought up before there was an owner key: start it again, and it follows yours: realm down, then realm up", h.Root())
-	}
-	if err != nil {
-		return signer{}, err
-	}
-	if err := key.MaySign(pin); err != nil {
-		return signer{}, err
-	}
-	return signer{key, pin}, key.Ready()
 }

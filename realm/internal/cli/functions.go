@@ -159,7 +159,7 @@ func newFunctionList(a *app) *cobra.Command {
 }
 
 func (a *app) newFunctionRemove() *cobra.Command {
-	var wait bool
+	var f changeFlags
 	cmd := &cobra.Command{
 		Use:               "rm NAME",
 		Short:             "Remove a function everywhere",
@@ -168,18 +168,18 @@ func (a *app) newFunctionRemove() *cobra.Command {
 		Args:              arguments("NAME"),
 		ValidArgsFunction: a.completeNames(api.KindFunction),
 	}
-	cmd.Flags().BoolVar(&wait, "wait", true, "return when the nodes have done it; --wait=false: when it is accepted")
+	f.declare(cmd.Flags(), "return when the nodes have done it")
 	cmd.RunE = a.bounded(func(ctx context.Context, cmd *cobra.Command, args []string) error {
 		name, err := api.ParseName(args[0])
 		if err != nil {
 			return misused(cmd, err)
 		}
 		return a.onNode(ctx, func(n *node.Node) error {
-			s, err := a.newSigner(ctx, n.Home)
+			s, err := a.newSigner(ctx, n)
 			if err != nil {
 				return err
 			}
-			return a.advance(ctx, n, s, api.Ref{Kind: api.KindFunction, Name: name}, owner.Remove(), wait)
+			return a.change(ctx, n, s, api.Ref{Kind: api.KindFunction, Name: name}, owner.Remove(), f)
 		})
 	})
 	return cmd

@@ -45,7 +45,8 @@ the same name brings it back.`,
 
 // newChange makes a command that changes a program which is there.
 func (a *app) newChange(cmd *cobra.Command, change owner.Change) *cobra.Command {
-	wait := cmd.Flags().Bool("wait", true, "return when the nodes have done it; --wait=false: when it is accepted")
+	var f changeFlags
+	f.declare(cmd.Flags(), "return when the nodes have done it")
 	cmd.Args = arguments("NAME")
 	cmd.ValidArgsFunction = a.completeNames(api.KindComponent, api.KindFunction)
 	cmd.RunE = a.bounded(func(ctx context.Context, cmd *cobra.Command, args []string) error {
@@ -54,15 +55,15 @@ func (a *app) newChange(cmd *cobra.Command, change owner.Change) *cobra.Command 
 			return misused(cmd, err)
 		}
 		return a.onNode(ctx, func(n *node.Node) error {
-			s, err := a.newSigner(ctx, n.Home)
+			s, err := a.newSigner(ctx, n)
 			if err != nil {
 				return err
 			}
-			ref, err := a.choose(ctx, n, s, refs)
+			ref, err := choose(ctx, n, s, refs)
 			if err != nil {
 				return err
 			}
-			return a.advance(ctx, n, s, ref, change, *wait)
+			return a.change(ctx, n, s, ref, change, f)
 		})
 	})
 	return cmd
@@ -89,14 +90,16 @@ func parseRefs(arg string) ([]api.Ref, error) {
 }
 
 // choose returns the one of refs that exists, or else was removed last.
-func (a *app) choose(ctx context.Context, n *node.Node, s signer, refs []api.Ref) (api.Ref, error) {
+func choose(ctx context.Context, n *node.Node, s signer, refs []api.Ref) (api.Ref, error) {
+	l, err := n.Ledger(ctx, s.pin, refs...)
+	if err != nil {
+		return api.Ref{}, err
+	}
 	var live, gone []api.Ref
 	for _, r := range refs {
-		cur, err := n.Current(ctx, r, s.pin)
+		cur, ok := l.Current(r, n.Now())
 		switch {
-		case err != nil:
-			return r, err
-		case cur == nil:
+		case !ok:
 		case cur.Tombstone:
 			gone = append(gone, r)
 		default:

@@ -20,7 +20,8 @@ type programFlags struct {
 	fuel        uint64
 	epochMS     int64
 	peers, tags []string
-	start, wait bool
+	start       bool
+	changeFlags
 }
 
 func (p *programFlags) declareLimits(f *pflag.FlagSet) {
@@ -34,7 +35,7 @@ func (p *programFlags) declare(f *pflag.FlagSet) {
 	f.StringSliceVar(&p.peers, "peer", nil, "peer id of a node that runs it (default: every node); may be repeated")
 	f.StringSliceVar(&p.tags, "tag", nil, "role of the nodes that run it; may be repeated: any of them will do")
 	f.BoolVar(&p.start, "start", true, "start it; --start=false only brings it to the nodes")
-	f.BoolVar(&p.wait, "wait", true, "return when it runs on all its nodes; --wait=false: when it is accepted")
+	p.changeFlags.declare(f, "return when it runs on all its nodes")
 }
 
 func (p *programFlags) limits() (api.Limits, error) {
@@ -64,7 +65,7 @@ type program struct {
 	module wasmfile.Module
 	target api.Target
 	body   api.Workload
-	wait   bool
+	changeFlags
 }
 
 // build puts the parts that the flags describe together: body gets the program
@@ -88,7 +89,7 @@ func (p *programFlags) build(cmd *cobra.Command, ref api.Ref, file string, body 
 			return nil, misused(cmd, err)
 		}
 	}
-	return &program{ref, file, m, target, w, p.wait}, nil
+	return &program{ref, file, m, target, w, p.changeFlags}, nil
 }
 
 // firstProgram is the one that realm up --wasm pushes; nil for none.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/intent"
@@ -28,7 +29,8 @@ runs and is started again when it fails, or, with --http cgi, a web program that
 answers under /NAME/ of every node. A later push under the same name replaces it.
 
 If it does not come up somewhere, the exit code is 1, with the reason and the
-last log lines. A node that is away gets it when it is back.`,
+last log lines. A node that is away gets it when it is back. If somebody else has
+signed a version meanwhile, nothing is signed, unless with --force.`,
 		Example: `  realm push --name ticker --file ticker.wasm
   realm push --name hello --http cgi --file hello-cgi.wasm --env GREETING=Hi
   realm push --name worker --file worker.wasm --tag edge --memory-max-mb 64 --arg --verbose`,
@@ -70,14 +72,22 @@ last log lines. A node that is away gets it when it is back.`,
 // push brings a program to the node of the home, and by it to the mesh.
 func (a *app) push(ctx context.Context, p program) error {
 	return a.onNode(ctx, func(n *node.Node) error {
-		s, err := a.newSigner(ctx, n.Home)
+		s, err := a.newSigner(ctx, n)
+		if err != nil {
+			return err
+		}
+		step, err := n.Begin(ctx, s.pin, s.Signer, p.ref, owner.Set(p.target, p.body), p.force)
 		if err != nil {
 			return err
 		}
 		if err := a.upload(ctx, n, p); err != nil {
 			return err
 		}
-		return a.advance(ctx, n, s, p.ref, owner.Set(p.target, p.body), p.wait)
+		next, err := step.Submit(ctx)
+		if err != nil {
+			return err
+		}
+		return a.accepted(ctx, n, next, p.wait)
 	})
 }
 
@@ -85,27 +95,49 @@ func (a *app) push(ctx context.Context, p program) error {
 func (a *app) pushFirst(ctx context.Context, h paths.Home, p program) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, defaultTimeout, &timeoutError{defaultTimeout})
 	defer cancel()
-	inHome := &app{in: a.in, out: a.out, err: a.err, json: a.json, homeDir: h.Root(), timeout: defaultTimeout, passphraseFile: a.passphraseFile}
+	inHome := &app{in: a.in, out: a.out, err: a.err, json: a.json, homeDir: h.Root(), timeout: defaultTimeout, passphraseFile: a.passphraseFile, grantFile: a.grantFile}
 	return because(ctx, inHome.push(ctx, p))
 }
 
-// advance signs the next version of ref, and waits until the mesh has followed it.
-func (a *app) advance(ctx context.Context, n *node.Node, s signer, ref api.Ref, change owner.Change, wait bool) error {
-	next, err := n.Advance(ctx, s.key, s.pin, ref, change)
+// changeFlags say how a change of a program is made.
+type changeFlags struct{ wait, force bool }
+
+func (c *changeFlags) declare(f *pflag.FlagSet, wait string) {
+	f.BoolVar(&c.wait, "wait", true, wait+"; --wait=false: when it is accepted")
+	f.BoolVar(&c.force, "force", false, "sign on top of what others have signed while this command ran")
+}
+
+// change signs the next version of ref, and waits until the mesh has followed it.
+func (a *app) change(ctx context.Context, n *node.Node, s signer, ref api.Ref, change owner.Change, f changeFlags) error {
+	step, err := n.Begin(ctx, s.pin, s.Signer, ref, change, f.force)
+	var next intent.Signed
+	if err == nil {
+		next, err = step.Submit(ctx)
+	}
 	switch {
 	case errors.Is(err, owner.ErrUnknown):
 		return fmt.Errorf("%s: %w: realm status lists what there is", ref, err)
 	case errors.Is(err, owner.ErrUnchanged):
+		next = *step.Current()
 		a.say("%s: nothing to change, version %d says so already", ref, next.Seq)
+		return a.follow(ctx, n, next, f.wait)
 	case err != nil:
 		return err
-	default:
-		a.say("%s: version %d is accepted", ref, next.Seq)
 	}
+	return a.accepted(ctx, n, next, f.wait)
+}
+
+// accepted tells that a version is on its way, and follows it.
+func (a *app) accepted(ctx context.Context, n *node.Node, s intent.Signed, wait bool) error {
+	a.say("%s: version %d is accepted", s.Ref, s.Seq)
+	return a.follow(ctx, n, s, wait)
+}
+
+func (a *app) follow(ctx context.Context, n *node.Node, s intent.Signed, wait bool) error {
 	if !wait {
-		return a.print(newResult(next, nil), func() {})
+		return a.print(newResult(s, nil), func() {})
 	}
-	return a.await(ctx, n, next)
+	return a.await(ctx, n, s)
 }
 
 // resultView is what push, stop, start, rm and fn deploy say in JSON.

@@ -29,7 +29,7 @@ type mesh struct {
 	t    *testing.T
 	home paths.Home
 	conn *bus.Conn // as meshd
-	seq  *nodetest.Sequence
+	seq  *nodetest.Meshd
 	file string // a program
 
 	later sync.WaitGroup // what is told in the background
@@ -51,8 +51,8 @@ func newMesh(t *testing.T) *mesh {
 	if err := os.WriteFile(m.file, []byte("\x00asm\x01\x00\x00\x00"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	m.seq = &nodetest.Sequence{T: t, Conn: m.conn, Pin: pin}
-	nodetest.Handle(t, m.conn, api.SubjectSubmit, m.seq.Submit)
+	m.seq = &nodetest.Meshd{T: t, Conn: m.conn, Pin: pin}
+	m.seq.Serve()
 	m.peer(member(peerA, "alpha", true, true))
 	m.peer(member(peerB, "beta", false, true, "edge"))
 	mux := http.NewServeMux()

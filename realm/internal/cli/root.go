@@ -48,6 +48,7 @@ command line was wrong.`,
 	g.BoolVar(&a.json, "json", false, "print JSON")
 	g.DurationVar(&a.timeout, "timeout", defaultTimeout, "give up after this long (up, status --watch, logs: only if it is given)")
 	g.StringVar(&a.passphraseFile, "passphrase-file", "", "file with the passphrase of your owner key (default: $"+envPassphrase+", else asked for)")
+	g.StringVar(&a.grantFile, "grant", "", "file of your grant, where the node has not heard of it (default: $"+envGrant+")")
 	up := newUp(a)
 	root.Flags().AddFlagSet(up.Flags())
 	root.RunE = up.RunE

@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 
@@ -13,36 +12,11 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/trust"
 )
 
-// Current returns the newest intent about ref that the node holds, checked
-// against the pin; nil where there is none.
-func (n *Node) Current(ctx context.Context, ref api.Ref, pin trust.Pin) (*intent.Signed, error) {
-	var e bus.Entry
-	err := again(ctx, func() error {
-		b, err := n.bus.Bucket(ctx, api.BucketIntents)
-		if err != nil {
-			return err
-		}
-		e, err = b.Get(ctx, api.KeyIntent(ref))
-		return err
-	})
-	if errors.Is(err, bus.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", ref, err)
-	}
-	s, err := intent.Open(e.Value, pin.Realm, pin.Owner) //nolint:contextcheck // it waits for nothing
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", ref, err)
-	}
-	return &s, nil
-}
-
 // Snapshot is what a node knows at one moment, as its buckets hold it.
 type Snapshot struct {
 	Peers   map[api.PeerID]api.PeerRecord
 	Facts   map[api.Ref]map[api.PeerID]api.WorkloadFact
-	Intents map[api.Ref]intent.Signed // those that open with the pin
+	Intents map[api.Ref]intent.Signed // of programs: what is wanted now, by what the pin believes
 }
 
 // PeerList are the known members, in no order.
@@ -57,7 +31,7 @@ func (s Snapshot) PeerList() []api.PeerRecord {
 // Scope says what of the buckets a watch is about.
 type Scope struct {
 	Ref     *api.Ref   // facts of this workload alone; nil: of all
-	Intents *trust.Pin // intents, too, as this pin opens them; nil: none
+	Intents *trust.Pin // what is wanted, too, by what this pin believes; nil: none
 }
 
 // Look returns one snapshot.
@@ -88,7 +62,10 @@ func (n *Node) Watch(ctx context.Context, scope Scope, fn func(Snapshot) error) 
 		{api.BucketWorkloads, factsPattern(scope.Ref), w.resetFacts, w.fact},
 	}
 	if scope.Intents != nil {
-		sources = append(sources, source{api.BucketIntents, ">", w.resetIntents, w.intent(*scope.Intents)}) //nolint:contextcheck // opening intents waits for nothing
+		w.wanted = newWanted(*scope.Intents, n.Now, w.Intents)
+		for _, k := range append(sayKinds(), api.KindComponent, api.KindFunction) {
+			sources = append(sources, source{api.BucketIntents, allOf(k), func() {}, w.wanted.event})
+		}
 	}
 	w.missing = len(sources)
 	var tasks []func(context.Context) error
@@ -105,12 +82,15 @@ func factsPattern(ref *api.Ref) string {
 	return api.KeyIntent(*ref) + ".*"
 }
 
-// source is one bucket that a watch follows.
+// source is a part of a bucket that a watch follows. reset forgets what was seen of
+// it; nothing is forgotten of a set that only grows.
 type source struct {
 	bucket, pattern string
 	reset           func()
 	entry           func(bus.Event)
 }
+
+func (s source) id() string { return s.bucket + " " + s.pattern }
 
 func (n *Node) follow(ctx context.Context, w *watch, s source) error {
 	var b *bus.Bucket
@@ -131,8 +111,9 @@ func (n *Node) follow(ctx context.Context, w *watch, s source) error {
 type watch struct {
 	mu      sync.Mutex
 	synced  map[string]bool
-	missing int // buckets that are not synced
+	missing int // sources that are not synced
 	fn      func(Snapshot) error
+	wanted  *wanted // nil: intents are not watched
 	Snapshot
 }
 
@@ -142,13 +123,13 @@ func (w *watch) event(ctx context.Context, s source, ev bus.Event) error {
 	switch ev.Kind {
 	case bus.Reset:
 		s.reset()
-		if w.synced[s.bucket] {
-			w.synced[s.bucket] = false
+		if w.synced[s.id()] {
+			w.synced[s.id()] = false
 			w.missing++
 		}
 	case bus.Synced:
-		if !w.synced[s.bucket] {
-			w.synced[s.bucket] = true
+		if !w.synced[s.id()] {
+			w.synced[s.id()] = true
 			w.missing--
 		}
 	default:
@@ -157,12 +138,14 @@ func (w *watch) event(ctx context.Context, s source, ev bus.Event) error {
 	if w.missing > 0 || ctx.Err() != nil {
 		return nil
 	}
+	if w.wanted != nil {
+		w.wanted.settle()
+	}
 	return w.fn(w.Snapshot)
 }
 
-func (w *watch) resetPeers()   { clear(w.Peers) }
-func (w *watch) resetFacts()   { clear(w.Facts) }
-func (w *watch) resetIntents() { clear(w.Intents) }
+func (w *watch) resetPeers() { clear(w.Peers) }
+func (w *watch) resetFacts() { clear(w.Facts) }
 
 // peerRecord gives a record the method that [api.Decode] asks for.
 type peerRecord api.PeerRecord
@@ -195,14 +178,4 @@ func (w *watch) fact(ev bus.Event) {
 		w.Facts[ref] = map[api.PeerID]api.WorkloadFact{}
 	}
 	w.Facts[ref][peer] = f
-}
-
-func (w *watch) intent(pin trust.Pin) func(bus.Event) {
-	return func(ev bus.Event) {
-		s, err := intent.Open(ev.Value, pin.Realm, pin.Owner)
-		if ev.Kind == bus.Deleted || err != nil || api.KeyIntent(s.Ref) != ev.Key {
-			return
-		}
-		w.Intents[s.Ref] = s
-	}
 }

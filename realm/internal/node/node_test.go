@@ -1,9 +1,13 @@
 package node_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,11 +17,11 @@ import (
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/internal/kit/keys"
+	"github.com/realm-mesh/realm/internal/kit/ledger"
 	"github.com/realm-mesh/realm/internal/kit/paths"
 	"github.com/realm-mesh/realm/internal/kit/trust"
 	"github.com/realm-mesh/realm/realm/internal/node"
 	"github.com/realm-mesh/realm/realm/internal/nodetest"
-	"github.com/realm-mesh/realm/realm/internal/owner"
 )
 
 func TestMain(m *testing.M) {
@@ -91,22 +95,61 @@ func newPin(t *testing.T) (trust.Pin, func(api.Intent) intent.Signed) {
 
 var ref = api.Ref{Kind: api.KindComponent, Name: "web"}
 
-func TestCurrent(t *testing.T) {
+func TestLedger(t *testing.T) {
 	h, _ := nodetest.Bus(t)
 	n, meshd := dial(t, h), nodetest.As(t, h, api.Meshd)
 	pin, sign := newPin(t)
-	stranger, _ := newPin(t)
-	if s, err := n.Current(nodetest.Context(t), ref, pin); s != nil || err != nil {
-		t.Errorf("before anything: %v %v", s, err)
+	stranger, signOther := newPin(t)
+	read := func(pin trust.Pin) *ledger.Ledger {
+		t.Helper()
+		l, err := n.Ledger(nodetest.Context(t), pin, ref)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
 	}
+	if refs := read(pin).Refs(); len(refs) != 0 {
+		t.Errorf("before anything: %v", refs)
+	}
+	other := api.Ref{Kind: api.KindComponent, Name: "other"}
 	want := sign(api.Intent{Ref: ref, Seq: 1})
-	nodetest.Put(t, meshd, api.BucketIntents, api.KeyIntent(ref), want.Envelope)
-	got, err := n.Current(nodetest.Context(t), ref, pin)
-	if err != nil || got == nil || got.Version() != want.Version() {
-		t.Errorf("got %v %v", got, err)
+	for _, in := range []intent.Signed{want, sign(api.Intent{Ref: other, Seq: 1}), signOther(api.Intent{Ref: ref, Seq: 1})} {
+		nodetest.Put(t, meshd, api.BucketIntents, api.KeySlot(in.Ref, in.By()), in.Envelope)
 	}
-	if _, err := n.Current(nodetest.Context(t), ref, stranger); !errors.Is(err, intent.ErrSignature) {
-		t.Errorf("with another pin: %v", err)
+	nodetest.Put(t, meshd, api.BucketIntents, api.KeySlot(ref, "nonsense"), []byte("no envelope"))
+	got := read(pin)
+	if s, ok := got.Current(ref, time.Now()); !ok || s.Digest != want.Digest || fmt.Sprint(got.Refs()) != "[component/web]" {
+		t.Errorf("got %v %v", s, got.Refs())
+	}
+	if l := read(stranger); len(l.History(ref, time.Now())) != 1 {
+		t.Errorf("with another pin: %v", l.Refs())
+	}
+	whole, err := n.WholeLedger(nodetest.Context(t), pin)
+	if err != nil || fmt.Sprint(whole.Refs()) != "[component/other component/web]" {
+		t.Errorf("all of it: %v %v", whole.Refs(), err)
+	}
+}
+
+// Pages are asked for until there are no more, whatever their size.
+func TestMembers(t *testing.T) {
+	h, _ := nodetest.Bus(t)
+	n, meshd := dial(t, h), nodetest.As(t, h, api.Meshd)
+	m := &nodetest.Meshd{T: t, Conn: meshd, Pin: trust.NewPin(keys.Public{1}), Page: 2}
+	m.Serve()
+	var want []api.PeerID
+	for i := range byte(5) {
+		p := keys.Peer(bytes.Repeat([]byte{i + 1}, ed25519.PublicKeySize))
+		want = append(want, p)
+		m.Knock(api.Member{Peer: p, Standing: api.StandingPending})
+	}
+	slices.Sort(want)
+	got, err := n.Members(nodetest.Context(t))
+	var ids []api.PeerID
+	for _, v := range got.Members {
+		ids = append(ids, v.Peer)
+	}
+	if err != nil || !slices.Equal(ids, want) {
+		t.Errorf("got %v %v, want %v", ids, err, want)
 	}
 }
 
@@ -169,10 +212,11 @@ func TestWatch(t *testing.T) {
 	expect("first", a+":a "+a+":component:fetching")
 	nodetest.Put(t, meshd, api.BucketWorkloads, api.KeyWorkload(ref, peerB), fact(peerB, api.StateRunning))
 	expect("a new fact", a+":a "+a+":component:fetching "+b+":component:running")
-	nodetest.Put(t, meshd, api.BucketIntents, api.KeyIntent(ref), sign(api.Intent{Ref: ref, Seq: 1}).Envelope)
+	first := sign(api.Intent{Ref: ref, Seq: 1})
+	nodetest.Put(t, meshd, api.BucketIntents, api.KeySlot(ref, first.By()), first.Envelope)
 	expect("an intent", a+":a "+a+":component:fetching "+b+":component:running component/web@01")
 	nodetest.Put(t, meshd, api.BucketPeers, string(peerB), []byte("not json"))
-	nodetest.Put(t, meshd, api.BucketIntents, "component.other", []byte("no envelope"))
+	nodetest.Put(t, meshd, api.BucketIntents, api.KeySlot(ref, "other"), []byte("no envelope"))
 	nodetest.Put(t, meshd, api.BucketPeers, string(peerA), api.PeerRecord{PeerFact: api.PeerFact{Peer: peerA, Host: "a2"}})
 	expect("what cannot be read", a+":a2 "+a+":component:fetching "+b+":component:running component/web@01")
 
@@ -228,92 +272,5 @@ func TestFollowLog(t *testing.T) {
 		})
 	if err != nil || strings.Join(lines, ",") != "tick" {
 		t.Errorf("got %q %v", lines, err)
-	}
-}
-
-func TestAdvance(t *testing.T) {
-	h, _ := nodetest.Bus(t)
-	n, meshd := dial(t, h), nodetest.As(t, h, api.Meshd)
-	t.Setenv(paths.EnvOwnerKey, t.TempDir()+"/owner.pem")
-	key, err := owner.Create()
-	if err != nil {
-		t.Fatal(err)
-	}
-	seq := &nodetest.Sequence{T: t, Conn: meshd, Pin: trust.NewPin(key.Public())}
-	nodetest.Handle(t, meshd, api.SubjectSubmit, seq.Submit)
-	advance := func(c owner.Change) (intent.Signed, error) {
-		return n.Advance(nodetest.Context(t), key, seq.Pin, ref, c)
-	}
-	prog := api.Program{Blob: api.Sum([]byte("x")), Size: 1}
-	push := owner.Set(api.Target{}, &api.Component{Module: prog})
-
-	if _, err := advance(owner.Remove()); !errors.Is(err, owner.ErrUnknown) {
-		t.Errorf("remove nothing: %v", err)
-	}
-	first, err := advance(push)
-	if err != nil || first.Seq != 1 {
-		t.Fatalf("first: %d %v", first.Seq, err)
-	}
-	second, err := advance(owner.SetStopped(true))
-	if err != nil || second.Seq != 2 || second.Prev != first.Digest {
-		t.Fatalf("second: %d %v", second.Seq, err)
-	}
-	same, err := advance(owner.SetStopped(true))
-	if !errors.Is(err, owner.ErrUnchanged) || same.Version() != second.Version() {
-		t.Errorf("stopped twice: %v %v", same.Version(), err)
-	}
-
-	// Another command slips two versions in between reading and submitting: they
-	// are kept in the sequence, and ours comes after them.
-	slipped := second
-	seq.Before = func() {
-		for _, c := range []owner.Change{owner.SetStopped(false), owner.Remove()} {
-			if slipped, err = key.Next(seq.Pin.Realm, ref, &slipped, c, time.Now()); err != nil {
-				t.Error(err)
-				return
-			}
-			seq.Take(slipped)
-		}
-	}
-	last, err := advance(push)
-	if err != nil || last.Seq != 5 || last.Prev != slipped.Digest {
-		t.Errorf("after the race: %d %v", last.Seq, err)
-	}
-
-	t.Setenv(paths.EnvOwnerKey, t.TempDir()+"/stranger.pem")
-	stranger, err := owner.Create()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := n.Advance(nodetest.Context(t), stranger, seq.Pin, ref, push); !node.Refused(err) || !strings.Contains(err.Error(), "not signed by the owner") {
-		t.Errorf("a stranger: %v", err)
-	}
-}
-
-// Two commands at once both succeed, one after the other.
-func TestAdvanceSideBySide(t *testing.T) {
-	h, _ := nodetest.Bus(t)
-	meshd := nodetest.As(t, h, api.Meshd)
-	t.Setenv(paths.EnvOwnerKey, t.TempDir()+"/owner.pem")
-	key, err := owner.Create()
-	if err != nil {
-		t.Fatal(err)
-	}
-	seq := &nodetest.Sequence{T: t, Conn: meshd, Pin: trust.NewPin(key.Public())}
-	nodetest.Handle(t, meshd, api.SubjectSubmit, seq.Submit)
-	const commands = 4
-	errs := make(chan error, commands)
-	n := dial(t, h)
-	for i := range commands {
-		go func() {
-			prog := api.Program{Blob: api.Sum([]byte{byte(i)}), Size: 1}
-			_, err := n.Advance(nodetest.Context(t), key, seq.Pin, ref, owner.Set(api.Target{}, &api.Component{Module: prog}))
-			errs <- err
-		}()
-	}
-	for range commands {
-		if err := <-errs; err != nil {
-			t.Error(err)
-		}
 	}
 }

@@ -9,16 +9,13 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/bus"
-	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/internal/kit/local"
 	"github.com/realm-mesh/realm/internal/kit/paths"
-	"github.com/realm-mesh/realm/internal/kit/trust"
 	"github.com/realm-mesh/realm/realm/internal/busserver"
 )
 
@@ -118,50 +115,4 @@ func HTTP(t testing.TB, h paths.Home, d api.Daemon, handler http.Handler) {
 		_ = local.Serve(ctx, h, ln, handler, time.Second) // ends with ctx
 	}()
 	t.Cleanup(func() { cancel(); <-done })
-}
-
-// Sequence plays the part of meshd that orders intents and keeps the newest of
-// each workload in the bucket.
-type Sequence struct {
-	T    testing.TB
-	Conn *bus.Conn // as meshd
-	Pin  trust.Pin
-	// Before, when set, runs once, ahead of the next submission.
-	Before func()
-	// After, when set, runs after each submission that was accepted.
-	After func(intent.Signed)
-
-	mu      sync.Mutex
-	current map[api.Ref]intent.Version
-}
-
-// Submit answers [api.SubjectSubmit].
-func (s *Sequence) Submit(b []byte) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if before := s.Before; before != nil {
-		s.Before = nil
-		before()
-	}
-	in, err := intent.Open(b, s.Pin.Realm, s.Pin.Owner)
-	if err != nil {
-		return nil, err
-	}
-	if now := s.current[in.Ref]; !in.Version().Newer(now) && in.Version() != now {
-		return nil, errors.New("a newer version is there")
-	}
-	s.Take(in)
-	if s.After != nil {
-		s.After(in)
-	}
-	return api.SubmitReply{Digest: in.Digest}, nil
-}
-
-// Take makes in the newest. It is for Before.
-func (s *Sequence) Take(in intent.Signed) {
-	if s.current == nil {
-		s.current = map[api.Ref]intent.Version{}
-	}
-	s.current[in.Ref] = in.Version()
-	Put(s.T, s.Conn, api.BucketIntents, api.KeyIntent(in.Ref), in.Envelope)
 }

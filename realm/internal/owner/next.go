@@ -25,7 +25,7 @@ type Change func(current *intent.Signed) (Wanted, error)
 // Wanted is what is to be signed, apart from its place in the sequence.
 type Wanted struct {
 	Target    api.Target
-	Body      api.Workload // nil with a Tombstone
+	Body      any // that becomes the body, as JSON; nil with a Tombstone
 	Tombstone bool
 }
 
@@ -71,20 +71,52 @@ func Remove() Change {
 	}
 }
 
-// Next signs the version of ref that comes after current (nil: the first one).
-func (k Key) Next(realm api.RealmID, ref api.Ref, current *intent.Signed, change Change, now time.Time) (intent.Signed, error) {
+// Again asks for what is wanted already, word for word, in the name of who signs now.
+func Again() Change {
+	return func(cur *intent.Signed) (Wanted, error) {
+		if cur == nil {
+			return Wanted{}, ErrUnknown
+		}
+		return again(*cur), nil
+	}
+}
+
+func again(s intent.Signed) Wanted {
+	w := Wanted{Target: s.Target, Tombstone: s.Tombstone}
+	if !s.Tombstone {
+		w.Body = s.Body
+	}
+	return w
+}
+
+// Place is where a version goes in the sequence of its Ref: its number, and the
+// digest of the version that it replaces.
+type Place struct {
+	Seq  uint64
+	Prev api.Digest
+}
+
+// Next signs the version of ref that change makes of current (nil: nothing has been
+// signed yet), at its place.
+func (s Signer) Next(ref api.Ref, at Place, current *intent.Signed, change Change, now time.Time) (intent.Signed, error) {
 	want, err := change(current)
 	if err != nil {
 		return intent.Signed{}, err
 	}
-	in := api.Intent{Realm: realm, Ref: ref, Seq: 1, Issued: now.UTC().Truncate(time.Second), Target: want.Target, Tombstone: want.Tombstone}
-	if current != nil {
-		in.Seq, in.Prev = current.Seq+1, current.Digest
-	}
+	return s.sign(ref, at, want, now)
+}
+
+func (s Signer) sign(ref api.Ref, at Place, want Wanted, now time.Time) (intent.Signed, error) {
+	in := api.Intent{Realm: s.Realm, Ref: ref, Seq: at.Seq, Prev: at.Prev, Issued: now.UTC().Truncate(time.Second), Target: want.Target, Tombstone: want.Tombstone}
 	if !want.Tombstone {
+		var err error
 		if in.Body, err = json.Marshal(want.Body); err != nil {
 			return intent.Signed{}, fmt.Errorf("sign intent %s: %w", ref, err)
 		}
 	}
-	return intent.Sign(in, k.signer)
+	signed, err := intent.Sign(in, s.Key.Signer())
+	if err != nil || s.Grant == nil {
+		return signed, err
+	}
+	return signed.WithGrant(s.Grant.Envelope)
 }

@@ -58,11 +58,20 @@ var (
 	now    = time.Date(2026, 11, 22, 1, 2, 3, 456, time.FixedZone("", 3600))
 )
 
+// next is what k, the owner's, signs after current.
+func next(k Key, ref api.Ref, current *intent.Signed, c Change, now time.Time) (intent.Signed, error) {
+	at := Place{Seq: 1}
+	if current != nil {
+		at = Place{Seq: current.Seq + 1, Prev: current.Digest}
+	}
+	return Signer{Key: k, Realm: k.Realm()}.Next(ref, at, current, c, now)
+}
+
 func TestNext(t *testing.T) {
 	k := newKey(t)
 	sign := func(ref api.Ref, cur *intent.Signed, c Change) *intent.Signed {
 		t.Helper()
-		s, err := k.Next(k.Realm(), ref, cur, c, now)
+		s, err := next(k, ref, cur, c, now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,7 +107,7 @@ func TestNext(t *testing.T) {
 		"rm nothing":        {ref: ref, change: Remove(), err: ErrUnknown},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, err := k.Next(k.Realm(), c.ref, c.current, c.change, now)
+			s, err := next(k, c.ref, c.current, c.change, now)
 			if !errors.Is(err, c.err) {
 				t.Fatalf("error %v, want %v", err, c.err)
 			}
@@ -140,12 +149,12 @@ func equalTags(a, b api.Target) bool {
 func TestStopKeepsTheRest(t *testing.T) {
 	k := newKey(t)
 	body := &api.Component{Module: prog, Interface: api.InterfaceCGI, Args: []string{"a"}, Env: map[string]string{"K": "v"}}
-	cur, err := k.Next(k.Realm(), ref, nil, Set(target, body), now)
+	cur, err := next(k, ref, nil, Set(target, body), now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, stopped := range []bool{true, false} {
-		if cur, err = k.Next(k.Realm(), ref, &cur, SetStopped(stopped), now); err != nil {
+		if cur, err = next(k, ref, &cur, SetStopped(stopped), now); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -161,7 +170,7 @@ func TestStopKeepsTheRest(t *testing.T) {
 
 func TestNextRefusesWhatNodesWould(t *testing.T) {
 	k := newKey(t)
-	_, err := k.Next(k.Realm(), ref, nil, Set(api.Target{}, &api.Component{Module: api.Program{Blob: prog.Blob, Size: 1, Limits: api.Limits{Fuel: 1}}}), now)
+	_, err := next(k, ref, nil, Set(api.Target{}, &api.Component{Module: api.Program{Blob: prog.Blob, Size: 1, Limits: api.Limits{Fuel: 1}}}), now)
 	if err == nil || !strings.Contains(err.Error(), "fuel") {
 		t.Errorf("got %v", err)
 	}

@@ -1,0 +1,227 @@
+package nodetest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/bus"
+	"github.com/realm-mesh/realm/internal/kit/intent"
+	"github.com/realm-mesh/realm/internal/kit/ledger"
+	"github.com/realm-mesh/realm/internal/kit/trust"
+)
+
+// Meshd plays the part of meshd that keeps a node's ledger: it takes intents in by
+// the same rules, shows the bus what counts, and answers what has been signed. It
+// has no others to tell.
+type Meshd struct {
+	T    testing.TB
+	Conn *bus.Conn // as meshd
+	Pin  trust.Pin
+	Page int // members on a page; 0: as many as fit
+	// Before, when set, runs once, ahead of the next submission.
+	Before func()
+	// After, when set, runs after each submission that was accepted.
+	After func(intent.Signed)
+	// Lose, when set, says of which accepted submissions the answer is lost once.
+	Lose func(intent.Signed) bool
+
+	mu      sync.Mutex
+	ledger  *ledger.Ledger
+	pending []api.Member
+	shown   map[ledger.Slot]api.Digest
+}
+
+// Serve answers the command line.
+func (m *Meshd) Serve() {
+	Handle(m.T, m.Conn, api.SubjectSubmit, m.Submit)
+	Handle(m.T, m.Conn, api.SubjectHistory, func(b []byte) (any, error) {
+		var r api.HistoryRequest
+		if err := api.Decode(b, api.MaxMessage, &r); err != nil {
+			return nil, err
+		}
+		return m.history(r.Ref), nil
+	})
+	Handle(m.T, m.Conn, api.SubjectMembers, func(b []byte) (any, error) {
+		var r api.MembersRequest
+		if err := api.Decode(b, api.MaxMessage, &r); err != nil {
+			return nil, err
+		}
+		return m.members(r.After), nil
+	})
+}
+
+// Ledger is what the node holds.
+func (m *Meshd) Ledger() *ledger.Ledger {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ledger == nil {
+		m.ledger, m.shown = ledger.New(m.Pin), map[ledger.Slot]api.Digest{}
+	}
+	return m.ledger
+}
+
+// Submit answers [api.SubjectSubmit].
+func (m *Meshd) Submit(b []byte) (any, error) {
+	m.mu.Lock()
+	before := m.Before
+	m.Before = nil
+	m.mu.Unlock()
+	if before != nil {
+		before()
+	}
+	in, err := intent.Read(b)
+	if err == nil {
+		err = in.Validate()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := m.accept(in); err != nil {
+		return nil, err
+	}
+	if m.After != nil {
+		m.After(in)
+	}
+	return api.SubmitReply{Digest: in.Digest}, nil
+}
+
+// accept takes in what a person has just signed.
+func (m *Meshd) accept(in intent.Signed) error {
+	l, now := m.Ledger(), time.Now()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.held(in) {
+		return nil
+	}
+	if err := l.Fresh(in, now); err != nil {
+		return err
+	}
+	if seq, prev := l.Next(in.Ref, now); !in.Kind.Trust() && (seq != in.Seq || prev != in.Prev) {
+		return fmt.Errorf("%s: somebody has signed number %d meanwhile", in.Ref, seq-1)
+	}
+	if err := m.add(in); err != nil {
+		return err
+	}
+	if m.Lose != nil && m.Lose(in) {
+		return fmt.Errorf("the answer about %s is lost", in.Ref)
+	}
+	return nil
+}
+
+func (m *Meshd) held(in intent.Signed) bool {
+	for _, v := range m.ledger.History(in.Ref, time.Now()) {
+		if v.Digest == in.Digest {
+			return true
+		}
+	}
+	return false
+}
+
+// Take adds what others have signed, as if it had come from another member.
+func (m *Meshd) Take(all ...intent.Signed) {
+	m.T.Helper()
+	m.Ledger()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, in := range all {
+		if err := m.add(in); err != nil {
+			m.T.Errorf("take %s: %v", in.Ref, err)
+		}
+	}
+}
+
+// add adds in, and shows the bus what has changed by it.
+func (m *Meshd) add(in intent.Signed) error {
+	now := time.Now()
+	c, err := m.ledger.Add(in, now)
+	if err != nil {
+		return err
+	}
+	b, err := m.Conn.Bucket(Context(m.T), api.BucketIntents)
+	if err != nil {
+		return err
+	}
+	touched := map[ledger.Slot]bool{}
+	for _, s := range append(c.Added, c.Dropped...) {
+		touched[ledger.Slot{Ref: s.Ref, Signer: s.Signer}] = true
+	}
+	for slot := range touched {
+		top, ok := m.ledger.Top(slot, now)
+		switch {
+		case !ok:
+			err = b.Delete(Context(m.T), slot.Key())
+		case m.shown[slot] != top.Digest:
+			m.shown[slot] = top.Digest
+			err = b.Put(Context(m.T), slot.Key(), top.Envelope)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Knock has nodes wait to be admitted.
+func (m *Meshd) Knock(waiting ...api.Member) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.pending = append(m.pending, waiting...)
+}
+
+func (m *Meshd) history(ref api.Ref) api.HistoryReply {
+	l := m.Ledger()
+	comments := map[api.Name]string{}
+	for _, g := range l.Grants() {
+		comments[g.Key] = g.Comment
+	}
+	r := api.HistoryReply{Versions: []api.Version{}}
+	for _, v := range l.History(ref, time.Now()) {
+		w := api.Version{Intent: v.Intent, Digest: v.Digest, Signer: v.By(), By: comments[v.By()], State: v.State}
+		if v.Owner {
+			w.By = "owner"
+		}
+		r.Versions = append(r.Versions, w)
+	}
+	return r
+}
+
+func (m *Meshd) members(after api.PeerID) api.MembersReply {
+	l, now := m.Ledger(), time.Now()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := l.Members(now)
+	known := map[api.PeerID]bool{}
+	for _, v := range all {
+		known[v.Peer] = v.Standing == api.StandingMember
+	}
+	for _, p := range m.pending {
+		if !known[p.Peer] {
+			all = append(all, p)
+		}
+	}
+	slices.SortFunc(all, func(a, b api.Member) int { return strings.Compare(string(a.Peer), string(b.Peer)) })
+	var r api.MembersReply
+	if after == "" {
+		r.Invites, r.Grants = l.Invites(now), l.Grants()
+	}
+	page := m.Page
+	if page == 0 {
+		page = api.MaxMembers
+	}
+	for _, v := range all {
+		if strings.Compare(string(v.Peer), string(after)) <= 0 {
+			continue
+		}
+		if len(r.Members) == page {
+			r.More = true
+			break
+		}
+		r.Members = append(r.Members, v)
+	}
+	return r
+}
