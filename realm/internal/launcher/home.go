@@ -66,7 +66,8 @@ func outlive(ctx context.Context, h paths.Home) error {
 }
 
 // furnish makes what the daemons expect to find in the home.
-func furnish(h paths.Home, configuredOwner string) error {
+func furnish(o Options) error {
+	h := o.Home
 	if err := disk.Room(h.Root(), 0, disk.ReserveState); err != nil {
 		return err
 	}
@@ -76,9 +77,31 @@ func furnish(h paths.Home, configuredOwner string) error {
 	if _, err := keys.ReadOrCreate(h.NodeKey()); err != nil {
 		return err
 	}
-	// A node that nobody owns comes up; it accepts nothing and says how to mend that.
-	if _, err := owner.Claim(h, configuredOwner); err != nil && !errors.Is(err, trust.ErrUnclaimed) {
+	if o.Enroll != nil {
+		if err := owner.Enroll(h, *o.Enroll); err != nil && !errors.Is(err, owner.ErrMember) {
+			return err
+		}
+	}
+	return join(o)
+}
+
+// join settles whom the node follows, and makes it a member where this account can.
+func join(o Options) error {
+	mine := o.Owner
+	if mine == nil {
+		mine = owner.Load
+	}
+	pin, err := owner.Claim(o.Home, o.Config, mine)
+	if errors.Is(err, trust.ErrUnclaimed) {
+		return nil // it comes up, accepts nothing, and says how to mend that
+	}
+	if err != nil {
 		return err
 	}
-	return nil
+	err = owner.Join(o.Home, pin, mine, time.Now())
+	if errors.Is(err, owner.ErrLocked) {
+		fmt.Fprintf(o.Out, "This node is not a member yet: %v; then start the node again, or admit it from another one with realm peers admit.\n", err)
+		return nil
+	}
+	return err
 }

@@ -11,20 +11,29 @@ import (
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/bus"
 	"github.com/realm-mesh/realm/internal/kit/config"
+	"github.com/realm-mesh/realm/internal/kit/invite"
 	"github.com/realm-mesh/realm/internal/kit/paths"
 	"github.com/realm-mesh/realm/internal/kit/task"
 	"github.com/realm-mesh/realm/internal/kit/telemetry"
 	"github.com/realm-mesh/realm/realm/internal/busserver"
+	"github.com/realm-mesh/realm/realm/internal/owner"
 	"github.com/realm-mesh/realm/realm/internal/supervisor"
 )
 
 // Options say which node to bring up.
 type Options struct {
 	Home   paths.Home
-	Config config.Node  // effective: defaults filled in, validated
-	BinDir string       // folder of the daemons' binaries; "": $REALM_BIN_DIR, else beside this executable
-	Out    io.Writer    // trouble at the start, for people; nil: nowhere
-	Log    *slog.Logger // what the launcher does
+	Config config.Node // effective: defaults filled in, validated
+	BinDir string      // folder of the daemons' binaries; "": $REALM_BIN_DIR, else beside this executable
+	// Daemons are those to run; nil: all.
+	Daemons []api.Daemon
+	// Enroll is the invite with which the node becomes a member, if it is none; nil: none.
+	Enroll *invite.Token
+	// Owner returns the owner's key of this account; it is called when the node needs
+	// one. nil: [owner.Load].
+	Owner func() (owner.Key, error)
+	Out   io.Writer    // trouble at the start, for people; nil: nowhere
+	Log   *slog.Logger // what the launcher does
 	// OnReady is called once, when all daemons are ready for the first time, with a
 	// context that ends when the node stops. Its error stops the node. It may be nil.
 	OnReady func(context.Context) error
@@ -56,13 +65,13 @@ func up(ctx context.Context, o Options) error {
 		return err
 	}
 	defer lock.Release()
-	if err := furnish(o.Home, o.Config.Owner); err != nil {
+	if err := furnish(o); err != nil {
 		return err
 	}
 	if o.Config, err = settle(ctx, o.Home, o.Config); err != nil {
 		return err
 	}
-	programs, err := programs(o.Home, o.Config, o.BinDir)
+	programs, err := programs(o)
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -14,10 +13,8 @@ import (
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/bus"
-	"github.com/realm-mesh/realm/internal/kit/keys"
 	"github.com/realm-mesh/realm/internal/kit/lockfile"
 	"github.com/realm-mesh/realm/internal/kit/paths"
-	"github.com/realm-mesh/realm/internal/kit/trust"
 )
 
 // cli is a connection of the command line to the node.
@@ -132,27 +129,6 @@ func TestSecondLauncherIsRefused(t *testing.T) {
 		t.Errorf("got %v, want ErrAlreadyUp with home and pid", err)
 	}
 	n.ps(n.cli()) // the first is unhurt
-}
-
-func TestPin(t *testing.T) {
-	n := newNode(t)
-	n.up()
-	n.cancel()
-	if err := n.ended(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := trust.ReadPin(n.home.Pin()); !errors.Is(err, trust.ErrUnclaimed) {
-		t.Errorf("without any owner: %v", err)
-	}
-	key, err := keys.Create(filepath.Join(t.TempDir(), "owner.pem"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	n.opts.Config.Owner = keys.PublicOf(key).String()
-	n.up()
-	if pin, err := trust.ReadPin(n.home.Pin()); err != nil || pin != trust.NewPin(keys.PublicOf(key)) {
-		t.Errorf("got %+v, %v", pin, err)
-	}
 }
 
 // kill -9 of any daemon: ready again within 2 s, the others unhurt.
@@ -341,7 +317,8 @@ func TestMissingDaemonBinary(t *testing.T) {
 func TestEnviron(t *testing.T) {
 	n := newNode(t)
 	n.opts.Config.ListenPort = 4001
-	got := environ([]string{"A=1", "REALM_LISTEN_PORT=9", "REALM_HOME=/x", "REALM_LIFELINE=", "REALM_LOG_LEVEL=debug", paths.EnvOwnerKey + "=/k"}, n.home, n.opts.Config)
+	got := environ([]string{"A=1", "REALM_LISTEN_PORT=9", "REALM_HOME=/x", "REALM_LIFELINE=", "REALM_LOG_LEVEL=debug", paths.EnvOwnerKey + "=/k",
+		EnvEnrollToken + "=realm1x", "REALM_PASSPHRASE=secret", "REALM_NEW_PASSPHRASE=secret"}, n.home, n.opts.Config)
 	want := []string{"A=1", "REALM_LOG_LEVEL=debug", paths.EnvOwnerKey + "=/k", "REALM_LISTEN_PORT=4001",
 		"REALM_HTTP_LISTEN=127.0.0.1:0", "REALM_MANAGE_LISTEN=127.0.0.1:0", "REALM_HOME=" + n.home.Root(), "REALM_LIFELINE=1"}
 	if fmt.Sprint(got) != fmt.Sprint(want) {

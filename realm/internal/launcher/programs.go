@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/realm-mesh/realm/api"
@@ -37,30 +38,39 @@ func binDir(dir string) (string, error) {
 }
 
 // programs are the daemons of a home, in the order in which they start.
-func programs(h paths.Home, n config.Node, dir string) ([]supervisor.Program, error) {
-	dir, err := binDir(dir)
+func programs(o Options) ([]supervisor.Program, error) {
+	dir, err := binDir(o.BinDir)
 	if err != nil {
 		return nil, err
 	}
-	env := environ(os.Environ(), h, n)
+	env := environ(os.Environ(), o.Home, o.Config)
 	var out []supervisor.Program
 	for _, d := range api.Daemons() {
+		if o.Daemons != nil && !slices.Contains(o.Daemons, d) {
+			continue
+		}
 		path, err := exec.LookPath(filepath.Join(dir, string(d)))
 		if err != nil {
 			return nil, fmt.Errorf("find the daemon %s: %w: put all commands of Realm into one folder (make build does), or set %s", d, err, EnvBinDir)
 		}
-		out = append(out, supervisor.Program{Name: d, Path: path, Env: env, Dir: h.Root()})
+		out = append(out, supervisor.Program{Name: d, Path: path, Env: env, Dir: o.Home.Root()})
 	}
 	return out, nil
 }
 
-// environ is the environment of a daemon: that of the launcher, but the settings
-// are the effective ones.
+// EnvEnrollToken names the environment variable with the token of an invite.
+const EnvEnrollToken = "REALM_ENROLL_TOKEN"
+
+// secrets are variables of the command line that no daemon needs to know.
+var secrets = []string{EnvEnrollToken, "REALM_PASSPHRASE", "REALM_NEW_PASSPHRASE"}
+
+// environ is the environment of a daemon: that of the launcher without its secrets,
+// and the settings are the effective ones.
 func environ(inherited []string, h paths.Home, n config.Node) []string {
 	var out []string
 	for _, v := range inherited {
 		key, _, _ := strings.Cut(v, "=")
-		if !config.IsSetting(v) && key != paths.EnvHome && key != daemon.EnvLifeline {
+		if !config.IsSetting(v) && !slices.Contains(secrets, key) && key != paths.EnvHome && key != daemon.EnvLifeline {
 			out = append(out, v)
 		}
 	}
