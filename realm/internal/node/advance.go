@@ -87,12 +87,11 @@ func (st *Step) Submit(ctx context.Context) (intent.Signed, error) {
 
 // sign signs the version after what v shows.
 func (st *Step) sign(v view) (intent.Signed, error) {
-	now := st.node.Now()
-	next, err := st.signer.Next(st.ref, v.place, v.current, st.change, now)
+	next, err := st.signer.Next(st.ref, v.place, v.current, st.change, time.Now())
 	if err != nil {
 		return intent.Signed{}, err
 	}
-	return next, st.signer.Check(v.ledger, next, now)
+	return next, st.signer.Check(v.ledger, next, st.node.Now())
 }
 
 // view is how a Ref stands on the node.

@@ -63,7 +63,7 @@ func (s *stand) change(who owner.Signer, c owner.Change) (intent.Signed, error) 
 // sign signs the next version on top of what the node holds, and does not send it.
 func (s *stand) sign(c owner.Change) intent.Signed {
 	s.t.Helper()
-	in, err := s.owner.Act(s.meshd.Ledger(), owner.Act{Ref: ref, Change: c}, time.Now())
+	in, err := s.owner.Act(s.meshd.Ledger(), owner.Act{Ref: ref, Change: c}, time.Now(), time.Now())
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func (s *stand) grant(g api.Grant) owner.Signer {
 	s.t.Helper()
 	k := newAccount(s.t)
 	g.Since = time.Now().Add(-time.Hour)
-	in, err := s.owner.Act(s.meshd.Ledger(), owner.Act{Ref: owner.GrantRef(k.Public()), Change: owner.Say(&g)}, time.Now())
+	in, err := s.owner.Act(s.meshd.Ledger(), owner.Act{Ref: owner.GrantRef(k.Public()), Change: owner.Say(&g)}, time.Now(), time.Now())
 	if err != nil {
 		s.t.Fatal(err)
 	}

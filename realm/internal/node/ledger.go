@@ -91,7 +91,7 @@ func readIntents(raw [][]byte) []intent.Signed {
 }
 
 // Now is the time by which the node judges what has ended and what is early.
-func (n *Node) Now() time.Time { return time.Now() }
+func (n *Node) Now() time.Time { return n.clock.Now() }
 
 // History asks for the versions of ref that the node holds, the newest first. They
 // are as meshd says: what counts of them is in [Node.Ledger].

@@ -11,6 +11,7 @@ import (
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/bus"
+	"github.com/realm-mesh/realm/internal/kit/clock"
 	"github.com/realm-mesh/realm/internal/kit/local"
 	"github.com/realm-mesh/realm/internal/kit/paths"
 )
@@ -27,9 +28,10 @@ const (
 
 // Node is a node that is up. It is safe for use by several goroutines.
 type Node struct {
-	Home paths.Home
-	bus  *bus.Conn
-	http *http.Client
+	Home  paths.Home
+	bus   *bus.Conn
+	http  *http.Client
+	clock *clock.Clock
 }
 
 // Dial connects to the node of h; where none is up it is [ErrDown], at once.
@@ -49,7 +51,7 @@ func Dial(ctx context.Context, h paths.Home) (*Node, error) {
 		conn.Close()
 		return nil, err
 	}
-	return &Node{h, conn, client}, nil
+	return &Node{h, conn, client, clock.Open(h.Clock())}, nil
 }
 
 // Up reports whether something answers on the bus's socket of h.

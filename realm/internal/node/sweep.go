@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -56,7 +57,7 @@ func (n *Node) SignAll(ctx context.Context, pin trust.Pin, s owner.Signer, l *le
 // signOne signs act by what l holds. Where meshd counts other numbers, since it has
 // heard more or holds what does not count yet, it is asked for them.
 func (n *Node) signOne(ctx context.Context, pin trust.Pin, s owner.Signer, l *ledger.Ledger, act owner.Act) (intent.Signed, error) {
-	in, err := s.Act(l, act, n.Now())
+	in, err := s.Act(l, act, n.Now(), time.Now())
 	if err != nil {
 		return in, err
 	}
@@ -80,7 +81,7 @@ func (n *Node) signOne(ctx context.Context, pin trust.Pin, s owner.Signer, l *le
 // Do signs one intent about keys and hands it to the node. Their numbers are not
 // counted strictly: of two commands at once both are taken, and the later one holds.
 func (n *Node) Do(ctx context.Context, s owner.Signer, l *ledger.Ledger, act owner.Act) (intent.Signed, error) {
-	in, err := s.Act(l, act, n.Now())
+	in, err := s.Act(l, act, n.Now(), time.Now())
 	if err != nil {
 		return in, err
 	}

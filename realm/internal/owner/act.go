@@ -16,15 +16,18 @@ type Act struct {
 	Change Change
 }
 
-// Act signs a, on top of what l holds. It does not add it to l.
-func (s Signer) Act(l *ledger.Ledger, a Act, now time.Time) (intent.Signed, error) {
+// Act signs a, on top of what counts in l at now, as issued then. It does not add it
+// to l. now is the node's time, issued the machine's: where a node stands still since
+// its clock was ahead once, what is signed there must not look as if it came from
+// the future.
+func (s Signer) Act(l *ledger.Ledger, a Act, now, issued time.Time) (intent.Signed, error) {
 	var cur *intent.Signed
 	if c, ok := l.Current(a.Ref, now); ok {
 		cur = &c
 	}
 	var at Place
 	at.Seq, at.Prev = l.Next(a.Ref, now)
-	return s.Next(a.Ref, at, cur, a.Change, now)
+	return s.Next(a.Ref, at, cur, a.Change, issued)
 }
 
 // InviteRef is what intents about the invite with this key are about.

@@ -54,7 +54,7 @@ func (s Signer) JoinAsClient(h paths.Home, pin trust.Pin, until, now time.Time) 
 
 // join signs the first intent of act and keeps it as the node's membership.
 func (s Signer) join(h paths.Home, pin trust.Pin, act Act, now time.Time) error {
-	in, err := s.Act(ledger.New(pin), act, now)
+	in, err := s.Act(ledger.New(pin), act, now, now)
 	if err != nil {
 		return err
 	}

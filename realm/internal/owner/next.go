@@ -98,16 +98,16 @@ type Place struct {
 
 // Next signs the version of ref that change makes of current (nil: nothing has been
 // signed yet), at its place.
-func (s Signer) Next(ref api.Ref, at Place, current *intent.Signed, change Change, now time.Time) (intent.Signed, error) {
+func (s Signer) Next(ref api.Ref, at Place, current *intent.Signed, change Change, issued time.Time) (intent.Signed, error) {
 	want, err := change(current)
 	if err != nil {
 		return intent.Signed{}, err
 	}
-	return s.sign(ref, at, want, now)
+	return s.sign(ref, at, want, issued)
 }
 
-func (s Signer) sign(ref api.Ref, at Place, want Wanted, now time.Time) (intent.Signed, error) {
-	in := api.Intent{Realm: s.Realm, Ref: ref, Seq: at.Seq, Prev: at.Prev, Issued: now.UTC().Truncate(time.Second), Target: want.Target, Tombstone: want.Tombstone}
+func (s Signer) sign(ref api.Ref, at Place, want Wanted, issued time.Time) (intent.Signed, error) {
+	in := api.Intent{Realm: s.Realm, Ref: ref, Seq: at.Seq, Prev: at.Prev, Issued: issued.UTC().Truncate(time.Second), Target: want.Target, Tombstone: want.Tombstone}
 	if !want.Tombstone {
 		var err error
 		if in.Body, err = json.Marshal(want.Body); err != nil {

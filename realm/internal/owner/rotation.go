@@ -26,13 +26,13 @@ var (
 // Rotate signs that next takes over from s, the owner as l knows it. It is signed
 // once: two rotations by one key contradict each other, also when they name the same
 // new one.
-func (s Signer) Rotate(l *ledger.Ledger, next ed25519.PrivateKey, now time.Time) (intent.Signed, error) {
+func (s Signer) Rotate(l *ledger.Ledger, next ed25519.PrivateKey, now, issued time.Time) (intent.Signed, error) {
 	return s.Act(l, Act{rotateRef, func(*intent.Signed) (Wanted, error) {
 		seq, _ := l.Next(rotateRef, now)
 		pub := keys.PublicOf(next)
 		return Wanted{Body: &api.Rotation{Key: api.KeyName(pub.Key()),
 			Proof: ed25519.Sign(next, api.RotationProof(s.Realm, seq, s.Key.Public().Key()))}}, nil
-	}}, now)
+	}}, now, issued)
 }
 
 // Settle says that all that goes on has been signed by the owner's new key.
