@@ -78,7 +78,12 @@ func (d *diary) count(what string) (n int) {
 
 func watch(t *testing.T) *diary {
 	t.Helper()
-	d := &diary{host: newHost(t, true), conflicts: map[peer.ID][]string{}}
+	return watchFrom(t, newHost(t, true))
+}
+
+func watchFrom(t *testing.T, h *p2p.Host) *diary {
+	t.Helper()
+	d := &diary{host: h, conflicts: map[peer.ID][]string{}}
 	d.Watch = New(Config{Host: d.host, Member: member, Log: slog.New(slog.DiscardHandler),
 		Up:   func(peer.ID) { d.note("up") },
 		Down: func(peer.ID) { d.note("down") },

@@ -20,6 +20,7 @@ var ErrGuest = errors.New("the peer is a guest of this realm, and this protocol 
 
 var (
 	errStranger = errors.New("the peer has shown no proof that counts in this realm")
+	errStreams  = fmt.Errorf("a guest may have %d streams at once", guestStreams)
 	errSelf     = errors.New("the peer uses this node's own key: it runs on a copy of this node's home, which must be removed")
 )
 
@@ -41,6 +42,7 @@ type door struct {
 type visitor struct {
 	standing Standing // of the newest connection
 	conns    map[network.Conn]*pass
+	streams  int // that it has opened
 }
 
 // pass is what the handshake of one connection has found out.
@@ -187,4 +189,25 @@ func (d *door) passOf(c network.Conn) (pass, bool) {
 		}
 	}
 	return pass{}, false
+}
+
+// begin counts a stream that p has opened, before its protocol is known.
+func (d *door) begin(p peer.ID) (*visitor, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	v := d.inside[p]
+	if v == nil {
+		return nil, errStranger
+	}
+	if v.standing == Guest && v.streams >= guestStreams {
+		return nil, errStreams
+	}
+	v.streams++
+	return v, nil
+}
+
+func (d *door) end(v *visitor) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	v.streams--
 }

@@ -13,6 +13,8 @@ import (
 const (
 	guestFor  = 15 * time.Second // each connection
 	maxGuests = 16               // connections
+
+	guestStreams = 8 // that one peer has opened
 )
 
 // guestRules say what guests may do, and how often they may come.

@@ -21,6 +21,7 @@ import (
 const (
 	enrol    protocol.ID = "/test/enrol/1"
 	dhtProto protocol.ID = "/test/kad/1.0.0"
+	role     protocol.ID = "/test/role/edge" // told by identify, tried by nobody
 	topic                = "/test/topic"
 )
 
@@ -39,6 +40,7 @@ func furnish(t *testing.T, c Config) *house {
 	c.GuestProtocols = []protocol.ID{enrol}
 	h := &house{place: open(t, c)}
 	h.SetStreamHandler(enrol, func(s network.Stream) { _, _ = io.Copy(s, s); s.Close() })
+	h.SetStreamHandler(role, func(s network.Stream) { _ = s.Reset() })
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
 	var err error
@@ -103,7 +105,7 @@ func TestGuestReachesItsProtocolOnly(t *testing.T) {
 			if err := speaks(t.Context(), m, g.ID(), enrol); err != nil {
 				t.Errorf("what is for guests, towards one: %v", err)
 			}
-			for _, id := range []protocol.ID{echo, ping.ID, identify.ID, identify.IDPush, dhtProto, pubsub.GossipSubID_v12} {
+			for _, id := range []protocol.ID{echo, ping.ID, identify.ID, dhtProto, pubsub.GossipSubID_v12} {
 				guestTries(t, g.place, m.place, id)
 			}
 			if n := m.echoes.Load() + g.echoes.Load(); n != 0 {
@@ -129,8 +131,15 @@ func guestTries(t *testing.T, g, m *place, id protocol.ID) {
 	if err := speaks(t.Context(), m, g.ID(), id); !errors.Is(err, ErrGuest) {
 		t.Errorf("the member speaks %s to the guest: %v", id, err)
 	}
-	s, err := g.Network().NewStream(anyConn(t.Context()), m.ID())
+	s, err := m.Network().NewStream(anyConn(t.Context()), g.ID())
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SetProtocol(id); !errors.Is(err, ErrGuest) {
+		t.Errorf("a stream without help may speak %s to the guest: %v", id, err)
+	}
+	_ = s.Reset()
+	if s, err = g.Network().NewStream(anyConn(t.Context()), m.ID()); err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = s.Reset() }()
@@ -158,14 +167,9 @@ func nothingWasTold(t *testing.T, m, g *house) {
 		t.Error("identify says nothing")
 	}
 	for _, h := range []struct{ knows, of *house }{{m, g}, {g, m}} {
-		known, err := h.knows.Peerstore().GetProtocols(h.of.ID())
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, id := range known {
-			if id != enrol { // noted when it was spoken
-				t.Errorf("%s is known to be spoken", id)
-			}
+		known, err := h.knows.Peerstore().SupportsProtocols(h.of.ID(), identify.IDPush, role)
+		if err != nil || len(known) > 0 {
+			t.Errorf("what identify would have told is known: %v, %v", known, err)
 		}
 		if agent, err := h.knows.Peerstore().Get(h.of.ID(), "AgentVersion"); err == nil {
 			t.Errorf("the agent is known: %v", agent)
@@ -208,6 +212,37 @@ func TestSilentStream(t *testing.T) {
 	}
 }
 
+// TestGreedyGuest opens streams and leaves them open.
+func TestGreedyGuest(t *testing.T) {
+	m := open(t, Config{Proof: []byte("member"), GuestProtocols: []protocol.ID{enrol}})
+	g := open(t, Config{Proof: []byte("guest"), Judge: everybody})
+	m.SetStreamHandler(enrol, func(s network.Stream) { _, _ = io.Copy(s, s); s.Close() })
+	for _, code := range []int{ma.P_QUIC_V1, ma.P_TCP} {
+		if err := g.Connect(t.Context(), at(m, code)); err != nil {
+			t.Fatal(err)
+		}
+		var open []network.Stream
+		for range 10 * guestStreams {
+			if s, err := g.Network().NewStream(t.Context(), m.ID()); err == nil {
+				if _, err := s.Write([]byte{0x13}); err == nil { // a first byte opens it for the other side
+					open = append(open, s)
+				}
+			}
+		}
+		until(t, "as many are open as may be", func() bool { return len(m.Network().ConnsToPeer(g.ID())[0].GetStreams()) == guestStreams })
+		if err := speaks(t.Context(), g, m.ID(), enrol); err == nil {
+			t.Error("it has one stream more")
+		}
+		for _, s := range open {
+			_ = s.Reset()
+		}
+		until(t, "it is served again", func() bool { return speaks(t.Context(), g, m.ID(), enrol) == nil })
+		if err := g.Network().ClosePeer(m.ID()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestMemberReachesAll is the counterpart: what guests are refused works at all.
 func TestMemberReachesAll(t *testing.T) {
 	a, b := furnish(t, Config{Proof: []byte("member")}), furnish(t, Config{Proof: []byte("member")})
@@ -223,6 +258,9 @@ func TestMemberReachesAll(t *testing.T) {
 	until(t, "the DHT and gossip know both", func() bool {
 		return a.dht.RoutingTable().Find(b.ID()) != "" && b.dht.RoutingTable().Find(a.ID()) != "" && len(a.topic.ListPeers()) == 1 && len(b.topic.ListPeers()) == 1
 	})
+	if known, err := a.Peerstore().SupportsProtocols(b.ID(), identify.IDPush, role); err != nil || len(known) != 2 {
+		t.Errorf("identify has told %v, %v", known, err)
+	}
 	if !a.hears(t, b, patience) || !b.hears(t, a, patience) {
 		t.Error("gossip does not pass")
 	}
@@ -255,6 +293,7 @@ func TestGuestLeavesByItself(t *testing.T) {
 // TestManyGuests has more of them come than there is room for.
 func TestManyGuests(t *testing.T) {
 	m := open(t, Config{Proof: []byte("member"), GuestProtocols: []protocol.ID{enrol}})
+	m.SetStreamHandler(enrol, func(s network.Stream) { _, _ = io.Copy(s, s); s.Close() })
 	in := 0
 	for range maxGuests + 4 {
 		g := open(t, Config{Proof: []byte("guest"), Judge: everybody})

@@ -58,8 +58,8 @@ const (
 	systemStreams = 16 << 10
 	systemMemory  = 256 << 20
 
-	transientConns   = 192 // handshakes; the members that connsHigh allows find room besides
-	transientStreams = 512
+	transientConns   = 192             // handshakes; the members that connsHigh allows find room besides
+	transientStreams = 4 * peerStreams // of unknown protocol: no peer fills it alone
 	transientMemory  = 32 << 20
 
 	peerConns   = 8 // two addresses dialled by both sides at once make four

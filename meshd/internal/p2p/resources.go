@@ -60,11 +60,20 @@ func (r *resources) VerifySourceAddress(addr net.Addr) bool {
 
 // OpenStream begins a stream that has no protocol yet.
 func (r *resources) OpenStream(p peer.ID, dir network.Direction) (network.StreamManagementScope, error) {
+	end := func() {}
+	if dir == network.DirInbound {
+		v, err := r.door.begin(p)
+		if err != nil {
+			return nil, err
+		}
+		end = sync.OnceFunc(func() { r.door.end(v) })
+	}
 	scope, err := r.ResourceManager.OpenStream(p, dir)
 	if err != nil {
+		end()
 		return nil, err
 	}
-	return &streamScope{scope, p, r.door}, nil
+	return &streamScope{StreamManagementScope: scope, peer: p, door: r.door, end: end}, nil
 }
 
 func (r *resources) begin(from netip.Prefix) bool {
@@ -114,6 +123,12 @@ type streamScope struct {
 	network.StreamManagementScope
 	peer peer.ID
 	door *door
+	end  func()
+}
+
+func (s *streamScope) Done() {
+	s.end()
+	s.StreamManagementScope.Done()
 }
 
 // SetProtocol is called by libp2p before any handler runs, and before a protocol is

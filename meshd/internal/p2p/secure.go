@@ -20,9 +20,9 @@ import (
 // securityID is the only security protocol on TCP and relayed connections.
 const securityID protocol.ID = "/realm/tls/1"
 
-// maxHandshake bounds what a peer may send before it is judged. crypto/tls would
-// take certificates of 256 KiB.
-const maxHandshake = 64 << 10
+// maxHandshake bounds what a peer may send before it is judged, the largest proof
+// and what crypto/tls reads ahead included; it would take certificates of 256 KiB.
+const maxHandshake = 32 << 10
 
 // security is libp2p's TLS with a check of the peer's credential in the handshake.
 type security struct {
