@@ -20,88 +20,183 @@ import (
 const Interval = 30 * time.Second
 
 const (
-	roundTimeout = time.Minute
+	roundTimeout = 2 * time.Minute
 	retryFirst   = 250 * time.Millisecond // after a round that failed with a member that is there
 	retries      = 4                      // of one occasion; after them the next interval has to do
-	maxQueue     = 1024
+	soon         = time.Second            // occasions that come that close are one
+	stirred      = 3 * time.Second        // after gossip, give or take a third: it has come through, or not
+	allEvery     = 10 * time.Second       // at most so often all are asked
+	maxDue       = 1024
+	workers      = 4 // members that are asked at the same time
 )
+
+// anybody is due like a peer, and stands for one that is taken at random.
+const anybody peer.ID = ""
+
+// Config says whom to ask.
+type Config struct {
+	Client     *Client
+	Neighbours func() []peer.ID // who can be asked
+	First      *First           // nil: the node has been brought up to date before
+	Done       func(p peer.ID, news int, err error)
+	Interval   time.Duration // 0: [Interval]
+	Log        *slog.Logger
+}
 
 // Runner decides whom to ask when.
 type Runner struct {
-	client     *Client
-	neighbours func() []peer.ID
-	done       func(p peer.ID, news int, err error) // after every round
-	log        *slog.Logger
+	cfg  Config
+	hold *hold
 
-	queue chan peer.ID
-	mu    sync.Mutex
-	due   map[peer.ID]struct{} // in the queue already
+	mu      sync.Mutex
+	due     map[peer.ID]time.Time
+	tries   map[peer.ID]int // that have failed since the last success
+	running map[peer.ID]struct{}
+	allAt   time.Time // when all were asked last
+	wake    chan struct{}
 }
 
-// NewRunner makes a Runner. neighbours lists who can be asked; done is told how
-// each round went.
-func NewRunner(c *Client, neighbours func() []peer.ID, done func(p peer.ID, news int, err error), log *slog.Logger) *Runner {
-	return &Runner{client: c, neighbours: neighbours, done: done, log: log, queue: make(chan peer.ID, maxQueue), due: map[peer.ID]struct{}{}}
+// NewRunner makes a Runner.
+func NewRunner(cfg Config) *Runner {
+	if cfg.Interval == 0 {
+		cfg.Interval = Interval
+	}
+	r := &Runner{cfg: cfg, due: map[peer.ID]time.Time{}, tries: map[peer.ID]int{}, running: map[peer.ID]struct{}{},
+		wake: make(chan struct{}, 1)}
+	if cfg.First != nil {
+		r.hold = newHold(cfg.Client, *cfg.First)
+	}
+	return r
 }
 
-// Ask has p asked as soon as possible. It does not block.
-func (r *Runner) Ask(p peer.ID) {
+// Ask has p asked as soon as possible. None of the methods that ask blocks.
+func (r *Runner) Ask(p peer.ID) { r.at(p, time.Now()) }
+
+// Soon has p asked in a moment: it seems to have something that this node has not.
+func (r *Runner) Soon(p peer.ID) { r.at(p, time.Now().Add(soon/2+rand.N(soon/2))) }
+
+// Stir has somebody asked when what gossip brings now should have come.
+func (r *Runner) Stir() { r.at(anybody, time.Now().Add(stirred*2/3+rand.N(stirred*2/3))) }
+
+// AskAll has all neighbours asked soon, unless that was done a moment ago.
+func (r *Runner) AskAll() {
+	now := time.Now()
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if _, queued := r.due[p]; queued {
+	again := now.Sub(r.allAt) < allEvery
+	if !again {
+		r.allAt = now
+	}
+	r.mu.Unlock()
+	if again {
 		return
 	}
-	select {
-	case r.queue <- p:
-		r.due[p] = struct{}{}
-	default: // so many at once: the next interval has to do
+	for _, p := range r.cfg.Neighbours() {
+		r.Soon(p)
 	}
 }
 
-// workers is how many members are asked at the same time.
-const workers = 4
+// Holding reports whether the node has still to be brought up to date for the first
+// time. What gossip brings until then is not for it: it could not tell old from new.
+func (r *Runner) Holding() bool { return r.hold.active() }
+
+// at has p asked at t, if it is not due sooner.
+func (r *Runner) at(p peer.ID, t time.Time) {
+	r.mu.Lock()
+	at, ok := r.due[p]
+	if !ok && len(r.due) >= maxDue {
+		r.mu.Unlock()
+		return // so many at once: the interval has to do
+	}
+	if !ok || t.Before(at) {
+		r.due[p] = t
+	}
+	r.mu.Unlock()
+	r.poke()
+}
+
+func (r *Runner) poke() {
+	select {
+	case r.wake <- struct{}{}:
+	default: // it has not looked since the last time
+	}
+}
 
 // Run asks until ctx ends.
 func (r *Runner) Run(ctx context.Context) error {
-	fns := []func(context.Context) error{r.anybody}
+	r.at(anybody, time.Now().Add(r.interval()))
+	var fns []func(context.Context) error
 	for range workers {
 		fns = append(fns, r.work)
+	}
+	if r.hold != nil {
+		fns = append(fns, func(ctx context.Context) error { return r.hold.run(ctx, r.AskAll) })
 	}
 	return task.Run(ctx, fns...)
 }
 
+func (r *Runner) interval() time.Duration { return r.cfg.Interval*3/4 + rand.N(r.cfg.Interval/2) }
+
+// work asks who is due, one after the other.
 func (r *Runner) work(ctx context.Context) error {
 	for {
+		p, wait := r.take(time.Now())
+		if p != anybody {
+			r.poke() // somebody else may be due, too
+			r.finish(ctx, p, r.Round(ctx, p))
+			continue
+		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case p := <-r.queue:
-			r.mu.Lock()
-			delete(r.due, p)
-			r.mu.Unlock()
-			r.round(ctx, p)
+		case <-r.wake:
+		case <-time.After(wait):
 		}
 	}
 }
 
-// round asks p for everything, again a few times if that fails.
-func (r *Runner) round(ctx context.Context, p peer.ID) {
-	wait := retryFirst
-	for range retries {
-		err := r.Round(ctx, p)
-		if err == nil || ctx.Err() != nil {
-			return
+// take picks who is due and is not being asked, or says how long nobody will be.
+func (r *Runner) take(now time.Time) (p peer.ID, wait time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if at := r.due[anybody]; !at.After(now) {
+		r.due[anybody] = now.Add(r.interval())
+		if all := r.cfg.Neighbours(); len(all) > 0 {
+			r.due[all[rand.IntN(len(all))]] = now
 		}
-		r.log.Debug("sync", telemetry.KeyPeer, p, telemetry.Error(err))
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(wait):
-			wait *= 2
+	}
+	wait = r.cfg.Interval
+	for q, at := range r.due {
+		if _, busy := r.running[q]; busy {
+			continue
 		}
-		if !slices.Contains(r.neighbours(), p) {
-			return
+		if q != anybody && !at.After(now) {
+			delete(r.due, q)
+			r.running[q] = struct{}{}
+			return q, 0
 		}
+		wait = min(wait, max(at.Sub(now), 0))
+	}
+	return anybody, wait
+}
+
+// finish has p asked again a few times when that has failed.
+func (r *Runner) finish(ctx context.Context, p peer.ID, err error) {
+	again := err != nil && ctx.Err() == nil && !errors.Is(err, errGarbage) && slices.Contains(r.cfg.Neighbours(), p)
+	if err != nil {
+		r.cfg.Log.Debug("sync", telemetry.KeyPeer, p, telemetry.Error(err))
+	}
+	r.mu.Lock()
+	delete(r.running, p)
+	n := r.tries[p]
+	if again && n < retries {
+		r.tries[p] = n + 1
+	} else {
+		delete(r.tries, p)
+		again = false
+	}
+	r.mu.Unlock()
+	if again {
+		r.at(p, time.Now().Add(retryFirst<<n))
 	}
 }
 
@@ -111,22 +206,18 @@ func (r *Runner) Round(ctx context.Context, p peer.ID) error {
 	defer cancel()
 	// Intents first: programs wait for them. A failure of one kind says nothing
 	// about the others.
-	news, err := r.client.Intents(ctx, p)
-	err = errors.Join(err, r.client.Facts(ctx, p), r.client.Peers(ctx, p))
-	r.done(p, news, err)
+	news, err := r.intents(ctx, p)
+	err = errors.Join(err, r.cfg.Client.Facts(ctx, p), r.cfg.Client.Peers(ctx, p))
+	if r.hold != nil {
+		r.hold.answered()
+	}
+	r.cfg.Done(p, news, err)
 	return err
 }
 
-// anybody asks one neighbour now and then.
-func (r *Runner) anybody(ctx context.Context) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(Interval*3/4 + rand.N(Interval/2)):
-		}
-		if all := r.neighbours(); len(all) > 0 {
-			r.Ask(all[rand.IntN(len(all))])
-		}
+func (r *Runner) intents(ctx context.Context, p peer.ID) (news int, err error) {
+	if r.hold.active() {
+		return 0, r.hold.ask(ctx, p)
 	}
+	return r.cfg.Client.Intents(ctx, p)
 }

@@ -95,13 +95,13 @@ func (b *Book) Allow(p peer.ID, c Class, messages, bytes int) bool {
 	return false
 }
 
-// Known takes note that p has sent a message that this node has known for long.
-// That happens; only very many of them are a replay.
-func (b *Book) Known(p peer.ID) {
+// Useless takes note that p has sent a message that this node has known for long, or
+// that nobody has a say in. That happens; only very many of them count against p.
+func (b *Book) Useless(p peer.ID) {
 	now := time.Now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if r := b.record(p, now); !r.allow(KnownMessages, 1, 0, now) {
+	if r := b.record(p, now); !r.allow(UselessMessages, 1, 0, now) {
 		b.note(p, r, Replayed, 1, now)
 	}
 }

@@ -15,7 +15,7 @@ const (
 	Rejected                   // forged, or not its right
 	Garbage                    // cannot be read
 	Flooded                    // more than its rate allows
-	Replayed                   // what is known for long, again and again
+	Replayed                   // what is known for long or of no use, again and again
 	offences
 )
 
@@ -48,7 +48,7 @@ func (o Offence) words(n int) string {
 	case Flooded:
 		return fmt.Sprintf("it sent too much (%d dropped)", n)
 	default:
-		return fmt.Sprintf("it repeated old messages (%d)", n)
+		return fmt.Sprintf("it repeated what is old or of no use (%d)", n)
 	}
 }
 

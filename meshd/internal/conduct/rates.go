@@ -13,7 +13,7 @@ const (
 	IntentsSaid                  //
 	FactsPassedOn                // by gossip
 	FactsSaid                    //
-	KnownMessages                // by gossip, of long ago
+	UselessMessages              // by gossip, of long ago, or of no use
 	SyncRequests                 // weighed by the work that they are
 	EnrollRequests               //
 	classes
@@ -37,7 +37,7 @@ func (c Class) quota() quota {
 		IntentsSaid:     {each: 100, burst: 20_000, bytes: 2 << 20, room: 64 << 20},
 		FactsPassedOn:   {each: 1_000, burst: 20_000, bytes: 4 << 20, room: 64 << 20},
 		FactsSaid:       {each: 30, burst: 2_000, bytes: 1 << 20, room: 32 << 20},
-		KnownMessages:   {each: 20, burst: 1_000},
+		UselessMessages: {each: 20, burst: 1_000},
 		SyncRequests:    {each: 20, burst: 1_000},
 		EnrollRequests:  {each: 0.2, burst: 5},
 	}[c]

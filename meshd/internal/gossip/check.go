@@ -64,8 +64,8 @@ func (g *Gossip) judge(t Topic, m Message) (v Verdict, checked any) {
 		v, checked = t.Check(m)
 	}
 	switch v {
-	case Known:
-		g.cfg.Conduct.Known(m.From)
+	case Useless:
+		g.cfg.Conduct.Useless(m.From)
 	case Reject:
 		g.cfg.Conduct.Note(m.From, conduct.Rejected)
 	case Garbage:

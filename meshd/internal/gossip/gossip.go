@@ -23,13 +23,13 @@ type Verdict int
 const (
 	Accept  Verdict = iota // pass it on and deliver it
 	Ignore                 // neither, and nobody is to blame
-	Known                  // neither: it is old; who sends very many of them repeats what it has recorded
+	Useless                // neither: it is of long ago, or nobody has a say in it; who sends very many such is to blame
 	Reject                 // neither, and who sent it is to blame: it is forged, or not its author's right
 	Garbage                // neither, and who sent it is to blame: it cannot be read
 )
 
 func (v Verdict) String() string {
-	return [...]string{"accepted", "ignored", "known", "rejected", "garbage"}[v]
+	return [...]string{"accepted", "ignored", "useless", "rejected", "garbage"}[v]
 }
 
 // result is what gossipsub makes of v.
