@@ -19,6 +19,10 @@ func Refused(err error) bool {
 	return slices.ContainsFunc(refusals, func(r error) bool { return errors.Is(err, r) })
 }
 
+// Rank orders kinds so that most intents find there what they depend on when they
+// are added in this order.
+func Rank(k api.Kind) int { return rank(intent.Signed{Intent: api.Intent{Ref: api.Ref{Kind: k}}}) }
+
 // Held is the intent with this payload, if it is held.
 func (l *Ledger) Held(d api.Digest) (intent.Signed, bool) {
 	l.mu.Lock()
