@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,5 +59,17 @@ func TestTrials(t *testing.T) {
 	got := f.Trials()
 	if len(got) != 2 || got[0].Peer != boot || got[0].Failed != 3 || got[1].Peer != heard || got[1].Err == nil || len(got[1].Addrs) != 1 {
 		t.Errorf("Trials = %+v", got)
+	}
+}
+
+func TestUnreached(t *testing.T) {
+	boot := newPeer(t)
+	f := newFinder(t, peer.AddrInfo{ID: boot, Addrs: addrs("/ip4/127.0.0.1/tcp/1")})
+	if got := f.Unreached(); !strings.Contains(got, "local network") {
+		t.Errorf("before the first attempt: %q", got)
+	}
+	f.dial(t.Context(), peer.AddrInfo{ID: boot, Addrs: addrs("/ip4/127.0.0.1/tcp/1")})
+	if got := f.Unreached(); !strings.Contains(got, "tried 1") || !strings.Contains(got, "/ip4/127.0.0.1/tcp/1") || strings.ContainsAny(got, "\n") || len(got) > 500 {
+		t.Errorf("after it: %q", got)
 	}
 }
