@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -57,12 +58,14 @@ func TestProcessFromOutside(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			file, at := newPlace(t)
+			inherited := inherit(t)
 			s := start(t, options(file, time.Minute), at)
 			p := pid(t, s.conn)
 			if sid, err := unix.Getsid(p); err != nil || sid != p {
 				t.Errorf("in session %d, %v; want one of its own", sid, err)
 			}
 			lookForKey(t, fmt.Sprintf("/proc/%d/", p))
+			lookForFiles(t, fmt.Sprintf("/proc/%d/fd/", p), inherited.Name())
 			if wd, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", p)); err == nil && wd != "/" {
 				t.Errorf("it works in %s", wd)
 			}
@@ -74,6 +77,33 @@ func TestProcessFromOutside(t *testing.T) {
 			}
 			s.ends(t, time.Second)
 		})
+	}
+}
+
+// inherit opens a file as a shell would have for this process.
+func inherit(t *testing.T) *os.File {
+	t.Helper()
+	f, err := os.Create(filepath.Join(t.TempDir(), "inherited"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	if _, err := unix.FcntlInt(f.Fd(), unix.F_SETFD, 0); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func lookForFiles(t *testing.T, dir, inherited string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if to, err := os.Readlink(dir + e.Name()); err == nil && to == inherited {
+			t.Errorf("it holds %s open", to)
+		}
 	}
 }
 
