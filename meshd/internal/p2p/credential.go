@@ -32,7 +32,7 @@ var credentialOID = encodingasn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 7325600, 1}
 const maxCredential = api.MaxProof + 64
 
 // errNoCredential says that a peer runs other software, or none of this version.
-var errNoCredential = errors.New("its certificate has no credential of a realm's node")
+var errNoCredential = errors.New("its certificate has no credential of a realm's node: it runs other software, or needs an upgrade")
 
 // credential is what a node shows of itself in its certificate.
 type credential struct {

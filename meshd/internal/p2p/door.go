@@ -19,7 +19,7 @@ import (
 var ErrGuest = errors.New("the peer is a guest of this realm, and this protocol is for members")
 
 var (
-	errStranger = errors.New("the peer has shown no proof that counts in this realm")
+	errStranger = errors.New("the peer has shown no proof that counts in this realm: enroll it, or admit it with realm peers admit")
 	errStreams  = fmt.Errorf("a guest may have %d streams at once", guestStreams)
 	errSelf     = errors.New("the peer uses this node's own key: it runs on a copy of this node's home, which must be removed")
 )
