@@ -28,6 +28,7 @@ func TestScript(t *testing.T) {
 			env.Setenv(paths.EnvHome, env.WorkDir+"/home")
 			env.Setenv(paths.EnvOwnerKey, env.WorkDir+"/account/owner.pem")
 			env.Setenv("XDG_RUNTIME_DIR", env.WorkDir)
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // under -race every command would otherwise end a second late
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},

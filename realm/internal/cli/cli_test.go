@@ -2,6 +2,8 @@ package cli
 
 import (
 	"encoding/json"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +16,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	// realm key unlock runs this program once more.
+	if slices.Equal(os.Args[1:], []string{"key", agentCommand}) {
+		os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr))
+	}
 	// os/signal keeps its goroutine for the life of the process.
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("os/signal.loop"))
 }
