@@ -51,7 +51,7 @@ func (s *shelf) program(wasm []byte) api.Program {
 
 func newLoader(t *testing.T) (*Loader, *shelf) {
 	s := &shelf{blobs: map[api.Digest][]byte{}, cache: sandbox.NewCache(t.TempDir())}
-	return &Loader{Fetcher: s, Compiler: s, Engine: sandbox.NewEngine(s.cache)}, s
+	return NewLoader(s, s, sandbox.NewEngine(s.cache)), s
 }
 
 func TestLoad(t *testing.T) {

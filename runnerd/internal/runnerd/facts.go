@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -16,14 +15,17 @@ import (
 
 const (
 	removedFor = time.Minute            // how long a fact tells that a workload was removed
-	writeTry   = 2 * time.Second        // one write to the bucket
-	writePause = 200 * time.Millisecond // after one that failed
+	writeTry   = 5 * time.Second        // one write to the bucket
+	retryPause = 200 * time.Millisecond // after one that failed
+	// Whatever is written goes to all members: in bursts it has to keep to a rate, of
+	// writeMost facts in each writePause.
+	writeMost  = 64
+	writePause = 25 * time.Millisecond
 )
 
 // bucket is what facts needs of a [bus.Bucket].
 type bucket interface {
-	Put(ctx context.Context, key string, value []byte) error
-	Delete(ctx context.Context, key string) error
+	Apply(ctx context.Context, puts map[string][]byte, deletes []string) error
 	Watch(ctx context.Context, pattern string, fn func(bus.Event) error) error
 }
 
@@ -37,15 +39,16 @@ type facts struct {
 	log    *slog.Logger
 	wake   chan struct{}
 
-	mu  sync.Mutex
-	all map[string]*entry // by key of the bucket
+	mu    sync.Mutex
+	all   map[string]*entry // by key of the bucket
+	queue []string          // keys to be written, each once; to be deleted, if no entry is there
 }
 
 type entry struct {
-	fact  api.WorkloadFact
-	value []byte
-	dirty bool      // to be written
-	until time.Time // when its key goes; zero: never
+	fact   api.WorkloadFact
+	value  []byte
+	queued bool
+	until  time.Time // when its key goes; zero: never
 }
 
 func newFacts(b bucket, self api.PeerID, log *slog.Logger) *facts {
@@ -62,13 +65,25 @@ func (f *facts) Set(fact api.WorkloadFact) {
 		f.log.Error("tell a fact", telemetry.KeyWorkload, fact.String(), telemetry.Error(err))
 		return
 	}
-	e := &entry{fact: fact, value: value, dirty: true}
+	e := &entry{fact: fact, value: value}
 	if fact.State == api.StateRemoved {
 		e.until = time.Now().Add(removedFor)
 	}
+	key := api.KeyWorkload(fact.Ref, f.self)
 	f.mu.Lock()
-	f.all[api.KeyWorkload(fact.Ref, f.self)] = e
-	f.mu.Unlock()
+	defer f.mu.Unlock()
+	old := f.all[key]
+	e.queued = old != nil && old.queued
+	f.all[key] = e
+	f.enqueue(key, e)
+}
+
+// enqueue has e be written; f.mu is held.
+func (f *facts) enqueue(key string, e *entry) {
+	if !e.queued {
+		e.queued = true
+		f.queue = append(f.queue, key)
+	}
 	f.rouse()
 }
 
@@ -81,68 +96,110 @@ func (f *facts) rouse() {
 
 // write keeps the bucket as the facts are, until ctx ends.
 func (f *facts) write(ctx context.Context) error {
+	sweep := time.NewTicker(removedFor / 4)
+	defer sweep.Stop()
 	for {
-		next := f.flush(ctx)
-		timer := time.NewTimer(next)
 		select {
 		case <-ctx.Done():
-			timer.Stop()
 			return nil
 		case <-f.wake:
-		case <-timer.C:
+		case now := <-sweep.C:
+			f.expire(now)
 		}
-		timer.Stop()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(f.flush(ctx)):
+		}
 	}
 }
 
-// flush writes what has to be and says when to look again at the latest.
-func (f *facts) flush(ctx context.Context) time.Duration {
-	for key, e := range f.due(time.Now()) {
-		if err := f.put(ctx, key, e); err != nil {
-			if ctx.Err() == nil {
-				f.log.Warn("tell a fact", "key", key, telemetry.Error(err))
-			}
-			return writePause
-		}
-	}
-	return removedFor / 4
-}
-
-// due are the entries to be written or deleted now.
-func (f *facts) due(now time.Time) map[string]*entry {
+// expire has the keys go whose time is over.
+func (f *facts) expire(now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	out := map[string]*entry{}
 	for key, e := range f.all {
-		if e.dirty || e.expired(now) {
-			out[key] = e
+		if e.expired(now) {
+			f.enqueue(key, e)
 		}
 	}
-	return out
 }
 
 func (e *entry) expired(now time.Time) bool { return !e.until.IsZero() && now.After(e.until) }
 
-func (f *facts) put(ctx context.Context, key string, e *entry) error {
-	ctx, cancel := context.WithTimeout(ctx, writeTry)
+// batch is what is written together.
+type batch struct {
+	keys    []string
+	puts    map[string][]byte
+	deletes []string
+	gone    map[string]*entry // whose keys are deleted
+}
+
+// flush writes the first of what is to be written, and says how long to wait before
+// the next.
+func (f *facts) flush(ctx context.Context) time.Duration {
+	b := f.take(time.Now())
+	if len(b.keys) == 0 {
+		return 0
+	}
+	try, cancel := context.WithTimeout(ctx, writeTry)
 	defer cancel()
-	gone := e.expired(time.Now())
-	var err error
-	if gone {
-		err = f.bucket.Delete(ctx, key)
-	} else {
-		err = f.bucket.Put(ctx, key, e.value)
-	}
-	if err != nil {
-		return err
-	}
+	err := f.bucket.Apply(try, b.puts, b.deletes)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	e.dirty = false
-	if gone && f.all[key] == e {
-		delete(f.all, key)
+	if err != nil {
+		if ctx.Err() == nil {
+			f.log.Warn("tell facts", telemetry.Error(err))
+		}
+		f.putBack(b.keys)
+		return retryPause
 	}
-	return nil
+	for key, e := range b.gone {
+		if f.all[key] == e {
+			delete(f.all, key)
+		}
+	}
+	if len(f.queue) > 0 {
+		f.rouse()
+	}
+	return writePause
+}
+
+// take removes up to writeMost keys from the queue.
+func (f *facts) take(now time.Time) batch {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := min(len(f.queue), writeMost)
+	b := batch{keys: f.queue[:n:n], puts: map[string][]byte{}, gone: map[string]*entry{}}
+	f.queue = f.queue[n:]
+	for _, key := range b.keys {
+		e := f.all[key]
+		if e != nil {
+			e.queued = false
+		}
+		switch {
+		case e == nil:
+			b.deletes = append(b.deletes, key)
+		case e.expired(now):
+			b.deletes = append(b.deletes, key)
+			b.gone[key] = e
+		default:
+			b.puts[key] = e.value
+		}
+	}
+	return b
+}
+
+// putBack has keys be written after all; f.mu is held.
+func (f *facts) putBack(keys []string) {
+	for _, key := range keys {
+		if e := f.all[key]; e == nil {
+			f.queue = append(f.queue, key)
+		} else {
+			f.enqueue(key, e)
+		}
+	}
+	f.rouse()
 }
 
 // watch compares the bucket with the facts whenever it begins anew: keys of this
@@ -161,51 +218,27 @@ func (f *facts) watch(ctx context.Context) error {
 			}
 		case bus.Synced:
 			fresh = false
-			return f.compare(ctx, seen)
+			f.compare(seen)
 		case bus.Deleted:
 		}
 		return nil
 	})
 }
 
-func (f *facts) compare(ctx context.Context, seen map[string][]byte) error {
-	var stale []string
+func (f *facts) compare(seen map[string][]byte) {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	for key := range seen {
 		if f.all[key] == nil {
-			stale = append(stale, key)
+			f.queue = append(f.queue, key)
 		}
 	}
 	for key, e := range f.all {
 		if !bytes.Equal(seen[key], e.value) {
-			e.dirty = true
+			f.enqueue(key, e)
 		}
 	}
-	f.mu.Unlock()
 	f.rouse()
-	for _, key := range stale {
-		if err := f.drop(ctx, key); err != nil && ctx.Err() == nil {
-			// It stays until the next comparison; the watch must go on.
-			f.log.Warn("remove a stale fact", "key", key, telemetry.Error(err))
-		}
-	}
-	return nil
-}
-
-// drop deletes a key unless a fact has come for it.
-func (f *facts) drop(ctx context.Context, key string) error {
-	ctx, cancel := context.WithTimeout(ctx, writeTry)
-	defer cancel()
-	if err := f.bucket.Delete(ctx, key); err != nil {
-		return fmt.Errorf("delete %s: %w", key, err)
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if e := f.all[key]; e != nil { // written meanwhile, and now perhaps deleted
-		e.dirty = true
-		f.rouse()
-	}
-	return nil
 }
 
 // counts is how many workloads are in each state, for the metrics.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"testing"
@@ -21,29 +22,26 @@ type memory struct {
 	mu     sync.Mutex
 	values map[string][]byte
 	puts   int
+	writes []time.Time
 	away   bool
 }
 
 var errAway = errors.New("the bus is away")
 
-func (m *memory) Put(_ context.Context, key string, value []byte) error {
+func (m *memory) Apply(_ context.Context, puts map[string][]byte, deletes []string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.away {
 		return errAway
 	}
-	m.puts++
-	m.values[key] = value
-	return nil
-}
-
-func (m *memory) Delete(_ context.Context, key string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.away {
-		return errAway
+	m.puts += len(puts)
+	m.writes = append(m.writes, time.Now())
+	for key, value := range puts {
+		m.values[key] = value
 	}
-	delete(m.values, key)
+	for _, key := range deletes {
+		delete(m.values, key)
+	}
 	return nil
 }
 
@@ -108,6 +106,37 @@ func TestFactsAreWritten(t *testing.T) {
 	})
 }
 
+// TestFactsKeepToARate has thousands come at once, while one that comes alone is
+// written at once.
+func TestFactsKeepToARate(t *testing.T) {
+	withFacts(t, func(f *facts, m *memory) {
+		begun := time.Now()
+		f.Set(fact(double, api.StateFetching))
+		synctest.Wait()
+		if len(m.writes) != 1 || !m.writes[0].Equal(begun) {
+			t.Errorf("written after %v", time.Since(begun))
+		}
+		const n = 2000
+		for i := range n {
+			ref := api.Ref{Kind: api.KindFunction, Name: api.Name(fmt.Sprint("f", i))}
+			f.Set(fact(ref, api.StateFetching))
+			f.Set(fact(ref, api.StateRunning))
+		}
+		time.Sleep(time.Second)
+		if m.puts != n+1 {
+			t.Errorf("%d puts", m.puts)
+		}
+		for i := 1; i < len(m.writes); i++ {
+			if pause := m.writes[i].Sub(m.writes[i-1]); pause < writePause {
+				t.Errorf("write %d came %v after the one before", i, pause)
+			}
+		}
+		if len(m.writes) > 2+n/writeMost {
+			t.Errorf("%d writes", len(m.writes))
+		}
+	})
+}
+
 func TestFactsWaitForTheBus(t *testing.T) {
 	withFacts(t, func(f *facts, m *memory) {
 		m.away = true
@@ -117,7 +146,7 @@ func TestFactsWaitForTheBus(t *testing.T) {
 		m.mu.Lock()
 		m.away = false
 		m.mu.Unlock()
-		time.Sleep(2 * writePause)
+		time.Sleep(2 * retryPause)
 		if m.state(double) != api.StateRunning {
 			t.Error(m.state(double))
 		}
@@ -154,6 +183,7 @@ func TestBucketIsComparedWithTheFacts(t *testing.T) {
 		if err := f.watch(context.Background()); err != nil {
 			t.Error(err)
 		}
+		time.Sleep(writePause)
 		synctest.Wait()
 		if len(m.values) != 2 || m.state(double) != api.StateRunning || m.state(worker) != api.StateRunning {
 			t.Errorf("%s", m.values)

@@ -330,7 +330,7 @@ func (n *node) sign(ref api.Ref, w api.Workload, target api.Target, key ed25519.
 func (n *node) put(s intent.Signed) {
 	n.Helper()
 	n.prev[s.Ref] = s
-	n.check(n.bucket(api.BucketIntents).Put(n.Context(), api.KeyIntent(s.Ref), s.Envelope))
+	n.check(n.bucket(api.BucketIntents).Put(n.Context(), s.Slot().Key(), s.Envelope))
 }
 
 func (n *node) push(ref api.Ref, w api.Workload) {

@@ -72,12 +72,15 @@ func TestOnlyTheOwnerIsFollowed(t *testing.T) {
 		n.check(accepted.Put(t.Context(), key, envelope))
 	}
 	forged := n.sign(double, n.times(3), api.Target{}, stranger)
-	put(api.KeyIntent(double), forged.Envelope)
-	put(api.KeyIntent(double), []byte("{}"))
-	put("function.other", n.sign(double, n.times(4), api.Target{}, n.owner).Envelope)
+	put(forged.Slot().Key(), forged.Envelope)
+	put(first.Slot().Key(), forged.Envelope)
+	put(first.Slot().Key(), []byte("{}"))
+	other := first.Slot()
+	other.Name = "other"
+	put(other.Key(), n.sign(double, n.times(4), api.Target{}, n.owner).Envelope)
 	n.push(double, n.times(5))
 	n.awaitState(double, 2, api.StateRunning)
-	put(api.KeyIntent(double), first.Envelope)          // a replay
+	put(first.Slot().Key(), first.Envelope)             // a replay
 	n.push(worker, n.script(wasmtest.Sleep(time.Hour))) // by now all before it is seen
 	n.awaitState(worker, 1, api.StateRunning)
 	if got := n.call("double", "[10]"); got != `200 {"result":50}` {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/clock"
 	"github.com/realm-mesh/realm/internal/kit/daemon"
 	"github.com/realm-mesh/realm/internal/kit/keys"
 	"github.com/realm-mesh/realm/internal/kit/task"
@@ -18,6 +19,7 @@ import (
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
 	"github.com/realm-mesh/realm/runnerd/internal/program"
 	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
+	"github.com/realm-mesh/realm/runnerd/internal/wanted"
 	"github.com/realm-mesh/realm/runnerd/internal/workload"
 )
 
@@ -43,6 +45,7 @@ const (
 type Daemon struct {
 	env     *daemon.Env
 	self    api.PeerID
+	clock   *clock.Clock
 	marks   *trust.Marks
 	facts   *facts
 	intents *intents
@@ -60,11 +63,16 @@ func New(ctx context.Context, env *daemon.Env) (daemon.Daemon, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
-	d := &Daemon{env: env, self: keys.Peer(keys.PublicOf(key).Key())}
+	own := keys.PublicOf(key)
+	d := &Daemon{env: env, self: keys.Peer(own.Key()), clock: clock.Open(env.Home.Clock())}
 	if d.marks, err = trust.OpenMarks(env.Home.Marks(api.Runnerd)); err != nil {
 		return nil, err
 	}
-	if err := d.openBuckets(ctx); err != nil {
+	book := wanted.New(wanted.Config{
+		Pin:   func() (trust.Pin, error) { return trust.ReadPin(env.Home.Pin()) },
+		Marks: d.marks, Self: own, Roles: env.Config.Roles, Now: d.clock.Now, Log: env.Log,
+	})
+	if err := d.openBuckets(ctx, book); err != nil {
 		return nil, err
 	}
 	calls := max(minCalls, callsPerCPU*runtime.GOMAXPROCS(0))
@@ -73,14 +81,12 @@ func New(ctx context.Context, env *daemon.Env) (daemon.Daemon, error) {
 	cache := env.Home.Cache(api.Runnerd)
 	d.set = workload.NewSet(workload.Env{
 		Self: d.self,
-		Loader: newTidyLoader(&program.Loader{
-			Fetcher:  &blobs{client: env.Client},
-			Compiler: &timedCompiler{compile.New(exe, cache), m},
-			Engine:   sandbox.NewEngine(sandbox.NewCache(cache)),
-		}),
+		Loader: newTidyLoader(program.NewLoader(&blobs{client: env.Client},
+			&timedCompiler{compile.New(exe, cache), m}, sandbox.NewEngine(sandbox.NewCache(cache)))),
 		Facts:   d.facts,
 		Logs:    func(r api.Ref) *logs.Log { return logs.Open(r, env.Home.WorkloadLog(r), publisher(env.Bus), env.Log) },
-		Kept:    &workload.Kept{Path: env.Home.LastGood, Open: d.intents.open},
+		Kept:    &workload.Kept{Path: env.Home.LastGood, Open: book.Open},
+		Stands:  book.Stands,
 		Threads: d.threads,
 		Restart: func(r api.Ref) { m.restarts.WithLabelValues(r.String()).Inc() },
 		Log:     env.Log,
@@ -97,7 +103,7 @@ func gateConfig(places int) gate.Config {
 	return gate.Config{Places: places, Share: max(1, places*3/4), Queue: waiting, Patience: patience}
 }
 
-func (d *Daemon) openBuckets(ctx context.Context) error {
+func (d *Daemon) openBuckets(ctx context.Context, book *wanted.Book) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	workloads, err := d.env.Bus.Bucket(ctx, api.BucketWorkloads)
@@ -109,16 +115,17 @@ func (d *Daemon) openBuckets(ctx context.Context) error {
 		return err
 	}
 	d.facts = newFacts(workloads, d.self, d.env.Log)
-	d.intents = newIntents(accepted, d.env.Home.Pin(), d.marks, d.self, d.env.Config.Roles, d.env.Log)
+	d.intents = newIntents(accepted, book, d.clock.Now, d.env.Log)
 	return nil
 }
 
 // Run looks after the node's programs until ctx ends.
 func (d *Daemon) Run(ctx context.Context) error {
 	defer d.marks.Close()
+	defer d.clock.Close()
 	d.threads.Open()
 	defer d.threads.Close()
-	return task.Run(ctx, d.set.Run, d.intents.watch, d.intents.retry, d.facts.write, d.begin)
+	return task.Run(ctx, d.set.Run, d.intents.watch, d.intents.follow, d.facts.write, d.begin)
 }
 
 // begin reports ready once all intents are known, and then looks after the facts
@@ -132,7 +139,7 @@ func (d *Daemon) begin(ctx context.Context) error {
 	if _, err := trust.ReadPin(d.env.Home.Pin()); err != nil {
 		d.env.Log.Warn("no intents are followed", slog.Any("reason", err))
 	}
-	if err := d.env.Ready(ctx, fmt.Sprintf("%d intents known", d.intents.count())); err != nil {
+	if err := d.env.Ready(ctx, fmt.Sprintf("%d intents known", d.intents.book.Count())); err != nil {
 		return err
 	}
 	return d.facts.watch(ctx)

@@ -44,7 +44,8 @@ type node struct {
 
 	mu     sync.Mutex
 	blobs  map[api.Digest][]byte
-	broken error // what loading says, if anything
+	broken error               // what loading says, if anything
+	fallen map[api.Digest]bool // versions whose signer has lost its say
 	facts  []api.WorkloadFact
 	told   chan struct{}
 }
@@ -54,7 +55,7 @@ func newNode(t *testing.T) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &node{t: t, owner: owner, dir: t.TempDir(), prev: map[api.Ref]intent.Signed{}, blobs: map[api.Digest][]byte{}, told: make(chan struct{}, 1)}
+	n := &node{t: t, owner: owner, dir: t.TempDir(), prev: map[api.Ref]intent.Signed{}, blobs: map[api.Digest][]byte{}, fallen: map[api.Digest]bool{}, told: make(chan struct{}, 1)}
 	n.begin()
 	t.Cleanup(func() { n.stop() })
 	return n
@@ -70,9 +71,16 @@ func (n *node) begin() {
 		Logs: func(r api.Ref) *logs.Log {
 			return logs.Open(r, filepath.Join(n.dir, string(r.Name)+".log"), func(api.Ref, api.LogLine) {}, slog.New(slog.DiscardHandler))
 		},
+		Stands: n.stands,
 		Kept: &Kept{
 			Path: func(r api.Ref) string { return filepath.Join(n.dir, "good", string(r.Name)) },
-			Open: func(b []byte) (intent.Signed, error) { return intent.Open(b, api.NewRealmID(pin.Key()), pin) },
+			Open: func(b []byte) (intent.Signed, error) {
+				s, err := intent.Open(b, api.NewRealmID(pin.Key()), pin)
+				if err == nil && !n.stands(s) {
+					err = errors.New("its signer has lost its say")
+				}
+				return s, err
+			},
 		},
 	})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -109,6 +117,19 @@ func (n *node) breakLoading(err error) {
 	n.broken = err
 }
 
+// fell has the signer of a version lose its say.
+func (n *node) fell(s intent.Signed) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.fallen[s.Digest] = true
+}
+
+func (n *node) stands(s intent.Signed) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return !n.fallen[s.Digest]
+}
+
 // Set implements [Facts].
 func (n *node) Set(f api.WorkloadFact) {
 	if err := f.Validate(); err != nil {
@@ -121,6 +142,12 @@ func (n *node) Set(f api.WorkloadFact) {
 	case n.told <- struct{}{}:
 	default:
 	}
+}
+
+func (n *node) count() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return len(n.facts)
 }
 
 func (n *node) last() api.WorkloadFact {
@@ -259,18 +286,27 @@ func TestStatesOnTheWay(t *testing.T) {
 	}
 }
 
-func TestOlderWantIsIgnored(t *testing.T) {
+// TestWantsCountInTheirOrder has a lower number follow a higher one, as when the
+// signer of the higher one has lost its say.
+func TestWantsCountInTheirOrder(t *testing.T) {
 	n := newNode(t)
 	first, second := n.sign(fn, n.constant(1)), n.sign(fn, n.constant(2))
 	n.apply(Want{Signed: second, Here: true})
 	n.await(2, api.StateRunning)
 	n.apply(Want{Signed: first, Here: true})
-	n.apply(Want{Signed: second, Here: true})
+	if f := n.await(1, api.StateRunning); f.Intent != first.Digest || f.Serving != 0 {
+		t.Errorf("%+v", f)
+	}
+	if got, err := n.call(); got != "1" || err != nil {
+		t.Error(got, err)
+	}
+	told := n.count()
+	n.apply(Want{Signed: first, Here: true})
 	n.push(fn, n.constant(3))
 	n.await(3, api.StateRunning)
-	for _, f := range n.facts {
+	for _, f := range n.facts[told:] {
 		if f.Seq == 1 {
-			t.Errorf("%+v", f)
+			t.Errorf("told again: %+v", f)
 		}
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 
 	"github.com/realm-mesh/realm/api"
-	"github.com/realm-mesh/realm/internal/kit/atomicfile"
 	"github.com/realm-mesh/realm/internal/kit/disk"
 	"github.com/realm-mesh/realm/internal/kit/intent"
 )
@@ -19,7 +18,7 @@ import (
 type Kept struct {
 	// Path is where the envelope of a workload lies.
 	Path func(api.Ref) string
-	// Open checks an envelope: the owner's signature, the realm, the form.
+	// Open checks an envelope: its signature, and that its signer has a say.
 	Open func([]byte) (intent.Signed, error)
 }
 
@@ -35,7 +34,23 @@ func (k *Kept) Save(s intent.Signed) error {
 	if err := disk.Room(filepath.Dir(path), int64(len(s.Envelope)), disk.ReserveState); err != nil {
 		return fmt.Errorf("keep intent: %w", err)
 	}
-	return atomicfile.Write(path, s.Envelope, 0o600)
+	return replace(path, s.Envelope)
+}
+
+// replace swaps the file at path, which has one writer, for one with data. It does
+// not wait for the disk, which thousands of these would keep busy: a power cut may
+// cost the version to go back to, and nothing else.
+func replace(path string, data []byte) error {
+	next := path + ".next"
+	err := os.WriteFile(next, data, 0o600)
+	if err == nil {
+		err = os.Rename(next, path)
+	}
+	if err != nil {
+		_ = os.Remove(next) // why it failed says more
+		return fmt.Errorf("keep intent: %w", err)
+	}
+	return nil
 }
 
 // Load returns the version that was kept; false where there is none that can be trusted.

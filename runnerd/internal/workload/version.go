@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/intent"
@@ -17,7 +18,11 @@ import (
 // version is one version of a workload, made ready: a function, a web program, or
 // a command. It holds a module until it is stopped.
 type version struct {
-	intent.Signed
+	name   api.Name
+	signed intent.Signed // under the actor's mu: it changes when another version asks for the same
+	said   status        // likewise: what was told of it last
+	since  time.Time     // likewise: since when it has been in that state
+
 	function *function.Function
 	web      *cgi.Program
 
@@ -40,7 +45,7 @@ func ready(ctx context.Context, w Want, m *sandbox.Module, log *logs.Log) (_ *ve
 	if err != nil {
 		return nil, program.Refuse("%v", err) // checked before: not reached
 	}
-	v := &version{Signed: w.Signed}
+	v := &version{name: w.Name, signed: w.Signed, said: status{state: api.StateRunning}, since: time.Now().UTC()}
 	switch work := work.(type) {
 	case *api.Function:
 		v.function, err = function.New(ctx, m, w.Name, work.Module.Limits, log)
@@ -49,7 +54,7 @@ func ready(ctx context.Context, w Want, m *sandbox.Module, log *logs.Log) (_ *ve
 			v.web, err = cgi.New(ctx, m, w.Name, work, log)
 			break
 		}
-		v.module, v.command = m, work
+		v.module, v.command, v.said.state = m, work, api.StateStarting
 		err = program.CheckCommand(m.Shape)
 	}
 	if err != nil {
@@ -60,7 +65,7 @@ func ready(ctx context.Context, w Want, m *sandbox.Module, log *logs.Log) (_ *ve
 
 // start begins what runs by itself; what only answers is running already.
 func (v *version) start(ctx context.Context, a *actor) {
-	report := func(s status) { a.report(v.Signed, s) }
+	report := func(s status) { a.tell(v, s) }
 	if v.command == nil {
 		report(status{state: api.StateRunning})
 		return
@@ -87,7 +92,7 @@ func (v *version) runOnce(ctx context.Context, a *actor) error {
 	out, complaints := a.log.Writer(logs.Stdout), a.log.Writer(logs.Stderr)
 	defer out.Flush()
 	defer complaints.Flush()
-	env := sandbox.Env{Args: append([]string{string(v.Name)}, v.command.Args...), Stdout: out, Stderr: complaints}
+	env := sandbox.Env{Args: append([]string{string(v.name)}, v.command.Args...), Stdout: out, Stderr: complaints}
 	for name, value := range v.command.Env {
 		env.Vars = append(env.Vars, sandbox.Var{Name: name, Value: value})
 	}

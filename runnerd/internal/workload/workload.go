@@ -17,11 +17,29 @@ import (
 	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
 )
 
-// Want is the newest version of a workload.
+// Want is what is wanted of a workload: a version, or nothing any more.
 type Want struct {
 	intent.Signed
-	Here bool // its target names this node
-	News bool // this node sees it for the first time, not again after a start
+	Here bool   // its target names this node
+	News bool   // this node sees it for the first time, not again after a start
+	Lost string // why the version, which was wanted before, is not any more; empty: it is
+}
+
+// Same reports whether w and o ask for the same.
+func (w Want) Same(o Want) bool { return w.Digest == o.Digest && w.Here == o.Here && w.Lost == o.Lost }
+
+// nothing reports whether w asks that nothing of the workload is here.
+func (w Want) nothing() bool { return w.Tombstone || !w.Here || w.Lost != "" }
+
+// why says for people why nothing is wanted here; a tombstone speaks for itself.
+func (w Want) why() string {
+	switch {
+	case w.Lost != "":
+		return w.Lost
+	case w.Tombstone:
+		return ""
+	}
+	return "its target does not name this node"
 }
 
 // Loader makes programs ready to run, and tells stage where it stands. Errors that
@@ -44,6 +62,7 @@ type Env struct {
 	Facts   Facts
 	Logs    func(api.Ref) *logs.Log
 	Kept    *Kept
+	Stands  func(intent.Signed) bool // whether a version other than the wanted one may go on to run
 	Threads *sandbox.Threads
 	Restart func(api.Ref) // is told of every restart of a command
 	Log     *slog.Logger
@@ -71,17 +90,36 @@ func (s *Set) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return g.Wait()
 		case w := <-s.in:
-			a, known := s.actor(w.Ref)
-			a.ask(w)
-			if !known {
+			if a := s.take(w); a != nil {
 				g.Go(func() error { return a.run(ctx) })
 			}
 		}
 	}
 }
 
-// Apply has the set bring about w; one that is not newer than what the set knows
-// changes nothing. It waits for [Set.Run], not for the workload.
+// take hands w to the actor of its workload, and returns one that is to be run.
+func (s *Set) take(w Want) (begun *actor) {
+	s.mu.RLock()
+	a := s.actors[w.Ref]
+	s.mu.RUnlock()
+	if a == nil {
+		a = newActor(&s.Env, w.Ref)
+		if w.nothing() { // there may be thousands of these: none needs an actor for long
+			a.want = w
+			a.remove(w)
+			return nil
+		}
+		s.mu.Lock()
+		s.actors[w.Ref] = a
+		s.mu.Unlock()
+		begun = a
+	}
+	a.ask(w)
+	return begun
+}
+
+// Apply has the set bring about w, in the place of what it was told before of that
+// workload. It waits for [Set.Run], not for the workload.
 func (s *Set) Apply(ctx context.Context, w Want) error {
 	select {
 	case s.in <- w:
@@ -89,17 +127,6 @@ func (s *Set) Apply(ctx context.Context, w Want) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-}
-
-func (s *Set) actor(ref api.Ref) (_ *actor, known bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	a, known := s.actors[ref]
-	if !known {
-		a = newActor(&s.Env, ref)
-		s.actors[ref] = a
-	}
-	return a, known
 }
 
 // ErrUnknown says that there is no such workload on this node.

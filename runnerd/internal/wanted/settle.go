@@ -1,0 +1,99 @@
+package wanted
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/intent"
+	"github.com/realm-mesh/realm/internal/kit/ledger"
+	"github.com/realm-mesh/realm/runnerd/internal/workload"
+)
+
+// settle puts the marks of all that was taken on disk, and compares what is due with
+// what was returned before.
+func (b *Book) settle() ([]workload.Want, error) {
+	if err := b.cfg.Marks.AdvanceAll(b.unmarked); err != nil {
+		return nil, err
+	}
+	clear(b.unmarked)
+	now := b.cfg.Now()
+	if roles := b.rolesNow(now); !slices.Equal(roles, b.roles) {
+		b.roles = roles
+		b.all()
+	}
+	var out []workload.Want
+	for ref, dropped := range b.todo {
+		if w, changed := b.compare(ref, now); changed || dropped && w.Seq != 0 {
+			b.shown[ref] = w
+			out = append(out, w)
+		}
+	}
+	clear(b.todo)
+	clear(b.news)
+	b.mu.Lock()
+	b.wanted = len(b.shown)
+	b.mu.Unlock()
+	return out, nil
+}
+
+// rolesNow are the roles of this node: those that its membership, or the invite that
+// it came with, names; else those of its settings.
+func (b *Book) rolesNow(now time.Time) []string {
+	if b.set != nil {
+		if m, ok := b.set.Member(b.cfg.Self, now); ok && len(m.Roles) > 0 {
+			return m.Roles
+		}
+	}
+	return b.cfg.Roles
+}
+
+// compare says what is wanted of ref, and whether that is news.
+func (b *Book) compare(ref api.Ref, now time.Time) (w workload.Want, changed bool) {
+	was, had := b.shown[ref]
+	s, ok := b.set.Current(ref, now)
+	switch {
+	case ok:
+		w = workload.Want{Signed: s, Here: s.Target.Matches(b.self, b.roles), News: b.news[s.Digest]}
+	case had && was.Lost == "":
+		w = was
+		w.Lost = b.whyLost(was.Signed, now)
+	default:
+		return was, false
+	}
+	return w, !had || !w.Same(was)
+}
+
+// whyLost tells why s, which was wanted, is not any more, though nothing follows it.
+func (b *Book) whyLost(s intent.Signed, now time.Time) string {
+	_, err := b.set.Check(s, now)
+	for _, known := range []error{ledger.ErrRevoked, ledger.ErrForbidden, ledger.ErrUnauthorized} {
+		if errors.Is(err, known) {
+			return fmt.Sprintf("nobody asks for it any more: %v", err)
+		}
+	}
+	return "nobody asks for it any more"
+}
+
+// Stands reports whether s may run here in the place of what is wanted and does not
+// come up: what its signer says counts, or did until the realm had a new owner key.
+func (b *Book) Stands(s intent.Signed) bool {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	if b.set == nil {
+		return false
+	}
+	held, err := b.set.Check(s, b.cfg.Now())
+	return held || err == nil || b.former[s.Signer] || errors.Is(err, ledger.ErrOlder) || errors.Is(err, ledger.ErrFull)
+}
+
+// Open reads an envelope that was kept on disk, and checks that it [Book.Stands].
+func (b *Book) Open(envelope []byte) (intent.Signed, error) {
+	s, err := intent.Read(envelope)
+	if err == nil && !b.Stands(s) {
+		err = fmt.Errorf("%s number %d: %w", s.Ref, s.Seq, ledger.ErrRevoked)
+	}
+	return s, err
+}
