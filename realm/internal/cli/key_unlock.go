@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/realm-mesh/realm/realm/internal/keyagent"
 	"github.com/realm-mesh/realm/realm/internal/owner"
@@ -118,10 +117,10 @@ func newKeyAgent(a *app) *cobra.Command {
 		Hidden:  true,
 		Args:    arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if term.IsTerminal(int(os.Stdin.Fd())) {
+			if a.terminal() {
 				return misused(cmd, fmt.Errorf("%s is run by realm key unlock", cmd.CommandPath()))
 			}
-			return keyagent.Run(cmd.Context(), os.Stdin, os.Stdout)
+			return keyagent.Run(cmd.Context(), a.in, os.Stdout)
 		},
 	}
 }

@@ -1,6 +1,7 @@
 package keyagent
 
 import (
+	"context"
 	"crypto"
 	"crypto/ed25519"
 	"errors"
@@ -39,7 +40,8 @@ func (c Client) call(fn func(net.Conn) error) error {
 	if err != nil {
 		return err
 	}
-	conn, err := net.DialTimeout("unix", c.at.Socket(), patience)
+	d := net.Dialer{Timeout: patience}
+	conn, err := d.DialContext(context.Background(), "unix", c.at.Socket()) // a crypto.Signer is given none
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
 		return ErrNotRunning
 	}

@@ -22,7 +22,7 @@ func TestFolderMustBeOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := listen(at, s); err == nil {
+	if _, err := listen(t.Context(), at, s); err == nil {
 		t.Error("listens there")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -34,9 +35,8 @@ func exited(t *testing.T, pid int) unix.WaitStatus {
 	done := make(chan unix.WaitStatus, 1)
 	go func() {
 		var st unix.WaitStatus
-		for err := unix.EINTR; err == unix.EINTR; {
-			_, werr := unix.Wait4(pid, &st, 0, nil)
-			err, _ = werr.(unix.Errno)
+		for err := error(unix.EINTR); errors.Is(err, unix.EINTR); {
+			_, err = unix.Wait4(pid, &st, 0, nil)
 		}
 		done <- st
 	}()
@@ -140,7 +140,7 @@ func TestKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	exited(t, p)
-	if _, err := s.Until(public); err == nil || err.Error() != ErrNotRunning.Error() {
+	if _, err := s.Until(public); !errors.Is(err, ErrNotRunning) {
 		t.Errorf("asked a dead agent: %v", err)
 	}
 	if was, err := s.Lock(); err != nil || was {

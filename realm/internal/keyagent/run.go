@@ -19,7 +19,7 @@ import (
 // (and closes out), and returns when its time is over or ctx ends.
 func Run(ctx context.Context, in io.Reader, out io.WriteCloser) error {
 	signal.Ignore(syscall.SIGPIPE) // of out, where nobody waits any more: an error, then
-	l, err := open(in)
+	l, err := open(ctx, in)
 	if err != nil {
 		return errors.Join(err, tell(out, reply{Error: err.Error()}))
 	}
@@ -48,7 +48,7 @@ type listener struct {
 }
 
 // open makes this process fit to hold a key, reads it, and listens.
-func open(in io.Reader) (*listener, error) {
+func open(ctx context.Context, in io.Reader) (*listener, error) {
 	if err := harden(); err != nil {
 		return nil, fmt.Errorf("protect memory: %w", err)
 	}
@@ -68,12 +68,12 @@ func open(in io.Reader) (*listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	return listen(at, s)
+	return listen(ctx, at, s)
 }
 
 // listen takes the place of an agent that is there, alive or dead. Of two that
 // come at once the one whose socket was replaced ends by itself.
-func listen(at paths.KeyAgent, s *server) (*listener, error) {
+func listen(ctx context.Context, at paths.KeyAgent, s *server) (*listener, error) {
 	if _, err := NewClient(at).Lock(); err != nil {
 		return nil, err
 	}
@@ -83,7 +83,8 @@ func listen(at paths.KeyAgent, s *server) (*listener, error) {
 	if err := os.Remove(at.Socket()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("remove the socket of a dead key agent: %w", err)
 	}
-	l, err := net.Listen("unix", at.Socket())
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "unix", at.Socket())
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}

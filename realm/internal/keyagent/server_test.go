@@ -108,7 +108,7 @@ func serveInside(t *testing.T, c clock, life time.Duration) *inside {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := listen(at, s)
+	l, err := listen(t.Context(), at, s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +250,7 @@ func TestReplaced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := listen(in.at, s)
+	l, err := listen(t.Context(), in.at, s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -308,7 +308,7 @@ func TestTooManyCallers(t *testing.T) {
 	in := serveInside(t, newClock(), time.Hour)
 	conns := make([]net.Conn, maxConns)
 	for i := range conns {
-		err := error(nil)
+		var err error
 		if conns[i], err = net.Dial("unix", in.at.Socket()); err != nil {
 			t.Fatal(err)
 		}

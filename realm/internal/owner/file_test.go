@@ -90,8 +90,7 @@ func mustFile(t testing.TB, s Secret) file {
 
 func TestParseFileRefuses(t *testing.T) {
 	plain, sealed := string(golden(t, "plain.pem")), string(golden(t, "sealed.pem"))
-	block := plain[strings.Index(plain, beginBlock):]
-	ageBlock := sealed[strings.Index(sealed, beginBlock):]
+	block, ageBlock := plain[blockAt([]byte(plain)):], sealed[blockAt([]byte(sealed)):]
 	mine, theirs := keys.PublicOf(fixed).String(), keys.PublicOf(another).String()
 	for name, tt := range map[string]struct{ text, want string }{
 		"nothing":                   {"", "no PEM block"},
