@@ -1,7 +1,6 @@
 package keyagent
 
 import (
-	"context"
 	"crypto"
 	"crypto/ed25519"
 	"errors"
@@ -40,8 +39,7 @@ func (c Client) call(fn func(net.Conn) error) error {
 	if err != nil {
 		return err
 	}
-	d := net.Dialer{Timeout: patience}
-	conn, err := d.DialContext(context.Background(), "unix", c.at.Socket()) // a crypto.Signer is given none
+	conn, err := net.DialTimeout("unix", c.at.Socket(), patience) //nolint:noctx // a crypto.Signer is given no context
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
 		return ErrNotRunning
 	}
