@@ -51,3 +51,25 @@ func (a *app) completeNames(kinds ...api.Kind) cobra.CompletionFunc {
 		return slices.Compact(names), cobra.ShellCompDirectiveNoFileComp
 	}
 }
+
+// completePeers offers the peer ids of nodes with one of these standings.
+func (a *app) completePeers(standings ...api.Standing) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
+		defer cancel()
+		var ids []string
+		err := a.onNode(ctx, func(n *node.Node) error {
+			all, err := n.Members(ctx)
+			for _, m := range all.Members {
+				if slices.Contains(standings, m.Standing) && !slices.Contains(args, string(m.Peer)) {
+					ids = append(ids, string(m.Peer))
+				}
+			}
+			return err
+		})
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return ids, cobra.ShellCompDirectiveNoFileComp
+	}
+}

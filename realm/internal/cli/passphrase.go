@@ -77,29 +77,37 @@ const passphraseTries = 3
 
 // openKey asks for the passphrase of k until one fits.
 func (a *app) openKey(ctx context.Context, k owner.Key) (owner.Secret, error) {
+	s, _, err := a.openWith(ctx, k)
+	return s, err
+}
+
+// openWith is [app.openKey] that returns the passphrase, too; "" for a key without.
+func (a *app) openWith(ctx context.Context, k owner.Key) (owner.Secret, string, error) {
 	if !k.Sealed() {
-		return k.Open("")
+		s, err := k.Open("")
+		return s, "", err
 	}
 	src := a.current()
 	p, ok, err := src.given()
 	if err != nil {
-		return owner.Secret{}, err
+		return owner.Secret{}, "", err
 	}
 	if ok {
-		return k.Open(p)
+		s, err := k.Open(p)
+		return s, p, err
 	}
 	if !a.terminal() {
-		return owner.Secret{}, fmt.Errorf("%w (%s), and there is no terminal to ask for its passphrase: unlock it for a while with realm key unlock, or give the passphrase with --%s FILE or %s",
+		return owner.Secret{}, "", fmt.Errorf("%w (%s), and there is no terminal to ask for its passphrase: unlock it for a while with realm key unlock, or give the passphrase with --%s FILE or %s",
 			owner.ErrLocked, k.Path, src.flag, src.env)
 	}
 	for try := 1; ; try++ {
 		p, err := a.askHidden(ctx, "Passphrase of "+k.Path+": ")
 		if err != nil {
-			return owner.Secret{}, err
+			return owner.Secret{}, "", err
 		}
 		s, err := k.Open(p)
 		if err == nil || try == passphraseTries || p != "" && !errors.Is(err, owner.ErrPassphrase) {
-			return s, err
+			return s, p, err
 		}
 		fmt.Fprintln(a.err, "That is not it: try again.")
 	}

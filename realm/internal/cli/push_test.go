@@ -16,6 +16,7 @@ import (
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/bus"
 	"github.com/realm-mesh/realm/internal/kit/intent"
+	"github.com/realm-mesh/realm/internal/kit/keys"
 	"github.com/realm-mesh/realm/internal/kit/local"
 	"github.com/realm-mesh/realm/internal/kit/paths"
 	"github.com/realm-mesh/realm/internal/kit/trust"
@@ -32,7 +33,9 @@ type mesh struct {
 	seq  *nodetest.Meshd
 	file string // a program
 
-	later sync.WaitGroup // what is told in the background
+	owner   owner.Signer
+	account string         // where the owner's key lies
+	later   sync.WaitGroup // what is told in the background
 }
 
 func newMesh(t *testing.T) *mesh {
@@ -47,11 +50,14 @@ func newMesh(t *testing.T) *mesh {
 	if err := pin.Write(h.Pin()); err != nil {
 		t.Fatal(err)
 	}
-	m := &mesh{t: t, home: h, conn: nodetest.As(t, h, api.Meshd), file: filepath.Join(t.TempDir(), "prog.wasm")}
+	m := &mesh{t: t, home: h, owner: owner.Signer{Key: key, Realm: pin.Realm}, account: key.Path, conn: nodetest.As(t, h, api.Meshd), file: filepath.Join(t.TempDir(), "prog.wasm")}
 	if err := os.WriteFile(m.file, []byte("\x00asm\x01\x00\x00\x00"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	m.seq = &nodetest.Meshd{T: t, Conn: m.conn, Pin: pin}
+	if _, err := keys.Create(h.NodeKey()); err != nil {
+		t.Fatal(err)
+	}
+	m.seq = &nodetest.Meshd{T: t, Conn: m.conn, Pin: pin, Status: api.MeshStatus{Peer: peerA, Realm: pin.Realm, Owner: pin.Owner.String(), Standing: api.StandingMember}}
 	m.seq.Serve()
 	m.peer(member(peerA, "alpha", true, true))
 	m.peer(member(peerB, "beta", false, true, "edge"))

@@ -31,6 +31,11 @@ func (a *app) newSigner(ctx context.Context, n *node.Node) (signer, error) {
 	if err != nil {
 		return signer{}, err
 	}
+	return a.signerOf(ctx, n, key)
+}
+
+// signerOf is [app.newSigner] for a key.
+func (a *app) signerOf(ctx context.Context, n *node.Node, key owner.Key) (signer, error) {
 	pin, err := readPin(n)
 	if err != nil {
 		return signer{}, err
@@ -57,7 +62,16 @@ func (a *app) newSigner(ctx context.Context, n *node.Node) (signer, error) {
 // ownerSigner is [app.newSigner] for what only the owner may do, with all that the
 // node holds.
 func (a *app) ownerSigner(ctx context.Context, n *node.Node) (signer, *ledger.Ledger, error) {
-	s, err := a.newSigner(ctx, n)
+	key, err := a.ownerKey(ctx)
+	if err != nil {
+		return signer{}, nil, err
+	}
+	return a.ownerSignerOf(ctx, n, key)
+}
+
+// ownerSignerOf is [app.ownerSigner] for a key.
+func (a *app) ownerSignerOf(ctx context.Context, n *node.Node, key owner.Key) (signer, *ledger.Ledger, error) {
+	s, err := a.signerOf(ctx, n, key)
 	if err == nil {
 		err = s.MustOwn()
 	}

@@ -26,6 +26,7 @@ type statusView struct {
 	Realm     api.RealmID        `json:"realm,omitempty"`
 	Owner     string             `json:"owner,omitempty"`
 	Peers     []api.PeerRecord   `json:"peers"`
+	Members   []api.Member       `json:"members"`
 	Daemons   []api.DaemonStatus `json:"daemons"`
 	Workloads []workloadView     `json:"workloads"`
 	Problems  []string           `json:"problems"`
@@ -38,6 +39,10 @@ type nodeView struct {
 	Peer    api.PeerID `json:"peer,omitempty"`
 	Host    string     `json:"host,omitempty"`
 	Addrs   []string   `json:"addrs"`
+	// What the node is in its realm; in words why, and what to do, where it is no member.
+	Standing api.Standing `json:"standing,omitempty"`
+	Note     string       `json:"note,omitempty"`
+	Warnings []string     `json:"warnings"`
 }
 
 func newStatus(a *app) *cobra.Command {
@@ -80,7 +85,7 @@ const partPatience = 5 * time.Second
 
 // look gathers the state of a node. Only the loss of the bus is an error.
 func look(ctx context.Context, n *node.Node, patience time.Duration) (statusView, error) {
-	v := statusView{Node: nodeView{Home: n.Home.Root(), Version: buildinfo.Version, Addrs: []string{}}, Daemons: []api.DaemonStatus{}, Problems: []string{}}
+	v := statusView{Node: nodeView{Home: n.Home.Root(), Version: buildinfo.Version, Addrs: []string{}, Warnings: []string{}}, Members: []api.Member{}, Daemons: []api.DaemonStatus{}, Problems: []string{}}
 	ask := func(fn func(ctx context.Context) error) {
 		ctx, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()
@@ -96,6 +101,12 @@ func look(ctx context.Context, n *node.Node, patience time.Duration) (statusView
 	ask(func(ctx context.Context) error {
 		mesh, err := n.Mesh(ctx)
 		v.Node.Peer, v.Realm, v.Owner, v.Node.Addrs = mesh.Peer, mesh.Realm, mesh.Owner, list(mesh.Addrs)
+		v.Node.Standing, v.Node.Note, v.Node.Warnings = mesh.Standing, mesh.Note, list(mesh.Warnings)
+		if err != nil {
+			return err
+		}
+		members, err := n.Members(ctx)
+		v.Members = append(v.Members, members.Members...)
 		return err
 	})
 	s, err := n.Look(ctx, node.Scope{})
@@ -109,9 +120,10 @@ func look(ctx context.Context, n *node.Node, patience time.Duration) (statusView
 			v.Node.Host = p.Host
 		}
 	}
-	v.Workloads, err = workloads(ctx, n)
-	if v.Workloads == nil {
-		v.Workloads = []workloadView{}
+	all, err := workloads(ctx, n)
+	v.Workloads = append([]workloadView{}, all...)
+	for i := range v.Workloads {
+		v.Workloads[i].without(standingOf(v.Members, api.StandingRevoked))
 	}
 	return v, err
 }
@@ -125,6 +137,9 @@ func (a *app) printStatus(v statusView, now time.Time) {
 	} else {
 		fmt.Fprintf(w, "realm    %s\nowner    %s\n", v.Realm, v.Owner)
 	}
+	if v.Node.Standing != "" && v.Node.Standing != api.StandingMember {
+		fmt.Fprintf(w, "standing %s\n", strings.Join(nonEmpty(string(v.Node.Standing), oneLine(v.Node.Note)), ": "))
+	}
 	for i, s := range bestAddrs(v.Node.Addrs) {
 		fmt.Fprintf(w, "%-7s  %s\n", []string{"address", ""}[min(i, 1)], s)
 	}
@@ -137,8 +152,14 @@ func (a *app) printStatus(v statusView, now time.Time) {
 	for _, p := range v.Problems {
 		fmt.Fprintf(w, "problem  %s\n", p)
 	}
+	for _, s := range v.Node.Warnings {
+		fmt.Fprintf(w, "warning  %s\n", oneLine(s))
+	}
+	if waiting := len(standingOf(v.Members, api.StandingPending)); waiting > 0 {
+		fmt.Fprintf(w, "pending  %s to be admitted: see realm peers\n", waitText(waiting))
+	}
 	fmt.Fprintln(w)
-	a.printPeers(v.Peers, now)
+	a.printPeers(peersView{v.Peers, v.Members}, now)
 	fmt.Fprintln(w)
 	if len(v.Workloads) == 0 {
 		fmt.Fprintln(w, "No programs yet: realm push --name NAME --file FILE, or realm fn deploy --name NAME --wasm FILE")

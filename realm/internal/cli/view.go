@@ -99,7 +99,7 @@ func viewWorkload(in intent.Signed, w api.Workload, peers []api.PeerRecord, fact
 	slices.SortFunc(peers, rollout.ComparePeers)
 	for _, peer := range peers {
 		f, has := facts[peer.Peer]
-		meant := (peer.Live || peer.Self) && in.Target.Matches(peer.Peer, peer.Roles)
+		meant := (peer.Live || peer.Self) && !peer.Client && in.Target.Matches(peer.Peer, peer.Roles)
 		if !meant && !has {
 			continue
 		}
@@ -112,6 +112,14 @@ func viewWorkload(in intent.Signed, w api.Workload, peers []api.PeerRecord, fact
 		v.Members = append(v.Members, viewMember(peer, f, has))
 	}
 	return v
+}
+
+// without leaves out what is known of nodes that were revoked: they have no say in
+// how a program stands.
+func (v *workloadView) without(revoked []api.Member) {
+	v.Members = slices.DeleteFunc(v.Members, func(m memberView) bool {
+		return slices.ContainsFunc(revoked, func(r api.Member) bool { return r.Peer == m.Peer })
+	})
 }
 
 func viewMember(p api.PeerRecord, f api.WorkloadFact, has bool) memberView {

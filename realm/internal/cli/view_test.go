@@ -94,12 +94,13 @@ func TestPrintStatus(t *testing.T) {
 	a.printStatus(statusView{
 		Node: nodeView{Home: "/h", Peer: peerA, Host: "alpha", Addrs: []string{"/ip4/1", "/ip4/2"}}, Owner: "ed25519:x", Realm: "r",
 		Daemons:   []api.DaemonStatus{{Daemon: api.Casd, State: api.DaemonReady}, {Daemon: api.Meshd, State: api.DaemonBackoff, Reason: "exit\ncode 1"}},
+		Members:   []api.Member{{Peer: peerA, Standing: api.StandingMember}, {Peer: peerB, Standing: api.StandingMember}, {Peer: peerC, Standing: api.StandingRevoked}},
 		Peers:     []api.PeerRecord{member(peerA, "alpha", true, true), member(peerB, "beta", false, true, "edge"), member(peerC, "", false, false)},
 		Workloads: view(t), Problems: []string{"something"},
 	}, time.Unix(1, 0))
 	for _, want := range []string{
 		`node     alpha  12D3`, `address  /ip4/1\n         /ip4/2\n`, `daemons  1 of 2 ready; meshd backoff: exit code 1`, `problem  something`,
-		`alpha +12D3\S+ +this node`, `beta +12D3\S+ +for - .* edge`, `- +12D3\S+ +gone for`,
+		`alpha +…4kx6nXTN +member +this node`, `beta +…G1aoDd2p +member +for - .* edge`, `- +…Ku1BcvMA +revoked +gone for`,
 		`component/lost +1 +0 of 0 +2.0 KiB +for tag gpu; no connected node is one that it is for`,
 		`component/off +3 +stopped`,
 		`component/web +1 +0 of 1 +2.0 KiB +cgi; for tag edge\n +beta \(…G1aoDd2p\) +backoff: exit code 2 \(started again 4 times\)`,

@@ -12,6 +12,7 @@ import (
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/bus"
 	"github.com/realm-mesh/realm/internal/kit/clock"
+	"github.com/realm-mesh/realm/internal/kit/keys"
 	"github.com/realm-mesh/realm/internal/kit/local"
 	"github.com/realm-mesh/realm/internal/kit/paths"
 )
@@ -52,6 +53,15 @@ func Dial(ctx context.Context, h paths.Home) (*Node, error) {
 		return nil, err
 	}
 	return &Node{h, conn, client, clock.Open(h.Clock())}, nil
+}
+
+// Self is the key of the node.
+func (n *Node) Self() (keys.Public, error) {
+	k, err := keys.Read(n.Home.NodeKey())
+	if err != nil {
+		return keys.Public{}, err
+	}
+	return keys.PublicOf(k), nil
 }
 
 // Up reports whether something answers on the bus's socket of h.

@@ -23,6 +23,8 @@ type Meshd struct {
 	Conn *bus.Conn // as meshd
 	Pin  trust.Pin
 	Page int // members on a page; 0: as many as fit
+	// Status is what the node says of itself.
+	Status api.MeshStatus
 	// Before, when set, runs once, ahead of the next submission.
 	Before func()
 	// After, when set, runs after each submission that was accepted.
@@ -39,6 +41,7 @@ type Meshd struct {
 // Serve answers the command line.
 func (m *Meshd) Serve() {
 	Handle(m.T, m.Conn, api.SubjectSubmit, m.Submit)
+	Handle(m.T, m.Conn, api.SubjectMesh, func([]byte) (any, error) { return m.Status, nil })
 	Handle(m.T, m.Conn, api.SubjectHistory, func(b []byte) (any, error) {
 		var r api.HistoryRequest
 		if err := api.Decode(b, api.MaxMessage, &r); err != nil {

@@ -148,6 +148,8 @@ func TestRoster(t *testing.T) {
 	lostA.Connected, lostA.Live = false, false
 	farA := a
 	farA.Connected = false // known through others alone
+	client := peer("c", "host-c", true)
+	client.Client = true
 	edge := api.Target{Tags: []string{"edge"}}
 	begin := time.Unix(1000, 0)
 
@@ -162,6 +164,7 @@ func TestRoster(t *testing.T) {
 		"this node first, then by host": {{0, []api.PeerRecord{b, a, self}, api.Target{}, "me a b", 0}},
 		"never seen connected":          {{0, []api.PeerRecord{self, lostA}, api.Target{}, "me", 0}},
 		"known through others":          {{0, []api.PeerRecord{self, farA}, api.Target{}, "me a", 0}},
+		"clients run nothing":           {{0, []api.PeerRecord{self, client}, api.Target{}, "me", 0}},
 		"only those that match":         {{0, []api.PeerRecord{self, a, b}, edge, "a", 0}},
 		"nobody matches":                {{0, []api.PeerRecord{self, b}, edge, "", 0}},
 		"lost, then back": {

@@ -36,7 +36,8 @@ type sighting struct {
 // Update takes what is known of all members at now, and returns those that match
 // target and are connected, to this node or to others, or were until a moment
 // ago; this node first, then by name. next is when the answer may change by the
-// passing of time alone; zero for never.
+// passing of time alone; zero for never. Clients run nothing: they are left out, and
+// so are revoked members, which lose their connections at once.
 func (r *Roster) Update(peers []api.PeerRecord, target api.Target, now time.Time) (members []Member, next time.Time) {
 	r.look(peers, now)
 	for id, s := range r.seen {
@@ -62,7 +63,7 @@ func (r *Roster) Update(peers []api.PeerRecord, target api.Target, now time.Time
 func (r *Roster) look(peers []api.PeerRecord, now time.Time) {
 	here := map[api.PeerID]sighting{}
 	for _, p := range peers {
-		if p.Live || p.Self {
+		if (p.Live || p.Self) && !p.Client {
 			here[p.Peer] = sighting{record: p}
 		}
 	}
