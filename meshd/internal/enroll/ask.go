@@ -144,17 +144,20 @@ func (j *Joiner) leave(p peer.ID) bool {
 
 // Note says in words why the node is no member yet.
 func (j *Joiner) Note() string {
+	if p, r, ok := j.refused(); ok {
+		return fmt.Sprintf("member %s refuses: %s", p, r.text)
+	}
+	return j.finder.Unreached()
+}
+
+// refused is the last refusal; one for good, where there is one.
+func (j *Joiner) refused() (by peer.ID, last refusal, ok bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	var last refusal
-	var by peer.ID
 	for p, r := range j.refusals {
-		if r.final && !last.final || r.final == last.final && r.until.After(last.until) {
+		if by == "" || r.final && !last.final || r.final == last.final && r.until.After(last.until) {
 			last, by = r, p
 		}
 	}
-	if by != "" {
-		return fmt.Sprintf("member %s refuses: %s", by, last.text)
-	}
-	return j.finder.Unreached()
+	return by, last, by != ""
 }

@@ -90,15 +90,16 @@ func Open(ctx context.Context, cfg Config) (*Joiner, error) {
 
 // learn takes what the token says of the realm, and signs the join.
 func (j *Joiner) learn() (err error) {
-	all := [][]byte{j.cfg.Token.Invite}
-	for _, raw := range append(all, j.cfg.Token.Rotations...) {
+	var all []intent.Signed
+	for _, raw := range append([][]byte{j.cfg.Token.Invite}, j.cfg.Token.Rotations...) {
 		s, err := intent.Read(raw)
 		if err != nil {
 			return err
 		}
-		if _, err := j.realm.Add(s, dawn); err != nil {
-			return err
-		}
+		all = append(all, s)
+	}
+	if _, errs := j.realm.AddAll(all, dawn); errors.Join(errs...) != nil {
+		return errors.Join(errs...)
 	}
 	j.join, err = j.cfg.Token.Join(keys.PublicOf(j.cfg.Key))
 	return err
