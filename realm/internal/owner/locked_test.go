@@ -50,7 +50,7 @@ func lock(t *testing.T, k Key) (was bool) {
 
 // A locked key is known, and does not sign.
 func TestLockedKey(t *testing.T) {
-	k := account(t, sealed(t, Secret{fixed, older}))
+	k := account(t, sealedFile(t, Secret{fixed, older}))
 	if k.Public() != keys.PublicOf(fixed) || k.Realm() != older || keys.PublicOf(k.Signer()) != k.Public() {
 		t.Errorf("%s of %s", k.Public(), k.Realm())
 	}
@@ -66,7 +66,7 @@ func TestLockedKey(t *testing.T) {
 
 // The other way to the private half is asked once, and only when it is needed.
 func TestOrOpen(t *testing.T) {
-	k := account(t, sealed(t, Secret{fixed, older}))
+	k := account(t, sealedFile(t, Secret{fixed, older}))
 	asked := 0
 	k = k.OrOpen(func() (Secret, error) {
 		asked++
@@ -95,7 +95,7 @@ func TestOrOpen(t *testing.T) {
 
 // While an agent holds the key nobody is asked; after that somebody is.
 func TestUnlockedKey(t *testing.T) {
-	k := account(t, sealed(t, Secret{fixed, older}))
+	k := account(t, sealedFile(t, Secret{fixed, older}))
 	asked := 0
 	k = k.OrOpen(func() (Secret, error) {
 		asked++
@@ -115,7 +115,7 @@ func TestUnlockedKey(t *testing.T) {
 
 // An agent that still holds the key of before is of no use to the one after it.
 func TestReplaceEndsTheAgent(t *testing.T) {
-	k := account(t, sealed(t, Secret{Private: fixed}))
+	k := account(t, sealedFile(t, Secret{Private: fixed}))
 	unlock(t, k, time.Minute)
 	next, err := k.replace(Secret{another, first}, sealing{passphrase, lowWork})
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"filippo.io/age/armor"
 )
 
-func sealed(t testing.TB, s Secret) file {
+func sealedFile(t testing.TB, s Secret) file {
 	t.Helper()
 	f, err := mustFile(t, s).seal(passphrase, lowWork)
 	if err != nil {
@@ -48,7 +48,7 @@ func TestPassphrasesThatAreNone(t *testing.T) {
 		if _, err := mustFile(t, Secret{Private: fixed}).seal(pass, lowWork); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("sealed with %.10q: %v", pass, err)
 		}
-		if _, err := sealed(t, Secret{Private: fixed}).open(pass); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := sealedFile(t, Secret{Private: fixed}).open(pass); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("opened with %.10q: %v", pass, err)
 		}
 	}
@@ -93,7 +93,7 @@ func TestSealedElsewhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bare, again := golden(t, "bare.pem"), sealed(t, Secret{Private: fixed}).raw
+	bare, again := golden(t, "bare.pem"), sealedFile(t, Secret{Private: fixed}).raw
 	for name, tt := range map[string]struct {
 		f    file
 		want string // "" where it is opened
@@ -137,7 +137,7 @@ func TestWorkIsCapped(t *testing.T) {
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
-	f := sealed(t, Secret{Private: fixed})
+	f := sealedFile(t, Secret{Private: fixed})
 	f.sealed = block.Bytes()
 	if _, err := f.open(passphrase); err == nil || !strings.Contains(err.Error(), "work factor too large") {
 		t.Errorf("%v", err)
@@ -150,7 +150,7 @@ func TestOpensWithAgeAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := sealed(t, Secret{fixed, older})
+	f := sealedFile(t, Secret{fixed, older})
 	_, block, _ := bytes.Cut(f.raw, []byte(string(older)+"\n"))
 	r, err := age.Decrypt(armor.NewReader(bytes.NewReader(block)), id)
 	if err != nil {

@@ -246,7 +246,7 @@ func TestReplace(t *testing.T) {
 }
 
 func TestReplaceRefuses(t *testing.T) {
-	plain, locked := mustFile(t, Secret{Private: fixed}), sealed(t, Secret{Private: fixed})
+	plain, locked := mustFile(t, Secret{Private: fixed}), sealedFile(t, Secret{Private: fixed})
 	for name, tt := range map[string]struct {
 		file file
 		next Secret
