@@ -205,6 +205,9 @@ func Load(path string) (Node, error) {
 	if err != nil {
 		return n, err
 	}
+	if v := os.Getenv("REALM_OWNER"); v != "" && v != n.Owner {
+		n.Realm = "" // it was the other owner's
+	}
 	for _, s := range settings {
 		if v, ok := os.LookupEnv(s.env()); ok && v != "" {
 			if err := s.set(&n, v); err != nil {

@@ -28,6 +28,9 @@ func TestScript(t *testing.T) {
 			env.Setenv(paths.EnvHome, env.WorkDir+"/home")
 			env.Setenv(paths.EnvOwnerKey, env.WorkDir+"/account/owner.pem")
 			env.Setenv("XDG_RUNTIME_DIR", env.WorkDir)
+			for _, v := range []string{"HOME", "XDG_CONFIG_HOME", "AppData"} { // where contexts are kept
+				env.Setenv(v, env.WorkDir+"/account")
+			}
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // under -race every command would otherwise end a second late
 			return nil
 		},

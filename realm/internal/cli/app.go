@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/realm-mesh/realm/internal/kit/paths"
-	"github.com/realm-mesh/realm/realm/internal/node"
+	"github.com/realm-mesh/realm/realm/internal/owner"
 )
 
 // app is one run of the command line: where it writes, and its global flags.
@@ -28,9 +28,21 @@ type app struct {
 	timeout        time.Duration
 	passphraseFile string
 	grantFile      string
+	contextName    string
+	nodeAddr       string
+
+	settled *where     // what they come to, once it is known
+	key     *owner.Key // of this account, once it was needed
 }
 
-func (a *app) home() (paths.Home, error) { return paths.Open(a.homeDir) }
+// home is the folder of the node on this machine that the command is about.
+func (a *app) home() (paths.Home, error) {
+	w, err := a.where()
+	if err != nil {
+		return paths.Home{}, err
+	}
+	return paths.Open(w.home)
+}
 
 // print writes v as JSON, or has text write what a person reads.
 func (a *app) print(v any, text func()) error {
@@ -97,18 +109,4 @@ func because(ctx context.Context, err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: %w", cause, err)
-}
-
-// onNode gives fn the node of the home, which must be up.
-func (a *app) onNode(ctx context.Context, fn func(n *node.Node) error) error {
-	h, err := a.home()
-	if err != nil {
-		return err
-	}
-	n, err := node.Dial(ctx, h)
-	if err != nil {
-		return err
-	}
-	defer n.Close()
-	return fn(n)
 }

@@ -35,7 +35,7 @@ func (a *app) completeNames(kinds ...api.Kind) cobra.CompletionFunc {
 		ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
 		defer cancel()
 		var names []string
-		err := a.onNode(ctx, func(n *node.Node) error {
+		err := a.onLocal(ctx, func(n *node.Node) error {
 			all, err := workloads(ctx, n)
 			for _, w := range all {
 				if slices.Contains(kinds, w.Kind) {

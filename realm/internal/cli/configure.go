@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/config"
 	"github.com/realm-mesh/realm/internal/kit/paths"
 	"github.com/realm-mesh/realm/internal/kit/trust"
@@ -20,7 +22,7 @@ import (
 
 // nodeFlags are the settings of a node as flags, the same for up and configure.
 type nodeFlags struct {
-	owner                    string
+	owner, realm             string
 	bootstrap, roles         []string
 	listenPort               int
 	httpListen, manageListen string
@@ -29,6 +31,7 @@ type nodeFlags struct {
 
 func (n *nodeFlags) declare(f *pflag.FlagSet) {
 	f.StringVar(&n.owner, "owner", "", "public key whose signed wishes the node follows (ed25519:…)")
+	f.StringVar(&n.realm, "realm", "", "id of the realm, where --owner is not its first key any more")
 	f.StringSliceVar(&n.bootstrap, "bootstrap", nil, "address of a node to dial first, with /p2p/PEER; may be repeated")
 	f.StringSliceVar(&n.roles, "role", nil, "tag of this node that programs may ask for; may be repeated")
 	f.IntVar(&n.listenPort, "listen-port", 0, "UDP and TCP port of the mesh (default: chosen once and kept)")
@@ -46,7 +49,13 @@ func (n *nodeFlags) over(c *config.Node, given func(flag string) bool, lists fun
 		}
 	}
 	for flag, set := range map[string]func(){
-		"owner":         func() { c.Owner = n.owner },
+		"owner": func() {
+			if c.Owner != n.owner && !given("realm") {
+				c.Realm = "" // it was the other owner's
+			}
+			c.Owner = n.owner
+		},
+		"realm":         func() { c.Realm = api.RealmID(n.realm) },
 		"bootstrap":     func() { c.Bootstrap = lists(c.Bootstrap, n.bootstrap) },
 		"role":          func() { c.Roles = lists(c.Roles, n.roles) },
 		"listen-port":   func() { c.ListenPort = n.listenPort },
@@ -132,19 +141,21 @@ func takeAway(what string, from, away []string) ([]string, error) {
 
 // configView is the settings in JSON, by their names in config.toml.
 type configView struct {
-	File         string   `json:"file"`
-	Owner        string   `json:"owner,omitempty"`
-	Bootstrap    []string `json:"bootstrap"`
-	Roles        []string `json:"roles"`
-	ListenPort   int      `json:"listen_port,omitempty"`
-	HTTPListen   string   `json:"http_listen,omitempty"`
-	ManageListen string   `json:"manage_listen,omitempty"`
-	MDNS         *bool    `json:"mdns,omitempty"`
+	File         string       `json:"file"`
+	Owner        string       `json:"owner,omitempty"`
+	Realm        api.RealmID  `json:"realm,omitempty"`
+	Bootstrap    []string     `json:"bootstrap"`
+	Roles        []string     `json:"roles"`
+	ListenPort   int          `json:"listen_port,omitempty"`
+	HTTPListen   string       `json:"http_listen,omitempty"`
+	ManageListen string       `json:"manage_listen,omitempty"`
+	MDNS         *bool        `json:"mdns,omitempty"`
+	Tofu         api.Duration `json:"tofu,omitzero"`
 }
 
 func (a *app) configure(ctx context.Context, h paths.Home, c config.Node, write bool) error {
 	if write {
-		if err := checkPinned(h, c.Owner); err != nil {
+		if err := checkPinned(h, c); err != nil {
 			return err
 		}
 		if err := h.Create(); err != nil {
@@ -154,7 +165,7 @@ func (a *app) configure(ctx context.Context, h paths.Home, c config.Node, write 
 			return err
 		}
 	}
-	v := configView{h.Config(), c.Owner, list(c.Bootstrap), list(c.Roles), c.ListenPort, c.HTTPListen, c.ManageListen, c.MDNS}
+	v := configView{h.Config(), c.Owner, c.Realm, list(c.Bootstrap), list(c.Roles), c.ListenPort, c.HTTPListen, c.ManageListen, c.MDNS, c.Tofu}
 	return a.print(v, func() {
 		fmt.Fprintf(a.out, "# %s\n", v.File)
 		for _, row := range settingRows(c) {
@@ -171,7 +182,7 @@ func (a *app) configure(ctx context.Context, h paths.Home, c config.Node, write 
 }
 
 // checkPinned refuses an owner that the node can never follow.
-func checkPinned(h paths.Home, configured string) error {
+func checkPinned(h paths.Home, c config.Node) error {
 	pin, err := trust.ReadPin(h.Pin())
 	if errors.Is(err, trust.ErrUnclaimed) {
 		return nil
@@ -179,13 +190,16 @@ func checkPinned(h paths.Home, configured string) error {
 	if err != nil {
 		return err
 	}
-	return owner.CheckOwner(h, pin, configured)
+	return owner.CheckOwner(h, pin, c)
 }
 
 func settingRows(c config.Node) []string {
 	var rows []string
 	add := func(key, value string) { rows = append(rows, fmt.Sprintf("%-13s  %s", key, value)) }
 	add("owner", orElse(c.Owner, "(the owner key of this account, if it has one)"))
+	if c.Realm != "" {
+		add("realm", string(c.Realm))
+	}
 	for _, b := range c.Bootstrap {
 		add("bootstrap", b)
 	}
@@ -198,6 +212,9 @@ func settingRows(c config.Node) []string {
 	add("http_listen", orElse(c.HTTPListen, config.DefaultHTTPListen))
 	add("manage_listen", orElse(c.ManageListen, config.DefaultManageListen))
 	add("mdns", fmt.Sprint(c.MDNS == nil || *c.MDNS))
+	if c.Tofu != 0 {
+		add("tofu", time.Duration(c.Tofu).String())
+	}
 	return rows
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -63,10 +64,9 @@ nobody can make it again: write it down with realm key backup.
   realm  %s
 
 Next:
-  %s
-  on another machine:  realm configure --owner %s
-                       realm up
-`, v.File, v.Key, v.Realm, a.afterInit(ctx), v.Key)
+  on this machine:     %s
+  on another machine:  realm up --enroll TOKEN, with a token of realm invite from here
+`, v.File, v.Key, v.Realm, a.afterInit(ctx))
 	})
 }
 
@@ -74,12 +74,12 @@ Next:
 func (a *app) afterInit(ctx context.Context) string {
 	h, err := a.home()
 	if err != nil || !node.Up(ctx, h) {
-		return "on this machine:     realm up"
+		return "realm up"
 	}
 	if _, err := trust.ReadPin(h.Pin()); errors.Is(err, trust.ErrUnclaimed) {
-		return "on this machine:     realm down, then realm up: the node that is up follows nobody yet"
+		return "realm down, then realm up: the node that is up follows nobody yet"
 	}
-	return "on this machine:     the node that is up follows another key: see realm whoami"
+	return "the node that is up follows another key: see realm whoami"
 }
 
 // whoView is what realm whoami says. Owner and Realm are what the node trusts.
@@ -91,6 +91,8 @@ type whoView struct {
 	Configured string      `json:"configured_owner,omitempty"` // what the node will follow once it is brought up
 	Account    *ownerView  `json:"account,omitempty"`          // the owner key of this account
 	Yours      bool        `json:"yours"`                      // the node follows the key of this account
+	Member     bool        `json:"member"`                     // something makes the node a member: realm status tells whether it still is one
+	Invited    bool        `json:"invited"`                    // it has the token of an invite, to become one with
 }
 
 func newWhoami(a *app) *cobra.Command {
@@ -125,6 +127,12 @@ func who(h paths.Home) (whoView, error) {
 	case !errors.Is(err, owner.ErrNoKey):
 		return v, err
 	}
+	if v.Member, err = isMember(h); err != nil {
+		return v, err
+	}
+	if _, err := os.Stat(h.EnrollToken()); err == nil {
+		v.Invited = true
+	}
 	nodeKey, err := keys.Read(h.NodeKey())
 	switch {
 	case err == nil:
@@ -155,19 +163,32 @@ func (a *app) printWho(v whoView) {
 		if v.Yours {
 			yours = "  (you)"
 		}
-		fmt.Fprintf(a.out, "follows  %s%s\nrealm    %s\n", v.Owner, yours, v.Realm)
+		fmt.Fprintf(a.out, "follows  %s%s\nrealm    %s  (%s)\n", v.Owner, yours, v.Realm, v.standing())
 	case v.Configured != "":
 		fmt.Fprintf(a.out, "follows  nobody yet; with realm up: %s\n", v.Configured)
 	case v.Account != nil:
 		fmt.Fprintf(a.out, "follows  nobody yet; with realm up: you\n")
 	default:
-		fmt.Fprintf(a.out, "follows  nobody yet: realm configure --owner KEY, or realm init\n")
+		fmt.Fprintf(a.out, "follows  nobody yet: realm enroll TOKEN, or realm init\n")
 	}
 	if v.Account == nil {
 		fmt.Fprintf(a.out, "you      no owner key in this account: realm init makes one\n")
 		return
 	}
 	fmt.Fprintf(a.out, "you      %s\n         %s\n         %s\n", v.Account.Key, v.Account.File, v.Account.state())
+}
+
+// standing says what the node is in its realm, as far as its files tell.
+func (v whoView) standing() string {
+	switch {
+	case v.Member:
+		return "a member"
+	case v.Invited:
+		return "not a member yet: it has an invite, and a member lets it in when it is up"
+	case v.Yours:
+		return "not a member yet: the next realm up makes it one"
+	}
+	return "not a member yet: on one, realm peers admit and the peer id above lets it in"
 }
 
 func orElse(s, other string) string {

@@ -61,14 +61,14 @@ func clockText(t time.Time) string { return t.Local().Format("Mon 15:04:05") }
 func newKey(a *app) *cobra.Command {
 	return group(&cobra.Command{
 		Use:   "key",
-		Short: "Your owner key: lock, unlock, back up, restore",
+		Short: "Your owner key: lock, unlock, back up, restore, rotate",
 		Long: `The owner key of this account, in $REALM_OWNER_KEY or the platform's configuration
 folder. Its public half is no secret. The private half signs what your nodes do;
 a passphrase encrypts it on disk.`,
 		Example: `  realm key show
   realm key passphrase
   realm key unlock --for 1h`,
-	}, newKeyShow(a), newKeyPassphrase(a), newKeyUnlock(a), newKeyLock(a), newKeyBackup(a), newKeyRestore(a), newKeyAgent(a))
+	}, newKeyShow(a), newKeyPassphrase(a), newKeyUnlock(a), newKeyLock(a), newKeyBackup(a), newKeyRestore(a), newKeyRotate(a), newKeyAgent(a))
 }
 
 func newKeyShow(a *app) *cobra.Command {
@@ -97,13 +97,17 @@ told to follow it. Whether the private half is locked is told beside it.`,
 }
 
 // ownerKey is the key of this account. Where it is locked, its passphrase is asked
-// for when there is something to sign.
+// for when there is something to sign, once in a command.
 func (a *app) ownerKey(ctx context.Context) (owner.Key, error) {
 	k, err := owner.Load()
 	if err != nil {
 		return owner.Key{}, err
 	}
-	return k.OrOpen(func() (owner.Secret, error) { return a.openKey(ctx, k) }), nil
+	if a.key == nil || a.key.Path != k.Path || a.key.Public() != k.Public() {
+		open := k.OrOpen(func() (owner.Secret, error) { return a.openKey(ctx, k) })
+		a.key = &open
+	}
+	return *a.key, nil
 }
 
 // endAgent ends what holds k unlocked, where that is of no use any more.

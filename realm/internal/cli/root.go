@@ -32,6 +32,7 @@ Exit codes: 0 it is so; 1 it is not, and the error says what to do; 2 the
 command line was wrong.`,
 		Example: `  realm init                                              # once: make your key
   realm up                                                # bring up a node here
+  realm invite                                            # let another machine join
   realm push --name ticker --file samples/build/ticker.wasm
   realm fn deploy --name double --wasm samples/build/double.wasm
   realm fn exec double 21`,
@@ -45,6 +46,8 @@ command line was wrong.`,
 	root.SetFlagErrorFunc(misused)
 	g := root.PersistentFlags()
 	g.StringVar(&a.homeDir, "home", "", "folder of the node (default $"+paths.EnvHome+", else the platform's data folder)")
+	g.StringVar(&a.nodeAddr, "node", "", "address of a member to ask instead, where no node is up on this machine")
+	g.StringVar(&a.contextName, "context", "", "which of your realms, by its name in realm context (default $"+envContext+", else the one in use)")
 	g.BoolVar(&a.json, "json", false, "print JSON")
 	g.DurationVar(&a.timeout, "timeout", defaultTimeout, "give up after this long (up, status --watch, logs: only if it is given)")
 	g.StringVar(&a.passphraseFile, "passphrase-file", "", "file with the passphrase of your owner key (default: $"+envPassphrase+", else asked for)")
@@ -52,7 +55,13 @@ command line was wrong.`,
 	up := newUp(a)
 	root.Flags().AddFlagSet(up.Flags())
 	root.RunE = up.RunE
+	root.PersistentPreRunE = a.enter
 	addCommands(a, root, up)
+	for flag, complete := range map[string]cobra.CompletionFunc{"context": a.completeContexts, "node": cobra.NoFileCompletions} {
+		if err := root.RegisterFlagCompletionFunc(flag, complete); err != nil {
+			panic(err) // the flag is declared above
+		}
+	}
 	return root
 }
 
@@ -68,10 +77,10 @@ func addCommands(a *app, root, up *cobra.Command) {
 			root.AddCommand(c)
 		}
 	}
-	add(groupNode, up, newDown(a), newPS(a), newRestart(a), newConfigure(a))
-	add(groupOwner, newInit(a), newKey(a), newWhoami(a))
-	add(groupMesh, newStatus(a), newPeers(a))
-	add(groupPrograms, newPush(a), newStop(a), newStart(a), newRemove(a), newLogs(a), newFunctions(a))
+	add(groupNode, up, newDown(a), newPS(a), newRestart(a), newConfigure(a), newEnroll(a), newReset(a))
+	add(groupOwner, newInit(a), newKey(a), newWhoami(a), newGrant(a), newContext(a))
+	add(groupMesh, newStatus(a), newPeers(a), newInvite(a), newClaim(a))
+	add(groupPrograms, newPush(a), newStop(a), newStart(a), newRemove(a), newHistory(a), newLogs(a), newFunctions(a))
 	root.AddCommand(newVersion(a))
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

@@ -4,28 +4,34 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/realm-mesh/realm/api"
-	"github.com/realm-mesh/realm/internal/kit/buildinfo"
 	"github.com/realm-mesh/realm/internal/kit/config"
 	"github.com/realm-mesh/realm/internal/kit/disk"
+	"github.com/realm-mesh/realm/internal/kit/invite"
 	"github.com/realm-mesh/realm/internal/kit/paths"
 	"github.com/realm-mesh/realm/internal/kit/rotate"
 	"github.com/realm-mesh/realm/internal/kit/telemetry"
+	"github.com/realm-mesh/realm/internal/kit/trust"
 	"github.com/realm-mesh/realm/realm/internal/addr"
 	"github.com/realm-mesh/realm/realm/internal/launcher"
-	"github.com/realm-mesh/realm/realm/internal/node"
+	"github.com/realm-mesh/realm/realm/internal/owner"
 )
 
+// upFlags are what realm up can be told for one run.
+type upFlags struct {
+	nodeFlags
+	program    programFlags
+	wasm       string
+	enroll     string
+	tofu       bool
+	tofuWindow span
+}
+
 func newUp(a *app) *cobra.Command {
-	var f nodeFlags
-	var p programFlags
-	var wasm string
+	f := upFlags{tofuWindow: span(config.DefaultTofu)}
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Bring up a node here, and keep it up",
@@ -33,33 +39,83 @@ func newUp(a *app) *cobra.Command {
 that other nodes dial, and ends with Ctrl-C, SIGTERM or realm down (a second
 Ctrl-C ends it at once). Flags count for this run; realm configure keeps them.
 
-A node follows one owner for ever: the key of --owner or of the settings, else
-the owner key of this account. Without any it comes up, but accepts nothing.`,
+A node belongs to one realm until realm reset. Where the owner's key is in this
+account it belongs to that, and is a member at once. Elsewhere it joins with the
+token of an invite: --enroll, or $` + launcher.EnvEnrollToken + ` where nobody is there to type it; a member
+passes over the token. With --owner it knocks, and waits for realm peers admit on a
+member. With --tofu it waits for whoever types its code: realm claim. Without any of
+these it comes up, but accepts nothing.`,
 		Example: `  realm up
+  realm up --enroll realm1pZGx…
+  realm up --tofu
   realm up --role edge --bootstrap /ip4/192.0.2.7/udp/4001/quic-v1/p2p/12D3KooW…
   realm up --wasm ticker.wasm
   REALM_HOME=/tmp/second realm up --http-listen 127.0.0.1:8081 --manage-listen 127.0.0.1:9921`,
 		Args: arguments(),
 	}
 	f.declare(cmd.Flags())
-	cmd.Flags().StringVar(&wasm, "wasm", "", "program to push, named after its file, as soon as the node is ready")
-	p.declareLimits(cmd.Flags())
+	cmd.Flags().StringVar(&f.enroll, "enroll", "", "token of an invite to join with; - reads it from standard input (default $"+launcher.EnvEnrollToken+")")
+	cmd.Flags().BoolVar(&f.tofu, "tofu", false, "while nobody owns the node, let it be claimed with a code that it prints")
+	cmd.Flags().Var(&f.tofuWindow, "tofu-window", "how long after the start it can be claimed")
+	cmd.Flags().StringVar(&f.wasm, "wasm", "", "program to push, named after its file, as soon as the node is ready")
+	f.program.declareLimits(cmd.Flags())
 	cmd.RunE = a.open(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
 		h, err := a.home()
 		if err != nil {
 			return err
 		}
-		c, err := settings(cmd, h, f)
+		r, err := a.newRun(ctx, cmd, h, f)
 		if err != nil {
 			return err
 		}
-		first, err := firstProgram(cmd, wasm, p)
-		if err != nil {
-			return err
-		}
-		return a.up(ctx, h, c, first)
+		return a.up(ctx, h, r)
 	})
 	return cmd
+}
+
+// run is what realm up was asked for.
+type run struct {
+	config config.Node
+	first  *program      // pushed when the node is ready; nil: none
+	enroll *invite.Token // to join with; nil: none
+}
+
+func (a *app) newRun(ctx context.Context, cmd *cobra.Command, h paths.Home, f upFlags) (r run, err error) {
+	if r.config, err = settings(cmd, h, f.nodeFlags); err != nil {
+		return r, err
+	}
+	if err := f.exclude(cmd); err != nil {
+		return r, misused(cmd, err)
+	}
+	if f.tofu {
+		r.config.Tofu = api.Duration(f.tofuWindow)
+		if err := r.config.Validate(); err != nil {
+			return r, misused(cmd, err)
+		}
+	}
+	if pin, err := trust.ReadPin(h.Pin()); err == nil && r.config.Tofu != 0 {
+		a.note("This node follows %s: nobody else can claim it.", pin.Owner)
+		r.config.Tofu = 0
+	}
+	if r.enroll, err = a.invited(ctx, cmd, h, f.enroll); err != nil {
+		return r, err
+	}
+	r.first, err = firstProgram(cmd, f.wasm, f.program)
+	return r, err
+}
+
+// exclude refuses flags that contradict each other.
+func (f upFlags) exclude(cmd *cobra.Command) error {
+	given := func(flag string) bool { return cmd.Flags().Changed(flag) }
+	switch {
+	case f.tofu && f.enroll != "":
+		return errors.New("--tofu and --enroll: the node joins with a token, or waits to be claimed; which?")
+	case f.tofu && given("owner"):
+		return errors.New("--tofu and --owner: the node follows a key, or waits for one; which?")
+	case given("tofu-window") && !f.tofu:
+		return errors.New("--tofu-window: for how long --tofu holds: give that, too")
+	}
+	return nil
 }
 
 // settings are those of the home and the environment, under the flags.
@@ -79,18 +135,17 @@ func settings(cmd *cobra.Command, h paths.Home, f nodeFlags) (config.Node, error
 	return c, nil
 }
 
-// up runs the node until ctx ends or somebody stops it. first, if any, is pushed
-// when it is ready.
-func (a *app) up(ctx context.Context, h paths.Home, c config.Node, first *program) error {
+// up runs the node until ctx ends or somebody stops it.
+func (a *app) up(ctx context.Context, h paths.Home, r run) error {
 	logs := rotate.New(h.DaemonLog(api.Launcher), disk.ReserveState)
 	defer logs.Close()
 	a.hearsKill.Store(true)
 	stopping := context.AfterFunc(ctx, func() { a.say("Stopping (once more: at once).") })
 	defer stopping()
 	err := launcher.Run(ctx, launcher.Options{
-		Home: h, Config: c, Out: a.err, Kill: a.kill,
-		Log:     telemetry.NewLogger(logs, api.Launcher),
-		OnReady: func(ctx context.Context) error { return a.ready(ctx, h, c, first) },
+		Home: h, Config: r.config, Enroll: r.enroll, Owner: func() (owner.Key, error) { return a.upKey(ctx, r.config) },
+		Out: a.err, Kill: a.kill, Log: telemetry.NewLogger(logs, api.Launcher),
+		OnReady: func(ctx context.Context) error { return a.ready(ctx, h, r) },
 	})
 	switch {
 	case errors.Is(err, launcher.ErrAlreadyUp):
@@ -102,87 +157,10 @@ func (a *app) up(ctx context.Context, h paths.Home, c config.Node, first *progra
 	return nil
 }
 
-// greetTimeout bounds the question for the node's addresses.
-const greetTimeout = 15 * time.Second
-
-// readyView is what realm up says when the node is ready.
-type readyView struct {
-	Version string      `json:"version"`
-	Home    string      `json:"home"`
-	Peer    api.PeerID  `json:"peer"`
-	Realm   api.RealmID `json:"realm,omitempty"`
-	Owner   string      `json:"owner,omitempty"`
-	Addrs   []string    `json:"addrs"`
-	HTTP    string      `json:"http"`
-	Manage  string      `json:"manage"`
-	Logs    string      `json:"logs"`
-}
-
-// ready tells that the node is ready, and pushes the first program. Nothing that
-// goes wrong here is a reason to end the node.
-func (a *app) ready(ctx context.Context, h paths.Home, c config.Node, first *program) error {
-	err := a.greet(ctx, h, c)
-	if err == nil && first != nil {
-		err = a.pushFirst(ctx, h, *first)
+// upKey is the key of this account, for a node that is not to wait for another.
+func (a *app) upKey(ctx context.Context, c config.Node) (owner.Key, error) {
+	if c.Tofu != 0 {
+		return owner.Key{}, owner.ErrNoKey
 	}
-	if err != nil && ctx.Err() == nil {
-		a.complain(err)
-	}
-	return nil
-}
-
-func (a *app) greet(ctx context.Context, h paths.Home, c config.Node) error {
-	ctx, cancel := context.WithTimeout(ctx, greetTimeout)
-	defer cancel()
-	n, err := node.Dial(ctx, h)
-	if err != nil {
-		return err
-	}
-	defer n.Close()
-	mesh, err := n.Mesh(ctx)
-	if err != nil {
-		return err
-	}
-	if c, err = launcher.Settings(h, c); err != nil { // with the ports that were chosen
-		return err
-	}
-	v := readyView{Version: buildinfo.Version, Home: h.Root(), Peer: mesh.Peer, Realm: mesh.Realm, Owner: mesh.Owner,
-		Addrs: list(mesh.Addrs), HTTP: c.HTTPListen, Manage: c.ManageListen, Logs: h.DaemonLogs()}
-	return a.print(v, func() { a.printReady(v) })
-}
-
-func (a *app) printReady(v readyView) {
-	fmt.Fprintf(a.out, `Realm %s: this node is ready.
-
-  home        %s
-  logs        %s
-  peer        %s
-`, v.Version, v.Home, v.Logs, v.Peer)
-	if v.Owner == "" {
-		fmt.Fprintf(a.out, "  follows     nobody yet, so it runs nothing. To claim it: realm init here, or\n              realm configure --owner KEY; then stop it and realm up again\n")
-	} else {
-		fmt.Fprintf(a.out, "  realm       %s\n  follows     %s\n", v.Realm, v.Owner)
-	}
-	fmt.Fprintf(a.out, "  programs    http://%s\n  management  http://%s\n\n", v.HTTP, v.Manage)
-	if best := bestAddrs(v.Addrs); len(best) > 0 {
-		fmt.Fprintf(a.out, "Other nodes reach it with realm up --bootstrap and one of these\n(realm status --json has all %d):\n\n", len(v.Addrs))
-		for _, s := range best {
-			fmt.Fprintf(a.out, "  %s\n", s)
-		}
-		fmt.Fprintln(a.out)
-	}
-	fmt.Fprintf(a.out, "Stop it with Ctrl-C or realm down.\n")
-}
-
-// bestAddrs are those to show to a person: over QUIC, from elsewhere; where there
-// are none of these, what there is.
-func bestAddrs(all []string) []string {
-	best := all
-	for _, unwanted := range []string{"/tcp/", "/ip6/::1/", "/ip4/127."} {
-		fewer := slices.DeleteFunc(slices.Clone(best), func(s string) bool { return strings.Contains(s, unwanted) })
-		if len(fewer) > 0 {
-			best = fewer
-		}
-	}
-	return best
+	return a.ownerKey(ctx)
 }
