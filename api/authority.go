@@ -55,10 +55,19 @@ func (r *Rotation) Validate() error {
 
 // Settled is the body of a [KindSettle] intent, signed by the new owner: everything
 // that goes on has been signed anew, and nothing of retired keys counts any more.
-type Settled struct{}
+type Settled struct {
+	// Names is how many names the new key has signed intents about until then, those
+	// of rotations left out. Who holds fewer of them waits for the others.
+	Names int `json:"names,omitempty"`
+}
 
 // Validate implements [Validator].
-func (*Settled) Validate() error { return nil }
+func (s *Settled) Validate() error {
+	if s.Names < 0 || s.Names > MaxSync {
+		return fmt.Errorf("settled: names %d: want 0 to %d", s.Names, MaxSync)
+	}
+	return nil
+}
 
 // Right is something that a granted key may sign.
 type Right string

@@ -69,7 +69,7 @@ func messages() []Validator {
 		&Component{Module: program, Interface: InterfaceCGI, Args: []string{"-v"}, Env: map[string]string{"A": "b"}, Stopped: true},
 		&Function{Module: program},
 		&Rotation{Key: someKey, Proof: bytes.Repeat([]byte{1}, 64)},
-		&Settled{},
+		&Settled{Names: 3},
 		&grant,
 		&invite,
 		&Membership{Roles: []string{"edge"}, Expires: at},

@@ -134,6 +134,10 @@ func TestValidateBodiesAboutKeys(t *testing.T) {
 		"comment":            func(i *Invite) { i.Comment = strings.Repeat("x", MaxComment+1) },
 		"tag":                func(i *Invite) { i.Roles = []string{""} },
 	})
+	breaks(t, map[string]func(*Settled){
+		"names -1":     func(s *Settled) { s.Names = -1 },
+		"names 100001": func(s *Settled) { s.Names = MaxSync + 1 },
+	})
 	breaks(t, map[string]func(*Membership){"tag": func(m *Membership) { m.Roles = []string{"a b"} }})
 	breaks(t, map[string]func(*Witness){
 		"realm id":             func(w *Witness) { w.Realm = "" },

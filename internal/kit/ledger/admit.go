@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"crypto"
-	"errors"
 	"fmt"
 	"time"
 
@@ -11,33 +10,28 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/keys"
 )
 
+// Joining reports why s, which nobody may have countersigned yet, does not show a
+// good invite for its node. The invite's time and uses are not asked: see
+// [Ledger.Admit].
+func (l *Ledger) Joining(s intent.Signed) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, err := l.joining(s)
+	return err
+}
+
 // Admit countersigns join, which shows an invite, with the node key of this member,
 // and returns it for the caller to add. The invite must be good at now, by the clock
 // of this member alone. A node that is a member already gets what made it one.
 func (l *Ledger) Admit(join intent.Signed, key crypto.Signer, now time.Time) (intent.Signed, error) {
-	pub, err := api.ParseKeyName(join.Name)
-	if err != nil {
+	if err := l.admissible(join, keys.PublicOf(key), now); err != nil {
 		return intent.Signed{}, err
 	}
-	node := keys.Public(pub)
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if m, ok := l.member(node, now); ok {
-		if s, _, ok := l.evidence(node, now); ok && m.Standing == api.StandingMember {
-			return s, nil
-		}
-		return intent.Signed{}, fmt.Errorf("%w: the owner has revoked the membership of this node: ask them to admit it again", ErrRevoked)
-	}
-	if _, err := l.inviteOf(join.Signer); errors.Is(err, ErrUnauthorized) && join.Grant != nil {
-		if _, err := l.addGrant(join, now); err != nil {
-			return intent.Signed{}, err
-		}
-	}
-	if err := l.joining(join); err != nil {
-		return intent.Signed{}, err
-	}
-	if err := l.inviteHolds(join.Signer, now); err != nil {
-		return intent.Signed{}, err
+	s, ok := l.evidence(keyOf(join.Ref))
+	l.mu.Unlock()
+	if ok {
+		return s, nil
 	}
 	w, err := intent.Countersign(join, key, now)
 	if err != nil {
@@ -46,22 +40,32 @@ func (l *Ledger) Admit(join intent.Signed, key crypto.Signer, now time.Time) (in
 	return join.WithWitness(w)
 }
 
-// inviteHolds reports why the invite with this key lets nobody in any more.
-func (l *Ledger) inviteHolds(k keys.Public, now time.Time) error {
-	invite, err := l.inviteOf(k)
+// admissible reports why the member with the key self does not let the node of join in.
+func (l *Ledger) admissible(join intent.Signed, self keys.Public, now time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if join.Kind != api.KindMember {
+		return fmt.Errorf("%w: a %s lets nobody in", ErrForbidden, join.Kind)
+	}
+	switch m, ok := l.roster.all[keyOf(join.Ref)]; {
+	case ok && m.Standing == api.StandingMember:
+		return nil
+	case ok:
+		return fmt.Errorf("%w: the owner has revoked the membership of this node: ask them to admit it again", ErrRevoked)
+	case !l.roster.member(self):
+		return fmt.Errorf("%w: this node is no member itself, and can let nobody in: try another one", ErrUnauthorized)
+	}
+	known := l.around([]intent.Signed{join})
+	with := batch{state: known, now: now}
+	with.attached(join, ErrUnauthorized)
+	invite, err := known.joining(join)
 	if err != nil {
 		return err
 	}
 	if now.After(invite.Expires) {
 		return fmt.Errorf("%w: the invite ended at %s: ask the owner for a new one", ErrExpired, invite.Expires.Format(time.RFC3339))
 	}
-	used := 0
-	for _, m := range l.roster.all {
-		if m.By == string(api.KeyName(k.Key())) {
-			used++
-		}
-	}
-	if invite.Uses > 0 && used >= invite.Uses {
+	if invite.Uses > 0 && l.used(join.Signer) >= invite.Uses {
 		return fmt.Errorf("%w: the invite was for %d nodes: ask the owner for a new one", ErrForbidden, invite.Uses)
 	}
 	return nil

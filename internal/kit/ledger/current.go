@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -22,18 +21,15 @@ func (l *Ledger) Current(ref api.Ref, now time.Time) (intent.Signed, bool) {
 	return l.current(ref, now)
 }
 
-func (l *Ledger) current(ref api.Ref, now time.Time) (best intent.Signed, ok bool) {
-	var floor intent.Version
-	for _, slot := range l.say(ref) {
-		s, counts := l.top(slot, now)
-		if !counts || !s.Version().Newer(floor) {
+func (l *state) current(ref api.Ref, now time.Time) (best intent.Signed, ok bool) {
+	for _, s := range l.say(ref, now) {
+		if ok && !s.Version().Newer(best.Version()) {
 			continue
 		}
 		best, ok = s, true
-		if !s.Tombstone || ref.Kind.Trust() {
-			return best, true
+		if !s.Tombstone {
+			break
 		}
-		floor = s.Version()
 	}
 	return best, ok
 }
@@ -68,47 +64,6 @@ func (l *Ledger) Refs() []api.Ref {
 	return out
 }
 
-// Version is an intent about a Ref, and what has become of it.
-type Version struct {
-	intent.Signed
-	State api.VersionState
-	Owner bool // signed by the owner
-}
-
-// History lists the versions of ref that are held, the newest first.
-func (l *Ledger) History(ref api.Ref, now time.Time) []Version {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	cur, _ := l.current(ref, now)
-	var out []Version
-	say := l.say(ref)
-	for _, k := range l.byRef[ref] {
-		slot := Slot{Ref: ref, Signer: k}
-		heard := slices.Contains(say, slot)
-		for i, s := range l.slots[slot] {
-			v := Version{Signed: s, Owner: k == l.owner() || l.retired[k], State: api.VersionReplaced}
-			switch {
-			case s.Digest == cur.Digest:
-				v.State = api.VersionCurrent
-			case early(s, now):
-				v.State = api.VersionQuarantine
-			case !heard, i == 0 && k != cur.Signer && s.Version().Newer(cur.Version()):
-				v.State = api.VersionShadowed
-			}
-			out = append(out, v)
-		}
-	}
-	slices.SortFunc(out, func(a, b Version) int {
-		return cmp.Or(cmp.Compare(b.Seq, a.Seq), b.Digest.Compare(a.Digest))
-	})
-	for i := 1; i < len(out); i++ {
-		if out[i].Seq == out[i-1].Seq && out[i].State == api.VersionReplaced {
-			out[i].State = api.VersionFork
-		}
-	}
-	return out
-}
-
 // Tops lists the newest version that counts of every slot: what the node's other
 // daemons need to know.
 func (l *Ledger) Tops(now time.Time) map[Slot]intent.Signed {
@@ -130,15 +85,14 @@ func (l *Ledger) Top(slot Slot, now time.Time) (intent.Signed, bool) {
 	return l.top(slot, now)
 }
 
-// Early lists the versions that do not count yet: they were issued in the future.
+// Early lists the versions that do not count yet, those that will first before
+// others: they were issued in the future.
 func (l *Ledger) Early(now time.Time) (out []intent.Signed) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, versions := range l.slots {
-		for _, s := range versions {
-			if early(s, now) {
-				out = append(out, s)
-			}
+	for _, s := range l.byDigest {
+		if early(s, now) {
+			out = append(out, s)
 		}
 	}
 	slices.SortFunc(out, func(a, b intent.Signed) int { return a.Issued.Compare(b.Issued) })
@@ -151,8 +105,8 @@ func (l *Ledger) Expire(now time.Time) (dropped []intent.Signed) {
 	defer l.mu.Unlock()
 	for _, s := range l.byDigest {
 		if !s.Expires.IsZero() && !now.Before(s.Expires) {
-			dropped = append(dropped, l.remove(s))
+			l.remove(s)
 		}
 	}
-	return dropped
+	return l.change().Dropped
 }

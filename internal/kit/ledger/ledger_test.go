@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"crypto/ed25519"
-	"encoding/json"
 	"errors"
 	"testing"
 	"time"
@@ -12,45 +11,6 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/keys"
 	"github.com/realm-mesh/realm/internal/kit/trust"
 )
-
-var t0 = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-
-func key(n byte) ed25519.PrivateKey {
-	seed := make([]byte, ed25519.SeedSize)
-	seed[0] = n
-	return ed25519.NewKeyFromSeed(seed)
-}
-
-func name(k ed25519.PrivateKey) api.Name { return api.KeyName(k.Public().(ed25519.PublicKey)) }
-
-func sign(t testing.TB, k ed25519.PrivateKey, in api.Intent, body any) intent.Signed {
-	t.Helper()
-	if in.Realm == "" {
-		in.Realm = trust.NewPin(keys.PublicOf(key(1))).Realm
-	}
-	if in.Issued.IsZero() {
-		in.Issued = t0
-	}
-	if in.Seq > 1 && in.Prev.IsZero() {
-		in.Prev = api.Sum([]byte("before"))
-	}
-	if body != nil {
-		b, err := json.Marshal(body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		in.Body = b
-	}
-	s, err := intent.Sign(in, k)
-	if err != nil {
-		t.Fatal(err)
-	}
-	again, err := intent.Read(s.Envelope)
-	if err != nil || again.Digest != s.Digest || again.Signer != s.Signer {
-		t.Fatalf("read back %v: %v", again, err)
-	}
-	return again
-}
 
 func TestJoin(t *testing.T) {
 	owner, inv, first, second, third := key(1), key(2), key(3), key(4), key(5)

@@ -2,18 +2,12 @@ package ledger
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/internal/kit/keys"
 )
-
-// Len is how many intents are held and passed on.
-func (l *Ledger) Len() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.count
-}
 
 // Digests says what is held, for another member to compare; Now is left to the caller.
 func (l *Ledger) Digests() api.SyncDigests {
@@ -27,7 +21,7 @@ func (l *Ledger) Digests() api.SyncDigests {
 func (l *Ledger) Differing(theirs api.SyncDigests) (parts []int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for i, d := range theirs.Buckets {
+	for i, d := range theirs.Buckets[:min(len(theirs.Buckets), len(l.parts))] {
 		if l.parts[i] != d {
 			parts = append(parts, i)
 		}
@@ -39,7 +33,9 @@ func (l *Ledger) Differing(theirs api.SyncDigests) (parts []int) {
 func (l *Ledger) Entries(parts []int) []api.SyncEntry {
 	var wanted [api.SyncBuckets]bool
 	for _, p := range parts {
-		wanted[p] = true
+		if p >= 0 && p < len(wanted) {
+			wanted[p] = true
+		}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -52,7 +48,7 @@ func (l *Ledger) Entries(parts []int) []api.SyncEntry {
 	return out
 }
 
-// Envelope is the envelope of the intent with this payload, if it is held and passed on.
+// Envelope is the envelope of the intent with this digest, if it is held and passed on.
 func (l *Ledger) Envelope(d api.Digest) ([]byte, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -66,24 +62,32 @@ func (l *Ledger) Envelope(d api.Digest) ([]byte, bool) {
 // Wants reports whether an intent that another member holds may be news: whether it
 // is can be told only when it has been read.
 func (l *Ledger) Wants(e api.SyncEntry) bool {
-	k, err := api.ParseKeyName(e.Signer)
-	if err != nil {
-		return false
-	}
-	signer := keys.Public(k)
+	signer := keyOf(api.Ref{Name: e.Signer})
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if _, held := l.byDigest[e.Digest]; held {
+	if _, held := l.byDigest[e.Digest]; held || signer.IsZero() {
 		return false
 	}
-	if e.Kind == api.KindRotate {
-		return true
-	}
-	_, grantErr := l.grantOf(signer)
-	_, inviteErr := l.inviteOf(signer)
-	if l.retired[signer] || errors.Is(grantErr, ErrRevoked) || errors.Is(inviteErr, ErrRevoked) {
+	if _, retired := l.retired[signer]; retired {
 		return false
 	}
 	versions := l.slots[Slot{Ref: e.Ref, Signer: signer}]
-	return len(versions) < Keep || (intent.Version{Seq: e.Seq, Digest: e.Digest}).Newer(versions[Keep-1].Version())
+	if len(versions) >= Keep && !(intent.Version{Seq: e.Seq, Digest: e.Digest}).Newer(versions[Keep-1].Version()) {
+		return false
+	}
+	return e.Kind == api.KindRotate || signer == l.owner() || l.maySay(e, signer)
+}
+
+// maySay reports whether signer, who is not the owner, may have signed e, or may have
+// been given a say that is not known here yet.
+func (l *state) maySay(e api.SyncEntry, signer keys.Public) bool {
+	if e.Kind == api.KindMember {
+		_, err := l.inviteOf(signer)
+		return !errors.Is(err, ErrRevoked)
+	}
+	g, err := l.grantOf(signer)
+	if err != nil || e.Kind.Trust() {
+		return !errors.Is(err, ErrRevoked)
+	}
+	return e.Seq <= MaxGrantedSeq && e.Kind.Right() != "" && strings.HasPrefix(string(e.Name), g.Prefix)
 }

@@ -165,9 +165,11 @@ func (k *Keeper) takeNew(s intent.Signed, by Source, now time.Time) (c ledger.Ch
 	if held {
 		return c, nil
 	}
-	if errors.Is(err, ledger.ErrUnauthorized) {
+	if ledger.MayGrant(err) {
 		if g, ok := grantOf(s); ok {
-			c, err = k.ledger.Add(g, now) // good by itself, whatever s is
+			if c, _ = k.ledger.Add(g, now); c.News() { // good by itself, whatever s is
+				_, err = k.ledger.Check(s, now)
+			}
 		}
 	}
 	if err == nil {

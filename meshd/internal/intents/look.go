@@ -1,7 +1,6 @@
 package intents
 
 import (
-	"errors"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -27,7 +26,7 @@ func (k *Keeper) Look(envelope []byte) (intent.Signed, error) {
 	if held {
 		return s, ErrKnown
 	}
-	if errors.Is(err, ledger.ErrUnauthorized) {
+	if ledger.MayGrant(err) {
 		if g, ok := grantOf(s); ok {
 			if _, errs := k.Accept([]intent.Signed{g}, ByGossip); errs[0] == nil {
 				_, err = k.ledger.Check(s, now)
