@@ -40,7 +40,7 @@ func New(ctx context.Context, m *sandbox.Module, name api.Name, l api.Limits, lo
 		}
 		return nil, program.Refuse("no instance of it can be made: %v", err)
 	}
-	f.pool.put(g)
+	g.close() // thousands may come at once, and most are not called soon
 	return f, nil
 }
 

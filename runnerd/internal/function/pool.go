@@ -85,14 +85,6 @@ func (p *pool) fill() {
 	}
 }
 
-// put gives an unused instance to the pool.
-func (p *pool) put(g *guest) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.ready = append(p.ready, g)
-	p.idle = time.AfterFunc(poolIdle, p.empty)
-}
-
 // empty frees all that is ready.
 func (p *pool) empty() {
 	p.mu.Lock()

@@ -189,7 +189,13 @@ func (n *node) makeBuckets() {
 	js, err := jetstream.New(nc)
 	n.check(err)
 	for name, storage := range map[string]jetstream.StorageType{api.BucketIntents: jetstream.FileStorage, api.BucketWorkloads: jetstream.MemoryStorage} {
-		_, err := js.CreateOrUpdateKeyValue(context.Background(), jetstream.KeyValueConfig{Bucket: name, Storage: storage})
+		kv, err := js.CreateOrUpdateKeyValue(context.Background(), jetstream.KeyValueConfig{Bucket: name, Storage: storage})
+		n.check(err)
+		status, err := kv.Status(context.Background())
+		n.check(err)
+		c := status.(*jetstream.KeyValueBucketStatus).StreamInfo().Config
+		c.AllowAtomicPublish = true
+		_, err = js.UpdateStream(context.Background(), c)
 		n.check(err)
 	}
 }
@@ -308,34 +314,6 @@ func (n *node) bucket(name string) *bus.Bucket {
 	b, err := n.conn.Bucket(n.Context(), name)
 	n.check(err)
 	return b
-}
-
-// sign makes the next version of a workload by key; a nil workload is a tombstone.
-func (n *node) sign(ref api.Ref, w api.Workload, target api.Target, key ed25519.PrivateKey) intent.Signed {
-	n.Helper()
-	last := n.prev[ref]
-	in := api.Intent{Realm: api.NewRealmID(n.owner.Public().(ed25519.PublicKey)), Ref: ref, Seq: last.Seq + 1, Prev: last.Digest,
-		Issued: time.Now(), Target: target, Tombstone: w == nil}
-	if w != nil {
-		b, err := json.Marshal(w)
-		n.check(err)
-		in.Body = b
-	}
-	s, err := intent.Sign(in, key)
-	n.check(err)
-	return s
-}
-
-// put is meshd accepting an intent.
-func (n *node) put(s intent.Signed) {
-	n.Helper()
-	n.prev[s.Ref] = s
-	n.check(n.bucket(api.BucketIntents).Put(n.Context(), s.Slot().Key(), s.Envelope))
-}
-
-func (n *node) push(ref api.Ref, w api.Workload) {
-	n.Helper()
-	n.put(n.sign(ref, w, api.Target{}, n.owner))
 }
 
 // program puts a module where casd finds it.

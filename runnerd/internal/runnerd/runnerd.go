@@ -140,6 +140,9 @@ func (d *Daemon) begin(ctx context.Context) error {
 		d.env.Log.Warn("no intents are followed", slog.Any("reason", err))
 	}
 	if err := d.env.Ready(ctx, fmt.Sprintf("%d intents known", d.intents.book.Count())); err != nil {
+		if ctx.Err() != nil {
+			return nil // it is to stop already
+		}
 		return err
 	}
 	return d.facts.watch(ctx)

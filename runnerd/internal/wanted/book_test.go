@@ -3,6 +3,7 @@ package wanted
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"strings"
@@ -348,3 +349,34 @@ func TestAnyOrder(t *testing.T) {
 		}
 	}
 }
+
+// FuzzTake shows what anybody may have written into the bucket.
+func FuzzTake(f *testing.F) {
+	n := newNode(f)
+	for _, s := range []intent.Signed{
+		n.sign(owner, double, 1, function(1)), n.sign(owner, double, 2, nil), n.sign(key(9), double, 1, function(1)),
+		n.sign(owner, grantFor(key(5)), 1, grant("d")), n.sign(owner, member(self), 1, api.Membership{}), n.rotate(owner, key(2), 1),
+	} {
+		f.Add(s.Slot().Key(), s.Envelope)
+	}
+	f.Add("function.double", []byte("{}"))
+	f.Fuzz(func(t *testing.T, key string, envelope []byte) {
+		book := New(Config{Pin: func() (trust.Pin, error) { return pin, nil }, Marks: noMarks{}, Self: keys.PublicOf(self),
+			Now: func() time.Time { return t0 }, Log: slog.New(slog.DiscardHandler)})
+		wants, err := book.Take([]Shown{{Key: key, Envelope: envelope}}, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range wants {
+			if w.Signer != pin.Owner || w.Realm != pin.Realm || w.Slot().Key() != key {
+				t.Fatalf("%s by %s under %s is wanted", w.Ref, w.Signer, key)
+			}
+		}
+	})
+}
+
+// noMarks keep nothing.
+type noMarks struct{}
+
+func (noMarks) At(intent.Slot) intent.Version                   { return intent.Version{} }
+func (noMarks) AdvanceAll(map[intent.Slot]intent.Version) error { return nil }

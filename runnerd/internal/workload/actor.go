@@ -80,8 +80,11 @@ func (a *actor) next(ctx context.Context) (Want, context.Context, context.Cancel
 // reach brings w about. What is started lives as long as life, the rest as attempt.
 func (a *actor) reach(life, attempt context.Context, w Want) {
 	a.slog.Debug("a version is wanted", telemetry.KeySeq, w.Seq)
-	if w.nothing() {
+	switch {
+	case w.nothing():
 		a.remove(w)
+		return
+	case a.adopt(w):
 		return
 	}
 	a.dropFallen(w)
@@ -90,7 +93,6 @@ func (a *actor) reach(life, attempt context.Context, w Want) {
 	case err != nil:
 		a.revive(life, attempt, w)
 		a.report(w.Signed, status{state: api.StateFailed, reason: fmt.Sprintf("it needs a newer version of Realm: upgrade this node (%v)", err)})
-	case a.adopt(w):
 	case !work.Started():
 		a.swap(nil)
 		a.forget()

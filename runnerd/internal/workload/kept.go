@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/disk"
@@ -20,10 +21,14 @@ type Kept struct {
 	Path func(api.Ref) string
 	// Open checks an envelope: its signature, and that its signer has a say.
 	Open func([]byte) (intent.Signed, error)
+
+	writing sync.Mutex // one at a time: thousands would take a thread each
 }
 
 // Save keeps the envelope of s.
 func (k *Kept) Save(s intent.Signed) error {
+	k.writing.Lock()
+	defer k.writing.Unlock()
 	path := k.Path(s.Ref)
 	if b, err := os.ReadFile(path); err == nil && bytes.Equal(b, s.Envelope) {
 		return nil
