@@ -139,6 +139,10 @@ const (
 // meshd passes it on from peers as it is.
 const HeaderNotAccepted = "Realm-Not-Accepted"
 
+// HeaderConflict is on the answers of [ServiceSync] to a member whose key is used by
+// several nodes: their addresses (multiaddrs), with commas between.
+const HeaderConflict = "Realm-Conflict"
+
 // PathPeer is the path on meshd's socket of a peer's route behind a service.
 // path begins with a slash.
 func PathPeer(p PeerID, s Service, path string) string {
