@@ -2,20 +2,20 @@ package gossip
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 	"go.uber.org/goleak"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/task"
+	"github.com/realm-mesh/realm/meshd/internal/conduct"
+	"github.com/realm-mesh/realm/meshd/internal/meshtest"
 	"github.com/realm-mesh/realm/meshd/internal/p2p"
 )
 
@@ -26,11 +26,17 @@ const topic = "/test/1"
 // talker gossips in a test: a message says by its first word what to do with it.
 type talker struct {
 	*Gossip
-	host host.Host
+	host    *p2p.Host
+	realm   *meshtest.Realm
+	conduct *conduct.Book
+	blocked chan peer.ID
 
 	mu        sync.Mutex
 	judged    map[string]peer.ID // message to author
 	delivered map[string]peer.ID
+	strangers map[peer.ID]bool
+	missed    map[peer.ID]int
+	counts    map[Verdict]int
 }
 
 func verdictOf(data []byte) Verdict {
@@ -39,46 +45,67 @@ func verdictOf(data []byte) Verdict {
 		return Reject
 	case "old":
 		return Ignore
+	case "xxx":
+		return Garbage
+	case "aga":
+		return Useless
 	}
 	return Accept
 }
 
-func newTalker(t *testing.T, realm api.RealmID) *talker {
+func newTalker(t *testing.T, r *meshtest.Realm) *talker {
 	t.Helper()
-	_, key, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h, err := p2p.New(p2p.Config{Key: key, Realm: realm, Version: "test", Judge: allMembers})
-	if err != nil {
-		t.Fatal(err)
-	}
-	k := &talker{host: h, judged: map[string]peer.ID{}, delivered: map[string]peer.ID{}}
+	k := &talker{host: r.Host(t), realm: r, judged: map[string]peer.ID{}, delivered: map[string]peer.ID{}, strangers: map[peer.ID]bool{},
+		missed: map[peer.ID]int{}, counts: map[Verdict]int{}, blocked: make(chan peer.ID, 16)}
+	k.conduct = conduct.New(conduct.Config{Changed: func(peer.ID, string) {}, Log: meshtest.Log(), Block: func(p peer.ID) {
+		_ = k.host.Network().ClosePeer(p) // what fails is closed already
+		k.blocked <- p
+	}})
 	ctx, cancel := context.WithCancel(context.Background())
-	k.Gossip, err = Join(ctx, h, Config{Realm: realm, Log: slog.New(slog.DiscardHandler), Count: func(string, Verdict) {},
-		Topics: []Topic{{Name: topic, Check: k.check, Deliver: k.deliver}}})
+	var err error
+	k.Gossip, err = Join(ctx, k.host, Config{Realm: r.Pin.Realm, Log: p2p.Quiet(ctx, meshtest.Log()), Conduct: k.conduct,
+		Member: k.member, Missed: k.miss, Count: k.count,
+		Topics: []Topic{{Name: topic, Max: api.MaxMessage, PassedOn: conduct.IntentsPassedOn, Said: conduct.IntentsSaid, Check: k.check, Deliver: k.deliver}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := h.Network().Listen(ma.StringCast("/ip4/127.0.0.1/udp/0/quic-v1")); err != nil {
+	if err := k.host.Network().Listen(ma.StringCast("/ip4/127.0.0.1/udp/0/quic-v1")); err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- k.Run(ctx) }()
+	go func() { ended <- task.Run(ctx, k.Run, k.conduct.Run) }()
 	t.Cleanup(func() {
 		cancel()
-		if err := errors.Join(<-ended, h.Close()); err != nil {
+		if err := <-ended; err != nil {
 			t.Error(err)
 		}
 	})
 	return k
 }
 
-func (k *talker) check(author peer.ID, data []byte) (Verdict, any) {
+func (k *talker) member(p peer.ID) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.judged[string(data)] = author
-	return verdictOf(data), string(data)
+	return !k.strangers[p]
+}
+
+func (k *talker) miss(from peer.ID) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.missed[from]++
+}
+
+func (k *talker) count(_ string, v Verdict) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.counts[v]++
+}
+
+func (k *talker) check(m Message) (Verdict, any) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.judged[string(m.Data)] = m.Author
+	return verdictOf(m.Data), string(m.Data)
 }
 
 func (k *talker) deliver(_ context.Context, author peer.ID, checked any) {
@@ -130,8 +157,8 @@ func (k *talker) say(t *testing.T, what string) {
 
 // line is three talkers of whom the outer ones are not connected.
 func line(t *testing.T) (a, b, c *talker) {
-	realm := api.NewRealmID(make(ed25519.PublicKey, 32))
-	a, b, c = newTalker(t, realm), newTalker(t, realm), newTalker(t, realm)
+	r := meshtest.NewRealm(t)
+	a, b, c = newTalker(t, r), newTalker(t, r), newTalker(t, r)
 	connect(t, a, b)
 	connect(t, b, c)
 	return a, b, c
@@ -206,23 +233,3 @@ func TestSizeIsCapped(t *testing.T) {
 	a.say(t, string(largest))
 	until(t, "the largest message arrives", func() bool { _, ok := b.has(b.delivered, string(largest)); return ok })
 }
-
-func TestRealmsDoNotMix(t *testing.T) {
-	one := make(ed25519.PublicKey, 32)
-	other := make(ed25519.PublicKey, 32)
-	other[0] = 1
-	a, b := newTalker(t, api.NewRealmID(one)), newTalker(t, api.NewRealmID(other))
-	c := newTalker(t, api.NewRealmID(one))
-	if err := a.host.Connect(t.Context(), peer.AddrInfo{ID: b.host.ID(), Addrs: b.host.Addrs()}); err != nil {
-		t.Fatal(err)
-	}
-	connect(t, a, c)
-	a.say(t, "hello")
-	until(t, "a member hears it", func() bool { _, ok := c.has(c.delivered, "hello"); return ok })
-	if a.knows(b.host.ID()) || b.knows(a.host.ID()) {
-		t.Error("two realms gossip with each other")
-	}
-}
-
-// allMembers lets everybody in: this package is not about who may enter.
-func allMembers(peer.ID, []byte) p2p.Standing { return p2p.Member }
