@@ -10,26 +10,25 @@ const (
 	maxWhy   = 200 // bytes of one error
 )
 
-// Unreached says in words which members have been dialled in vain, for a node that is
+// Tried says in words which members have been dialled in vain, for a node that is
 // connected to none.
-func (f *Finder) Unreached() string {
+func (f *Finder) Tried() string {
 	trials := f.Trials()
 	if len(trials) == 0 {
-		return "no member reached yet: looking for one on the local network and at the addresses that are known"
+		return "looking for one at the addresses that are known, and on the local network"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "no member reached yet: tried %d", len(trials))
+	fmt.Fprintf(&b, "tried %d", len(trials))
 	for _, t := range trials[:min(len(trials), maxNoted)] {
 		where := "at no address"
 		if len(t.Addrs) > 0 {
 			where = "at " + t.Addrs[0].String()
 		}
-		fmt.Fprintf(&b, "; %s %s", t.Peer, where)
+		why := "it closed the connection"
 		if t.Err != nil {
-			fmt.Fprintf(&b, ": %s", oneLine(t.Err))
-		} else {
-			b.WriteString(": it closed the connection")
+			why = oneLine(t.Err)
 		}
+		fmt.Fprintf(&b, "; %s %s: %s", t.Peer, where, why)
 	}
 	return b.String()
 }

@@ -62,14 +62,14 @@ func TestTrials(t *testing.T) {
 	}
 }
 
-func TestUnreached(t *testing.T) {
+func TestTried(t *testing.T) {
 	boot := newPeer(t)
 	f := newFinder(t, peer.AddrInfo{ID: boot, Addrs: addrs("/ip4/127.0.0.1/tcp/1")})
-	if got := f.Unreached(); !strings.Contains(got, "local network") {
+	if got := f.Tried(); !strings.Contains(got, "local network") {
 		t.Errorf("before the first attempt: %q", got)
 	}
 	f.dial(t.Context(), peer.AddrInfo{ID: boot, Addrs: addrs("/ip4/127.0.0.1/tcp/1")})
-	if got := f.Unreached(); !strings.Contains(got, "tried 1") || !strings.Contains(got, "/ip4/127.0.0.1/tcp/1") || strings.ContainsAny(got, "\n") || len(got) > 500 {
+	if got := f.Tried(); !strings.Contains(got, "tried 1") || !strings.Contains(got, "/ip4/127.0.0.1/tcp/1") || strings.ContainsAny(got, "\n") || len(got) > 500 {
 		t.Errorf("after it: %q", got)
 	}
 }

@@ -147,7 +147,7 @@ func (j *Joiner) Note() string {
 	if p, r, ok := j.refused(); ok {
 		return fmt.Sprintf("member %s refuses: %s", p, r.text)
 	}
-	return j.finder.Unreached()
+	return "no member reached yet: " + j.finder.Tried()
 }
 
 // refused is the last refusal; one for good, where there is one.

@@ -3,12 +3,15 @@ package node
 import (
 	"bufio"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/libp2p/go-libp2p/core/host"
@@ -18,8 +21,7 @@ import (
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/keys"
 	"github.com/realm-mesh/realm/internal/kit/trust"
-	"github.com/realm-mesh/realm/meshd/internal/gossip"
-	"github.com/realm-mesh/realm/meshd/internal/intents/storetest"
+	"github.com/realm-mesh/realm/meshd/internal/meshtest"
 	"github.com/realm-mesh/realm/meshd/internal/p2p"
 )
 
@@ -35,57 +37,76 @@ func child(dir string) {
 	}
 }
 
-func runChild(dir string) error {
-	key, err := keys.ReadOrCreate(filepath.Join(dir, "node.pem"))
+func runChild(dir string) (err error) {
+	p := &place{dir: dir}
+	if p.key, err = keys.Read(filepath.Join(dir, "node.pem")); err != nil {
+		return err
+	}
+	if p.pin, err = trust.ReadPin(filepath.Join(dir, "trust.json")); err != nil {
+		return err
+	}
+	raw, err := os.ReadFile(filepath.Join(dir, "membership.json"))
 	if err != nil {
 		return err
 	}
-	pin, err := trust.ReadPin(filepath.Join(dir, "trust.json"))
+	if err := json.Unmarshal(raw, &p.proof); err != nil {
+		return err
+	}
+	var running atomic.Pointer[Node]
+	keeper, err := p.openKeeper(&running)
 	if err != nil {
 		return err
 	}
-	boot, err := p2p.ParseBootstrap(strings.Fields(os.Getenv("REALM_BOOTSTRAP")))
+	defer keeper.Close()
+	cfg := p.config(keeper)
+	if cfg.Bootstrap, err = p2p.ParseBootstrap(strings.Fields(os.Getenv("REALM_BOOTSTRAP"))); err != nil {
+		return err
+	}
+	cfg.Listen = func(ctx context.Context, h host.Host) error {
+		port, err := p2p.KeptPort(ctx, filepath.Join(dir, "port"))
+		if err != nil {
+			return err
+		}
+		return h.Network().Listen(ma.StringCast(fmt.Sprintf("/ip4/127.0.0.1/udp/%d/quic-v1", port)))
+	}
+	n, err := Open(context.Background(), cfg)
 	if err != nil {
 		return err
 	}
-	marks, err := trust.OpenMarks(filepath.Join(dir, "marks.log"))
-	if err != nil {
-		return err
-	}
-	defer marks.Close()
-	n, err := Open(context.Background(), Config{
-		Key: key, Pin: pin, Fact: api.PeerFact{Version: "child"}, Bootstrap: boot,
-		Book: filepath.Join(dir, "peers.json"), Store: storetest.NewMemory(), Marks: marks,
-		Room: func(int64) error { return nil }, Log: testLog(),
-		Listen: func(ctx context.Context, h host.Host) error {
-			port, err := p2p.KeptPort(ctx, filepath.Join(dir, "port"))
-			if err != nil {
-				return err
-			}
-			return h.Network().Listen(ma.StringCast(fmt.Sprintf("/ip4/127.0.0.1/udp/%d/quic-v1", port)))
-		},
-		Observe: Observer{Gossip: func(string, gossip.Verdict) {}, Intent: func(string, bool, error) {}, Sync: func(int, error) {}, Stream: func(api.Service, bool) {}},
-	})
-	if err != nil {
-		return err
-	}
+	running.Store(n)
 	fmt.Println(n.Addrs()[0])
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		cancel()
 	}()
-	return n.Run(ctx)
+	kept := make(chan error, 1)
+	go func() { kept <- keeper.Run(ctx) }()
+	return errors.Join(n.Run(ctx), <-kept)
 }
 
-// newChildDir is the folder of a child of o's realm.
-func newChildDir(t *testing.T, o owner) string {
+// newChildDir is the folder of a child that is a member of r.
+func newChildDir(t *testing.T, r *meshtest.Realm) string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := o.pin.Write(filepath.Join(dir, "trust.json")); err != nil {
+	key, err := keys.Create(filepath.Join(dir, "node.pem"))
+	if err != nil {
 		t.Fatal(err)
 	}
+	r.Admit(t, key)
+	writeHome(t, dir, r.Pin, r.Proof(key))
 	return dir
+}
+
+func writeHome(t *testing.T, dir string, pin trust.Pin, proof api.Proof) {
+	t.Helper()
+	raw, err := json.Marshal(proof)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(pin.Write(filepath.Join(dir, "trust.json")), os.WriteFile(filepath.Join(dir, "membership.json"), raw, 0o600)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // startChild runs a member in a process that knows m, and returns how to kill it.

@@ -3,30 +3,30 @@ package node
 import (
 	"context"
 	"crypto/ed25519"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
-	"github.com/secure-systems-lab/go-securesystemslib/dsse"
 	"go.uber.org/goleak"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/atomicfile"
 	"github.com/realm-mesh/realm/internal/kit/intent"
-	"github.com/realm-mesh/realm/internal/kit/keys"
+	"github.com/realm-mesh/realm/internal/kit/ledger"
 	"github.com/realm-mesh/realm/internal/kit/trust"
 	"github.com/realm-mesh/realm/meshd/internal/gossip"
-	"github.com/realm-mesh/realm/meshd/internal/intents/storetest"
+	"github.com/realm-mesh/realm/meshd/internal/intents"
+	"github.com/realm-mesh/realm/meshd/internal/meshtest"
 )
 
 func TestMain(m *testing.M) {
@@ -37,84 +37,39 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// owner signs for the realm of a test.
-type owner struct {
-	key ed25519.PrivateKey
-	pin trust.Pin
-}
+var (
+	until = meshtest.Until
+	ref   = meshtest.Ref
+)
 
-func newKey(t testing.TB) ed25519.PrivateKey {
-	t.Helper()
-	_, key, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
-}
-
-func newOwner(t testing.TB) owner {
-	key := newKey(t)
-	return owner{key, trust.NewPin(keys.PublicOf(key))}
-}
-
-// sign makes an intent of the owner's about a component.
-func (o owner) sign(t testing.TB, name string, seq uint64) intent.Signed {
-	t.Helper()
-	body, err := json.Marshal(api.Component{Module: api.Program{Blob: api.Sum([]byte(name)), Size: 7}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	in := api.Intent{Realm: o.pin.Realm, Ref: ref(name), Seq: seq, Issued: time.Now(), Body: body}
-	if seq > 1 {
-		in.Prev = api.Sum([]byte("the one before"))
-	}
-	s, err := intent.Sign(in, o.key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-// signRaw signs a payload that this version may not understand.
-func (o owner) signRaw(t testing.TB, payload string) []byte {
-	t.Helper()
-	signer, err := dsse.NewEnvelopeSigner(rawSigner{o.key})
-	if err != nil {
-		t.Fatal(err)
-	}
-	env, err := signer.SignPayload(context.Background(), api.PayloadIntent, []byte(payload))
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := json.Marshal(env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw
-}
-
-type rawSigner struct{ key ed25519.PrivateKey }
-
-func (s rawSigner) Sign(_ context.Context, data []byte) ([]byte, error) {
-	return ed25519.Sign(s.key, data), nil
-}
-func (s rawSigner) KeyID() (string, error) { return keys.PublicOf(s.key).String(), nil }
-
-func ref(name string) api.Ref { return api.Ref{Kind: api.KindComponent, Name: api.Name(name)} }
-
-// place is where a member lives: what outlasts its process.
+// place is where a node lives: what outlasts its process.
 type place struct {
-	owner   owner
 	key     ed25519.PrivateKey
+	pin     trust.Pin
+	proof   api.Proof
 	dir     string
-	store   *storetest.Memory
+	roles   []string
 	port    int
 	daemons http.RoundTripper
 	mdns    bool
+
+	clock atomic.Int64 // how far it is off, in nanoseconds
+	full  atomic.Bool  // the disk
 }
 
-func newPlace(t testing.TB, o owner) *place {
-	return &place{owner: o, key: newKey(t), dir: t.TempDir(), store: storetest.NewMemory(),
+// newPlace is the place of a member that the owner has admitted.
+func newPlace(t testing.TB, r *meshtest.Realm) *place {
+	t.Helper()
+	p := waiting(t, r)
+	r.Admit(t, p.key)
+	p.proof = r.Proof(p.key)
+	return p
+}
+
+// waiting is the place of a node that follows r, and has not been let in.
+func waiting(t testing.TB, r *meshtest.Realm) *place {
+	t.Helper()
+	return &place{key: meshtest.Key(t), pin: r.Pin, proof: api.Proof{Realm: r.Pin.Realm}, dir: t.TempDir(), roles: []string{"edge"},
 		daemons: roundTrip(func(*http.Request) (*http.Response, error) { return nil, errors.New("no daemons in this test") })}
 }
 
@@ -122,13 +77,17 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func (p *place) id() api.PeerID { return keys.Peer(p.key.Public().(ed25519.PublicKey)) }
+func (p *place) id() api.PeerID { return meshtest.ID(p.key) }
+
+func (p *place) now() time.Time { return time.Now().Add(time.Duration(p.clock.Load())) }
 
 // member is a running node of a test.
 type member struct {
 	*Node
 	place *place
 	stop  func()
+	ended chan struct{} // closed when Run has returned
+	err   error         // of Run
 	seen  *seen
 }
 
@@ -150,76 +109,96 @@ func (s *seen) count(what string) int {
 	return s.counts[what]
 }
 
-// start brings a member up; boot are members that it is told of.
+// start brings a node up; boot are members that it is told of.
 func (p *place) start(t testing.TB, boot ...*member) *member {
 	t.Helper()
-	m := &member{place: p, seen: &seen{counts: map[string]int{}}}
-	marks, err := trust.OpenMarks(filepath.Join(p.dir, "marks.log"))
+	m := &member{place: p, ended: make(chan struct{}), seen: &seen{counts: map[string]int{}}}
+	var running atomic.Pointer[Node]
+	keeper, err := p.openKeeper(&running)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := Config{
-		Key: p.key, Pin: p.owner.pin, Fact: api.PeerFact{Version: "v0", Roles: []string{"edge"}},
-		Book: filepath.Join(p.dir, "peers.json"), MDNS: p.mdns, Store: p.store, Marks: marks,
-		Room: func(int64) error { return nil }, Daemons: p.daemons, Log: testLog(), Listen: p.listen,
-		Observe: Observer{
-			Gossip: func(topic string, v gossip.Verdict) { m.seen.add("gossip %s %s", topic, v) },
-			Intent: func(source string, news bool, err error) { m.seen.add("%s news=%v err=%v", source, news, err != nil) },
-			Sync:   func(int, error) {},
-			Stream: func(api.Service, bool) {},
-		},
+	cfg := p.config(keeper)
+	cfg.Observe = Observer{
+		Gossip: func(topic string, v gossip.Verdict) { m.seen.add("gossip %s %s", topic, v) },
+		Intent: func(source string, news bool, err error) { m.seen.add("%s news=%v err=%v", source, news, err != nil) },
+		Sync:   func(int, error) {},
+		Stream: func(s api.Service, inbound bool) { m.seen.add("stream %s in=%v", s, inbound) },
 	}
 	for _, b := range boot {
 		cfg.Bootstrap = append(cfg.Bootstrap, peer.AddrInfo{ID: b.host.ID(), Addrs: b.host.Addrs()})
 	}
 	if m.Node, err = Open(t.Context(), cfg); err != nil {
-		t.Fatal(err)
+		t.Fatal(errors.Join(err, keeper.Close()))
 	}
+	running.Store(m.Node)
 	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- m.Run(ctx) }()
+	kept := make(chan error, 1)
+	go func() { kept <- keeper.Run(ctx) }()
+	go func() {
+		m.err = m.Run(ctx)
+		close(m.ended)
+	}()
 	m.stop = sync.OnceFunc(func() {
 		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("%s: Run = %v", p.id().Short(), err)
+		<-m.ended
+		if m.err != nil && !errors.Is(m.err, ErrReopen) {
+			t.Errorf("%s: Run = %v", p.id().Short(), m.err)
 		}
-		marks.Close()
+		if err := errors.Join(<-kept, keeper.Close()); err != nil {
+			t.Errorf("%s: keeper: %v", p.id().Short(), err)
+		}
 	})
 	t.Cleanup(m.stop)
 	return m
 }
 
+func (p *place) openKeeper(running *atomic.Pointer[Node]) (*intents.Keeper, error) {
+	return intents.Open(intents.Config{
+		Pin: p.pin, Path: filepath.Join(p.dir, "intents.log"), Now: p.now, Log: meshtest.Log(),
+		Room: func(int64) error {
+			if p.full.Load() {
+				return errors.New("the disk is full")
+			}
+			return nil
+		},
+		Changed: func(by intents.Source, c ledger.Change) {
+			if n := running.Load(); n != nil {
+				n.Changed(by, c)
+			}
+		},
+	})
+}
+
+func (p *place) config(keeper *intents.Keeper) Config {
+	synced := filepath.Join(p.dir, "synced")
+	_, err := os.Stat(synced)
+	return Config{
+		Key: p.key, Pin: p.pin, Proof: p.proof, Keeper: keeper, Now: p.now,
+		Fresh: err != nil, Synced: func() { _ = atomicfile.Write(synced, nil, 0o600) },
+		Repin: func(pin trust.Pin) error { return pin.Write(filepath.Join(p.dir, "trust.json")) },
+		Fact:  api.PeerFact{Version: "v0", Roles: p.roles},
+		Book:  filepath.Join(p.dir, "peers.json"), MDNS: p.mdns,
+		Daemons: p.daemons, Log: meshtest.Log().With("node", p.id().Short()), Listen: p.listen,
+		Observe: Observer{Gossip: func(string, gossip.Verdict) {}, Intent: func(string, bool, error) {}, Sync: func(int, error) {}, Stream: func(api.Service, bool) {}},
+	}
+}
+
 // listen uses loopback alone, on a port that stays the same over restarts.
-func (p *place) listen(_ context.Context, h host.Host) error {
+func (p *place) listen(ctx context.Context, h host.Host) (err error) {
 	if p.mdns {
 		return h.Network().Listen(ma.StringCast("/ip4/0.0.0.0/udp/0/quic-v1"))
 	}
-	for _, s := range []string{"/ip4/127.0.0.1/udp/%d/quic-v1", "/ip4/127.0.0.1/tcp/%d"} {
-		if err := h.Network().Listen(ma.StringCast(fmt.Sprintf(s, p.port))); err != nil {
-			return err
-		}
-		if p.port == 0 {
-			if _, err := fmt.Sscanf(h.Network().ListenAddresses()[0].String(), "/ip4/127.0.0.1/udp/%d", &p.port); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func testLog() *slog.Logger {
-	if os.Getenv("REALM_LOG_LEVEL") == "" {
-		return slog.New(slog.DiscardHandler)
-	}
-	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	p.port, err = meshtest.Loopback(ctx, h, p.port)
+	return err
 }
 
 // mesh starts n members that know the first, and waits until all are connected to all.
-func mesh(t testing.TB, o owner, n int) []*member {
+func mesh(t testing.TB, r *meshtest.Realm, n int) []*member {
 	t.Helper()
-	all := []*member{newPlace(t, o).start(t)}
+	all := []*member{newPlace(t, r).start(t)}
 	for range n - 1 {
-		all = append(all, newPlace(t, o).start(t, all[0]))
+		all = append(all, newPlace(t, r).start(t, all[0]))
 	}
 	waitMesh(t, all...)
 	return all
@@ -231,27 +210,25 @@ func waitMesh(t testing.TB, all ...*member) {
 		until(t, 20*time.Second, "everybody is connected to everybody", func() bool { return m.Neighbours() == len(all)-1 })
 	}
 	for _, m := range all {
-		until(t, 20*time.Second, "everybody hears everybody", func() bool {
-			return !slices.ContainsFunc(all, func(o *member) bool { return o != m && !m.gossip.Listens(o.host.ID()) })
+		until(t, 20*time.Second, "everybody hears everybody, and is up to date", func() bool {
+			return !slices.ContainsFunc(all, func(o *member) bool { return o != m && !m.gossip.Listens(o.host.ID()) }) && !m.sync.Holding()
 		})
 	}
 }
 
-// until waits for something that nothing tells of from the outside.
-func until(t testing.TB, limit time.Duration, what string, ok func() bool) time.Duration {
-	t.Helper()
-	start := time.Now()
-	for !ok() {
-		if time.Since(start) > limit {
-			t.Fatalf("not within %v: %s", limit, what)
-		}
-		time.Sleep(2 * time.Millisecond)
-	}
-	return time.Since(start)
+func (m *member) holds(s intent.Signed) bool {
+	_, ok := m.ledger().Held(s.Digest)
+	return ok
 }
 
-func (m *member) holds(s intent.Signed) bool {
-	return slices.Contains(m.ledger.Summary(), api.SyncEntry{Ref: s.Ref, Seq: s.Seq, Digest: s.Digest})
+// workloads is how many intents about programs a member holds.
+func (m *member) workloads() (n int) {
+	for _, ref := range m.ledger().Refs() {
+		if !ref.Kind.Trust() {
+			n++
+		}
+	}
+	return n
 }
 
 func (m *member) submit(t testing.TB, s intent.Signed) {
@@ -259,4 +236,11 @@ func (m *member) submit(t testing.TB, s intent.Signed) {
 	if d, err := m.Submit(t.Context(), s.Envelope); err != nil || d != s.Digest {
 		t.Fatalf("Submit = %v, %v", d, err)
 	}
+}
+
+// next is the version of a component that comes next at m, by the owner.
+func (m *member) next(t testing.TB, r *meshtest.Realm, name string) intent.Signed {
+	t.Helper()
+	seq, prev := m.ledger().Next(ref(name), m.place.now())
+	return r.Sign(t, r.Key, api.Intent{Ref: ref(name), Seq: seq, Prev: prev}, api.Component{Module: api.Program{Blob: api.Sum([]byte(name)), Size: 7}})
 }

@@ -32,6 +32,7 @@ func (n *Node) up(p peer.ID) {
 	if err != nil {
 		return // its key is of a kind that nodes do not have
 	}
+	n.heard.note(id)
 	n.table.Up(id, time.Now())
 	n.finder.Up(p)
 	n.index.Up()
@@ -41,6 +42,7 @@ func (n *Node) up(p peer.ID) {
 func (n *Node) down(p peer.ID) {
 	if id, err := p2p.ID(p); err == nil {
 		n.table.Down(id, time.Now())
+		n.clients.left(id)
 		n.finder.Down(p)
 	}
 }
@@ -52,16 +54,18 @@ func (n *Node) rtt(p peer.ID, d time.Duration) {
 }
 
 // checkFacts judges gossip.
-func (n *Node) checkFacts(author peer.ID, data []byte) (gossip.Verdict, any) {
-	id, err := p2p.ID(author)
+func (n *Node) checkFacts(m gossip.Message) (gossip.Verdict, any) {
+	id, err := p2p.ID(m.Author)
 	if err != nil {
 		return gossip.Reject, nil
 	}
-	b, err := facts.Decode(id, data, api.MaxMessage)
-	if err != nil {
+	b, err := facts.Decode(id, m.Data, api.MaxMessage)
+	switch {
+	case errors.Is(err, facts.ErrForeign):
 		return gossip.Reject, nil
-	}
-	if !n.table.Fresh(id, b) {
+	case err != nil:
+		return gossip.Garbage, nil
+	case n.conduct.Said(m.Author, b.Epoch, b.Seq, api.Sum(m.Data)), !n.table.Fresh(id, b):
 		return gossip.Ignore, nil
 	}
 	return gossip.Accept, b
@@ -74,7 +78,7 @@ func (n *Node) deliverFacts(_ context.Context, author peer.ID, checked any) {
 	}
 	b := checked.(*api.FactBatch)
 	if err := n.table.Merge(id, b, time.Now()); err != nil {
-		if !errors.Is(err, facts.ErrStale) {
+		if !errors.Is(err, facts.ErrStale) && !errors.Is(err, facts.ErrNoMember) {
 			n.cfg.Log.Debug("facts are left aside", telemetry.KeyPeer, author, telemetry.Error(err))
 		}
 		return
@@ -108,6 +112,9 @@ func (n *Node) told(p peer.ID, b *api.FactBatch) {
 // met takes a member that a neighbour is connected to. What is said of it is kept
 // only once it has said so itself.
 func (n *Node) met(f api.PeerFact) {
+	if f.Peer != n.self {
+		n.heard.note(f.Peer)
+	}
 	if p, err := p2p.Decode(f.Peer); err == nil && !n.watch.IsMember(p) {
 		n.finder.Hear(p, p2p.ParseAddrs(f.Addrs, maxAddrs))
 	}

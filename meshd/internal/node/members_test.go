@@ -12,6 +12,7 @@ import (
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/hosttest"
 	"github.com/realm-mesh/realm/meshd/internal/facts"
+	"github.com/realm-mesh/realm/meshd/internal/meshtest"
 	"github.com/realm-mesh/realm/meshd/internal/neighbours"
 	"github.com/realm-mesh/realm/meshd/internal/p2p"
 )
@@ -60,7 +61,7 @@ func (v *view) peer(t *testing.T, p api.PeerID) (r api.PeerRecord) {
 }
 
 func TestFactsSpread(t *testing.T) {
-	o := newOwner(t)
+	o := meshtest.NewRealm(t)
 	all := mesh(t, o, 3)
 	speaker := all[1].self
 	var views []*view
@@ -105,9 +106,9 @@ func TestFactsSpread(t *testing.T) {
 }
 
 func TestRolesInIdentify(t *testing.T) {
-	o := newOwner(t)
+	o := meshtest.NewRealm(t)
 	all := mesh(t, o, 2)
-	id := p2p.RoleProtocol(o.pin.Realm, "edge")
+	id := p2p.RoleProtocol(o.Pin.Realm, "edge")
 	got, err := all[0].host.Peerstore().SupportsProtocols(all[1].host.ID(), id)
 	if err != nil || len(got) != 1 {
 		t.Errorf("SupportsProtocols(%s) = %v, %v", id, got, err)
@@ -115,7 +116,7 @@ func TestRolesInIdentify(t *testing.T) {
 }
 
 func TestAddressesChange(t *testing.T) {
-	o := newOwner(t)
+	o := meshtest.NewRealm(t)
 	all := mesh(t, o, 2)
 	v := watchTable(all[1])
 	before := len(all[0].host.Addrs())
@@ -126,7 +127,7 @@ func TestAddressesChange(t *testing.T) {
 }
 
 func TestKilledMemberIsNoticed(t *testing.T) {
-	o := newOwner(t)
+	o := meshtest.NewRealm(t)
 	m := newPlace(t, o).start(t)
 	dir := newChildDir(t, o)
 	id, kill := startChild(t, dir, m)
@@ -145,7 +146,7 @@ func TestKilledMemberIsNoticed(t *testing.T) {
 
 	// Back at once, before anybody has noticed: what it asks for must come, and
 	// what is asked of it must not go to the dead one.
-	s := o.sign(t, "web", 1)
+	s := o.Component(t, "web", 1)
 	m.submit(t, s)
 	startChild(t, dir, m)
 	until(t, 5*time.Second, "streams reach the new process", func() bool {
@@ -154,7 +155,7 @@ func TestKilledMemberIsNoticed(t *testing.T) {
 }
 
 func TestDialsWhoIsBack(t *testing.T) {
-	o := newOwner(t)
+	o := meshtest.NewRealm(t)
 	a, b := newPlace(t, o), newPlace(t, o)
 	ma := a.start(t)
 	mb := b.start(t, ma)
@@ -172,9 +173,9 @@ func TestDialsWhoIsBack(t *testing.T) {
 
 func TestMulticastDNSFindsMembers(t *testing.T) {
 	hosttest.Need(t, hosttest.Multicast)
-	o, stranger := newOwner(t), newOwner(t)
+	o, stranger := meshtest.NewRealm(t), meshtest.NewRealm(t)
 	var all []*member
-	for _, who := range []owner{o, stranger, o} {
+	for _, who := range []*meshtest.Realm{o, stranger, o} {
 		p := newPlace(t, who)
 		p.mdns = true
 		all = append(all, p.start(t))

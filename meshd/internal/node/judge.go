@@ -1,0 +1,167 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/intent"
+	"github.com/realm-mesh/realm/internal/kit/keys"
+	"github.com/realm-mesh/realm/internal/kit/ledger"
+	"github.com/realm-mesh/realm/meshd/internal/facts"
+	"github.com/realm-mesh/realm/meshd/internal/intents"
+	"github.com/realm-mesh/realm/meshd/internal/p2p"
+)
+
+// maxLearned is how many proofs wait to be kept. What is beyond comes by sync.
+const maxLearned = 64
+
+// learning is what the proof of a peer has brought.
+type learning struct {
+	from peer.ID
+	news []intent.Signed
+}
+
+// judge says what a peer is that connects, in either direction: by what is known of
+// it, and by the proof that it shows. It is called in every handshake.
+func (n *Node) judge(p peer.ID, proof []byte) p2p.Standing {
+	id, err := p2p.ID(p)
+	if err != nil || n.conduct.Blocked(p) {
+		return p2p.Stranger
+	}
+	pub, err := keys.OfPeer(id)
+	if err != nil {
+		return p2p.Stranger
+	}
+	v := n.ledger().Judge(pub, proof, n.cfg.Now())
+	switch v.Standing {
+	case api.StandingMember:
+		n.learn(p, v.Learned)
+		return p2p.Member
+	case api.StandingClient:
+		if n.clients.let(id, v.Until) {
+			notify(n.trust) // who waits for the next end must know
+		}
+		return p2p.Member
+	case api.StandingJoining:
+		return p2p.Guest
+	}
+	if errors.Is(v.Err, ledger.ErrRevoked) && n.explains(pub, proof) {
+		return p2p.Guest
+	}
+	if errors.Is(v.Err, ledger.ErrRealm) {
+		n.watch.Strange(p)
+	}
+	return p2p.Stranger
+}
+
+// explains reports whether proof is that of a joiner whose invite, or which itself,
+// the owner has revoked. It is let in as a guest, to be told so.
+func (n *Node) explains(node keys.Public, proof []byte) bool {
+	p, err := ledger.DecodeProof(proof)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(p.Intents, func(raw []byte) bool {
+		join, err := intent.Read(raw)
+		if err != nil || join.Kind != api.KindMember || join.Name != api.KeyName(node.Key()) || join.Witness != nil || join.Grant == nil {
+			return false
+		}
+		invite, err := intent.Read(join.Grant)
+		if err != nil || invite.Kind != api.KindInvite || invite.Name != join.By() {
+			return false
+		}
+		held, err := n.ledger().Check(invite, n.cfg.Now())
+		return held || err == nil || errors.Is(err, ledger.ErrRevoked)
+	})
+}
+
+func notify(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // it has not been looked at since the last time
+	}
+}
+
+// learn has what a proof brings kept. It does not block.
+func (n *Node) learn(p peer.ID, news []intent.Signed) {
+	if len(news) == 0 {
+		return
+	}
+	select {
+	case n.learned <- learning{p, news}:
+	default: // it is shown again, and sync brings it
+	}
+}
+
+// keepLearned keeps what proofs bring, until ctx ends, and passes on a little of it:
+// others may not have met the new member.
+func (n *Node) keepLearned(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case l := <-n.learned:
+			c, _ := n.accept(intents.ByHandshake, l.news, func(int) peer.ID { return l.from }) // counted there
+			n.tellAll(c.Added)
+		}
+	}
+}
+
+// tellAll gossips intents, as far as the rate allows it; sync brings the others.
+func (n *Node) tellAll(all []intent.Signed) {
+	for _, s := range all {
+		if !n.spread.Allow() {
+			return
+		}
+		n.tell(context.Background(), s)
+	}
+}
+
+// terms says whether p is a member of this realm, or a client, as far as is known,
+// and on which terms.
+func (n *Node) terms(p api.PeerID) (facts.Terms, bool) {
+	pub, err := keys.OfPeer(p)
+	if err != nil {
+		return facts.Terms{}, false
+	}
+	if m, ok := n.ledger().Member(pub, n.cfg.Now()); ok {
+		return facts.Terms{Roles: m.Roles}, m.Standing == api.StandingMember
+	}
+	if n.clients.has(p, n.cfg.Now()) {
+		return facts.Terms{Client: true}, true
+	}
+	id, err := p2p.Decode(p)
+	// It has shown a proof, which is about to be kept.
+	return facts.Terms{}, err == nil && n.host.Standing(id) == p2p.Member
+}
+
+// isMember is [Node.terms] for the authors of gossip.
+func (n *Node) isMember(author peer.ID) bool {
+	id, err := p2p.ID(author)
+	if err != nil {
+		return false
+	}
+	_, ok := n.terms(id)
+	return ok
+}
+
+// shunned reports whether p is not to be dialled: it is of another realm, or revoked.
+func (n *Node) shunned(p peer.ID) bool {
+	if n.watch.IsStranger(p) {
+		return true
+	}
+	id, err := p2p.ID(p)
+	if err != nil {
+		return true
+	}
+	pub, err := keys.OfPeer(id)
+	if err != nil {
+		return true
+	}
+	m, ok := n.ledger().Member(pub, n.cfg.Now())
+	return ok && m.Standing == api.StandingRevoked
+}
