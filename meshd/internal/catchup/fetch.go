@@ -180,16 +180,22 @@ func (r *round) take(batch []intent.Signed) error {
 	}
 	c, errs := r.client.Accept(r.peer, batch)
 	r.news += len(c.Added)
+	var full error
 	for i, err := range errs {
 		switch {
 		case err == nil, errors.Is(err, ledger.ErrOlder): // gossip was faster
 		case errors.Is(err, ledger.ErrUnauthorized):
 			r.waiting = append(r.waiting, batch[i])
-		case errors.Is(err, ledger.ErrFull), !ledger.Refused(err):
+		case errors.Is(err, ledger.ErrFull):
+			full = err // the share of one signer may be
+		case !ledger.Refused(err):
 			return fmt.Errorf("intents of %s: %w: %w", r.peer, errUnkept, err)
 		default:
 			r.client.refused.add(r.peer, batch[i].Digest)
 		}
+	}
+	if full != nil && len(c.Added) == 0 {
+		return fmt.Errorf("intents of %s: %w: %w", r.peer, errUnkept, full)
 	}
 	return nil
 }

@@ -77,7 +77,7 @@ func (h *hold) ask(ctx context.Context, p peer.ID) error {
 	h.turn.Lock()
 	defer h.turn.Unlock()
 	_, err := h.client.Intents(ctx, p)
-	if err != nil && !errors.Is(err, errGarbage) {
+	if err != nil && !errors.Is(err, errGarbage) && !errors.Is(err, errUnkept) {
 		return err
 	}
 	h.mu.Lock()

@@ -181,7 +181,7 @@ func (r *Runner) take(now time.Time) (p peer.ID, wait time.Duration) {
 
 // finish has p asked again a few times when that has failed.
 func (r *Runner) finish(ctx context.Context, p peer.ID, err error) {
-	again := err != nil && ctx.Err() == nil && !errors.Is(err, errGarbage) && slices.Contains(r.cfg.Neighbours(), p)
+	again := err != nil && ctx.Err() == nil && !errors.Is(err, errGarbage) && !errors.Is(err, errUnkept) && slices.Contains(r.cfg.Neighbours(), p)
 	if err != nil {
 		r.cfg.Log.Debug("sync", telemetry.KeyPeer, p, telemetry.Error(err))
 	}

@@ -160,17 +160,13 @@ func (k *Keeper) take(r *request, now time.Time) {
 }
 
 // takeNew adds s, which somebody has signed just now.
-func (k *Keeper) takeNew(s intent.Signed, by Source, now time.Time) (c ledger.Change, err error) {
+func (k *Keeper) takeNew(s intent.Signed, by Source, now time.Time) (ledger.Change, error) {
 	held, err := k.ledger.Check(s, now)
 	if held {
-		return c, nil
+		return ledger.Change{}, nil
 	}
-	if ledger.MayGrant(err) {
-		if g, ok := grantOf(s); ok {
-			if c, _ = k.ledger.Add(g, now); c.News() { // good by itself, whatever s is
-				_, err = k.ledger.Check(s, now)
-			}
-		}
+	if s.Grant != nil && ledger.MayGrant(err) {
+		err = nil // Add tells
 	}
 	if err == nil {
 		err = k.ledger.Fresh(s, now)
@@ -179,10 +175,9 @@ func (k *Keeper) takeNew(s intent.Signed, by Source, now time.Time) (c ledger.Ch
 		err = k.follows(s, now)
 	}
 	if err != nil {
-		return c, err
+		return ledger.Change{}, err
 	}
-	d, err := k.ledger.Add(s, now)
-	return ledger.Change{Added: append(c.Added, d.Added...), Dropped: append(c.Dropped, d.Dropped...), Trust: c.Trust || d.Trust}, err
+	return k.ledger.Add(s, now)
 }
 
 // grantOf is the grant that came with s.

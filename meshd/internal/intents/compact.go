@@ -71,7 +71,7 @@ func (k *Keeper) copyHeld(to io.Writer) (size int64, err error) {
 		return 0, err
 	}
 	defer from.Close()
-	header, err := headerOf(k.first)
+	header, err := headerOf(k.cfg.Pin)
 	if err != nil {
 		return 0, err
 	}

@@ -9,9 +9,9 @@
 //     addition goes into the set in memory, then into the log, synced, and only
 //     then to whoever has brought it; what cannot be written leaves the set again.
 //     Additions that arrive at the same time share one wait for the disk.
-//   - The log keeps the order in which intents came. That matters once: what a key
+//   - The log is also the proof that this node has held something before: what a key
 //     has signed before the owner replaced it counts until the rotation is settled,
-//     and what it signs afterwards does not.
+//     and nothing new of it is taken.
 //   - A crash at any byte leaves a last line cut short, which is dropped: nobody
 //     was told of it. A damaged line before others is an error, since going on
 //     without it could hide a revocation.

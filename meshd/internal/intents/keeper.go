@@ -66,7 +66,6 @@ type Keeper struct {
 	timer chan struct{} // receives when the next time that matters may be another
 
 	commits   sync.Mutex // one at a time; guards what follows
-	first     trust.Pin  // what the log begins with
 	journal   *journal
 	live      int64 // bytes of the lines of what is held
 	compactAt int64 // size of the log

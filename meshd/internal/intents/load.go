@@ -2,14 +2,12 @@ package intents
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/atomicfile"
 	"github.com/realm-mesh/realm/internal/kit/intent"
-	"github.com/realm-mesh/realm/internal/kit/keys"
 	"github.com/realm-mesh/realm/internal/kit/ledger"
 	"github.com/realm-mesh/realm/internal/kit/trust"
 )
@@ -34,14 +32,8 @@ func (k *Keeper) load() error {
 			return err
 		}
 	}
-	k.first = c.pin
-	k.ledger = c.replay(c.pin, k.cfg.Now())
-	if !leads(k.ledger, k.cfg.Pin.Owner, k.cfg.Now()) {
-		k.cfg.Log.Warn("the log of intents is older than the owner's key that this node trusts; other members will bring what is missing", "path", k.cfg.Path)
-		k.first = k.cfg.Pin
-		k.ledger = c.replay(k.cfg.Pin, k.cfg.Now())
-	}
-	garbage := k.account(c) || k.first != c.pin
+	k.ledger = c.replay(k.cfg.Pin, k.cfg.Now())
+	garbage := k.account(c)
 	if k.journal, err = openJournal(k.cfg.Path, c.size); err != nil {
 		return err
 	}
@@ -75,48 +67,12 @@ func headerOf(pin trust.Pin) ([]byte, error) {
 	return append(b, '\n'), err
 }
 
-// replay makes the set of what c holds, for a node that begins with pin.
-//
-// Between two rotations it does not matter in which order intents came; what was
-// there before a rotation is added before it. What nobody has a say for yet waits
-// for what comes later: a grant may have been signed again.
+// replay makes the set of what c holds, for a node that trusts pin: the owner's key
+// then or now.
 func (c content) replay(pin trust.Pin, now time.Time) *ledger.Ledger {
 	l := ledger.New(pin)
-	var waiting []intent.Signed
-	add := func() {
-		_, errs := l.AddAll(waiting, now)
-		var still []intent.Signed
-		for i, err := range errs {
-			if errors.Is(err, ledger.ErrUnauthorized) {
-				still = append(still, waiting[i])
-			}
-		}
-		waiting = still
-	}
-	for _, s := range c.intents {
-		if s.Kind == api.KindRotate {
-			add()
-			if _, err := l.Add(s, now); err == nil {
-				continue
-			}
-		}
-		waiting = append(waiting, s)
-	}
-	add()
+	l.Restore(c.intents, now)
 	return l
-}
-
-// leads reports whether the owner of l is the key owner, or came after it.
-func leads(l *ledger.Ledger, owner keys.Public, now time.Time) bool {
-	if l.Owner() == owner {
-		return true
-	}
-	for _, v := range l.History(api.Ref{Kind: api.KindRotate, Name: api.NameOwner}, now) {
-		if v.Signer == owner {
-			return true
-		}
-	}
-	return false
 }
 
 // account takes stock of what was read, and reports whether there are lines in the
@@ -146,6 +102,6 @@ func (k *Keeper) reload() error {
 	if err != nil {
 		return fmt.Errorf("read the log of intents again: %w", err)
 	}
-	k.ledger.Become(c.replay(k.first, k.cfg.Now()))
+	k.ledger.Become(c.replay(k.cfg.Pin, k.cfg.Now()))
 	return nil
 }

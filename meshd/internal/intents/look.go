@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/internal/kit/ledger"
@@ -27,16 +28,23 @@ func (k *Keeper) Look(envelope []byte) (intent.Signed, error) {
 		return s, ErrKnown
 	}
 	if ledger.MayGrant(err) {
-		if g, ok := grantOf(s); ok {
-			if _, errs := k.Accept([]intent.Signed{g}, ByGossip); errs[0] == nil {
-				_, err = k.ledger.Check(s, now)
-			}
+		if g, ok := grantOf(s); ok && k.takeGrant(g, now) {
+			_, err = k.ledger.Check(s, now)
 		}
 	}
 	if err == nil {
 		err = k.ledger.Fresh(s, now)
 	}
 	return s, err
+}
+
+// takeGrant accepts a grant that came with something, and reports whether it is news.
+func (k *Keeper) takeGrant(g intent.Signed, now time.Time) bool {
+	if held, err := k.ledger.Check(g, now); held || err != nil {
+		return false
+	}
+	c, _ := k.Accept([]intent.Signed{g}, ByGossip)
+	return c.News()
 }
 
 // recall finds the intent that envelope seems to be. Most of what gossip repeats is

@@ -24,7 +24,7 @@ const (
 
 // content is what a log holds. The zero content is that of a new one.
 type content struct {
-	pin     trust.Pin       // the first line: the realm, and its owner when the node began to keep the log
+	pin     trust.Pin       // the first line: the realm, and its owner when the log was begun
 	intents []intent.Signed // in the order in which they came
 	opaque  []api.Digest    // of intents that a newer version has kept
 	size    int64           // of whole, good lines

@@ -58,7 +58,6 @@ func (k *Keeper) pass(early []intent.Signed) {
 		}
 		k.cfg.Log.Info("intent counts from now on", telemetry.KeyWorkload, s.Ref.String(), telemetry.KeySeq, s.Seq)
 		k.show.mark(ledger.Change{Added: []intent.Signed{s}})
-		c.Trust = c.Trust || s.Kind.Trust()
 	}
 	k.track(c)
 	k.tell(ByTime, c)
