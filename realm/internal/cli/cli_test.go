@@ -20,8 +20,20 @@ func TestMain(m *testing.M) {
 	if slices.Equal(os.Args[1:], []string{"key", agentCommand}) {
 		os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr))
 	}
+	own, err := os.MkdirTemp("", "cli")
+	if err != nil {
+		panic(err)
+	}
+	for _, v := range []string{"HOME", "XDG_CONFIG_HOME", "AppData"} { // whoever runs the tests has contexts of their own
+		if err := os.Setenv(v, own); err != nil {
+			panic(err)
+		}
+	}
 	// os/signal keeps its goroutine for the life of the process.
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("os/signal.loop"))
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("os/signal.loop"), goleak.Cleanup(func(code int) {
+		os.RemoveAll(own)
+		os.Exit(code)
+	}))
 }
 
 // Every command says what it is for and how it is used, and no flag is unexplained.

@@ -14,6 +14,15 @@ import (
 // completionPatience is how long a person who presses Tab is kept.
 const completionPatience = time.Second
 
+// atHand gives fn the node that a command would ask, if it is up on this machine:
+// nobody waits for a client while pressing Tab.
+func (a *app) atHand(ctx context.Context, fn func(n *node.Node) error) error {
+	if w, err := a.where(); err != nil || w.node != "" {
+		return node.ErrDown
+	}
+	return a.onNode(ctx, fn)
+}
+
 // completeLogs offers what has a log: programs, and daemons.
 func (a *app) completeLogs(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
 	names, directive := a.completeNames(api.KindComponent, api.KindFunction)(cmd, args, word)
@@ -35,7 +44,7 @@ func (a *app) completeNames(kinds ...api.Kind) cobra.CompletionFunc {
 		ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
 		defer cancel()
 		var names []string
-		err := a.onLocal(ctx, func(n *node.Node) error {
+		err := a.atHand(ctx, func(n *node.Node) error {
 			all, err := workloads(ctx, n)
 			for _, w := range all {
 				if slices.Contains(kinds, w.Kind) {
@@ -58,7 +67,7 @@ func (a *app) completePeers(standings ...api.Standing) cobra.CompletionFunc {
 		ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
 		defer cancel()
 		var ids []string
-		err := a.onNode(ctx, func(n *node.Node) error {
+		err := a.atHand(ctx, func(n *node.Node) error {
 			all, err := n.Members(ctx)
 			for _, m := range all.Members {
 				if slices.Contains(standings, m.Standing) && !slices.Contains(args, string(m.Peer)) {

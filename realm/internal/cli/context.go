@@ -20,8 +20,8 @@ func newContext(a *app) *cobra.Command {
 		Short: "Your realms by name: which node to ask, and with which key",
 		Long: `A context is a name for a realm: the home of a node on this machine, or the address
 of a member where there is none, and the key to sign with. Commands take it with
---context NAME, from $` + envContext + `, or the one of realm context use. What flags and
-other variables say comes before what a context says.`,
+--context NAME, from $` + envContext + `, or the one of realm context use. Other flags come
+before it; other variables, too, unless it is named with --context.`,
 		Example: `  realm context add shed --node /ip4/192.0.2.7/udp/4001/quic-v1/p2p/12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN
   realm status --context shed
   realm context use shed`,

@@ -13,7 +13,6 @@ import (
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/invite"
-	"github.com/realm-mesh/realm/internal/kit/keys"
 	"github.com/realm-mesh/realm/internal/kit/ledger"
 	"github.com/realm-mesh/realm/internal/kit/trust"
 	"github.com/realm-mesh/realm/realm/internal/addr"
@@ -139,9 +138,12 @@ func (a *app) inviteBy(ctx context.Context, n *node.Node, limits api.Invite, f i
 	return a.printInvite(t, in.Name, limits, true)
 }
 
-// rotations are those that lead to the owner's key, for who begins with the first.
-func rotations(l *ledger.Ledger, now time.Time) [][]byte {
-	return l.Proof(keys.Public{}, now).Intents // of a stranger: nothing else
+// rotations are those that led to the owner's key, the first one first.
+func rotations(l *ledger.Ledger, now time.Time) (out [][]byte) {
+	for _, v := range slices.Backward(l.History(api.Ref{Kind: api.KindRotate, Name: api.NameOwner}, now)) {
+		out = append(out, v.Envelope)
+	}
+	return out
 }
 
 // inviteAlone makes an invite that nobody knows of until it is used.

@@ -84,6 +84,7 @@ func newReadyView(h paths.Home, c config.Node, s api.MeshStatus) (readyView, err
 
 // tellStanding says what becomes of a node that is no member yet, until it is one.
 func (a *app) tellStanding(ctx context.Context, n *node.Node, r run, was api.MeshStatus) error {
+	told := map[string]bool{standingText(was): true} // each once: reasons come and go
 	return followStanding(ctx, n, func(s api.MeshStatus) (bool, error) {
 		defer func() { was = s }()
 		switch {
@@ -95,8 +96,9 @@ func (a *app) tellStanding(ctx context.Context, n *node.Node, r run, was api.Mes
 			a.note("The realm does not let this node in: %s. With a new token: realm enroll TOKEN", oneLine(s.Refused))
 		case s.Standing == api.StandingUnclaimed && s.Pairing == nil && was.Pairing != nil:
 			a.note("The node cannot be claimed any more: its time is over, or the code was mistyped too often.\nFor another chance, start it again with realm up --tofu.")
-		case s.Standing != was.Standing:
-			a.say("%s", standingText(s.Standing, s.Peer))
+		case !told[standingText(s)]:
+			told[standingText(s)] = true
+			a.say("%s", standingText(s))
 		}
 		return false, nil
 	})
@@ -117,16 +119,19 @@ func (a *app) tellMember(h paths.Home, c config.Node, was, s api.MeshStatus) err
 }
 
 // standingText says what a node waits for that is no member.
-func standingText(s api.Standing, id api.PeerID) string {
-	switch s {
-	case api.StandingJoining:
-		return "joining: waits for a member to let it in"
-	case api.StandingPending:
-		return "pending: waits for the owner to admit it. On a member: realm peers admit " + string(id)
-	case api.StandingRevoked:
-		return "revoked: the owner has put it out of the realm. To take it back, on a member: realm peers admit " + string(id)
+func standingText(s api.MeshStatus) string {
+	note := oneLine(s.Note)
+	if note == "" {
+		switch s.Standing {
+		case api.StandingJoining:
+			note = "waits for a member to let it in"
+		case api.StandingPending:
+			note = "waits for the owner; on a member: realm peers admit " + string(s.Peer)
+		case api.StandingRevoked:
+			note = "the owner has put it out of the realm; to take it back, on a member: realm peers admit " + string(s.Peer)
+		}
 	}
-	return string(s)
+	return strings.Join(nonEmpty(string(s.Standing), note), ": ")
 }
 
 func (a *app) printReady(v readyView) {
@@ -142,10 +147,7 @@ func (a *app) printReady(v readyView) {
 			[2]string{"", "a token of realm invite; to begin one: realm init, then start it again"})
 	}
 	if v.Owner != "" && v.Standing != api.StandingMember {
-		rows = append(rows, [2]string{"standing", standingText(v.Standing, v.Peer)})
-		if v.Note != "" {
-			rows = append(rows, [2]string{"", oneLine(v.Note)})
-		}
+		rows = append(rows, [2]string{"standing", standingText(api.MeshStatus{Standing: v.Standing, Peer: v.Peer, Note: v.Note})})
 	}
 	rows = append(rows, [2]string{"programs", "http://" + v.HTTP}, [2]string{"management", "http://" + v.Manage})
 	for _, r := range rows {

@@ -25,7 +25,8 @@ import (
 // envContext names the context to use.
 const envContext = "REALM_CONTEXT"
 
-// where says which node a command is about, by flags, the environment and the context.
+// where says which node a command is about: what a flag says counts more than what
+// the environment does, and that more than the context in use.
 type where struct {
 	home    string // as [paths.Open] takes it
 	node    string // address of a member, to ask through a client; "": the node of home
@@ -54,10 +55,8 @@ func (a *app) settle() (w where, err error) {
 		w.node = a.nodeAddr
 	case a.homeDir != "":
 		w.home = a.homeDir
-	case os.Getenv(paths.EnvHome) == "":
+	case a.before(paths.EnvHome):
 		w.home, w.node = w.set.Home, w.set.Node
-	case a.contextName != "" && w.set.Home+w.set.Node != "":
-		a.note("%s is set, so it counts, and not where the context %s leads.", paths.EnvHome, w.context)
 	}
 	if w.node != "" {
 		if err := addr.Check(w.node); err != nil {
@@ -66,6 +65,10 @@ func (a *app) settle() (w where, err error) {
 	}
 	return w, nil
 }
+
+// before reports whether what the context says counts more than a variable of the
+// environment: it does where the context was named by a flag.
+func (a *app) before(variable string) bool { return a.contextName != "" || os.Getenv(variable) == "" }
 
 // currentContext is the one of --context, else of the environment, else of realm
 // context use; the zero Context for none.
@@ -138,15 +141,12 @@ func (w where) checkWait(cmd *cobra.Command) error {
 	return misused(cmd, errors.New("--wait=false: this command brings up a node for its own time only, and others must have fetched the program before it leaves: leave out --wait=false"))
 }
 
-// useKey has the key of the context sign, unless the environment names another.
+// useKey has the key of the context sign.
 func (a *app) useKey(w where) error {
-	if w.set.OwnerKey == "" && w.set.Grant == "" || os.Getenv(paths.EnvOwnerKey) != "" {
-		return nil
+	if a.grantFile == "" && a.before(envGrant) {
+		a.grantFile = w.set.Grant
 	}
-	if os.Getenv(envGrant) == "" {
-		a.grantFile = orElse(a.grantFile, w.set.Grant)
-	}
-	if w.set.OwnerKey == "" {
+	if w.set.OwnerKey == "" || !a.before(paths.EnvOwnerKey) {
 		return nil
 	}
 	return os.Setenv(paths.EnvOwnerKey, w.set.OwnerKey)
@@ -161,11 +161,6 @@ func (a *app) onNode(ctx context.Context, fn func(n *node.Node) error) error {
 	if w.node != "" {
 		return a.asClient(ctx, w, w.node, false, func(_ context.Context, n *node.Node) error { return fn(n) })
 	}
-	return a.onLocal(ctx, fn)
-}
-
-// onLocal gives fn the node of the home.
-func (a *app) onLocal(ctx context.Context, fn func(n *node.Node) error) error {
 	h, err := a.home()
 	if err != nil {
 		return err
