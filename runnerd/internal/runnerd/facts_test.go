@@ -113,9 +113,11 @@ func TestFactsKeepToARate(t *testing.T) {
 		begun := time.Now()
 		f.Set(fact(double, api.StateFetching))
 		synctest.Wait()
+		m.mu.Lock()
 		if len(m.writes) != 1 || !m.writes[0].Equal(begun) {
 			t.Errorf("written after %v", time.Since(begun))
 		}
+		m.mu.Unlock()
 		const n = 2000
 		for i := range n {
 			ref := api.Ref{Kind: api.KindFunction, Name: api.Name(fmt.Sprint("f", i))}
@@ -123,6 +125,9 @@ func TestFactsKeepToARate(t *testing.T) {
 			f.Set(fact(ref, api.StateRunning))
 		}
 		time.Sleep(time.Second)
+		synctest.Wait()
+		m.mu.Lock()
+		defer m.mu.Unlock()
 		if m.puts != n+1 {
 			t.Errorf("%d puts", m.puts)
 		}

@@ -141,7 +141,7 @@ func (d *Daemon) begin(ctx context.Context) error {
 	}
 	if err := d.env.Ready(ctx, fmt.Sprintf("%d intents known", d.intents.book.Count())); err != nil {
 		if ctx.Err() != nil {
-			return nil // it is to stop already
+			return nil //nolint:nilerr // it is to stop already
 		}
 		return err
 	}
