@@ -50,13 +50,12 @@ func (a *app) ready(ctx context.Context, h paths.Home, r run) error {
 	if err == nil && r.first != nil && ctx.Err() == nil {
 		err = a.pushFirst(ctx, h, *r.first)
 	}
-	switch {
-	case err == nil, ctx.Err() != nil:
-		return nil
-	case errors.Is(err, errNotLetIn):
+	if errors.Is(err, errNotLetIn) {
 		return err
 	}
-	a.complain(err)
+	if err != nil && ctx.Err() == nil {
+		a.complain(err)
+	}
 	return nil
 }
 

@@ -203,7 +203,7 @@ func (a *app) clientSigner(ctx context.Context, w where) (s owner.Signer, pin tr
 	if err != nil {
 		return s, pin, err
 	}
-	grant, err := a.readGrant()
+	grant, err := a.readGrant() //nolint:contextcheck // reading an intent waits for nothing
 	if err != nil {
 		return s, pin, err
 	}

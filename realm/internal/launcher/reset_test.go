@@ -22,7 +22,7 @@ func fill(t *testing.T, path string) {
 func TestReset(t *testing.T) {
 	for _, purge := range []bool{false, true} {
 		n := newNode(t)
-		k := newAccount(t)
+		newAccount(t)
 		n.once()
 		h := n.home
 		blob := filepath.Join(h.State(api.Casd), "blob")
@@ -49,7 +49,7 @@ func TestReset(t *testing.T) {
 		if err := os.Remove(h.Config()); err != nil { // it is none
 			t.Fatal(err)
 		}
-		k = newAccount(t)
+		k := newAccount(t)
 		n.once()
 		if realm, member := n.follows(); realm != k.Realm() || !member {
 			t.Errorf("afterwards it follows %q, member %v", realm, member)
