@@ -16,7 +16,6 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/ledger"
 	"github.com/realm-mesh/realm/realm/internal/node"
 	"github.com/realm-mesh/realm/realm/internal/owner"
-	"github.com/realm-mesh/realm/realm/internal/rollout"
 )
 
 func newKeyRotate(a *app) *cobra.Command {
@@ -167,11 +166,10 @@ func (a *app) resumeRotation(ctx context.Context, n *node.Node) error {
 
 // rotateView is a finished rotation in JSON.
 type rotateView struct {
-	Key    keys.Public  `json:"key"`
-	Realm  api.RealmID  `json:"realm"`
-	File   string       `json:"file"`
-	Signed int          `json:"signed"` // intents, anew
-	Behind []api.PeerID `json:"behind"` // members that had not heard of all when it was settled
+	Key    keys.Public `json:"key"`
+	Realm  api.RealmID `json:"realm"`
+	File   string      `json:"file"`
+	Signed int         `json:"signed"` // intents, anew
 }
 
 // finishRotation sends in, the rotation to k (the zero Signed where k is the owner
@@ -182,16 +180,13 @@ func (a *app) finishRotation(ctx context.Context, n *node.Node, k owner.Key, in 
 			return err
 		}
 	}
-	v := rotateView{Key: k.Public(), Realm: k.Realm(), File: k.Path, Behind: []api.PeerID{}}
+	v := rotateView{Key: k.Public(), Realm: k.Realm(), File: k.Path}
 	s, l, err := a.signLeft(ctx, n, k, &v.Signed)
 	if err != nil {
 		return err
 	}
 	if !l.Settled() {
-		if v.Behind, err = a.awaitHeard(ctx, n, l); err != nil {
-			return err
-		}
-		if _, err := n.Do(ctx, s.Signer, l, owner.Settle()); err != nil {
+		if _, err := n.Do(ctx, s.Signer, l, owner.Settle(l)); err != nil {
 			return err
 		}
 	}
@@ -239,27 +234,4 @@ func (a *app) signLeft(ctx context.Context, n *node.Node, k owner.Key, signed *i
 		}
 	}
 	return signer{}, nil, errors.New("others sign as quickly as this command does")
-}
-
-// heardPatience is how long members may take to say that they have what was signed
-// anew, so that none of them stops what it runs when the old signatures go.
-const heardPatience = 30 * time.Second
-
-func (a *app) awaitHeard(ctx context.Context, n *node.Node, l *ledger.Ledger) ([]api.PeerID, error) {
-	ctx, cancel := context.WithTimeout(ctx, heardPatience)
-	defer cancel()
-	wanted := map[api.Ref]intent.Version{}
-	for _, ref := range l.Refs() {
-		if s, ok := l.Current(ref, n.Now()); ok && ref.Kind.Workload() {
-			wanted[ref] = s.Version()
-		}
-	}
-	behind, err := n.Heard(ctx, wanted)
-	out := []api.PeerID{}
-	slices.SortFunc(behind, rollout.ComparePeers)
-	for _, p := range behind {
-		out = append(out, p.Peer)
-		a.note("  %s has not said that it has heard of all", peerText(oneLine(p.Host), p.Peer))
-	}
-	return out, err
 }

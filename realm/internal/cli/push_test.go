@@ -27,7 +27,7 @@ import (
 
 // mesh plays the daemons of a node with one more member, beta, over the real bus.
 type mesh struct {
-	t    *testing.T
+	t    testing.TB
 	home paths.Home
 	conn *bus.Conn // as meshd
 	seq  *nodetest.Meshd
@@ -38,7 +38,7 @@ type mesh struct {
 	later   sync.WaitGroup // what is told in the background
 }
 
-func newMesh(t *testing.T) *mesh {
+func newMesh(t testing.TB) *mesh {
 	t.Helper()
 	h, _ := nodetest.Bus(t)
 	t.Setenv(paths.EnvOwnerKey, filepath.Join(t.TempDir(), "owner.pem"))

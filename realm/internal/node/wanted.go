@@ -39,7 +39,7 @@ func (w *wanted) settle() {
 	}
 	news := append(readIntents(w.raw), w.waiting...)
 	w.raw, w.waiting = nil, nil
-	c, errs := w.ledger.AddAll(news, w.now())
+	c, errs := w.ledger.Restore(news, w.now())
 	for i, s := range news {
 		if errors.Is(errs[i], ledger.ErrUnauthorized) {
 			w.waiting = append(w.waiting, s)

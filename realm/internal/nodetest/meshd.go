@@ -27,6 +27,8 @@ type Meshd struct {
 	Status api.MeshStatus
 	// Before, when set, runs once, ahead of the next submission.
 	Before func()
+	// Refuse, when set, says why a submission is not taken.
+	Refuse func(intent.Signed) error
 	// After, when set, runs after each submission that was accepted.
 	After func(intent.Signed)
 	// Lose, when set, says of which accepted submissions the answer is lost once.
@@ -35,6 +37,9 @@ type Meshd struct {
 	mu      sync.Mutex
 	ledger  *ledger.Ledger
 	pending []api.Member
+	touched map[ledger.Slot]bool // what the bus may not show yet
+
+	showing sync.Mutex // held while the bus is written
 	shown   map[ledger.Slot]api.Digest
 }
 
@@ -63,7 +68,7 @@ func (m *Meshd) Ledger() *ledger.Ledger {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.ledger == nil {
-		m.ledger, m.shown = ledger.New(m.Pin), map[ledger.Slot]api.Digest{}
+		m.ledger, m.touched, m.shown = ledger.New(m.Pin), map[ledger.Slot]bool{}, map[ledger.Slot]api.Digest{}
 	}
 	return m.ledger
 }
@@ -95,19 +100,10 @@ func (m *Meshd) Submit(b []byte) (any, error) {
 
 // accept takes in what a person has just signed.
 func (m *Meshd) accept(in intent.Signed) error {
-	l, now := m.Ledger(), time.Now()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.held(in) {
-		return nil
-	}
-	if err := l.Fresh(in, now); err != nil {
+	if err := m.take(in); err != nil {
 		return err
 	}
-	if seq, prev := l.Next(in.Ref, now); !in.Kind.Trust() && (seq != in.Seq || prev != in.Prev) {
-		return fmt.Errorf("%s: somebody has signed number %d meanwhile", in.Ref, seq-1)
-	}
-	if err := m.add(in); err != nil {
+	if err := m.show(); err != nil {
 		return err
 	}
 	if m.Lose != nil && m.Lose(in) {
@@ -116,57 +112,75 @@ func (m *Meshd) accept(in intent.Signed) error {
 	return nil
 }
 
-func (m *Meshd) held(in intent.Signed) bool {
-	for _, v := range m.ledger.History(in.Ref, time.Now()) {
-		if v.Digest == in.Digest {
-			return true
+func (m *Meshd) take(in intent.Signed) error {
+	l, now := m.Ledger(), time.Now()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, held := l.Held(in.Digest); held {
+		return nil
+	}
+	if m.Refuse != nil {
+		if err := m.Refuse(in); err != nil {
+			return err
 		}
 	}
-	return false
+	if err := l.Fresh(in, now); err != nil {
+		return err
+	}
+	if seq, prev := l.Next(in.Ref, now); !in.Kind.Trust() && (seq != in.Seq || prev != in.Prev) {
+		return fmt.Errorf("%s: somebody has signed number %d meanwhile", in.Ref, seq-1)
+	}
+	c, err := l.Add(in, now)
+	m.touch(c)
+	return err
+}
+
+func (m *Meshd) touch(c ledger.Change) {
+	for _, s := range append(c.Added, c.Dropped...) {
+		m.touched[ledger.Slot{Ref: s.Ref, Signer: s.Signer}] = true
+	}
 }
 
 // Take adds what others have signed, as if it had come from another member.
 func (m *Meshd) Take(all ...intent.Signed) {
 	m.T.Helper()
-	m.Ledger()
+	l := m.Ledger()
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, in := range all {
-		if err := m.add(in); err != nil {
-			m.T.Errorf("take %s: %v", in.Ref, err)
+	c, errs := l.AddAll(all, time.Now())
+	m.touch(c)
+	m.mu.Unlock()
+	for _, err := range append(errs, m.show()) {
+		if err != nil {
+			m.T.Errorf("take: %v", err)
 		}
 	}
 }
 
-// add adds in, and shows the bus what has changed by it.
-func (m *Meshd) add(in intent.Signed) error {
-	now := time.Now()
-	c, err := m.ledger.Add(in, now)
-	if err != nil {
-		return err
+// show has the bus show what counts, of all that has come since it was done last:
+// those who come while it is done wait, and are shown together.
+func (m *Meshd) show() error {
+	m.showing.Lock()
+	defer m.showing.Unlock()
+	m.mu.Lock()
+	touched := m.touched
+	m.touched = map[ledger.Slot]bool{}
+	m.mu.Unlock()
+	puts, deletes := map[string][]byte{}, []string{}
+	for slot := range touched {
+		top, ok := m.ledger.Top(slot, time.Now())
+		switch {
+		case !ok && m.shown[slot] != api.Digest{}:
+			deletes = append(deletes, slot.Key())
+		case ok && m.shown[slot] != top.Digest:
+			puts[slot.Key()] = top.Envelope
+		}
+		m.shown[slot] = top.Digest
 	}
 	b, err := m.Conn.Bucket(Context(m.T), api.BucketIntents)
 	if err != nil {
 		return err
 	}
-	touched := map[ledger.Slot]bool{}
-	for _, s := range append(c.Added, c.Dropped...) {
-		touched[ledger.Slot{Ref: s.Ref, Signer: s.Signer}] = true
-	}
-	for slot := range touched {
-		top, ok := m.ledger.Top(slot, now)
-		switch {
-		case !ok:
-			err = b.Delete(Context(m.T), slot.Key())
-		case m.shown[slot] != top.Digest:
-			m.shown[slot] = top.Digest
-			err = b.Put(Context(m.T), slot.Key(), top.Envelope)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return b.Apply(Context(m.T), puts, deletes)
 }
 
 // Knock has nodes wait to be admitted.

@@ -23,7 +23,7 @@ type Loss struct {
 // take news. l, the ledger of pin's realm, stays as it is.
 func LossBy(pin trust.Pin, l *ledger.Ledger, news []intent.Signed, now time.Time) Loss {
 	after := ledger.New(pin)
-	after.AddAll(slices.Collect(maps.Values(l.Tops(now))), now)
+	after.Restore(slices.Collect(maps.Values(l.Tops(now))), now)
 	after.AddAll(news, now)
 	var loss Loss
 	for _, ref := range l.Refs() {

@@ -35,8 +35,12 @@ func (s Signer) Rotate(l *ledger.Ledger, next ed25519.PrivateKey, now, issued ti
 	}}, now, issued)
 }
 
-// Settle says that all that goes on has been signed by the owner's new key.
-func Settle() Act { return Act{settleRef, Say(&api.Settled{})} }
+// Settle says that all that goes on has been signed by the owner's new key, as it is
+// in l.
+func Settle(l *ledger.Ledger) Act {
+	s := l.Settlement()
+	return Act{settleRef, Say(&s)}
+}
 
 // SaveRotation keeps a signed rotation beside the key file, from before the new key
 // is in that until the rotation is settled, so that it can be sent once more.

@@ -182,7 +182,7 @@ func TestRotateAndSettle(t *testing.T) {
 			last = len(left)
 			r.act(r.s, left[0])
 		}
-		r.act(r.s, Settle())
+		r.act(r.s, Settle(r.l))
 		if Rotating(r.l, later) {
 			t.Error("it is settled")
 		}
