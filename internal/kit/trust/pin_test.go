@@ -3,6 +3,7 @@ package trust
 import (
 	"crypto/ed25519"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -28,6 +29,16 @@ func TestPin(t *testing.T) {
 	}
 	if got, err := ReadPin(path); err != nil || got != pin {
 		t.Errorf("read %+v, %v", got, err)
+	}
+	fresh := path + ".new"
+	if err := pin.Create(fresh); err != nil {
+		t.Error(err)
+	}
+	if got, err := ReadPin(fresh); err != nil || got != pin {
+		t.Errorf("created %+v, %v", got, err)
+	}
+	if err := pin.Create(fresh); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("created again: %v", err)
 	}
 	if fi, err := os.Stat(path); err != nil || runtime.GOOS != "windows" && fi.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", fi.Mode(), err)

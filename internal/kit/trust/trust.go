@@ -57,10 +57,15 @@ func ReadPin(path string) (Pin, error) {
 }
 
 // Write pins p at path.
-func (p Pin) Write(path string) error {
+func (p Pin) Write(path string) error { return p.write(path, atomicfile.Write) }
+
+// Create pins p at path, where nothing may be pinned yet ([fs.ErrExist]).
+func (p Pin) Create(path string) error { return p.write(path, atomicfile.Create) }
+
+func (p Pin) write(path string, write func(string, []byte, os.FileMode) error) error {
 	b, err := json.MarshalIndent(p, "", "  ")
 	if err != nil {
 		return fmt.Errorf("write trust: %w", err)
 	}
-	return atomicfile.Write(path, append(b, '\n'), 0o600)
+	return write(path, append(b, '\n'), 0o600)
 }

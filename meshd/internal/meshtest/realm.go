@@ -105,6 +105,12 @@ func (r *Realm) Admit(t testing.TB, node crypto.Signer, roles ...string) intent.
 	return r.Record(t, r.Sign(t, r.Key, api.Intent{Ref: api.Ref{Kind: api.KindMember, Name: Name(node)}}, api.Membership{Roles: roles}))
 }
 
+// Client makes the key that of a client, for a time. Nobody keeps it.
+func (r *Realm) Client(t testing.TB, key crypto.Signer, until time.Time) intent.Signed {
+	t.Helper()
+	return r.Sign(t, r.Key, api.Intent{Ref: api.Ref{Kind: api.KindMember, Name: Name(key)}}, api.Membership{Expires: until.UTC().Truncate(time.Second)})
+}
+
 // Revoke takes back what the owner has said of a key: a member, an invite or a grant.
 func (r *Realm) Revoke(t testing.TB, kind api.Kind, key crypto.Signer) intent.Signed {
 	t.Helper()
