@@ -65,8 +65,10 @@ func (n *Node) checkFacts(m gossip.Message) (gossip.Verdict, any) {
 		return gossip.Reject, nil
 	case err != nil:
 		return gossip.Garbage, nil
-	case n.conduct.Said(m.Author, b.Epoch, b.Seq, api.Sum(m.Data)), !n.table.Fresh(id, b):
+	case n.conduct.Said(m.Author, b.Epoch, b.Seq, api.Sum(m.Data)):
 		return gossip.Ignore, nil
+	case !n.table.Fresh(id, b):
+		return gossip.Useless, nil // it was overtaken, or somebody has recorded it
 	}
 	return gossip.Accept, b
 }

@@ -33,6 +33,7 @@ const (
 // from it ([intents.Config.Changed]).
 func (n *Node) Changed(_ intents.Source, c ledger.Change) {
 	if c.Trust {
+		n.client.TrustChanged()
 		notify(n.trust)
 	}
 }
@@ -68,7 +69,6 @@ func (n *Node) watchTrust(ctx context.Context) error {
 func (n *Node) review() {
 	n.follow()
 	n.takeRoles()
-	n.client.TrustChanged()
 	n.host.Recheck()
 	n.table.Review()
 	n.ownTwins(time.Now())
