@@ -19,6 +19,7 @@ import (
 const (
 	firstAnswers = 3
 	firstWait    = 15 * time.Second
+	turnWait     = 3 * time.Second
 )
 
 // First is what a node needs that has never been brought up to date.
@@ -35,7 +36,7 @@ type hold struct {
 	first  First
 	client Client // that gathers
 	take   func(all []intent.Signed) []error
-	turn   sync.Mutex // one member after the other: the second is asked for the difference
+	turn   chan struct{} // one member after the other: the second is asked for the difference
 
 	mu    sync.Mutex
 	asked map[peer.ID]struct{}
@@ -46,7 +47,7 @@ type hold struct {
 // newHold makes a hold that takes in the end what c would take.
 func newHold(c *Client, first First) *hold {
 	set := ledger.New(first.Pin)
-	h := &hold{first: first, asked: map[peer.ID]struct{}{}, wake: make(chan struct{}, 1),
+	h := &hold{first: first, turn: make(chan struct{}, 1), asked: map[peer.ID]struct{}{}, wake: make(chan struct{}, 1),
 		client: Client{HTTP: c.HTTP, Ledger: set, Conduct: c.Conduct, Now: c.Now, Skew: c.Skew},
 		take: func(all []intent.Signed) []error {
 			_, errs := c.Accept("", all)
@@ -74,8 +75,13 @@ func (h *hold) active() bool {
 
 // ask gathers what p holds.
 func (h *hold) ask(ctx context.Context, p peer.ID) error {
-	h.turn.Lock()
-	defer h.turn.Unlock()
+	select {
+	case h.turn <- struct{}{}:
+		defer func() { <-h.turn }()
+	case <-time.After(turnWait): // one that is slow does not hold up the others
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	_, err := h.client.Intents(ctx, p)
 	if err != nil && !errors.Is(err, errGarbage) && !errors.Is(err, errUnkept) {
 		return err
@@ -129,8 +135,6 @@ func (h *hold) run(ctx context.Context, done func()) error {
 
 // release takes what was gathered, in one batch. It reports whether all could be kept.
 func (h *hold) release() bool {
-	h.turn.Lock()
-	defer h.turn.Unlock()
 	for _, err := range h.take(everything(h.client.Ledger)) {
 		if err != nil && !ledger.Refused(err) {
 			return false

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/realm-mesh/realm/internal/kit/local"
 	"github.com/realm-mesh/realm/internal/kit/task"
 	"github.com/realm-mesh/realm/internal/kit/telemetry"
 )
@@ -26,6 +28,7 @@ const (
 	soon         = time.Second            // occasions that come that close are one
 	stirred      = 3 * time.Second        // after gossip, give or take a third: it has come through, or not
 	allEvery     = 10 * time.Second       // at most so often all are asked
+	rest         = 30 * time.Second       // of a member that says it is asked too often
 	maxDue       = 1024
 	workers      = 4 // members that are asked at the same time
 )
@@ -49,11 +52,18 @@ type Runner struct {
 	hold *hold
 
 	mu      sync.Mutex
-	due     map[peer.ID]time.Time
-	tries   map[peer.ID]int // that have failed since the last success
+	due     map[peer.ID]occasion
+	resting map[peer.ID]time.Time // until when
+	tries   map[peer.ID]int       // that have failed since the last success
 	running map[peer.ID]struct{}
 	allAt   time.Time // when all were asked last
 	wake    chan struct{}
+}
+
+// occasion is a reason to ask somebody.
+type occasion struct {
+	at   time.Time
+	full bool // for facts and members, too; else for intents alone
 }
 
 // NewRunner makes a Runner.
@@ -61,7 +71,7 @@ func NewRunner(cfg Config) *Runner {
 	if cfg.Interval == 0 {
 		cfg.Interval = Interval
 	}
-	r := &Runner{cfg: cfg, due: map[peer.ID]time.Time{}, tries: map[peer.ID]int{}, running: map[peer.ID]struct{}{},
+	r := &Runner{cfg: cfg, due: map[peer.ID]occasion{}, resting: map[peer.ID]time.Time{}, tries: map[peer.ID]int{}, running: map[peer.ID]struct{}{},
 		wake: make(chan struct{}, 1)}
 	if cfg.First != nil {
 		r.hold = newHold(cfg.Client, *cfg.First)
@@ -69,14 +79,17 @@ func NewRunner(cfg Config) *Runner {
 	return r
 }
 
-// Ask has p asked as soon as possible. None of the methods that ask blocks.
-func (r *Runner) Ask(p peer.ID) { r.at(p, time.Now()) }
+// Ask has p asked for everything as soon as possible. None of the methods that ask
+// blocks.
+func (r *Runner) Ask(p peer.ID) { r.at(p, time.Now(), true) }
 
-// Soon has p asked in a moment: it seems to have something that this node has not.
-func (r *Runner) Soon(p peer.ID) { r.at(p, time.Now().Add(soon/2+rand.N(soon/2))) }
+// Soon has p asked for intents in a moment: it seems to have one that this node has not.
+func (r *Runner) Soon(p peer.ID) { r.at(p, time.Now().Add(soon/2+rand.N(soon/2)), false) }
 
-// Stir has somebody asked when what gossip brings now should have come.
-func (r *Runner) Stir() { r.at(anybody, time.Now().Add(stirred*2/3+rand.N(stirred*2/3))) }
+// Stir has somebody asked for intents when what gossip brings now should have come.
+func (r *Runner) Stir() {
+	r.at(anybody, time.Now().Add(stirred*2/3+rand.N(stirred*2/3)), false)
+}
 
 // AskAll has all neighbours asked soon, unless that was done a moment ago.
 func (r *Runner) AskAll() {
@@ -100,16 +113,21 @@ func (r *Runner) AskAll() {
 func (r *Runner) Holding() bool { return r.hold.active() }
 
 // at has p asked at t, if it is not due sooner.
-func (r *Runner) at(p peer.ID, t time.Time) {
+func (r *Runner) at(p peer.ID, t time.Time, full bool) {
 	r.mu.Lock()
-	at, ok := r.due[p]
+	o, ok := r.due[p]
 	if !ok && len(r.due) >= maxDue {
 		r.mu.Unlock()
 		return // so many at once: the interval has to do
 	}
-	if !ok || t.Before(at) {
-		r.due[p] = t
+	if until := r.resting[p]; t.Before(until) {
+		t = until
 	}
+	if !ok || t.Before(o.at) {
+		o.at = t
+	}
+	o.full = o.full || full
+	r.due[p] = o
 	r.mu.Unlock()
 	r.poke()
 }
@@ -123,7 +141,7 @@ func (r *Runner) poke() {
 
 // Run asks until ctx ends.
 func (r *Runner) Run(ctx context.Context) error {
-	r.at(anybody, time.Now().Add(r.interval()))
+	r.at(anybody, time.Now().Add(r.interval()), true)
 	var fns []func(context.Context) error
 	for range workers {
 		fns = append(fns, r.work)
@@ -139,10 +157,10 @@ func (r *Runner) interval() time.Duration { return r.cfg.Interval*3/4 + rand.N(r
 // work asks who is due, one after the other.
 func (r *Runner) work(ctx context.Context) error {
 	for {
-		p, wait := r.take(time.Now())
+		p, full, wait := r.take(time.Now())
 		if p != anybody {
 			r.poke() // somebody else may be due, too
-			r.finish(ctx, p, r.Round(ctx, p))
+			r.finish(ctx, p, full, r.round(ctx, p, full))
 			continue
 		}
 		select {
@@ -155,38 +173,43 @@ func (r *Runner) work(ctx context.Context) error {
 }
 
 // take picks who is due and is not being asked, or says how long nobody will be.
-func (r *Runner) take(now time.Time) (p peer.ID, wait time.Duration) {
+func (r *Runner) take(now time.Time) (p peer.ID, full bool, wait time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if at := r.due[anybody]; !at.After(now) {
-		r.due[anybody] = now.Add(r.interval())
+	if o := r.due[anybody]; !o.at.After(now) {
+		r.due[anybody] = occasion{now.Add(r.interval()), true}
 		if all := r.cfg.Neighbours(); len(all) > 0 {
-			r.due[all[rand.IntN(len(all))]] = now
+			one := all[rand.IntN(len(all))]
+			r.due[one] = occasion{now, o.full || r.due[one].full}
 		}
 	}
 	wait = r.cfg.Interval
-	for q, at := range r.due {
+	for q, o := range r.due {
 		if _, busy := r.running[q]; busy {
 			continue
 		}
-		if q != anybody && !at.After(now) {
+		if q != anybody && !o.at.After(now) {
 			delete(r.due, q)
 			r.running[q] = struct{}{}
-			return q, 0
+			return q, o.full, 0
 		}
-		wait = min(wait, max(at.Sub(now), 0))
+		wait = min(wait, max(o.at.Sub(now), 0))
 	}
-	return anybody, wait
+	return anybody, false, wait
 }
 
 // finish has p asked again a few times when that has failed.
-func (r *Runner) finish(ctx context.Context, p peer.ID, err error) {
+func (r *Runner) finish(ctx context.Context, p peer.ID, full bool, err error) {
 	again := err != nil && ctx.Err() == nil && !errors.Is(err, errGarbage) && !errors.Is(err, errUnkept) && slices.Contains(r.cfg.Neighbours(), p)
 	if err != nil {
 		r.cfg.Log.Debug("sync", telemetry.KeyPeer, p, telemetry.Error(err))
 	}
 	r.mu.Lock()
 	delete(r.running, p)
+	delete(r.resting, p)
+	if tooOften(err) {
+		r.resting[p] = time.Now().Add(rest)
+	}
 	n := r.tries[p]
 	if again && n < retries {
 		r.tries[p] = n + 1
@@ -196,18 +219,28 @@ func (r *Runner) finish(ctx context.Context, p peer.ID, err error) {
 	}
 	r.mu.Unlock()
 	if again {
-		r.at(p, time.Now().Add(retryFirst<<n))
+		r.at(p, time.Now().Add(retryFirst<<n), full)
 	}
 }
 
+// tooOften reports whether err is what a member says that is asked too often.
+func tooOften(err error) bool {
+	var s *local.StatusError
+	return errors.As(err, &s) && s.Status == http.StatusTooManyRequests
+}
+
 // Round asks p for everything once.
-func (r *Runner) Round(ctx context.Context, p peer.ID) error {
+func (r *Runner) Round(ctx context.Context, p peer.ID) error { return r.round(ctx, p, true) }
+
+func (r *Runner) round(ctx context.Context, p peer.ID, full bool) error {
 	ctx, cancel := context.WithTimeout(ctx, roundTimeout)
 	defer cancel()
 	// Intents first: programs wait for them. A failure of one kind says nothing
 	// about the others.
 	news, err := r.intents(ctx, p)
-	err = errors.Join(err, r.cfg.Client.Facts(ctx, p), r.cfg.Client.Peers(ctx, p))
+	if full && !tooOften(err) {
+		err = errors.Join(err, r.cfg.Client.Facts(ctx, p), r.cfg.Client.Peers(ctx, p))
+	}
 	if r.hold != nil {
 		r.hold.answered()
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/local"
 	"github.com/realm-mesh/realm/meshd/internal/meshtest"
 )
 
@@ -21,6 +22,7 @@ type crowd struct {
 	mu     sync.Mutex
 	asked  map[peer.ID][]time.Duration // when, since the start
 	broken map[peer.ID]bool
+	busy   bool
 	start  time.Time
 	done   map[peer.ID]int
 }
@@ -38,11 +40,15 @@ func (c *crowd) runner(t *testing.T, us *shelf, n int, serve func(i int) http.Ha
 	client := us.client(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, _ := peer.Decode(r.URL.Host)
 		c.mu.Lock()
-		broken := c.broken[p]
+		broken, busy := c.broken[p], c.busy
 		if r.Method+" "+r.URL.Path == api.RouteSyncDigests {
 			c.asked[p] = append(c.asked[p], time.Since(c.start))
 		}
 		c.mu.Unlock()
+		if busy {
+			local.WriteError(w, http.StatusTooManyRequests, errTooOften)
+			return
+		}
 		if broken {
 			http.Error(w, "busy", http.StatusServiceUnavailable)
 			return
@@ -156,6 +162,28 @@ func TestRunner(t *testing.T) {
 		synctest.Wait()
 		if n := len(c.times(p)); n != 3 {
 			t.Errorf("asked %d times; want until it answers", n)
+		}
+	})
+	run("later when it is too often", func(t *testing.T, c *crowd, r *Runner) {
+		c.mu.Lock()
+		c.busy = true
+		c.mu.Unlock()
+		r.Ask(p)
+		synctest.Wait()
+		c.mu.Lock()
+		c.busy = false
+		c.mu.Unlock()
+		for range 10 {
+			r.Soon(p)
+			time.Sleep(rest / 20)
+		}
+		if n := len(c.times(p)); n != 1 {
+			t.Errorf("asked %d times while it rests", n)
+		}
+		time.Sleep(rest)
+		synctest.Wait()
+		if n := len(c.times(p)); n < 2 {
+			t.Error("never asked again")
 		}
 	})
 	run("not for ever", func(t *testing.T, c *crowd, r *Runner) {

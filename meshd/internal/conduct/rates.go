@@ -38,7 +38,7 @@ func (c Class) quota() quota {
 		FactsPassedOn:   {each: 1_000, burst: 20_000, bytes: 4 << 20, room: 64 << 20},
 		FactsSaid:       {each: 30, burst: 2_000, bytes: 1 << 20, room: 32 << 20},
 		UselessMessages: {each: 20, burst: 1_000},
-		SyncRequests:    {each: 20, burst: 1_000},
+		SyncRequests:    {each: 50, burst: 2_000},
 		EnrollRequests:  {each: 0.2, burst: 5},
 	}[c]
 }

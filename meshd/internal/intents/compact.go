@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/atomicfile"
@@ -40,7 +39,7 @@ func (k *Keeper) compact() {
 
 // rewrite replaces the log by one that holds what is held alone.
 func (k *Keeper) rewrite() error {
-	to, err := os.CreateTemp(filepath.Dir(k.cfg.Path), ".tmp-*")
+	to, err := os.OpenFile(k.cfg.Path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
