@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The container mesh of docker-compose.yml: up, down, or compose ARGS… with its
-# settings. The owner's private key is mounted into node1 alone.
+# settings. The owner's private key is mounted into node1 alone; the others get the
+# token of an invite.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 dir=dist/mesh
@@ -13,11 +14,14 @@ compose() {
 settings() {
 	mkdir -p $dir
 	[ -f $key ] || REALM_OWNER_KEY=$key dist/image/bin/realm init >/dev/null
-	REALM_OWNER=$(REALM_OWNER_KEY=$key dist/image/bin/realm key show)
-	export REALM_OWNER
-	REALM_BOOTSTRAP=$(cat $dir/bootstrap 2>/dev/null || true)
-	export REALM_BOOTSTRAP
+	REALM_ENROLL_TOKEN=$(cat $dir/lan.token 2>/dev/null || echo none)
+	REALM_FAR_TOKEN=$(cat $dir/far.token 2>/dev/null || true)
+	export REALM_ENROLL_TOKEN REALM_FAR_TOKEN
 	export COMPOSE_PROJECT_NAME=${COMPOSE_PROJECT_NAME:-realm}
+}
+
+invite() { # prints a token; in a home where no node is up
+	REALM_OWNER_KEY=$key dist/image/bin/realm --home $dir/no-node invite --uses 0 "$@" 2>/dev/null
 }
 
 peer_of() { # peer id of a running node
@@ -26,8 +30,12 @@ peer_of() { # peer id of a running node
 
 case ${1:-} in
 up)
-	rm -f $dir/bootstrap
 	settings
+	if [ -z "$(compose ps -q node1 2>/dev/null)" ]; then # else they are members, and keep their settings
+		rm -f $dir/*.token
+		invite --lan >$dir/lan.token
+		settings
+	fi
 	compose up -d node1 node2 node3 node4 node5
 	peer=
 	for _ in $(seq 1 50); do
@@ -35,7 +43,7 @@ up)
 		sleep 0.2
 	done
 	[ -n "$peer" ] || { compose logs --tail 20 node1; echo "node1 did not come up" >&2; exit 1; }
-	echo "/dns4/node1/udp/4001/quic-v1/p2p/$peer" >$dir/bootstrap
+	[ -f $dir/far.token ] || invite --bootstrap "/dns4/node1/udp/4001/quic-v1/p2p/$peer" >$dir/far.token
 	settings
 	compose up -d node6
 	cat <<EOT
@@ -52,7 +60,7 @@ EOT
 down)
 	settings
 	compose down -v --remove-orphans
-	rm -f $dir/bootstrap
+	rm -f $dir/*.token
 	;;
 compose)
 	shift
