@@ -95,7 +95,7 @@ func (a *app) push(ctx context.Context, p program) error {
 func (a *app) pushFirst(ctx context.Context, h paths.Home, p program) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, defaultTimeout, &timeoutError{defaultTimeout})
 	defer cancel()
-	inHome := &app{in: a.in, out: a.out, err: a.err, json: a.json, homeDir: h.Root(), timeout: defaultTimeout, passphraseFile: a.passphraseFile, grantFile: a.grantFile}
+	inHome := &app{in: a.in, key: a.key, out: a.out, err: a.err, json: a.json, homeDir: h.Root(), timeout: defaultTimeout, passphraseFile: a.passphraseFile, grantFile: a.grantFile}
 	return because(ctx, inHome.push(ctx, p))
 }
 
