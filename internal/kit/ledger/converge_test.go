@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"crypto/ed25519"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -257,11 +258,13 @@ func TestReplicasConverge(t *testing.T) {
 	}
 }
 
+var worlds = flag.Int("worlds", 60, "how many random worlds are tried")
+
 func seeds(t testing.TB) int {
 	if testing.Short() {
-		return 60
+		return min(*worlds, 20)
 	}
-	return 400
+	return *worlds
 }
 
 // replicas are n sets of parts of w.

@@ -201,7 +201,10 @@ func verify(t testing.TB, l *Ledger) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	again := New(l.pin)
-	again.path, again.retired, again.settled = l.path, l.retired, l.settled
+	again.chief, again.path, again.retired, again.settled = l.chief, l.path, l.retired, l.settled
+	if n := len(l.path); n == 0 && l.chief != l.pin.Owner || n > 0 && l.chief != newKey(l.path[n-1]) {
+		t.Errorf("the owner is %s", l.chief)
+	}
 	versions := 0
 	for slot, all := range l.slots {
 		versions += len(all)

@@ -83,6 +83,8 @@ func (l *Ledger) judge(node keys.Public, shown []intent.Signed, now time.Time) V
 		if s.Ref != refMember(node) || s.Tombstone {
 			continue
 		}
+		with := batch{state: scratch, now: now}
+		with.attached(s, ErrUnauthorized)
 		until, err := scratch.client(s, now)
 		if err == nil {
 			return Verdict{Standing: api.StandingClient, Until: until}
@@ -117,7 +119,7 @@ func (l *state) around(intents []intent.Signed) *state {
 	for k, i := range l.retired {
 		s.retired[k] = i
 	}
-	s.settled = l.settled
+	s.settled, s.chief = l.settled, l.chief
 	s.roster.assumed = map[keys.Public]bool{}
 	about := func(k keys.Public) {
 		for _, kind := range []api.Kind{api.KindGrant, api.KindInvite, api.KindMember} {

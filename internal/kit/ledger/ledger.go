@@ -72,6 +72,8 @@ type state struct {
 	count    int                         // of what they compare
 	events   []intent.Signed             // what came in or went, and was not told to the caller yet
 
+	bodies  map[api.Digest]any  // of grants and invites that were asked for
+	chief   keys.Public         // the owner's key
 	path    []intent.Signed     // rotations that are known, in their order
 	retired map[keys.Public]int // the keys that path leads from, numbered from 0
 	settled int                 // what retired keys before this one have signed is void
@@ -83,7 +85,7 @@ type state struct {
 // rotations are known that lead on from there.
 func New(pin trust.Pin) *Ledger {
 	return &Ledger{state: state{
-		pin: pin, slots: map[Slot][]intent.Signed{}, byRef: map[api.Ref][]keys.Public{}, bySigner: map[keys.Public]map[api.Ref]struct{}{},
+		pin: pin, chief: pin.Owner, bodies: map[api.Digest]any{}, slots: map[Slot][]intent.Signed{}, byRef: map[api.Ref][]keys.Public{}, bySigner: map[keys.Public]map[api.Ref]struct{}{},
 		byDigest: map[api.Digest]intent.Signed{}, shares: map[keys.Public]share{}, retired: map[keys.Public]int{}, roster: newRoster(),
 	}}
 }

@@ -18,12 +18,7 @@ func (l *Ledger) Owner() keys.Public {
 	return l.owner()
 }
 
-func (l *state) owner() keys.Public {
-	if n := len(l.path); n > 0 {
-		return newKey(l.path[n-1])
-	}
-	return l.pin.Owner
-}
+func (l *state) owner() keys.Public { return l.chief }
 
 // newKey is the key that a rotation leads to; the zero key for one that cannot be read.
 func newKey(s intent.Signed) keys.Public {
@@ -126,6 +121,7 @@ func (l *state) rotate(s intent.Signed) {
 	}
 	if s.Signer == l.owner() {
 		l.path = append(l.path, s)
+		l.chief = newKey(s)
 	} else {
 		l.path = slices.Insert(l.path, 0, s)
 		if l.settled > 0 {

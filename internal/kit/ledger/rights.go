@@ -1,9 +1,9 @@
 package ledger
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -111,7 +111,14 @@ func body[T any](l *state, kind api.Kind, k keys.Public) (v T, err error) {
 	case s.Tombstone:
 		return v, fmt.Errorf("%w: the owner has revoked its %s", ErrRevoked, kind)
 	}
-	return v, json.Unmarshal(s.Body, &v)
+	if v, ok := l.bodies[s.Digest].(T); ok {
+		return v, nil
+	}
+	if err := json.Unmarshal(s.Body, &v); err != nil {
+		return v, err // Read has seen to it that there is none
+	}
+	l.bodies[s.Digest] = v
+	return v, nil
 }
 
 // Fresh reports whether s may come in at now from whoever has just signed it: not
@@ -134,18 +141,19 @@ func (l *Ledger) Fresh(s intent.Signed, now time.Time) error {
 	return nil
 }
 
-// newestGrant is the grant that s's signer is known to hold; where nothing is known,
-// the one that came with s. Who has signed that is found out when s is added.
+// newestGrant is the grant that s's signer is known to hold, or the one that came with
+// s, if that is newer: where the signer is the owner. Whether it is, is found out when s
+// is added.
 func (l *state) newestGrant(s intent.Signed) (g api.Grant, ok bool) {
-	g, err := l.grantOf(s.Signer)
-	if err == nil || s.Grant == nil || !errors.Is(err, ErrUnauthorized) {
-		return g, err == nil
+	ref := api.Ref{Kind: api.KindGrant, Name: s.By()}
+	known, ok := l.word(ref)
+	if s.Grant != nil && !(ok && bytes.Equal(known.Envelope, s.Grant)) {
+		came, err := intent.Read(s.Grant)
+		if err == nil && came.Ref == ref && came.Signer == l.owner() && came.Version().Newer(known.Version()) {
+			known, ok = came, true
+		}
 	}
-	came, err := intent.Read(s.Grant)
-	if err != nil || came.Ref != (api.Ref{Kind: api.KindGrant, Name: s.By()}) || came.Tombstone {
-		return g, false
-	}
-	return g, json.Unmarshal(came.Body, &g) == nil
+	return g, ok && !known.Tombstone && json.Unmarshal(known.Body, &g) == nil
 }
 
 // say lists what those who have a say about ref want at now, the weightiest first: the

@@ -43,6 +43,7 @@ func (l *state) remove(s intent.Signed) {
 	slot := s.Slot()
 	l.slots[slot] = slices.DeleteFunc(l.slots[slot], func(o intent.Signed) bool { return o.Digest == s.Digest })
 	delete(l.byDigest, s.Digest)
+	delete(l.bodies, s.Digest)
 	l.shares[s.Signer] = l.shares[s.Signer].plus(s, -1)
 	if !l.frozen(s) {
 		l.flip(s, -1)
