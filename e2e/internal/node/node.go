@@ -65,7 +65,8 @@ func (n *Node) environ() []string {
 			env = append(env, kv)
 		}
 	}
-	return append(append(env, "REALM_HOME="+n.Home, "REALM_OWNER_KEY="+n.OwnerKey), n.Env...)
+	// With contexts of their own, too.
+	return append(append(env, "REALM_HOME="+n.Home, "REALM_OWNER_KEY="+n.OwnerKey, "XDG_CONFIG_HOME="+n.Home+".config"), n.Env...)
 }
 
 // Command is realm with args, for this node.
