@@ -166,14 +166,8 @@ func (n *Node) keepBatch(batch []arrival) {
 // acceptSynced takes what p, or several members at first, have sent when asked.
 func (n *Node) acceptSynced(p peer.ID, all []intent.Signed) (ledger.Change, []error) {
 	c, errs := n.accept(intents.BySync, all, func(int) peer.ID { return p })
-	if n.watch.Count() < 2 {
-		return c, errs
-	}
-	for _, s := range c.Added {
-		if !n.spread.Allow() {
-			break // sync takes so many further, too
-		}
-		n.tell(context.Background(), s)
+	if n.watch.Count() > 1 {
+		n.tellAll(c.Added)
 	}
 	return c, errs
 }
