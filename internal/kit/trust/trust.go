@@ -44,7 +44,7 @@ const maxPin = 4 << 10
 func ReadPin(path string) (Pin, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Pin{}, fmt.Errorf("%w: realm enroll TOKEN joins a realm, realm init begins one of your own", ErrUnclaimed)
+		return Pin{}, fmt.Errorf("%w: realm enroll TOKEN joins a realm with an invite, realm configure --owner KEY follows one, realm init begins one of your own", ErrUnclaimed)
 	}
 	if err != nil {
 		return Pin{}, fmt.Errorf("read trust: %w", err)
