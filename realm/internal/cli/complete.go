@@ -63,22 +63,61 @@ func (a *app) completeNames(kinds ...api.Kind) cobra.CompletionFunc {
 
 // completePeers offers the peer ids of nodes with one of these standings.
 func (a *app) completePeers(standings ...api.Standing) cobra.CompletionFunc {
+	return a.completeMembers(func(all api.MembersReply) (words []string) {
+		for _, m := range all.Members {
+			if slices.Contains(standings, m.Standing) {
+				words = append(words, string(m.Peer))
+			}
+		}
+		return words
+	})
+}
+
+// completeRevocable offers members, and invites that are good.
+func (a *app) completeRevocable() cobra.CompletionFunc {
+	return a.completeMembers(func(all api.MembersReply) (words []string) {
+		for _, m := range standingOf(all.Members, api.StandingMember) {
+			words = append(words, string(m.Peer))
+		}
+		for _, i := range all.Invites {
+			if !i.Revoked {
+				words = append(words, string(i.Key))
+			}
+		}
+		return words
+	})
+}
+
+// completeGrants offers the keys of grants that are good.
+func (a *app) completeGrants(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return a.completeMembers(func(all api.MembersReply) (words []string) {
+		for _, g := range all.Grants {
+			if !g.Revoked {
+				words = append(words, keyText(g.Key))
+			}
+		}
+		return words
+	})(cmd, args, word)
+}
+
+// completeMembers offers words that pick makes of what the node knows of members,
+// each once on a line; none without a node.
+func (a *app) completeMembers(pick func(api.MembersReply) []string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
 		defer cancel()
-		var ids []string
-		err := a.atHand(ctx, func(n *node.Node) error {
+		var words []string
+		err := a.onNode(ctx, func(n *node.Node) error {
 			all, err := n.Members(ctx)
-			for _, m := range all.Members {
-				if slices.Contains(standings, m.Standing) && !slices.Contains(args, string(m.Peer)) {
-					ids = append(ids, string(m.Peer))
-				}
-			}
+			words = pick(all)
 			return err
 		})
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return ids, cobra.ShellCompDirectiveNoFileComp
+		return slices.DeleteFunc(words, func(w string) bool { return slices.Contains(args, w) }), cobra.ShellCompDirectiveNoFileComp
 	}
 }

@@ -82,7 +82,8 @@ signed and still stands is signed by you before, so that it goes on; with --drop
 is not, and ends. The same key cannot be granted again.`,
 		Example: `  realm grant revoke builds
   realm grant revoke ed25519:4zvwRjXUKGfvwnParsHAS3HuSVzV5cA4McphgmoCtajS --drop`,
-		Args: arguments("KEY"),
+		Args:              arguments("KEY"),
+		ValidArgsFunction: a.completeGrants,
 	}
 	cmd.Flags().BoolVar(&drop, "drop", false, "let what it has signed end")
 	cmd.RunE = a.bounded(func(ctx context.Context, _ *cobra.Command, args []string) error {

@@ -56,6 +56,7 @@ func TestGrant(t *testing.T) {
 
 	m.deploy(0, "ci-owned", "version 1 is accepted")
 	m.as(ci)
+	m.want(0, []string{key.String(), "may push names that begin with ci-, until 20"}, "whoami")
 	m.deploy(0, "ci-one", "version 1 is accepted")
 	m.deploy(1, "web", "your key may not sign this", "push names that begin with ci-")
 	m.deploy(1, "ci-owned", "function/ci-owned is the owner's", "Take another name")

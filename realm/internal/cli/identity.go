@@ -91,6 +91,7 @@ type whoView struct {
 	Configured string      `json:"configured_owner,omitempty"` // what the node will follow once it is brought up
 	Account    *ownerView  `json:"account,omitempty"`          // the owner key of this account
 	Yours      bool        `json:"yours"`                      // the node follows the key of this account
+	Grant      string      `json:"grant,omitempty"`            // what that key may sign, where it is not the owner's and the node is up
 	Member     bool        `json:"member"`                     // something makes the node a member: realm status tells whether it still is one
 	Invited    bool        `json:"invited"`                    // it has the token of an invite, to become one with
 }
@@ -103,7 +104,7 @@ func newWhoami(a *app) *cobra.Command {
 		Example: `  realm whoami
   realm whoami --json`,
 		Args: arguments(),
-		RunE: func(*cobra.Command, []string) error {
+		RunE: a.bounded(func(ctx context.Context, _ *cobra.Command, _ []string) error {
 			h, err := a.home()
 			if err != nil {
 				return err
@@ -112,9 +113,39 @@ func newWhoami(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if v.Account != nil && !v.Yours && v.Owner != "" {
+				v.Grant = grantedText(ctx, h)
+			}
 			return a.print(v, func() { a.printWho(v) })
-		},
+		}),
 	}
+}
+
+// grantedText says what the key of this account may sign by a grant that the node
+// knows; "" for nothing, or where no node is up.
+func grantedText(ctx context.Context, h paths.Home) (text string) {
+	ctx, cancel := context.WithTimeout(ctx, hintPatience)
+	defer cancel()
+	k, err := owner.Load()
+	if err != nil || !node.Up(ctx, h) {
+		return ""
+	}
+	_ = dialed(ctx, h, func(n *node.Node) error { // without an answer there is nothing to tell
+		pin, err := readPin(n)
+		if err != nil {
+			return err
+		}
+		l, err := n.Ledger(ctx, pin)
+		if err != nil {
+			return err
+		}
+		s, err := owner.NewSigner(k, pin.Realm, l, n.Now())
+		if err == nil {
+			text = s.Rights()
+		}
+		return err
+	})
+	return text
 }
 
 func who(h paths.Home) (whoView, error) {
@@ -176,6 +207,9 @@ func (a *app) printWho(v whoView) {
 		return
 	}
 	fmt.Fprintf(a.out, "you      %s\n         %s\n         %s\n", v.Account.Key, v.Account.File, v.Account.state())
+	if v.Grant != "" {
+		fmt.Fprintf(a.out, "         may %s\n", v.Grant)
+	}
 }
 
 // standing says what the node is in its realm, as far as its files tell.

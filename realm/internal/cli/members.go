@@ -109,7 +109,7 @@ asked for, unless with --yes.`,
 		Example: `  realm peers revoke 12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN
   realm peers revoke pgh5qfdhhqcxbyhdksrvmxqgjt7clphmqpfkybqwvwz2qdkgq2za --yes`,
 		Args:              atLeast("PEER or INVITE"),
-		ValidArgsFunction: a.completePeers(api.StandingMember),
+		ValidArgsFunction: a.completeRevocable(),
 	}
 	cmd.Flags().BoolVar(&drop, "drop", false, "do not sign for those whom a revoked node has let in")
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"encoding/json"
+	"io"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/intent"
@@ -120,6 +123,30 @@ func TestRevoke(t *testing.T) {
 		}
 	}
 	m.want(1, []string{"revoked already"}, "peers", "revoke", key)
+}
+
+// The shell offers what can be meant.
+func TestCompleteMembers(t *testing.T) {
+	m := newMesh(t)
+	first, waits, inv := seedKey(1), seedKey(2), seedKey(11)
+	m.act(owner.Admit(keys.PublicOf(first).Key(), nil))
+	m.invite(inv)
+	_, granted := m.newcomer()
+	m.act(owner.Act{Ref: owner.GrantRef(granted), Change: owner.Say(&api.Grant{May: []api.Right{api.RightPush}, Since: time.Now().UTC()})})
+	m.seq.Knock(api.Member{Peer: peerOf(waits), Standing: api.StandingPending})
+	for _, c := range []struct{ args, want string }{
+		{"peers admit", string(peerOf(waits))},
+		{"peers revoke", string(peerOf(first)) + "\n" + string(api.KeyName(keys.PublicOf(inv).Key()))},
+		{"peers revoke " + string(peerOf(first)), string(api.KeyName(keys.PublicOf(inv).Key()))},
+		{"grant revoke", granted.String()},
+		{"grant revoke x", ""},
+	} {
+		var out bytes.Buffer
+		Main(append(append([]string{cobra.ShellCompNoDescRequestCmd, "--home", m.home.Root()}, strings.Fields(c.args)...), ""), &out, io.Discard)
+		if want := strings.TrimPrefix(c.want+"\n:", "\n"); !strings.HasPrefix(out.String(), want) {
+			t.Errorf("%s: %q, want %q", c.args, out.String(), want)
+		}
+	}
 }
 
 func TestRevokeDrop(t *testing.T) {

@@ -44,7 +44,7 @@ func (a *app) signerOf(ctx context.Context, n *node.Node, key owner.Key) (signer
 	if err != nil {
 		return signer{}, err
 	}
-	if err := a.addGrant(l, n); err != nil {
+	if err := a.addGrant(l, n); err != nil { //nolint:contextcheck // reading an intent waits for nothing
 		return signer{}, err
 	}
 	s, err := owner.NewSigner(key, pin.Realm, l, n.Now())

@@ -139,7 +139,7 @@ func (w *watch) event(ctx context.Context, s source, ev bus.Event) error {
 		return nil
 	}
 	if w.wanted != nil {
-		w.wanted.settle()
+		w.wanted.settle() //nolint:contextcheck // reading intents waits for nothing
 	}
 	return w.fn(w.Snapshot)
 }

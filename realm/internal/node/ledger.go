@@ -59,7 +59,7 @@ func (n *Node) readLedger(ctx context.Context, pin trust.Pin, patterns []string)
 		}
 	}
 	l := ledger.New(pin)
-	l.Restore(readIntents(raw), n.Now()) // what has no say in the realm is left out
+	l.Restore(readIntents(raw), n.Now()) //nolint:contextcheck // waits for nothing; what has no say in the realm is left out
 	return l, nil
 }
 

@@ -82,7 +82,7 @@ func (s Signer) Check(l *ledger.Ledger, in intent.Signed, now time.Time) error {
 		if s.Grant == nil {
 			return err
 		}
-		return fmt.Errorf("%w: %w. Its grant is to %s", ErrRights, err, s.rights())
+		return fmt.Errorf("%w: %w. Its grant is to %s", ErrRights, err, s.Rights())
 	}
 	cur, ok := l.Current(in.Ref, now)
 	if ok && cur.Digest != in.Digest {
@@ -91,7 +91,11 @@ func (s Signer) Check(l *ledger.Ledger, in intent.Signed, now time.Time) error {
 	return nil
 }
 
-func (s Signer) rights() string {
+// Rights says what s may sign; "" for the owner, who may sign anything.
+func (s Signer) Rights() string {
+	if s.Grant == nil {
+		return ""
+	}
 	var g api.Grant
 	if err := json.Unmarshal(s.Grant.Body, &g); err != nil {
 		return "do what this version cannot read"
