@@ -87,7 +87,9 @@ func TestSlowRequest(t *testing.T) {
 		if err := srv.Close(); err != nil {
 			t.Error(err)
 		}
-		<-answered
+		if err := <-answered; err == nil {
+			t.Error("the server ended without a reason")
+		}
 		client.Close()
 	})
 }

@@ -21,7 +21,7 @@ const projectWithin = 2 * time.Second
 // it is [ErrOvertaken]. news is false when exactly this intent is held already,
 // which is no error. When Submit returns nil, the intent survives a crash.
 func (k *Keeper) Submit(ctx context.Context, envelope []byte) (s intent.Signed, news bool, err error) {
-	if s, err = intent.Read(envelope); err != nil {
+	if s, err = intent.Read(envelope); err != nil { //nolint:contextcheck // it computes, and waits for nothing
 		return s, false, err
 	}
 	if err := s.Validate(); err != nil {
@@ -31,7 +31,7 @@ func (k *Keeper) Submit(ctx context.Context, envelope []byte) (s intent.Signed, 
 		return s, false, fmt.Errorf("submit %s: %w", s.Ref, err)
 	}
 	r := &request{by: BySubmit, items: []intent.Signed{s}}
-	k.commit(r)
+	k.commit(r) //nolint:contextcheck // it waits for the disk alone
 	if err := r.errs[0]; err != nil {
 		return s, false, err
 	}

@@ -49,7 +49,7 @@ func writeForEver(path string) {
 			continue // another run was at a higher number
 		}
 		for _, s := range batch {
-			fmt.Println(s.Ref.Name, s.Seq, s.Digest)
+			fmt.Println(s.Name, s.Seq, s.Digest)
 		}
 	}
 }

@@ -219,7 +219,7 @@ func (p *projector) reconcile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := p.offer(there); err != nil {
+	if err := p.offer(there); err != nil { //nolint:contextcheck // it waits for the disk alone
 		return err
 	}
 	puts, shown := map[string][]byte{}, map[ledger.Slot]api.Digest{}

@@ -56,7 +56,7 @@ func (k *Keeper) pass(early []intent.Signed) {
 		if s.Issued.After(now.Add(ledger.MaxAhead)) {
 			break
 		}
-		k.cfg.Log.Info("intent counts from now on", telemetry.KeyWorkload, s.Ref.String(), telemetry.KeySeq, s.Seq)
+		k.cfg.Log.Info("intent counts from now on", telemetry.KeyWorkload, s.String(), telemetry.KeySeq, s.Seq)
 		k.show.mark(ledger.Change{Added: []intent.Signed{s}})
 	}
 	k.track(c)

@@ -57,7 +57,7 @@ func (n *Node) accept(by intents.Source, all []intent.Signed, from func(i int) p
 		_, news := added[s.Digest]
 		n.cfg.Observe.Intent(string(by), news, errs[i])
 		if news {
-			n.cfg.Log.Debug("intent accepted", telemetry.KeyWorkload, s.Ref.String(), telemetry.KeySeq, s.Seq, "by", by)
+			n.cfg.Log.Debug("intent accepted", telemetry.KeyWorkload, s.String(), telemetry.KeySeq, s.Seq, "by", by)
 			n.hint(from(i), s)
 		}
 	}
@@ -82,7 +82,7 @@ func (n *Node) hint(from peer.ID, s intent.Signed) {
 // failure: sync brings it to whoever comes.
 func (n *Node) tell(ctx context.Context, s intent.Signed) {
 	if err := n.gossip.Publish(ctx, api.TopicIntent(n.cfg.Pin.Realm), s.Envelope); err != nil {
-		n.cfg.Log.Warn("intent is not gossiped; sync will spread it", telemetry.KeyWorkload, s.Ref.String(), telemetry.Error(err))
+		n.cfg.Log.Warn("intent is not gossiped; sync will spread it", telemetry.KeyWorkload, s.String(), telemetry.Error(err))
 	}
 }
 
@@ -130,7 +130,7 @@ func (n *Node) keepArrived(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case a := <-n.arrived:
-			n.keepBatch(n.drain(a))
+			n.keepBatch(n.drain(a)) //nolint:contextcheck // it waits for the disk alone
 		}
 	}
 }
