@@ -133,6 +133,7 @@ func TestGrantAfterItsTime(t *testing.T) {
 	do(t, ci, "init")
 	key := strings.TrimSpace(do(t, ci, "key", "show"))
 	do(t, n, "grant", key, "--may", "push", "--expires", "1h")
+	deploy(t, n, "double")
 	deploy(t, ci, "one")
 	if err := n.Stop(); err != nil {
 		t.Fatal(err)

@@ -27,9 +27,9 @@ import (
 const doorTries = 5
 
 // newStranger makes a stranger that knows the realm of n.
-func newStranger(t *testing.T, n *node.Node, opts ...libp2p.Option) *stranger.Stranger {
+func newStranger(t *testing.T, n *node.Node, listen []string, opts ...libp2p.Option) *stranger.Stranger {
 	t.Helper()
-	s, err := stranger.New(realmOf(t, n), opts...)
+	s, err := stranger.New(realmOf(t, n), listen, opts...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,24 +70,21 @@ func TestStranger(t *testing.T) {
 	nodes := startMesh(t, 2)
 	do(t, nodes[0], "fn", "deploy", "--wasm", sample("double"), "--name", "double")
 	addr := addrOf(t, nodes[0])
+	const overQUIC, overTCP = "/ip4/127.0.0.1/udp/0/quic-v1", "/ip4/127.0.0.1/tcp/0"
+	onlyTCP := libp2p.Transport(tcp.NewTCPTransport)
 	for name, c := range map[string]struct {
-		addr string
-		opts []libp2p.Option
+		addr, listen string
+		opts         []libp2p.Option
 	}{
-		"quic":        {addr, []libp2p.Option{libp2p.Transport(quic.NewTransport)}},
-		"tcp, tls":    {tcpAddr(addr), []libp2p.Option{libp2p.Transport(tcp.NewTCPTransport), libp2p.Security(libp2ptls.ID, libp2ptls.New)}},
-		"tcp, noise":  {tcpAddr(addr), []libp2p.Option{libp2p.Transport(tcp.NewTCPTransport), libp2p.Security(noise.ID, noise.New)}},
-		"tcp, ours":   {tcpAddr(addr), []libp2p.Option{libp2p.Transport(tcp.NewTCPTransport), libp2p.Security("/realm/tls/1", libp2ptls.New)}},
-		"tcp, plain":  {tcpAddr(addr), []libp2p.Option{libp2p.Transport(tcp.NewTCPTransport), libp2p.NoSecurity}},
-		"as it comes": {addr, nil},
+		"quic":        {addr, overQUIC, []libp2p.Option{libp2p.Transport(quic.NewTransport)}},
+		"tcp, tls":    {tcpAddr(addr), overTCP, []libp2p.Option{onlyTCP, libp2p.Security(libp2ptls.ID, libp2ptls.New)}},
+		"tcp, noise":  {tcpAddr(addr), overTCP, []libp2p.Option{onlyTCP, libp2p.Security(noise.ID, noise.New)}},
+		"tcp, ours":   {tcpAddr(addr), overTCP, []libp2p.Option{onlyTCP, libp2p.Security("/realm/tls/1", libp2ptls.New)}},
+		"tcp, plain":  {tcpAddr(addr), overTCP, []libp2p.Option{onlyTCP, libp2p.NoSecurity}},
+		"as it comes": {addr, overQUIC, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if strings.HasPrefix(name, "tcp") {
-				c.opts = append(c.opts, libp2p.ListenAddrStrings("/ip4/127.0.0.1/tcp/0"))
-			} else if name == "quic" {
-				c.opts = append(c.opts, libp2p.ListenAddrStrings("/ip4/127.0.0.1/udp/0/quic-v1"))
-			}
-			s := newStranger(t, nodes[0], c.opts...)
+			s := newStranger(t, nodes[0], []string{c.listen}, c.opts...)
 			open, err := s.TryDoors(testContext(t), c.addr, doorTries)
 			if err != nil {
 				t.Fatal(err)
@@ -126,7 +123,7 @@ func TestStrangerAnswersMDNS(t *testing.T) {
 	hosttest.Need(t, hosttest.Multicast)
 	n := startNode(t)
 	// On all addresses: mDNS names none of loopback.
-	s := newStranger(t, n, libp2p.ListenAddrStrings("/ip4/0.0.0.0/udp/0/quic-v1", "/ip4/0.0.0.0/tcp/0"))
+	s := newStranger(t, n, []string{"/ip4/0.0.0.0/udp/0/quic-v1", "/ip4/0.0.0.0/tcp/0"})
 	stop, err := s.Announce()
 	if err != nil {
 		t.Fatal(err)

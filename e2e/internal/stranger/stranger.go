@@ -42,10 +42,11 @@ type Stranger struct {
 	cancel context.CancelFunc
 }
 
-// New makes a stranger that knows the realm's id. Its options say how it connects.
-func New(realm api.RealmID, opts ...libp2p.Option) (*Stranger, error) {
+// New makes a stranger that knows the realm's id and listens on these addresses. Its
+// options say how it connects.
+func New(realm api.RealmID, listen []string, opts ...libp2p.Option) (*Stranger, error) {
 	h, err := libp2p.New(append([]libp2p.Option{
-		libp2p.ListenAddrStrings("/ip4/127.0.0.1/udp/0/quic-v1", "/ip4/127.0.0.1/tcp/0"),
+		libp2p.ListenAddrStrings(listen...),
 		libp2p.DisableMetrics(),
 		libp2p.ResourceManager(&network.NullResourceManager{}),
 	}, opts...)...)
