@@ -18,8 +18,8 @@ const projectWithin = 2 * time.Second
 
 // Submit takes an intent that was made on this node. What is not about keys must
 // have the number and the predecessor that come next ([ledger.Ledger.Next]), else
-// it is [ErrOvertaken]. news is false when exactly this intent is held already,
-// which is no error. When Submit returns nil, the intent survives a crash.
+// it is [ErrOvertaken]. news is false when exactly this intent is held already
+// and has not been replaced, which is no error. When Submit returns nil, the intent survives a crash.
 func (k *Keeper) Submit(ctx context.Context, envelope []byte) (s intent.Signed, news bool, err error) {
 	if s, err = intent.Read(envelope); err != nil { //nolint:contextcheck // it computes, and waits for nothing
 		return s, false, err
@@ -162,6 +162,9 @@ func (k *Keeper) take(r *request, now time.Time) {
 // takeNew adds s, which somebody has signed just now.
 func (k *Keeper) takeNew(s intent.Signed, by Source, now time.Time) (ledger.Change, error) {
 	held, err := k.ledger.Check(s, now)
+	if held && by == BySubmit && !s.Kind.Trust() {
+		return ledger.Change{}, k.stands(s, now)
+	}
 	if held {
 		return ledger.Change{}, nil
 	}
@@ -187,6 +190,14 @@ func grantOf(s intent.Signed) (intent.Signed, bool) {
 	}
 	g, err := intent.Read(s.Grant)
 	return g, err == nil && (g.Kind == api.KindGrant || g.Kind == api.KindInvite) && g.Name == s.By()
+}
+
+// stands reports that s, which is held, has been replaced since.
+func (k *Keeper) stands(s intent.Signed, now time.Time) error {
+	if seq, _ := k.ledger.Next(s.Ref, now); s.Seq+1 == seq {
+		return nil
+	}
+	return k.follows(s, now)
 }
 
 // follows reports why s is not the version that comes next.

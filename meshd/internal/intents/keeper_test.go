@@ -33,7 +33,7 @@ func TestSubmitKeepsTheOrder(t *testing.T) {
 		{"the same again", one, false, nil},
 		{"after something else", other, false, ErrOvertaken},
 		{"number 2", two, true, nil},
-		{"number 1 again", one, false, nil},
+		{"number 1 again", one, false, ErrOvertaken},
 		{"a second number 2", w.component(t, "web", 2, two.Digest), false, ErrOvertaken},
 		{"number 4", w.component(t, "web", 4, two.Digest), false, ErrOvertaken},
 	} {
