@@ -25,6 +25,8 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/keys"
 	"github.com/realm-mesh/realm/internal/kit/local"
 	"github.com/realm-mesh/realm/internal/kit/paths"
+	"github.com/realm-mesh/realm/internal/kit/trust"
+	"github.com/realm-mesh/realm/meshd/internal/meshtest"
 )
 
 // envDaemon makes the test binary meshd, in the home of the environment.
@@ -92,7 +94,7 @@ func newBox(t testing.TB) *box {
 	return b
 }
 
-func (b *box) id() api.PeerID { return keys.Peer(b.key.Public().(ed25519.PublicKey)) }
+func (b *box) id() api.PeerID { return meshtest.ID(b.key) }
 
 // login connects as d.
 func (b *box) login(t testing.TB, d api.Daemon) *bus.Conn {
@@ -237,7 +239,58 @@ func (b *box) awaitMember(t testing.TB, p api.PeerID, connected bool) {
 
 func (b *box) awaitIntent(t testing.TB, s intent.Signed) {
 	t.Helper()
-	b.awaitKey(t, api.BucketIntents, api.KeyIntent(s.Ref), "the intent "+s.String(), func(v []byte) bool { return string(v) == string(s.Envelope) })
+	b.awaitKey(t, api.BucketIntents, s.Slot().Key(), "the intent "+s.String(), func(v []byte) bool { return string(v) == string(s.Envelope) })
+}
+
+// status asks meshd how the node stands.
+func (b *box) status(t testing.TB) (s api.MeshStatus) {
+	t.Helper()
+	if err := b.bus.RequestRetry(testContext(t), api.SubjectMesh, nil, &s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// awaitStatus waits until the node stands as ok wants it.
+func (b *box) awaitStatus(t testing.TB, what string, ok func(api.MeshStatus) bool) (s api.MeshStatus) {
+	t.Helper()
+	for start := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		if s = b.status(t); ok(s) {
+			return s
+		}
+		if time.Since(start) > patience {
+			t.Fatalf("never: %s; it is %+v", what, s)
+		}
+	}
+}
+
+func (b *box) awaitStanding(t testing.TB, want api.Standing) api.MeshStatus {
+	t.Helper()
+	return b.awaitStatus(t, string(want), func(s api.MeshStatus) bool { return s.Standing == want })
+}
+
+// follow has the node follow a realm.
+func (b *box) follow(t testing.TB, r *meshtest.Realm) {
+	t.Helper()
+	if err := r.Pin.Write(b.home.Pin()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// admit makes the node a member, by what the owner has put into its home.
+func (b *box) admit(t testing.TB, r *meshtest.Realm, roles ...string) {
+	t.Helper()
+	b.follow(t, r)
+	r.Admit(t, b.key, roles...)
+	if err := trust.WriteMembership(b.home.Proof(), r.Proof(b.key)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// after is the version of a component that follows another one.
+func after(t testing.TB, r *meshtest.Realm, s intent.Signed) intent.Signed {
+	t.Helper()
+	return r.Sign(t, r.Key, api.Intent{Ref: s.Ref, Seq: s.Seq + 1, Prev: s.Digest, Body: s.Body}, nil)
 }
 
 func (b *box) submit(t testing.TB, s intent.Signed) error {

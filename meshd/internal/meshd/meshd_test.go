@@ -18,28 +18,25 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/daemon"
 	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/internal/kit/local"
-	"github.com/realm-mesh/realm/meshd/internal/intents"
-	"github.com/realm-mesh/realm/meshd/internal/intents/storetest"
+	"github.com/realm-mesh/realm/meshd/internal/meshtest"
 )
 
-func TestBucketStore(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) intents.Store { return bucketStore{newBox(t).bucket(t, api.BucketIntents)} })
-}
-
 // pair is two members that are connected.
-func pair(t *testing.T) (o owner, boxes [2]*box, procs [2]*process) {
-	o, boxes = newOwner(t), [2]*box{newBox(t), newBox(t)}
-	o.claim(t, boxes[:]...)
+func pair(t *testing.T) (r *meshtest.Realm, boxes [2]*box, procs [2]*process) {
+	r, boxes = meshtest.NewRealm(t), [2]*box{newBox(t), newBox(t)}
+	for _, b := range boxes {
+		b.admit(t, r)
+	}
 	procs[0] = boxes[0].start(t)
 	procs[1] = boxes[1].start(t, boot(procs[0]))
 	boxes[0].awaitMember(t, boxes[1].id(), true)
 	boxes[1].awaitMember(t, boxes[0].id(), true)
-	return o, boxes, procs
+	return r, boxes, procs
 }
 
 func TestIntentsOverTheBus(t *testing.T) {
-	o, boxes, procs := pair(t)
-	s := o.sign(t, "web", 1)
+	r, boxes, procs := pair(t)
+	s := r.Component(t, "web", 1)
 	for range 2 { // the same again is answered the same
 		if err := boxes[0].submit(t, s); err != nil {
 			t.Fatal(err)
@@ -49,21 +46,25 @@ func TestIntentsOverTheBus(t *testing.T) {
 		b.awaitIntent(t, s)
 	}
 	var remote *bus.RemoteError
-	if err := boxes[1].submit(t, newOwner(t).sign(t, "web", 2)); !errors.As(err, &remote) {
+	foreign := meshtest.NewRealm(t)
+	if err := boxes[1].submit(t, foreign.Component(t, "web", 1)); !errors.As(err, &remote) {
+		t.Errorf("an intent of another realm: %v", err)
+	}
+	if err := boxes[1].submit(t, r.ComponentBy(t, foreign.Key, "web", 2)); !errors.As(err, &remote) {
 		t.Errorf("an intent of somebody else: %v", err)
 	}
-	two := o.sign(t, "web", 2)
+	two := after(t, r, s)
 	if err := boxes[1].submit(t, two); err != nil {
 		t.Fatal(err)
 	}
 	boxes[0].awaitIntent(t, two)
-	if err := boxes[0].submit(t, s); !errors.As(err, &remote) || !strings.Contains(err.Error(), "realm status") {
-		t.Errorf("an older intent: %v; want to be told what to do", err)
+	if err := boxes[0].submit(t, r.Component(t, "web", 2)); !errors.As(err, &remote) || !strings.Contains(err.Error(), "realm history") {
+		t.Errorf("one that does not follow: %v; want to be told what to do", err)
 	}
 
 	// Whoever is killed and misses something has it when it is back.
 	procs[1].kill(t)
-	three := o.sign(t, "web", 3)
+	three := after(t, r, two)
 	if err := boxes[0].submit(t, three); err != nil {
 		t.Fatal(err)
 	}
@@ -71,18 +72,26 @@ func TestIntentsOverTheBus(t *testing.T) {
 	boxes[1].start(t) // it remembers whom it knew
 	boxes[1].awaitIntent(t, three)
 	t.Logf("up to date %v after its start", time.Since(start))
+
+	var history api.HistoryReply
+	if err := boxes[1].bus.Request(testContext(t), api.SubjectHistory, api.HistoryRequest{Ref: s.Ref}, &history); err != nil {
+		t.Fatal(err)
+	}
+	if h := history.Versions; len(h) != 3 || h[0].Digest != three.Digest || h[0].State != api.VersionCurrent || h[2].State != api.VersionReplaced || h[2].By != "owner" {
+		t.Errorf("history is %+v", h)
+	}
 }
 
 // TestKilledWhileSubmitting kills the meshd that accepts intents, again and again,
 // while it has one in its hands. Who was not answered submits the same again, and
 // what was accepted is on both nodes in the end.
 func TestKilledWhileSubmitting(t *testing.T) {
-	o, boxes, procs := pair(t)
+	r, boxes, procs := pair(t)
 	const intents, killEvery = 40, 8
 	proc := procs[0]
 	var all []intent.Signed
 	for i := range intents {
-		s := o.sign(t, fmt.Sprintf("w%d", i), 1)
+		s := r.Component(t, fmt.Sprintf("w%d", i), 1)
 		all = append(all, s)
 		if i%killEvery == killEvery/2 {
 			brief, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -107,7 +116,7 @@ func TestKilledWhileSubmitting(t *testing.T) {
 
 func TestFactsOverTheBus(t *testing.T) {
 	_, boxes, procs := pair(t)
-	f := api.WorkloadFact{Ref: ref("web"), Peer: boxes[0].id(), Intent: api.Sum(nil), Seq: 1, State: api.StateRunning, Since: time.Now().UTC()}
+	f := api.WorkloadFact{Ref: meshtest.Ref("web"), Peer: boxes[0].id(), Intent: api.Sum(nil), Seq: 1, State: api.StateRunning, Since: time.Now().UTC()}
 	key := api.KeyWorkload(f.Ref, f.Peer)
 	raw, err := json.Marshal(f)
 	if err != nil {
@@ -151,12 +160,13 @@ func TestFactsOverTheBus(t *testing.T) {
 }
 
 func TestStatusAndProviders(t *testing.T) {
-	o, boxes, procs := pair(t)
+	r, boxes, procs := pair(t)
 	var status api.MeshStatus
 	if err := boxes[0].bus.Request(testContext(t), api.SubjectMesh, nil, &status); err != nil {
 		t.Fatal(err)
 	}
-	if status.Peer != boxes[0].id() || status.Realm != o.pin.Realm || status.Owner != o.pin.Owner.String() || status.Peers != 1 || !slices.Contains(status.Addrs, procs[0].note) {
+	if status.Peer != boxes[0].id() || status.Realm != r.Pin.Realm || status.Owner != r.Pin.Owner.String() || status.Peers != 1 ||
+		status.Standing != api.StandingMember || status.Note != "" || len(status.Warnings) > 0 || !slices.Contains(status.Addrs, procs[0].note) {
 		t.Errorf("status is %+v; it was ready at %s", status, procs[0].note)
 	}
 	blob := api.Sum([]byte("web"))
@@ -172,7 +182,7 @@ func TestStatusAndProviders(t *testing.T) {
 		t.Errorf("providers are %v after %v", providers.Peers, took)
 	}
 	var remote *bus.RemoteError
-	for _, subject := range []string{api.SubjectProviders, api.SubjectAnnounce, api.SubjectSubmit} {
+	for _, subject := range []string{api.SubjectProviders, api.SubjectAnnounce, api.SubjectSubmit, api.SubjectMembers, api.SubjectHistory, api.SubjectClaim} {
 		if err := boxes[0].bus.Request(testContext(t), subject, []byte(`{"nonsense":1}`), &api.Empty{}); !errors.As(err, &remote) {
 			t.Errorf("nonsense to %s: %v", subject, err)
 		}
@@ -252,10 +262,10 @@ func TestUnclaimed(t *testing.T) {
 		t.Errorf("ready at %q", p.note)
 	}
 	var status api.MeshStatus
-	if err := b.bus.Request(testContext(t), api.SubjectMesh, nil, &status); err != nil || status.Peer != b.id() || status.Realm != "" || len(status.Addrs) == 0 {
+	if err := b.bus.Request(testContext(t), api.SubjectMesh, nil, &status); err != nil || status.Peer != b.id() || status.Realm != "" || len(status.Addrs) == 0 || status.Standing != api.StandingUnclaimed || status.Pairing != nil {
 		t.Errorf("status is %+v, %v", status, err)
 	}
-	if err := b.submit(t, newOwner(t).sign(t, "web", 1)); err == nil || !strings.Contains(err.Error(), "realm configure --owner") {
+	if err := b.submit(t, meshtest.NewRealm(t).Component(t, "web", 1)); err == nil || !strings.Contains(err.Error(), "realm configure --owner") {
 		t.Errorf("an intent without an owner: %v; want to be told what to do", err)
 	}
 	var providers api.ProvidersReply

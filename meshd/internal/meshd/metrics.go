@@ -12,41 +12,35 @@ import (
 
 // metrics are the daemon's series.
 type metrics struct {
-	registry *prometheus.Registry
-	gossip   *prometheus.CounterVec
-	intents  *prometheus.CounterVec
-	sync     *prometheus.CounterVec
-	synced   prometheus.Counter
-	streams  *prometheus.CounterVec
+	gossip  *prometheus.CounterVec
+	intents *prometheus.CounterVec
+	sync    *prometheus.CounterVec
+	synced  prometheus.Counter
+	streams *prometheus.CounterVec
 }
 
-func newMetrics(r *prometheus.Registry) *metrics {
+// newMetrics registers them. Gauges are read from the stage of the time when somebody asks.
+func newMetrics(r *prometheus.Registry, now func() stage) *metrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		c := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "realm", Subsystem: "mesh", Name: name, Help: help}, labels)
 		r.MustRegister(c)
 		return c
 	}
 	m := &metrics{
-		registry: r,
-		gossip:   counter("gossip_messages_total", "Messages of other members, by topic and what became of them.", "topic", "verdict"),
-		intents:  counter("intents_total", "Intents offered to this node, by the way they came and what became of them.", "by", "result"),
-		sync:     counter("sync_rounds_total", "Rounds in which another member was asked for what it has.", "result"),
-		streams:  counter("stream_requests_total", "HTTP requests over libp2p streams.", "service", "direction"),
-		synced:   prometheus.NewCounter(prometheus.CounterOpts{Namespace: "realm", Subsystem: "mesh", Name: "synced_intents_total", Help: "Intents that were learnt by sync."}),
+		gossip:  counter("gossip_messages_total", "Messages of other members, by topic and what became of them.", "topic", "verdict"),
+		intents: counter("intents_total", "Intents offered to this node, by the way they came and what became of them.", "by", "result"),
+		sync:    counter("sync_rounds_total", "Rounds in which another member was asked for what it has.", "result"),
+		streams: counter("stream_requests_total", "HTTP requests over libp2p streams.", "service", "direction"),
+		synced:  prometheus.NewCounter(prometheus.CounterOpts{Namespace: "realm", Subsystem: "mesh", Name: "synced_intents_total", Help: "Intents that were learnt by sync."}),
 	}
 	r.MustRegister(m.synced)
-	return m
-}
-
-// watch adds what is read from the member when somebody asks.
-func (m *metrics) watch(n *node.Node) {
 	gauge := func(name, help string, read func() int) {
-		m.registry.MustRegister(prometheus.NewGaugeFunc(
-			prometheus.GaugeOpts{Namespace: "realm", Subsystem: "mesh", Name: name, Help: help},
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "realm", Subsystem: "mesh", Name: name, Help: help},
 			func() float64 { return float64(read()) }))
 	}
-	gauge("peers_connected", "Members that this node is connected to.", n.Neighbours)
-	gauge("intents", "Intents that this node holds.", n.Intents)
+	gauge("peers_connected", "Members that this node is connected to.", func() int { return now().Status().Peers })
+	gauge("intents", "Intents that this node holds.", func() int { return now().Intents() })
+	return m
 }
 
 func (m *metrics) observer() node.Observer {

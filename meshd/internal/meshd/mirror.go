@@ -39,7 +39,7 @@ func (b buckets) recover(ctx context.Context, self api.PeerID) ([]api.PeerRecord
 	var out []api.PeerRecord
 	for _, e := range entries {
 		var r api.PeerRecord
-		if api.Decode(e.Value, maxRecord, &r) == nil && string(r.Peer) == e.Key { // else it is written anew
+		if api.DecodeFact(e.Value, maxRecord, &r) == nil && string(r.Peer) == e.Key { // else it is written anew
 			out = append(out, r)
 		}
 	}
@@ -52,11 +52,12 @@ type mirror struct {
 	table   *facts.Table
 	buckets buckets
 	self    api.PeerID
+	back    func() // the bus is there (again)
 	log     *slog.Logger
 }
 
-func newMirror(t *facts.Table, b buckets, log *slog.Logger) *mirror {
-	return &mirror{table: t, buckets: b, self: t.Me().Peer, log: log}
+func newMirror(t *facts.Table, b buckets, back func(), log *slog.Logger) *mirror {
+	return &mirror{table: t, buckets: b, self: t.Me().Peer, back: back, log: log}
 }
 
 // readOwn watches what runnerd says of this node's workloads until ctx ends. When
@@ -68,6 +69,7 @@ func (m *mirror) readOwn(ctx context.Context) error {
 		switch ev.Kind {
 		case bus.Reset:
 			fresh = map[api.Ref]api.WorkloadFact{}
+			m.back()
 		case bus.Synced:
 			m.table.ReplaceOwn(fresh)
 			m.table.MarkAll()
@@ -93,7 +95,7 @@ func (m *mirror) readOwn(ctx context.Context) error {
 
 func (m *mirror) fact(e bus.Entry) (api.WorkloadFact, bool) {
 	var f api.WorkloadFact
-	err := api.Decode(e.Value, maxRecord, &f)
+	err := api.DecodeFact(e.Value, maxRecord, &f)
 	if err != nil || api.KeyWorkload(f.Ref, f.Peer) != e.Key {
 		m.log.Warn("a fact in the workloads bucket is left aside", "key", e.Key, telemetry.Error(err))
 		return f, false
