@@ -67,10 +67,11 @@ type state struct {
 	byRef    map[api.Ref][]keys.Public
 	bySigner map[keys.Public]map[api.Ref]struct{}
 	byDigest map[api.Digest]intent.Signed
-	shares   map[keys.Public]share       // of the set, that each signer has
-	parts    [api.SyncBuckets]api.Digest // what others compare
-	count    int                         // of what they compare
-	events   []intent.Signed             // what came in or went, and was not told to the caller yet
+	byPart   [api.SyncBuckets]map[api.Digest]struct{} // of byDigest
+	shares   map[keys.Public]share                    // of the set, that each signer has
+	parts    [api.SyncBuckets]api.Digest              // what others compare
+	count    int                                      // of what they compare
+	events   []intent.Signed                          // what came in or went, and was not told to the caller yet
 
 	bodies  map[api.Digest]any  // of grants and invites that were asked for
 	chief   keys.Public         // the owner's key

@@ -31,6 +31,11 @@ func (l *state) insert(s intent.Signed) {
 	}
 	l.slots[slot] = slices.Insert(l.slots[slot], l.place(s), s)
 	l.byDigest[s.Digest] = s
+	part := &l.byPart[s.Digest[0]]
+	if *part == nil {
+		*part = map[api.Digest]struct{}{}
+	}
+	(*part)[s.Digest] = struct{}{}
 	l.events = append(l.events, s)
 	l.shares[s.Signer] = l.shares[s.Signer].plus(s, 1)
 	if !l.frozen(s) {
@@ -43,6 +48,7 @@ func (l *state) remove(s intent.Signed) {
 	slot := s.Slot()
 	l.slots[slot] = slices.DeleteFunc(l.slots[slot], func(o intent.Signed) bool { return o.Digest == s.Digest })
 	delete(l.byDigest, s.Digest)
+	delete(l.byPart[s.Digest[0]], s.Digest)
 	delete(l.bodies, s.Digest)
 	l.shares[s.Signer] = l.shares[s.Signer].plus(s, -1)
 	if !l.frozen(s) {

@@ -31,18 +31,18 @@ func (l *Ledger) Differing(theirs api.SyncDigests) (parts []int) {
 
 // Entries names what is held in some parts, in no order.
 func (l *Ledger) Entries(parts []int) []api.SyncEntry {
-	var wanted [api.SyncBuckets]bool
-	for _, p := range parts {
-		if p >= 0 && p < len(wanted) {
-			wanted[p] = true
-		}
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	out := []api.SyncEntry{}
-	for d, s := range l.byDigest {
-		if wanted[d[0]] && !l.frozen(s) {
-			out = append(out, api.SyncEntry{Ref: s.Ref, Signer: s.By(), Seq: s.Seq, Digest: d})
+	out, done := []api.SyncEntry{}, [api.SyncBuckets]bool{}
+	for _, p := range parts {
+		if p < 0 || p >= len(done) || done[p] {
+			continue
+		}
+		done[p] = true
+		for d := range l.byPart[p] {
+			if s := l.byDigest[d]; !l.frozen(s) {
+				out = append(out, api.SyncEntry{Ref: s.Ref, Signer: s.By(), Seq: s.Seq, Digest: d})
+			}
 		}
 	}
 	return out

@@ -73,7 +73,7 @@ func TestEntries(t *testing.T) {
 	}
 	differing := New(thePin).Differing(d)
 	entries := l.Entries(differing)
-	if len(entries) != 3 || len(l.Entries(all)) != 3 || len(l.Entries(nil)) != 0 || len(l.Entries([]int{-1, api.SyncBuckets})) != 0 {
+	if len(entries) != 3 || len(l.Entries(append(all, all...))) != 3 || len(l.Entries(nil)) != 0 || len(l.Entries([]int{-1, api.SyncBuckets})) != 0 {
 		t.Errorf("%d entries", len(entries))
 	}
 	for _, e := range entries {
