@@ -222,7 +222,7 @@ func (v whoView) standing() string {
 	case v.Yours:
 		return "not a member yet: the next realm up makes it one"
 	}
-	return "not a member yet: on one, realm peers admit and the peer id above lets it in"
+	return "not a member yet: realm peers admit, on a member, lets it in"
 }
 
 func orElse(s, other string) string {

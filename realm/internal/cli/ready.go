@@ -12,6 +12,7 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/buildinfo"
 	"github.com/realm-mesh/realm/internal/kit/config"
 	"github.com/realm-mesh/realm/internal/kit/paths"
+	"github.com/realm-mesh/realm/internal/kit/trust"
 	"github.com/realm-mesh/realm/realm/internal/launcher"
 	"github.com/realm-mesh/realm/realm/internal/node"
 )
@@ -93,14 +94,20 @@ func (a *app) tellStanding(ctx context.Context, n *node.Node, r run, was api.Mes
 			return false, fmt.Errorf("%w: %s", errNotLetIn, oneLine(s.Refused))
 		case s.Refused != "" && was.Refused != s.Refused:
 			a.note("The realm does not let this node in: %s. With a new token: realm enroll TOKEN", oneLine(s.Refused))
-		case s.Standing == api.StandingUnclaimed && s.Pairing == nil && was.Pairing != nil:
+		case s.Standing == api.StandingUnclaimed && s.Pairing == nil && was.Pairing != nil && !hasOwner(n.Home):
 			a.note("The node cannot be claimed any more: its time is over, or the code was mistyped too often.\nFor another chance, start it again with realm up --tofu.")
-		case !told[standingText(s)]:
+		case s.Standing != api.StandingUnclaimed && !told[standingText(s)]:
 			told[standingText(s)] = true
 			a.say("%s", standingText(s))
 		}
 		return false, nil
 	})
+}
+
+// hasOwner reports whether somebody has just claimed the node.
+func hasOwner(h paths.Home) bool {
+	_, err := trust.ReadPin(h.Pin())
+	return err == nil
 }
 
 func (a *app) tellMember(h paths.Home, c config.Node, was, s api.MeshStatus) error {

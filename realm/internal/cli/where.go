@@ -190,10 +190,14 @@ func (a *app) asClient(ctx context.Context, w where, address string, alone bool,
 	}
 	a.hearsKill.Store(true)
 	a.note("Joining realm %s at %s for the time of this command.", pin.Realm, address)
-	return client.Run(ctx, client.Options{Pin: pin, Signer: s, Addr: address, Life: life, Alone: alone, Kill: a.kill, Log: slog.New(slog.DiscardHandler)},
+	err = client.Run(ctx, client.Options{Pin: pin, Signer: s, Addr: address, Life: life, Alone: alone, Kill: a.kill, Log: slog.New(slog.DiscardHandler)},
 		func(ctx context.Context, h paths.Home) error {
 			return dialed(ctx, h, func(n *node.Node) error { return fn(ctx, n) })
 		})
+	if errors.Is(err, client.ErrNotIn) && pin == s.Key.Pin() {
+		return fmt.Errorf("%w\nYour key %s speaks for realm %s. If it holds a grant of another realm, name that with --grant FILE, or in a context", err, s.Key.Path, pin.Realm)
+	}
+	return err
 }
 
 // clientSigner is who lets the client in, and into which realm: that of the context,

@@ -115,8 +115,8 @@ func session(ctx context.Context, h paths.Home, o Options, fn func(context.Conte
 }
 
 // joined returns when the client of h has what the realm holds.
-func joined(ctx context.Context, h paths.Home, addr string) error {
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+func joined(outer context.Context, h paths.Home, addr string) error {
+	ctx, cancel := context.WithTimeout(outer, connectTimeout)
 	defer cancel()
 	n, err := node.Dial(ctx, h)
 	if err != nil {
@@ -138,7 +138,11 @@ func joined(ctx context.Context, h paths.Home, addr string) error {
 		}
 		select {
 		case <-ctx.Done():
-			return errors.Join(notIn(addr, last), context.Cause(ctx))
+			err := notIn(addr, last)
+			if outer.Err() != nil {
+				err = fmt.Errorf("%w: %w", context.Cause(outer), err)
+			}
+			return err
 		case <-tick.C:
 		}
 	}
