@@ -26,7 +26,7 @@ const (
 	askAgain   = time.Minute // at a member that has refused for now
 	// askOthers is how long, after one member has found the invite to be of no use, others
 	// have to find it good: clocks differ, and not all have heard the same.
-	askOthers = 10 * time.Second
+	askOthers = 5 * time.Second
 	maxReply  = 4 << 20 // bytes
 )
 

@@ -188,7 +188,7 @@ func (t *Table) Up(p api.PeerID, now time.Time) {
 }
 
 // Down takes note that p is no neighbour any more: what it ran is not known now. A
-// client is forgotten.
+// client is forgotten, and who is no member any more.
 func (t *Table) Down(p api.PeerID, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -196,7 +196,7 @@ func (t *Table) Down(p api.PeerID, now time.Time) {
 	if m == nil || !m.connected {
 		return
 	}
-	if m.terms.Client {
+	if terms, ok := t.terms(p); !ok || terms.Client || m.terms.Client {
 		t.forget(p)
 		return
 	}

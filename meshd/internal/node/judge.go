@@ -131,8 +131,8 @@ func (n *Node) terms(p api.PeerID) (facts.Terms, bool) {
 	if m, ok := n.ledger().Member(pub, n.cfg.Now()); ok {
 		return facts.Terms{Roles: m.Roles}, m.Standing == api.StandingMember
 	}
-	if n.clients.has(p, n.cfg.Now()) {
-		return facts.Terms{Client: true}, true
+	if known, good := n.clients.has(p, n.cfg.Now()); known {
+		return facts.Terms{Client: true}, good
 	}
 	id, err := p2p.Decode(p)
 	// It has shown a proof, which is about to be kept.

@@ -135,6 +135,15 @@ func (n *Node) show() (err error) {
 	return err
 }
 
+// Membership is what this node shows of itself.
+func (n *Node) Membership() api.Proof {
+	p, err := ledger.DecodeProof(n.shown)
+	if err != nil { // it was encoded here
+		return api.Proof{Realm: n.cfg.Pin.Realm}
+	}
+	return p
+}
+
 // outdated reports whether what this node shows convinces nobody any more who knows
 // the owner's key alone, and something else would; soon, if nothing did before.
 func (n *Node) outdated() (yes, soon bool) {

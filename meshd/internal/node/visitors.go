@@ -32,10 +32,12 @@ func (c *clients) let(p api.PeerID, until time.Time) bool {
 	return news
 }
 
-func (c *clients) has(p api.PeerID, now time.Time) bool {
+// has reports whether p is a client, and whether it still may be.
+func (c *clients) has(p api.PeerID, now time.Time) (known, good bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return now.Before(c.until[p])
+	until, known := c.until[p]
+	return known, now.Before(until)
 }
 
 func (c *clients) left(p api.PeerID) {
@@ -45,20 +47,22 @@ func (c *clients) left(p api.PeerID) {
 }
 
 // next is when the time of the next client ends; zero: there is none. Those whose time
-// is over are forgotten.
+// has been over for long are forgotten: they were let in, and never came.
 func (c *clients) next(now time.Time) (first time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for p, until := range c.until {
 		switch {
-		case !now.Before(until):
+		case now.Sub(until) > forgetClient:
 			delete(c.until, p)
-		case first.IsZero() || until.Before(first):
+		case now.Before(until) && (first.IsZero() || until.Before(first)):
 			first = until
 		}
 	}
 	return first
 }
+
+const forgetClient = time.Minute
 
 // How many nodes that wait to be admitted are remembered, and for how long.
 const (
