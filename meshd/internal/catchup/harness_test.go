@@ -225,7 +225,23 @@ func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
 type shelf struct {
 	*ledger.Ledger
 	conduct *conduct.Book
-	broken  error // of the disk
+
+	mu     sync.Mutex
+	failed error // of the disk
+}
+
+// broken is what the disk says.
+func (s *shelf) broken() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failed
+}
+
+// breakDisk has the disk fail; nil mends it.
+func (s *shelf) breakDisk(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed = err
 }
 
 func newShelf(pin trust.Pin, all ...intent.Signed) *shelf {
@@ -243,10 +259,10 @@ func (s *shelf) client(handler http.Handler) *Client {
 	c := &Client{HTTP: &http.Client{Transport: direct{handler, peerOf(99)}}, Ledger: s.Ledger, Conduct: s.conduct, Now: time.Now,
 		Merge: func(peer.ID, *api.FactBatch) error { return nil }, Met: func(api.PeerFact) {}, Skew: func(peer.ID, time.Duration) {}}
 	c.Accept = func(_ peer.ID, all []intent.Signed) (ledger.Change, []error) {
-		if s.broken != nil {
+		if err := s.broken(); err != nil {
 			errs := make([]error, len(all))
 			for i := range errs {
-				errs[i] = s.broken
+				errs[i] = err
 			}
 			return ledger.Change{}, errs
 		}

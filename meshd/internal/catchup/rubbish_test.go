@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -174,10 +175,10 @@ func (spaces) Read(b []byte) (int, error) {
 func TestLargeIntents(t *testing.T) {
 	r := meshtest.NewRealm(t)
 	theirs, us := newShelf(r.Pin), newShelf(r.Pin)
-	const n = 1000
+	const n = 850
+	large := api.Component{Module: api.Program{Blob: api.Sum(nil), Size: 7}, Args: []string{strings.Repeat("y", 15<<10)}}
 	for i := range n {
-		s := r.Sign(t, r.Key, api.Intent{Ref: meshtest.Ref(meshtest.Ref("w").String()[10:] + strings.Repeat("x", i%9+1) + string(rune('a'+i/9%26)) + string(rune('a'+i/234))), Seq: 1},
-			api.Component{Module: api.Program{Blob: api.Sum(nil), Size: 7}, Args: []string{strings.Repeat("y", 15<<10)}})
+		s := r.Sign(t, r.Key, api.Intent{Ref: meshtest.Ref(fmt.Sprintf("w%d", i)), Seq: 1}, large)
 		if _, err := theirs.Add(s, time.Now()); err != nil {
 			t.Fatal(err)
 		}
@@ -196,19 +197,19 @@ func TestLargeIntents(t *testing.T) {
 func TestDiskThatFails(t *testing.T) {
 	r := meshtest.NewRealm(t)
 	theirs, us := newShelf(r.Pin, many(t, r, 30)...), newShelf(r.Pin)
-	us.broken = errors.New("disk full")
+	us.breakDisk(errors.New("disk full"))
 	c := us.client(theirs.handler())
-	if news, err := c.Intents(t.Context(), peerOf(1)); news != 0 || !errors.Is(err, errUnkept) || !errors.Is(err, us.broken) {
+	if news, err := c.Intents(t.Context(), peerOf(1)); news != 0 || !errors.Is(err, errUnkept) || !errors.Is(err, us.broken()) {
 		t.Errorf("%d, %v", news, err)
 	}
 	if us.conduct.Score(peerOf(1)) != 0 {
 		t.Error("the other side is blamed")
 	}
-	us.broken = nil
+	us.breakDisk(nil)
 	if news, err := c.Intents(t.Context(), peerOf(1)); news != 30 || err != nil {
 		t.Errorf("with room again: %d, %v", news, err)
 	}
-	us.broken = ledger.ErrFull
+	us.breakDisk(ledger.ErrFull)
 	theirs.AddAll([]intent.Signed{r.Component(t, "more", 1)}, time.Now())
 	if _, err := c.Intents(t.Context(), peerOf(1)); !errors.Is(err, errUnkept) {
 		t.Errorf("with a full set: %v", err)

@@ -246,7 +246,7 @@ func TestFirstOnAFullDisk(t *testing.T) {
 	realm := meshtest.NewRealm(t)
 	synctest.Test(t, func(t *testing.T) {
 		us := newShelf(realm.Pin)
-		us.broken = errors.New("disk full")
+		us.breakDisk(errors.New("disk full"))
 		synced := false
 		var crowd crowd
 		r := crowd.runner(t, us, 1, func(int) http.Handler { return newShelf(realm.Pin, realm.Component(t, "web", 1)).handler() },
@@ -257,7 +257,7 @@ func TestFirstOnAFullDisk(t *testing.T) {
 		if synced || us.Len() != 0 || !r.Holding() {
 			t.Error("it is taken for synced with a full disk")
 		}
-		us.broken = nil
+		us.breakDisk(nil)
 		time.Sleep(2 * firstWait)
 		synctest.Wait()
 		if !synced || us.Len() != 1 || r.Holding() {
