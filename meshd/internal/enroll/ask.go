@@ -128,7 +128,7 @@ func (j *Joiner) ask(ctx context.Context, p peer.ID) (reply api.EnrollReply, err
 	if err != nil {
 		return reply, fmt.Errorf("the answer of %s: %w", p, err)
 	}
-	if v := j.realm.Judge(keys.PublicOf(j.cfg.Key), shown, dawn); v.Standing != api.StandingMember {
+	if v := j.realm.Judge(keys.PublicOf(j.cfg.Key), shown, time.Now()); v.Standing != api.StandingMember {
 		return reply, fmt.Errorf("the answer of %s makes this node no member: %w", p, v.Err)
 	}
 	return reply, nil

@@ -41,10 +41,6 @@ type Config struct {
 // ErrRefused: members do not take the invite, and will not later on.
 var ErrRefused = errors.New("the invite is refused")
 
-// dawn is a time at which nothing is too new to count: a joiner has no clock that it
-// could trust, and whom it talks to it judges by signatures alone.
-var dawn = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
-
 // Joiner is a node on its way to become a member.
 type Joiner struct {
 	cfg    Config
@@ -98,7 +94,7 @@ func (j *Joiner) learn() (err error) {
 		}
 		all = append(all, s)
 	}
-	if _, errs := j.realm.AddAll(all, dawn); errors.Join(errs...) != nil {
+	if _, errs := j.realm.AddAll(all, time.Now()); errors.Join(errs...) != nil {
 		return errors.Join(errs...)
 	}
 	j.join, err = j.cfg.Token.Join(keys.PublicOf(j.cfg.Key))
@@ -118,7 +114,7 @@ func usable(addrs []string) (out []peer.AddrInfo) {
 // judge lets members of the token's realm in, for the service enroll alone.
 func (j *Joiner) judge(p peer.ID, proof []byte) p2p.Standing {
 	pub, err := keys.OfPeer(api.PeerID(p.String()))
-	if err != nil || j.realm.Judge(pub, proof, dawn).Standing != api.StandingMember {
+	if err != nil || j.realm.Judge(pub, proof, time.Now()).Standing != api.StandingMember {
 		return p2p.Stranger
 	}
 	return p2p.Guest

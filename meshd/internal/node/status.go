@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
-	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/meshd/internal/facts"
 )
 
@@ -19,20 +18,10 @@ func (n *Node) standing() api.Standing {
 	switch {
 	case ok:
 		return m.Standing
-	case len(n.cfg.Proof.Intents) > 0 && len(n.unripe()) == 0:
+	case len(n.cfg.Proof.Intents) > 0:
 		return api.StandingRevoked // with its invite, or with who let it in
 	}
 	return api.StandingPending
-}
-
-// unripe are memberships of this node that its clock says are of the future.
-func (n *Node) unripe() (out []intent.Signed) {
-	for _, s := range n.ledger().Early(n.cfg.Now()) {
-		if s.Kind == api.KindMember && s.Name == api.KeyName(n.key.Key()) {
-			out = append(out, s)
-		}
-	}
-	return out
 }
 
 // Status is how this node stands, for [api.SubjectMesh].
@@ -49,10 +38,6 @@ func (n *Node) note(s api.Standing) string {
 	var parts []string
 	switch s {
 	case api.StandingPending:
-		if early := n.unripe(); len(early) > 0 {
-			parts = append(parts, fmt.Sprintf("its membership is of %s, which this node's clock says is in the future: set the clock", early[0].Issued.Format(time.RFC3339)))
-			break
-		}
 		parts = append(parts, fmt.Sprintf("it waits for the owner to let it in: realm peers admit %s", n.self))
 	case api.StandingRevoked:
 		parts = append(parts, fmt.Sprintf("the owner has revoked its membership; it is back when they let it in again (realm peers admit %s), or give it up with realm reset", n.self))
