@@ -58,6 +58,7 @@ type Config struct {
 type Keeper struct {
 	cfg    Config
 	ledger *ledger.Ledger
+	fresh  bool
 	show   *projector
 
 	mu    sync.Mutex
@@ -92,6 +93,10 @@ func Open(cfg Config) (*Keeper, error) {
 func (k *Keeper) Run(ctx context.Context) error {
 	return task.Run(ctx, k.show.run, k.watchTime)
 }
+
+// Fresh reports whether there was no log: the node has never held anything, or has
+// lost it.
+func (k *Keeper) Fresh() bool { return k.fresh }
 
 // Ledger is the set. It is the same one as long as the Keeper lives; add to it
 // through the Keeper alone.

@@ -27,7 +27,7 @@ func (k *Keeper) load() error {
 		}
 		c = content{}
 	}
-	if c.size == 0 {
+	if k.fresh = c.size == 0; k.fresh {
 		if c, err = startLog(k.cfg.Path, k.cfg.Pin); err != nil {
 			return err
 		}

@@ -266,9 +266,12 @@ func TestRotationOutlivesRestarts(t *testing.T) {
 func TestLogOfAnotherRealm(t *testing.T) {
 	w, other := newWorld(t), newWorld(t)
 	accept(t, w.open(t), w.component(t, "web", 1, api.Digest{}))
+	if w.open(t).Fresh() {
+		t.Error("a node with a log is fresh")
+	}
 	other.path = w.path
-	if n := other.open(t).Ledger().Len(); n != 0 {
-		t.Errorf("%d intents of another realm are held", n)
+	if k := other.open(t); k.Ledger().Len() != 0 || !k.Fresh() {
+		t.Errorf("%d intents of another realm are held", k.Ledger().Len())
 	}
 	aside, err := os.ReadFile(w.path + "." + string(w.Pin.Realm))
 	if err != nil || bytes.Count(aside, []byte("\n")) != 2 {
