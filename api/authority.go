@@ -56,8 +56,8 @@ func (r *Rotation) Validate() error {
 // Settled is the body of a [KindSettle] intent, signed by the new owner: everything
 // that goes on has been signed anew, and nothing of retired keys counts any more.
 type Settled struct {
-	// Names is how many names the new key has signed intents about until then, those
-	// of rotations left out. Who holds fewer of them waits for the others.
+	// Names is about how many names the new key has signed something that does not end
+	// until then, rotations left out. Who holds fewer of them waits for the others.
 	Names int `json:"names,omitempty"`
 }
 

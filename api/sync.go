@@ -11,8 +11,8 @@ import (
 // the part that the first byte of its digest names.
 const SyncBuckets = 256
 
-// SyncDigests says what a member holds, by part: the exclusive or of the
-// digests of its intents. Equal parts hold the same intents.
+// SyncDigests says what a member holds, by part: SHA-256 over the digests of its
+// intents, in ascending order. Equal parts hold the same intents.
 type SyncDigests struct {
 	Count   int       `json:"count"`   // of intents
 	Buckets []Digest  `json:"buckets"` // SyncBuckets of them; the zero Digest for an empty part

@@ -223,6 +223,8 @@ func verify(t testing.TB, l *Ledger) {
 	if versions != len(l.byDigest) || len(again.byDigest) != len(l.byDigest) {
 		t.Errorf("%d versions, %d digests; without unfounded memberships %d", versions, len(l.byDigest), len(again.byDigest))
 	}
+	again.sum()
+	l.sum()
 	if again.parts != l.parts || again.count != l.count {
 		t.Errorf("what others compare: %d intents, counted anew %d; parts equal %v", l.count, again.count, again.parts == l.parts)
 	}

@@ -58,7 +58,7 @@ type Ledger struct {
 // state is what a Ledger holds. Its methods expect the lock. Between calls of
 // exported methods
 //   - whatever is not frozen passes check (apart from having expired since),
-//   - parts and count are of all that is not frozen,
+//   - count is of all that is not frozen, and parts are too where they have not changed,
 //   - the roster is what follows from the rest, and events is empty.
 type state struct {
 	pin trust.Pin
@@ -70,6 +70,7 @@ type state struct {
 	byPart   [api.SyncBuckets]map[api.Digest]struct{} // of byDigest
 	shares   map[keys.Public]share                    // of the set, that each signer has
 	parts    [api.SyncBuckets]api.Digest              // what others compare
+	changed  [api.SyncBuckets]bool                    // parts that must be made anew
 	count    int                                      // of what they compare
 	events   []intent.Signed                          // what came in or went, and was not told to the caller yet
 

@@ -152,12 +152,13 @@ func (l *Ledger) Settlement() api.Settled {
 	return api.Settled{Names: l.names(l.owner())}
 }
 
-// names is how many names k has used, apart from those of rotations.
-func (l *state) names(k keys.Public) int {
-	n := len(l.bySigner[k])
-	for _, kind := range []api.Kind{api.KindRotate, api.KindSettle} {
-		if _, ok := l.bySigner[k][api.Ref{Kind: kind, Name: api.NameOwner}]; ok {
-			n--
+// names is about how many names k has signed something that does not end, apart from
+// rotations.
+func (l *state) names(k keys.Public) (n int) {
+	for ref := range l.bySigner[k] {
+		ends := !l.slots[Slot{Ref: ref, Signer: k}][0].Expires.IsZero()
+		if !ends && ref.Kind != api.KindRotate && ref.Kind != api.KindSettle {
+			n++
 		}
 	}
 	return n
@@ -183,7 +184,7 @@ func (l *state) settle() {
 func (l *state) hasSettled(k keys.Public) bool {
 	return slices.ContainsFunc(l.slots[Slot{Ref: refSettle, Signer: k}], func(s intent.Signed) bool {
 		var b api.Settled
-		return json.Unmarshal(s.Body, &b) == nil && b.Names <= l.names(k)
+		return json.Unmarshal(s.Body, &b) == nil && b.Names <= len(l.bySigner[k]) && b.Names <= l.names(k)
 	})
 }
 

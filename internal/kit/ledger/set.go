@@ -76,10 +76,7 @@ func (l *state) vacate(slot Slot) {
 
 // flip takes s into what others compare, or out of it.
 func (l *state) flip(s intent.Signed, n int) {
-	part := &l.parts[s.Digest[0]]
-	for i, b := range s.Digest {
-		part[i] ^= b
-	}
+	l.changed[s.Digest[0]] = true
 	l.count += n
 }
 

@@ -1,7 +1,9 @@
 package ledger
 
 import (
+	"crypto/sha256"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/realm-mesh/realm/api"
@@ -13,6 +15,7 @@ import (
 func (l *Ledger) Digests() api.SyncDigests {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.sum()
 	parts := l.parts
 	return api.SyncDigests{Count: l.count, Buckets: parts[:]}
 }
@@ -21,12 +24,42 @@ func (l *Ledger) Digests() api.SyncDigests {
 func (l *Ledger) Differing(theirs api.SyncDigests) (parts []int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.sum()
 	for i, d := range theirs.Buckets[:min(len(theirs.Buckets), len(l.parts))] {
 		if l.parts[i] != d {
 			parts = append(parts, i)
 		}
 	}
 	return parts
+}
+
+// sum makes the parts anew that have changed. It hashes the digests in their order: an
+// exclusive or would be cheaper to keep, but who may sign a few hundred intents can
+// choose them so that it stays the same.
+func (l *state) sum() {
+	for i := range l.parts {
+		if l.changed[i] {
+			l.parts[i], l.changed[i] = l.sumPart(i), false
+		}
+	}
+}
+
+func (l *state) sumPart(i int) (d api.Digest) {
+	var all []api.Digest
+	for d := range l.byPart[i] {
+		if !l.frozen(l.byDigest[d]) {
+			all = append(all, d)
+		}
+	}
+	if len(all) == 0 {
+		return d
+	}
+	slices.SortFunc(all, api.Digest.Compare)
+	h := sha256.New()
+	for _, d := range all {
+		h.Write(d[:])
+	}
+	return api.Digest(h.Sum(nil))
 }
 
 // Entries names what is held in some parts, in no order.
