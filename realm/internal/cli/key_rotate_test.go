@@ -200,7 +200,7 @@ func TestRotateKeepsThePassphrase(t *testing.T) {
 	m.want(0, nil, "key", "passphrase")
 	m.want(1, []string{"no terminal"}, "key", "rotate", "--yes")
 	t.Setenv(envPassphrase, "correct horse")
-	m.want(0, []string{"The owner is"}, "key", "rotate", "--yes")
+	m.want(0, []string{"The owner is"}, "key", "rotate", "--yes", "--timeout", "2m") // sealing takes its time
 	k, err := owner.Load()
 	if err != nil || !k.Sealed() || k.Public() == m.owner.Key.Public() {
 		t.Fatalf("sealed %v, %v", k.Sealed(), err)
