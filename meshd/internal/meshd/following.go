@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -43,6 +44,11 @@ func (d *Daemon) runFollowing(ctx context.Context, pin trust.Pin, proof api.Proo
 		return err
 	}
 	defer func() { err = errors.Join(err, keeper.Close()) }()
+	if keeper.Fresh() { // what it knew is lost: no single member is to tell it
+		if err := os.Remove(d.state(fileSynced)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
 	return task.Run(ctx, keeper.Run, func(ctx context.Context) error {
 		for {
 			err := d.runNode(ctx, keeper, &running, buckets, pin, proof)
