@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/config"
 	"github.com/realm-mesh/realm/internal/kit/invite"
 	"github.com/realm-mesh/realm/internal/kit/paths"
 	"github.com/realm-mesh/realm/internal/kit/trust"
@@ -76,7 +77,7 @@ func (a *app) enroll(ctx context.Context, h paths.Home, t invite.Token) error {
 		err = errors.Join(checkExpired(limits, time.Now()), h.Create())
 	}
 	if err == nil {
-		err = owner.Enroll(h, t)
+		err = takeToken(h, t)
 	}
 	if errors.Is(err, owner.ErrMember) {
 		return a.print(v, func() {
@@ -102,6 +103,15 @@ func (a *app) enroll(ctx context.Context, h paths.Home, t invite.Token) error {
 		}
 		return a.print(v, func() { fmt.Fprintln(a.out, "It is a member now: realm status shows what there is.") })
 	})
+}
+
+// takeToken has the node of h follow the realm of t, where its settings agree.
+func takeToken(h paths.Home, t invite.Token) error {
+	c, err := config.Load(h.Config())
+	if err != nil {
+		return err
+	}
+	return owner.Enroll(h, t, c)
 }
 
 // checkExpired refuses an invite that is over by the clock here.

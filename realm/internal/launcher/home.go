@@ -78,7 +78,7 @@ func furnish(o Options) error {
 		return err
 	}
 	if o.Enroll != nil {
-		if err := owner.Enroll(h, *o.Enroll); err != nil && !errors.Is(err, owner.ErrMember) {
+		if err := owner.Enroll(h, *o.Enroll, o.Config); err != nil && !errors.Is(err, owner.ErrMember) {
 			return err
 		}
 	}

@@ -148,10 +148,26 @@ func TestEnroll(t *testing.T) {
 	if _, err := os.Stat(n.home.EnrollToken()); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a member got a token: %v", err)
 	}
-	n.opts.Config.Owner = newAccount(t).Public().String()
+}
+
+// A token and settings that name somebody else leave the node nobody's.
+func TestEnrollBesideAnotherOwner(t *testing.T) {
+	n := newNode(t)
+	key, err := keys.Create(filepath.Join(t.TempDir(), "owner.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tok, _, err := invite.New(key, trust.NewPin(keys.PublicOf(key)), api.Invite{Expires: time.Now().Add(time.Hour)}, nil, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.opts.Enroll, n.opts.Config.Owner = &tok, newAccount(t).Public().String()
 	n.start()
-	if err := n.ended(); !errors.Is(err, owner.ErrOtherOwner) {
-		t.Errorf("a token beside another owner: %v", err)
+	if err := n.ended(); !errors.Is(err, owner.ErrOtherOwner) || !strings.Contains(err.Error(), string(tok.Realm)) {
+		t.Errorf("got %v", err)
+	}
+	if realm, _ := n.follows(); realm != "" {
+		t.Errorf("it follows %s", realm)
 	}
 }
 

@@ -85,11 +85,18 @@ func otherOwner(h paths.Home, pin trust.Pin, why string) error {
 }
 
 // Enroll makes the node of h follow the realm of an invite, and keeps the token for
-// meshd, which becomes a member with it. A member of the realm is [ErrMember], a node
-// of another realm [ErrOtherOwner].
-func Enroll(h paths.Home, t invite.Token) error {
+// meshd, which becomes a member with it. A member of the realm is [ErrMember]; a node
+// of another realm, or with settings that name another owner, is [ErrOtherOwner].
+func Enroll(h paths.Home, t invite.Token, c config.Node) error {
+	want, named, err := configured(c)
+	if err != nil {
+		return err
+	}
 	pin, err := trust.ReadPin(h.Pin())
 	switch {
+	case errors.Is(err, trust.ErrUnclaimed) && named && want.Realm != t.Realm:
+		return fmt.Errorf("%w: the token is of realm %s, and the settings have the node follow %s, of realm %s: take owner out of the settings, or ask that owner for a token",
+			ErrOtherOwner, t.Realm, want.Owner, want.Realm)
 	case errors.Is(err, trust.ErrUnclaimed):
 		pin = t.Pin()
 	case err != nil:

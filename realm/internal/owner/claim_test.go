@@ -110,7 +110,7 @@ func TestEnroll(t *testing.T) {
 	h := newHome(t)
 	for range 2 { // a newer token takes the place of the one before
 		tok := newToken(t, mine)
-		if err := Enroll(h, tok); err != nil {
+		if err := Enroll(h, tok, config.Node{}); err != nil {
 			t.Fatal(err)
 		}
 		text, err := os.ReadFile(h.EnrollToken())
@@ -127,14 +127,28 @@ func TestEnroll(t *testing.T) {
 	if pin, err := trust.ReadPin(h.Pin()); err != nil || pin != mine.Pin() {
 		t.Errorf("follows %v, %v", pin, err)
 	}
-	if err := Enroll(h, newToken(t, other)); !errors.Is(err, ErrOtherOwner) || !strings.Contains(err.Error(), string(other.Realm())) {
+	if err := Enroll(h, newToken(t, other), config.Node{}); !errors.Is(err, ErrOtherOwner) || !strings.Contains(err.Error(), string(other.Realm())) {
 		t.Errorf("a token of another realm: %v", err)
 	}
 	if err := trust.WriteMembership(h.Proof(), api.Proof{Realm: mine.Realm()}); err != nil {
 		t.Fatal(err)
 	}
-	if err := Enroll(h, newToken(t, mine)); !errors.Is(err, ErrMember) {
+	if err := Enroll(h, newToken(t, mine), config.Node{}); !errors.Is(err, ErrMember) {
 		t.Errorf("a member: %v", err)
+	}
+}
+
+func TestEnrollBesideSettings(t *testing.T) {
+	other, mine := newKey(t), newKey(t)
+	h := newHome(t)
+	if err := Enroll(h, newToken(t, mine), settingsOf(other.Pin())); !errors.Is(err, ErrOtherOwner) || !strings.Contains(err.Error(), "take owner out of the settings") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := trust.ReadPin(h.Pin()); !errors.Is(err, trust.ErrUnclaimed) {
+		t.Errorf("it follows somebody (%v)", err)
+	}
+	if err := Enroll(h, newToken(t, mine), settingsOf(mine.Pin())); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -147,7 +161,7 @@ func TestEnrollKeepsTheNewerPin(t *testing.T) {
 	if err := rotated.Write(h.Pin()); err != nil {
 		t.Fatal(err)
 	}
-	if err := Enroll(h, newToken(t, first)); err != nil {
+	if err := Enroll(h, newToken(t, first), settingsOf(first.Pin())); err != nil {
 		t.Fatal(err)
 	}
 	if pin, err := trust.ReadPin(h.Pin()); err != nil || pin != rotated {
