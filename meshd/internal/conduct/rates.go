@@ -27,14 +27,15 @@ type quota struct {
 	room  int        // of bytes
 }
 
-// quota of a class for one peer. Ten thousand intents that a build server pushes at
-// once are no attack; a node with thousands of programs says so in hundreds of
+// quota of a class for one peer. What a build server pushes at once, as fast as a
+// disk takes it and as much as a set holds, is no attack, neither of its node nor of
+// those that pass it on; a node with thousands of programs says so in hundreds of
 // messages of facts, again when a neighbour comes.
 func (c Class) quota() quota {
 	return [...]quota{
-		Frames:          {each: 4_000, burst: 100_000},
-		IntentsPassedOn: {each: 1_000, burst: 40_000, bytes: 8 << 20, room: 128 << 20},
-		IntentsSaid:     {each: 100, burst: 20_000, bytes: 2 << 20, room: 64 << 20},
+		Frames:          {each: 4_000, burst: 200_000},
+		IntentsPassedOn: {each: 1_000, burst: 100_000, bytes: 8 << 20, room: 256 << 20},
+		IntentsSaid:     {each: 1_000, burst: 40_000, bytes: 8 << 20, room: 128 << 20},
 		FactsPassedOn:   {each: 1_000, burst: 20_000, bytes: 4 << 20, room: 64 << 20},
 		FactsSaid:       {each: 30, burst: 2_000, bytes: 1 << 20, room: 32 << 20},
 		UselessMessages: {each: 20, burst: 1_000},
