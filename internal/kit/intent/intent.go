@@ -23,7 +23,6 @@ import (
 // Errors that callers branch on.
 var (
 	ErrSignature = errors.New("the signature is wrong")
-	ErrRealm     = errors.New("made for another realm")
 	// ErrContent marks an intent that is signed, and that this version cannot read: a
 	// newer one may.
 	ErrContent = errors.New("signed, but not understood by this version")
@@ -181,23 +180,4 @@ func (s *shared) Validate() error {
 		return in.Validate()
 	}
 	return in.ValidateHeader()
-}
-
-// Open is [Read] for an intent that only the owner can have signed. The body is
-// checked, too.
-func Open(raw []byte, realm api.RealmID, owner keys.Public) (Signed, error) {
-	s, err := Read(raw)
-	if err != nil {
-		return Signed{}, err
-	}
-	if s.Signer != owner {
-		return Signed{}, fmt.Errorf("open intent %s: %w: not by the owner %s", s.Ref, ErrSignature, owner)
-	}
-	if s.Realm != realm {
-		return Signed{}, fmt.Errorf("open intent %s: %w: %s, this node is of %s", s.Ref, ErrRealm, s.Realm, realm)
-	}
-	if err := s.Validate(); err != nil {
-		return Signed{}, fmt.Errorf("open intent %s: %w: %w", s.Ref, ErrContent, err)
-	}
-	return s, nil
 }

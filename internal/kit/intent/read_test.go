@@ -2,7 +2,6 @@ package intent
 
 import (
 	"bytes"
-	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -45,29 +44,6 @@ func TestReadLeavesOtherBodiesAlone(t *testing.T) {
 		}
 		if err := s.Validate(); err == nil {
 			t.Errorf("%s: the body is known", kind)
-		}
-	}
-}
-
-func TestOpen(t *testing.T) {
-	unknown := pushed()
-	unknown.Body = []byte(`{"new":1}`)
-	odd := sealed(api.PayloadIntent, payload(t, unknown), ownerKey)
-	for _, tt := range []struct {
-		name  string
-		env   []byte
-		realm api.RealmID
-		owner keys.Public
-		is    error
-	}{
-		{"good", sign(t, pushed(), ownerKey).Envelope, realm, owner, nil},
-		{"by another", sign(t, pushed(), key(2)).Envelope, realm, owner, ErrSignature},
-		{"by nobody", sign(t, pushed(), ownerKey).Envelope, realm, keys.Public{}, ErrSignature},
-		{"of another realm", sign(t, pushed(), ownerKey).Envelope, api.NewRealmID(key(2).Public().(ed25519.PublicKey)), owner, ErrRealm},
-		{"with an unknown body", odd, realm, owner, ErrContent},
-	} {
-		if _, err := Open(tt.env, tt.realm, tt.owner); !errors.Is(err, tt.is) || (err == nil) != (tt.is == nil) {
-			t.Errorf("%s: %v", tt.name, err)
 		}
 	}
 }

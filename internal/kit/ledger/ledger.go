@@ -25,7 +25,7 @@ var (
 	// ErrExpired: its time is over.
 	ErrExpired = errors.New("it has expired")
 	// ErrRealm: it was made for another realm.
-	ErrRealm = intent.ErrRealm
+	ErrRealm = errors.New("made for another realm")
 	// ErrFull: the set, or the share of it that its signer has, is at its limit.
 	ErrFull = errors.New("too many intents: remove programs that are not needed any more")
 	// ErrClient: a membership for a time is shown in the handshake, and kept by nobody.

@@ -78,7 +78,7 @@ func viewWorkloads(s node.Snapshot) []workloadView {
 		if in.Tombstone {
 			continue
 		}
-		// An intent that does not decode has not passed intent.Open.
+		// What does not decode is of a newer version.
 		if w, err := in.Workload(); err == nil {
 			out = append(out, viewWorkload(in, w, s.PeerList(), s.Facts[ref]))
 		}
