@@ -60,9 +60,6 @@ func New(_ context.Context, env *daemon.Env) (daemon.Daemon, error) {
 func (d *Daemon) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, d.clock.Close()) }()
 	p2p.LogTo(p2p.Quiet(ctx, d.env.Log))
-	if err := d.serve(); err != nil {
-		return err
-	}
 	for ctx.Err() == nil {
 		run, err := d.next()
 		if err == nil {
@@ -135,6 +132,9 @@ func (d *Daemon) state(name string) string {
 
 // listen opens the port of the settings, else the kept one.
 func (d *Daemon) listen(ctx context.Context, h host.Host) error {
+	if d.env.Config.Client {
+		return nil // it dials, and is gone before anybody could be told where it is
+	}
 	port := d.env.Config.ListenPort
 	if port == 0 {
 		var err error
@@ -145,14 +145,17 @@ func (d *Daemon) listen(ctx context.Context, h host.Host) error {
 	return p2p.Listen(ctx, h, port)
 }
 
-// show has s answer from now on, and tells the launcher that the node is there, once:
-// all addresses go to the log, one a line, and the first to the launcher.
+// show has s answer from now on. The first time, the launcher is told that the node is
+// there: all addresses go to the log, one a line, and the first to the launcher.
 func (d *Daemon) show(ctx context.Context, s stage) error {
 	d.now.Store(&s)
 	if d.ready {
 		return nil
 	}
 	d.ready = true
+	if err := d.serve(); err != nil {
+		return err
+	}
 	note := ""
 	for i, a := range s.Status().Addrs {
 		d.env.Log.Info("listening", "addr", a)
