@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strings"
@@ -76,11 +77,12 @@ func TestFloodIsCutOff(t *testing.T) {
 	a, b, _ := line(t)
 	honest := newTalker(t, b.realm)
 	connect(t, honest, b)
+	flooded := frame(t, message(t, a, 1, "flood"))
 	stop := make(chan struct{})
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		flood(t, a, b, stop, signed(t, a))
+		flood(a, b, stop, flooded)
 	}()
 	select {
 	case p := <-b.blocked:
@@ -99,35 +101,33 @@ func TestFloodIsCutOff(t *testing.T) {
 	until(t, "b hears others", func() bool { _, ok := b.has(b.delivered, "still here"); return ok })
 }
 
-// flooded is the message that flood repeats.
-func flooded(a *talker) *pb.Message {
-	name := topic
-	return &pb.Message{Data: []byte("flood"), Topic: &name, From: []byte(a.host.ID()), Seqno: []byte("00000001")}
-}
-
-// signed is a's signature of it.
-func signed(t *testing.T, a *talker) []byte {
+// message is one that author has signed.
+func message(t *testing.T, author *talker, i int, data string) *pb.Message {
 	t.Helper()
-	raw, err := proto.Marshal(flooded(a))
+	name := topic
+	m := &pb.Message{Data: []byte(data), Topic: &name, From: []byte(author.host.ID()), Seqno: fmt.Appendf(nil, "%08d", i)}
+	raw, err := proto.Marshal(m)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sig, err := a.host.Peerstore().PrivKey(a.host.ID()).Sign(append([]byte(pubsub.SignPrefix), raw...))
+	m.Signature, err = author.host.Peerstore().PrivKey(author.host.ID()).Sign(append([]byte(pubsub.SignPrefix), raw...))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return sig
+	return m
 }
 
-// flood writes the same message to b, as a program would that is not ours.
-func flood(t *testing.T, a, b *talker, stop chan struct{}, signature []byte) {
-	m := flooded(a)
-	m.Signature = signature
+func frame(t *testing.T, m *pb.Message) []byte {
+	t.Helper()
 	raw, err := proto.Marshal(&pb.RPC{Publish: []*pb.Message{m}})
 	if err != nil {
-		t.Error(err)
+		t.Fatal(err)
 	}
-	frame := append(varint(len(raw)), raw...)
+	return append(varint(len(raw)), raw...)
+}
+
+// flood writes the same frames to b, over and over, as a program would that is not ours.
+func flood(a, b *talker, stop chan struct{}, frames []byte) {
 	ids, _ := protocols(a.realm.Pin.Realm)
 	for {
 		st, err := a.host.NewStream(context.Background(), b.host.ID(), ids...)
@@ -141,7 +141,7 @@ func flood(t *testing.T, a, b *talker, stop chan struct{}, signature []byte) {
 				return
 			default:
 			}
-			_, err = st.Write(frame)
+			_, err = st.Write(frames)
 		}
 	}
 }
@@ -172,14 +172,41 @@ func TestReplay(t *testing.T) {
 	until(t, "what it says besides is heard", func() bool { _, ok := b.has(b.delivered, "good news"); return ok })
 }
 
-// TestForgedFrames are signed by nobody.
-func TestForgedFrames(t *testing.T) {
-	a, b, _ := line(t)
+// TestRecorded has a neighbour send again, much later, what somebody else has signed:
+// the seen messages are forgotten by then. It is to blame, and not the author.
+func TestRecorded(t *testing.T) {
+	a, b, c := line(t)
+	var again bytes.Buffer
+	for i := range 1500 {
+		again.Write(frame(t, message(t, c, i, fmt.Sprint("again ", i))))
+	}
 	stop := make(chan struct{})
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		flood(t, a, b, stop, []byte("none"))
+		flood(a, b, stop, again.Bytes())
+	}()
+	until(t, "b blames the neighbour", func() bool { return strings.Contains(b.conduct.Sentence(a.host.ID()), "repeated") })
+	close(stop)
+	<-ended
+	if s := b.conduct.Sentence(c.host.ID()); s != "" {
+		t.Errorf("the author is blamed: %s", s)
+	}
+	c.say(t, "good news")
+	until(t, "the author is heard", func() bool { _, ok := b.has(b.delivered, "good news"); return ok })
+}
+
+// TestForgedFrames are signed by nobody.
+func TestForgedFrames(t *testing.T) {
+	a, b, _ := line(t)
+	forged := message(t, a, 1, "flood")
+	forged.Signature[0] ^= 1
+	stop := make(chan struct{})
+	ended := make(chan struct{})
+	bad := frame(t, forged)
+	go func() {
+		defer close(ended)
+		flood(a, b, stop, bad)
 	}()
 	until(t, "b blames the neighbour", func() bool { return strings.Contains(b.conduct.Sentence(a.host.ID()), "garbage") })
 	close(stop)
