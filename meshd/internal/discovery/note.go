@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -32,6 +33,15 @@ func (f *Finder) Tried() string {
 	}
 	return b.String()
 }
+
+// Refused reports whether somebody that is reached closes the connection each time:
+// it lets members in, and takes this node for none.
+func (f *Finder) Refused() bool {
+	return slices.ContainsFunc(f.Trials(), func(t Trial) bool { return t.Err == nil && t.Failed >= refusedAfter })
+}
+
+// refusedAfter is how many connections in a row that were closed at once are no accident.
+const refusedAfter = 3
 
 // oneLine is what an error says, without line breaks and cut at maxWhy.
 func oneLine(err error) string {

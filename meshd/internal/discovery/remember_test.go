@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
 )
 
 func TestRemember(t *testing.T) {
@@ -71,5 +72,28 @@ func TestTried(t *testing.T) {
 	f.dial(t.Context(), peer.AddrInfo{ID: boot, Addrs: addrs("/ip4/127.0.0.1/tcp/1")})
 	if got := f.Tried(); !strings.Contains(got, "tried 1") || !strings.Contains(got, "/ip4/127.0.0.1/tcp/1") || strings.ContainsAny(got, "\n") || len(got) > 500 {
 		t.Errorf("after it: %q", got)
+	}
+}
+
+// TestRefused tells members that close the connection from those that are away.
+func TestRefused(t *testing.T) {
+	there, away := newHost(t), newPeer(t)
+	if err := there.Network().Listen(ma.StringCast("/ip4/127.0.0.1/tcp/0")); err != nil {
+		t.Fatal(err)
+	}
+	f := newFinder(t, peer.AddrInfo{ID: there.ID(), Addrs: there.Addrs()}, peer.AddrInfo{ID: away, Addrs: addrs("/ip4/127.0.0.1/tcp/1")})
+	for range refusedAfter {
+		if f.Refused() {
+			t.Error("too soon")
+		}
+		f.dial(t.Context(), peer.AddrInfo{ID: away, Addrs: addrs("/ip4/127.0.0.1/tcp/1")})
+		f.dial(t.Context(), peer.AddrInfo{ID: there.ID(), Addrs: there.Addrs()})
+	}
+	if !f.Refused() {
+		t.Error("it is not noticed")
+	}
+	f.Up(there.ID())
+	if f.Refused() {
+		t.Error("it has been let in")
 	}
 }

@@ -23,13 +23,8 @@ type stage interface {
 	Intents() int
 }
 
-// stage is the one that answers now.
-func (d *Daemon) stage() stage {
-	if s := d.now.Load(); s != nil {
-		return *s
-	}
-	return waiting{status: func() api.MeshStatus { return api.MeshStatus{Peer: d.self, Addrs: []string{}, Note: "it starts"} }}
-}
+// stage is the one that answers now. There is one before anybody can ask.
+func (d *Daemon) stage() stage { return *d.now.Load() }
 
 // waiting is a node that takes part in no realm yet.
 type waiting struct{ status func() api.MeshStatus }

@@ -238,6 +238,22 @@ func TestRevokedMember(t *testing.T) {
 	until(t, patience, "it knows", func() bool { return bad.Status().Standing == api.StandingMember })
 }
 
+// TestRevokedWhileAway comes back, and finds out from being let in by nobody.
+func TestRevokedWhileAway(t *testing.T) {
+	r := meshtest.NewRealm(t)
+	all := mesh(t, r, 2)
+	all[1].stop()
+	all[0].learns(t, r.Revoke(t, api.KindMember, all[1].place.key))
+	back := all[1].place.start(t, all[0])
+	took := until(t, 30*time.Second, "it knows", func() bool { return back.Status().Standing == api.StandingRevoked })
+	t.Logf("after %v it says %q", took, back.Status().Note)
+	if note := back.Status().Note; !strings.Contains(note, "most likely") || back.ledger().Len() == 0 || all[0].Neighbours() != 0 {
+		t.Errorf("it says %q", note)
+	}
+	all[0].learns(t, r.Admit(t, all[1].place.key))
+	until(t, 30*time.Second, "it is back", func() bool { return back.Status().Standing == api.StandingMember && all[0].Neighbours() == 1 })
+}
+
 // TestRevokedInvite takes all with it that it has let in, and those whom these have.
 func TestRevokedInvite(t *testing.T) {
 	r := meshtest.NewRealm(t)

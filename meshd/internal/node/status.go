@@ -16,6 +16,8 @@ func (n *Node) standing() api.Standing {
 	}
 	m, ok := n.ledger().Member(n.key, n.cfg.Now())
 	switch {
+	case ok && m.Standing == api.StandingMember && n.refused():
+		return api.StandingRevoked
 	case ok:
 		return m.Standing
 	case len(n.cfg.Proof.Intents) > 0:
@@ -23,6 +25,10 @@ func (n *Node) standing() api.Standing {
 	}
 	return api.StandingPending
 }
+
+// refused reports whether members close every connection of this node: it has been
+// revoked while it was away, and nobody tells it more.
+func (n *Node) refused() bool { return n.Neighbours() == 0 && n.finder.Refused() }
 
 // Status is how this node stands, for [api.SubjectMesh].
 func (n *Node) Status() api.MeshStatus {
@@ -41,6 +47,9 @@ func (n *Node) note(s api.Standing) string {
 		parts = append(parts, fmt.Sprintf("it waits for the owner to let it in: realm peers admit %s", n.self))
 	case api.StandingRevoked:
 		parts = append(parts, fmt.Sprintf("the owner has revoked its membership; it is back when they let it in again (realm peers admit %s), or give it up with realm reset", n.self))
+		if m, ok := n.ledger().Member(n.key, n.cfg.Now()); ok && m.Standing == api.StandingMember {
+			parts[0] = "members do not let this node in; most likely " + parts[0]
+		}
 	case api.StandingMember, api.StandingClient:
 		if n.alone() {
 			return ""
