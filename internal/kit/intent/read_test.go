@@ -57,6 +57,18 @@ func TestSamePayloadOfTwoKeys(t *testing.T) {
 	}
 }
 
+func TestSlot(t *testing.T) {
+	s := sign(t, pushed(), ownerKey)
+	if got, want := s.Slot().Key(), "function.double."+string(s.By()); got != want || s.Slot().Validate() != nil {
+		t.Errorf("%s, want %s (%v)", got, want, s.Slot().Validate())
+	}
+	for _, bad := range []Slot{{Ref: s.Ref}, {Signer: owner}, {Ref: api.Ref{Kind: "a.b", Name: "x"}, Signer: owner}} {
+		if bad.Validate() == nil {
+			t.Errorf("%+v is valid", bad)
+		}
+	}
+}
+
 func TestWitness(t *testing.T) {
 	j := join(t)
 	at := time.Date(2026, 11, 22, 10, 0, 0, 5, time.FixedZone("", 3600))

@@ -76,26 +76,17 @@ func (l *state) joining(s intent.Signed) (i api.Invite, err error) {
 func (l *state) stand(ref api.Ref) {
 	node := keyOf(ref)
 	was := l.roster.member(node)
-	m, ok := l.row(ref)
-	if !ok {
-		delete(l.roster.all, node)
-	} else {
-		l.roster.all[node] = m
-	}
-	if was && m.Standing != api.StandingMember {
-		l.roster.stale = true
-	}
+	l.roster.all[node] = l.row(ref)
+	l.roster.stale = l.roster.stale || was && !l.roster.member(node)
 }
 
-// row is what the intents about a node say, if those that it has let in are all right.
-func (l *state) row(ref api.Ref) (m api.Member, ok bool) {
+// row is what the intents about a node say, of which there are some.
+func (l *state) row(ref api.Ref) api.Member {
 	if s, ok := l.word(ref); ok {
-		return admitted(s), true
+		return admitted(s)
 	}
-	if s, ok := l.join(ref); ok {
-		return l.joined(s), true
-	}
-	return m, false
+	s, _ := l.join(ref)
+	return l.joined(s)
 }
 
 // admitted is what follows from the owner's word about a node.
@@ -197,7 +188,7 @@ func (l *state) rebuild() {
 	l.roster.all = all
 	for node, m := range all {
 		if m.Peer == "" {
-			all[node], _ = l.row(refMember(node))
+			all[node] = l.row(refMember(node))
 		}
 	}
 }

@@ -71,8 +71,8 @@ func (l *state) checkRotation(s intent.Signed) error {
 		return fmt.Errorf("%w: the new key has not agreed", ErrForbidden)
 	case (api.NewRealmID(s.Signer.Key()) == l.pin.Realm) != (s.Seq == 1):
 		return fmt.Errorf("%w: number 1 is signed by the first key of the realm, and no other", ErrForbidden)
-	case next == s.Signer:
-		return fmt.Errorf("%w: the new key is the old one", ErrForbidden)
+	case next == s.Signer, api.NewRealmID(next.Key()) == l.pin.Realm:
+		return fmt.Errorf("%w: a key comes back", ErrForbidden)
 	case retired:
 		return fmt.Errorf("%w: it has handed the realm over to another key before", ErrRevoked)
 	case s.Signer == owner:
