@@ -53,9 +53,12 @@ func (a *app) hint(ctx context.Context, n *node.Node, s intent.Signed, goal roll
 		return
 	}
 	c, isComponent := w.(*api.Component)
+	at, err := a.where()
 	switch {
 	case !isComponent:
 		a.say("Next: realm fn exec %s ARG", s.Name)
+	case err != nil || at.node != "": // what was asked is gone in a moment
+		a.say("It runs there, and not here: see realm status on a member")
 	case c.Interface != api.InterfaceCGI:
 		a.say("Next: realm logs %s -f", s.Name)
 	default:
