@@ -74,7 +74,7 @@ func (s *SyncEntries) Validate() error {
 		return fmt.Errorf("sync: %d entries, at most %d", len(s.Entries), MaxSync)
 	}
 	for _, e := range s.Entries {
-		if err := e.Ref.Validate(); err != nil {
+		if err := e.Validate(); err != nil {
 			return fmt.Errorf("sync: %w", err)
 		}
 		if _, err := ParseKeyName(e.Signer); err != nil {

@@ -170,16 +170,16 @@ func TestValidateIntentsAboutKeys(t *testing.T) {
 			t.Errorf("%s is the program %v", in.Ref, w)
 		}
 		for text, change := range map[string]func(*Intent){
-			"key":                           func(i *Intent) { i.Name = wrong },
-			"EOF":                           func(i *Intent) { i.Body = nil },
-			"unknown field":                 func(i *Intent) { i.Body = json.RawMessage(`{"x":1}`) },
-			"does not expire":               func(i *Intent) { i.Expires = at },
-			"too large":                     func(i *Intent) { i.Body = slices.Repeat([]byte(" "), maxTrustBody+1) },
-			"the first intent has a prev":   func(i *Intent) { i.Prev = someDigest },
-			"prev is missing":               func(i *Intent) { i.Seq = 2 },
-			"bytes after the message":       func(i *Intent) { i.Body = json.RawMessage(body + "1") },
-			"cannot unmarshal array into":   func(i *Intent) { i.Body = json.RawMessage("[]") },
-			"has no target":                 func(i *Intent) { i.Target.Peers = []PeerID{somePeer} },
+			"key":                         func(i *Intent) { i.Name = wrong },
+			"EOF":                         func(i *Intent) { i.Body = nil },
+			"unknown field":               func(i *Intent) { i.Body = json.RawMessage(`{"x":1}`) },
+			"does not expire":             func(i *Intent) { i.Expires = at },
+			"too large":                   func(i *Intent) { i.Body = slices.Repeat([]byte(" "), maxTrustBody+1) },
+			"the first intent has a prev": func(i *Intent) { i.Prev = someDigest },
+			"prev is missing":             func(i *Intent) { i.Seq = 2 },
+			"bytes after the message":     func(i *Intent) { i.Body = json.RawMessage(body + "1") },
+			"cannot unmarshal array into": func(i *Intent) { i.Body = json.RawMessage("[]") },
+			"has no target":               func(i *Intent) { i.Target.Peers = []PeerID{somePeer} },
 		} {
 			bad := in
 			change(&bad)

@@ -89,7 +89,8 @@ func (w *world) at() time.Time {
 
 func (w *world) act() {
 	in := api.Intent{Seq: w.seq(), Issued: w.at(), Tombstone: w.IntN(4) == 0}
-	by, body := w.owner(), any(nil)
+	by := w.owner()
+	var body any
 	switch w.IntN(10) {
 	case 0, 1, 2, 3:
 		by, in.Ref, body = w.anybody(), web(pick(w.Rand, worldNames)), api.Component{Module: program, Args: []string{fmt.Sprint(w.IntN(5))}}

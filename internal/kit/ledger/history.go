@@ -44,7 +44,7 @@ func (l *state) become(s, cur intent.Signed, now time.Time) api.VersionState {
 		return api.VersionCurrent
 	case early(s, now):
 		return api.VersionQuarantine
-	case s.Signer != cur.Signer && s.Version().Newer(cur.Version()) && !(l.owns(s.Signer) && l.owns(cur.Signer)):
+	case s.Signer != cur.Signer && s.Version().Newer(cur.Version()) && (!l.owns(s.Signer) || !l.owns(cur.Signer)):
 		return api.VersionShadowed
 	}
 	return api.VersionReplaced

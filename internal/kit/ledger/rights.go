@@ -147,7 +147,7 @@ func (l *Ledger) Fresh(s intent.Signed, now time.Time) error {
 func (l *state) newestGrant(s intent.Signed) (g api.Grant, ok bool) {
 	ref := api.Ref{Kind: api.KindGrant, Name: s.By()}
 	known, ok := l.word(ref)
-	if s.Grant != nil && !(ok && bytes.Equal(known.Envelope, s.Grant)) {
+	if s.Grant != nil && (!ok || !bytes.Equal(known.Envelope, s.Grant)) {
 		came, err := intent.Read(s.Grant)
 		if err == nil && came.Ref == ref && came.Signer == l.owner() && came.Version().Newer(known.Version()) {
 			known, ok = came, true

@@ -332,7 +332,8 @@ func (p *play) sync(names []string) {
 //	A agrees with B
 func (p *play) expect(f []string, text string) {
 	n := p.node()
-	got, want := "", strings.Join(f[2:], " ")
+	var got string
+	want := strings.Join(f[2:], " ")
 	switch {
 	case f[0] == "next":
 		seq, _ := n.Next(p.ref(f[1]), p.now)
