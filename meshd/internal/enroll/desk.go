@@ -65,12 +65,12 @@ func (d *Desk) serve(w http.ResponseWriter, r *http.Request) {
 		local.WriteError(w, http.StatusTooManyRequests, errors.New("too many nodes want to join at once: it is tried again in a while"))
 		return
 	}
-	join, err := readJoin(r)
+	join, err := readJoin(r) //nolint:contextcheck // it computes, and waits for nothing
 	if err != nil {
 		local.WriteError(w, http.StatusBadRequest, fmt.Errorf("enroll: %w", err))
 		return
 	}
-	reply, err := d.admit(id, join)
+	reply, err := d.admit(id, join) //nolint:contextcheck // it waits for the disk alone
 	if err != nil {
 		d.cfg.Log.Info("a node is not let in", telemetry.KeyPeer, id, telemetry.Error(err))
 		local.WriteError(w, status(err), err)

@@ -81,7 +81,7 @@ func newMember(t *testing.T, r *meshtest.Realm, wrap func(http.Handler) http.Han
 	go func() { ended <- server.Run(ctx, time.Second) }()
 	t.Cleanup(func() {
 		cancel()
-		for _, err := range []error{<-ended, m.Host.Close(), m.keeper.Close()} {
+		for _, err := range []error{<-ended, m.Close(), m.keeper.Close()} {
 			if err != nil {
 				t.Error(err)
 			}

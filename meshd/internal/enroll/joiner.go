@@ -61,7 +61,7 @@ type Joiner struct {
 // which closes it, or [Joiner.Close].
 func Open(ctx context.Context, cfg Config) (*Joiner, error) {
 	j := &Joiner{cfg: cfg, realm: ledger.New(cfg.Token.Pin()), met: make(chan peer.ID, maxMet), patience: askOthers, refusals: map[peer.ID]refusal{}}
-	if err := j.learn(); err != nil {
+	if err := j.learn(); err != nil { //nolint:contextcheck // it computes, and waits for nothing
 		return nil, fmt.Errorf("join: %w", err)
 	}
 	shown, err := ledger.EncodeProof(cfg.Token.Proof(j.join))

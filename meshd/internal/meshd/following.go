@@ -31,7 +31,7 @@ func (d *Daemon) runFollowing(ctx context.Context, pin trust.Pin, proof api.Proo
 		return err
 	}
 	var running atomic.Pointer[node.Node]
-	keeper, err := intents.Open(intents.Config{
+	keeper, err := intents.Open(intents.Config{ //nolint:contextcheck // it waits for the disk alone
 		Pin: pin, Path: d.state(fileIntents), Now: d.clock.Now, Projection: projection{buckets.intents}, Log: d.env.Log,
 		Room: func(n int64) error { return disk.Room(d.env.Home.Root(), n, disk.ReserveState) },
 		Changed: func(by intents.Source, c ledger.Change) {

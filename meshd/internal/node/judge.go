@@ -105,10 +105,15 @@ func (n *Node) keepLearned(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case l := <-n.learned:
-			c, _ := n.accept(intents.ByHandshake, l.news, func(int) peer.ID { return l.from }) // counted there
-			n.tellAll(c.Added)
+			n.tellAll(n.keep(l)) //nolint:contextcheck // it waits for the disk alone; gossip does not wait
 		}
 	}
+}
+
+// keep keeps what the proof of a peer has brought, and returns what of it was news.
+func (n *Node) keep(l learning) []intent.Signed {
+	c, _ := n.accept(intents.ByHandshake, l.news, func(int) peer.ID { return l.from }) // errors are counted there
+	return c.Added
 }
 
 // tellAll gossips intents, as far as the rate allows it; sync brings the others.

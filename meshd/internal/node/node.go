@@ -81,7 +81,7 @@ func Open(ctx context.Context, cfg Config) (_ *Node, err error) {
 		trust:  make(chan struct{}, 1), learned: make(chan learning, maxLearned), arrived: make(chan arrival, maxArrived),
 		pinned: cfg.Pin.Owner,
 	}
-	if err := n.show(); err != nil {
+	if err := n.show(); err != nil { //nolint:contextcheck // it waits for the disk alone
 		return nil, err
 	}
 	me := n.me()
