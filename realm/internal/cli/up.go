@@ -41,10 +41,10 @@ Ctrl-C ends it at once). Flags count for this run; realm configure keeps them.
 
 A node belongs to one realm until realm reset. Where the owner's key is in this
 account it belongs to that, and is a member at once. Elsewhere it joins with the
-token of an invite: --enroll, or $` + launcher.EnvEnrollToken + ` where nobody is there to type it; a member
-passes over the token. With --owner it knocks, and waits for realm peers admit on a
-member. With --tofu it waits for whoever types its code: realm claim. Without any of
-these it comes up, but accepts nothing.`,
+token of an invite, from --enroll or $` + launcher.EnvEnrollToken + `; a member passes over it.
+With --owner it knocks, and waits for realm peers admit on a member. With --tofu it
+waits for whoever types its code: realm claim. Without any of these it comes up, but
+accepts nothing.`,
 		Example: `  realm up
   realm up --enroll realm1pZGx…
   realm up --tofu
