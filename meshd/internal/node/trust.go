@@ -71,7 +71,21 @@ func (n *Node) review() {
 	n.takeRoles()
 	n.host.Recheck()
 	n.table.Review()
+	n.welcome()
 	n.ownTwins(time.Now())
+}
+
+// welcome dials nodes that have knocked and are members now, which would try again by
+// themselves only after a while.
+func (n *Node) welcome() {
+	for _, k := range n.knocks.pending(time.Now()) {
+		if _, ok := n.terms(k.Peer); !ok {
+			continue
+		}
+		if p, err := p2p.Decode(k.Peer); err == nil {
+			n.finder.Hear(p, p2p.ParseAddrs([]string{k.Addr}, 1))
+		}
+	}
 }
 
 // follow keeps the owner's key when it has been replaced.
