@@ -220,7 +220,7 @@ func (v whoView) standing() string {
 	case v.Invited:
 		return "not a member yet: it has an invite, and a member lets it in when it is up"
 	case v.Yours:
-		return "not a member yet: the next realm up makes it one"
+		return "not a member yet: the next realm up makes it one, or realm peers admit"
 	}
 	return "not a member yet: realm peers admit, on a member, lets it in"
 }

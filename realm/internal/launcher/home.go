@@ -100,7 +100,7 @@ func join(o Options) error {
 	}
 	err = owner.Join(o.Home, pin, mine, time.Now())
 	if errors.Is(err, owner.ErrLocked) {
-		fmt.Fprintf(o.Out, "This node is not a member yet: %v; then start the node again, or admit it from another one with realm peers admit.\n", err)
+		fmt.Fprintf(o.Out, "This node is not a member yet: %v; then start the node again, or admit it with realm peers admit, here or on a member.\n", err)
 		return nil
 	}
 	return err
