@@ -350,3 +350,29 @@ func TestCaps(t *testing.T) {
 		t.Error("a neighbour was forgotten for strangers")
 	}
 }
+
+// TestEchoAfterARestart: a node that comes up is told again what others have said
+// in the last seconds, also by a member that has gone since.
+func TestEchoAfterARestart(t *testing.T) {
+	for name, c := range map[string]struct {
+		record api.PeerRecord
+		after  time.Duration // since the node came up
+		live   bool
+	}{
+		"lost before":            {api.PeerRecord{Since: start.Add(-time.Second)}, time.Second, false},
+		"lost by coming up":      {api.PeerRecord{Since: start.Add(-time.Hour), Connected: true}, time.Second, false},
+		"lost long ago":          {api.PeerRecord{Since: start.Add(-time.Minute)}, time.Second, true},
+		"never connected":        {api.PeerRecord{}, time.Second, true},
+		"lost, and heard of now": {api.PeerRecord{Since: start.Add(-time.Second)}, 2 * echo, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			table := newTable()
+			c.record.Peer = alice
+			table.Load([]api.PeerRecord{c.record})
+			err := table.Merge(alice, batch(1, 1, true), start.Add(c.after))
+			if live := err == nil; live != c.live {
+				t.Errorf("taken for alive: %v (%v), want %v", live, err, c.live)
+			}
+		})
+	}
+}

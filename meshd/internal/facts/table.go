@@ -107,6 +107,8 @@ func notify(c chan struct{}) {
 }
 
 // Load takes members that were known before this process started, as not connected.
+// Those that were lost a moment ago, or are now, are not taken for alive by what
+// gossip repeats to a node that has just come up.
 // Records of those that are members no more, and of clients, are to be removed.
 func (t *Table) Load(records []api.PeerRecord) {
 	t.mu.Lock()
@@ -120,9 +122,9 @@ func (t *Table) Load(records []api.PeerRecord) {
 		if !ok || terms.Client || r.Client {
 			continue
 		}
-		m := &member{fact: r.PeerFact, terms: terms, since: r.Since, workloads: map[api.Ref]api.WorkloadFact{}}
+		m := &member{fact: r.PeerFact, terms: terms, since: r.Since, lost: r.Since, workloads: map[api.Ref]api.WorkloadFact{}}
 		if r.Connected {
-			m.since = t.since
+			m.since, m.lost = t.since, t.since
 		}
 		t.others[r.Peer] = m
 	}
