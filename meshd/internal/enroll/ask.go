@@ -23,7 +23,8 @@ const (
 	maxMet     = 64 // members that wait to be asked; more are met again
 	asksAtOnce = 4
 	askTimeout = 10 * time.Second
-	askAgain   = time.Minute // at a member that has refused for now
+	askAgain   = time.Minute     // at a member that has refused for now
+	askSoon    = 5 * time.Second // at one that is busy
 	// askOthers is how long, after one member has found the invite to be of no use, others
 	// have to find it good: clocks differ, and not all have heard the same.
 	askOthers = 5 * time.Second
@@ -104,6 +105,9 @@ func (j *Joiner) tell(ctx context.Context, p peer.ID, good chan<- api.EnrollRepl
 		return // it has gone; it is dialled again
 	}
 	r := refusal{text: no.Error(), final: no.Status == http.StatusGone, until: time.Now().Add(askAgain)}
+	if no.Status == http.StatusServiceUnavailable || no.Status == http.StatusTooManyRequests {
+		r.until = time.Now().Add(askSoon)
+	}
 	j.mu.Lock()
 	j.refusals[p] = r
 	j.mu.Unlock()

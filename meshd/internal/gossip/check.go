@@ -20,6 +20,11 @@ func (g *Gossip) inspect(from peer.ID, rpc *pubsub.RPC) error {
 	}
 	kept := rpc.Publish[:0]
 	for _, m := range rpc.GetPublish() {
+		// A node that was away for a moment is brought what it said itself before. Gossipsub
+		// would hold that against who has only done what it was asked for.
+		if peer.ID(m.GetFrom()) == g.self {
+			continue
+		}
 		t, ok := g.topic(m.GetTopic())
 		if ok && g.cfg.Conduct.Allow(from, t.PassedOn, 1, len(m.GetData())) {
 			kept = append(kept, m)

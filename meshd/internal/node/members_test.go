@@ -154,6 +154,23 @@ func TestKilledMemberIsNoticed(t *testing.T) {
 	})
 }
 
+// TestHeardAfterARestart has a member come back at once, again and again, and say
+// something when its neighbour has brought it what was said a moment ago.
+func TestHeardAfterARestart(t *testing.T) {
+	o := meshtest.NewRealm(t)
+	all := mesh(t, o, 2)
+	a, b := all[0], all[1]
+	v := watchTable(a)
+	for i := range uint64(6) {
+		b.stop()
+		b = b.place.start(t)
+		waitMesh(t, a, b)
+		time.Sleep(600 * time.Millisecond) // gossipsub's heartbeat, and what follows from it
+		b.Table().SetOwn(api.WorkloadFact{Ref: ref("web"), Peer: b.self, Seq: i + 1, State: api.StateRunning, Since: time.Now()})
+		until(t, 3*time.Second, "it is heard", func() bool { f, ok := v.workload(t, ref("web"), b.self); return ok && f.Seq == i+1 })
+	}
+}
+
 func TestDialsWhoIsBack(t *testing.T) {
 	o := meshtest.NewRealm(t)
 	a, b := newPlace(t, o), newPlace(t, o)

@@ -78,8 +78,8 @@ func (n *Node) skew(p peer.ID, d time.Duration) {
 // ifMember keeps a node that is no member itself from letting others in.
 func (n *Node) ifMember(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s := n.standing(); s != api.StandingMember {
-			local.WriteError(w, http.StatusServiceUnavailable, errors.New("this node is no member itself: it is "+string(s)))
+		if m, ok := n.ledger().Member(n.key, n.cfg.Now()); !ok || m.Standing != api.StandingMember {
+			local.WriteError(w, http.StatusServiceUnavailable, errors.New("this node is no member itself: ask another one"))
 			return
 		}
 		next.ServeHTTP(w, r)
