@@ -8,7 +8,7 @@ import (
 
 const (
 	maxNoted = 3   // members that a note names
-	maxWhy   = 200 // bytes of one error
+	maxWhy   = 300 // bytes of one error
 )
 
 // Tried says in words which members have been dialled in vain, for a node that is
@@ -27,7 +27,7 @@ func (f *Finder) Tried() string {
 		}
 		why := "it closed the connection"
 		if t.Err != nil {
-			why = oneLine(t.Err)
+			why = OneLine(t.Err.Error())
 		}
 		fmt.Fprintf(&b, "; %s %s: %s", t.Peer, where, why)
 	}
@@ -43,9 +43,9 @@ func (f *Finder) Refused() bool {
 // refusedAfter is how many connections in a row that were closed at once are no accident.
 const refusedAfter = 3
 
-// oneLine is what an error says, without line breaks and cut at maxWhy.
-func oneLine(err error) string {
-	s := strings.Join(strings.Fields(err.Error()), " ")
+// OneLine is the text of an error without line breaks, and not too long.
+func OneLine(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
 	if len(s) > maxWhy {
 		s = strings.ToValidUTF8(s[:maxWhy], "") + "…"
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/ledger"
 	"github.com/realm-mesh/realm/internal/kit/local"
 	"github.com/realm-mesh/realm/internal/kit/telemetry"
+	"github.com/realm-mesh/realm/meshd/internal/discovery"
 	"github.com/realm-mesh/realm/meshd/internal/streams"
 )
 
@@ -31,11 +32,11 @@ const (
 	maxReply  = 4 << 20 // bytes
 )
 
-// refusal is what a member has answered.
+// refusal is what a member has answered, or why its answer is none.
 type refusal struct {
 	text  string
-	final bool // the invite is of no use any more
-	until time.Time
+	final bool      // the invite is of no use any more
+	until time.Time // no question before
 }
 
 // meet has p asked. It does not block.
@@ -100,13 +101,13 @@ func (j *Joiner) tell(ctx context.Context, p peer.ID, good chan<- api.EnrollRepl
 		return
 	}
 	j.cfg.Log.Info("a member does not let this node in", telemetry.KeyPeer, p, telemetry.Error(err))
+	r := refusal{text: err.Error(), until: time.Now()} // it has gone, or lies; it is dialled again
 	var no *local.StatusError
-	if !errors.As(err, &no) {
-		return // it has gone; it is dialled again
-	}
-	r := refusal{text: no.Error(), final: no.Status == http.StatusGone, until: time.Now().Add(askAgain)}
-	if no.Status == http.StatusServiceUnavailable || no.Status == http.StatusTooManyRequests {
-		r.until = time.Now().Add(askSoon)
+	if errors.As(err, &no) {
+		r = refusal{text: no.Error(), final: no.Status == http.StatusGone, until: time.Now().Add(askAgain)}
+		if no.Status == http.StatusServiceUnavailable || no.Status == http.StatusTooManyRequests {
+			r.until = time.Now().Add(askSoon)
+		}
 	}
 	j.mu.Lock()
 	j.refusals[p] = r
@@ -149,7 +150,7 @@ func (j *Joiner) leave(p peer.ID) bool {
 // Note says in words why the node is no member yet.
 func (j *Joiner) Note() string {
 	if p, r, ok := j.refused(); ok {
-		return fmt.Sprintf("member %s refuses: %s", p, r.text)
+		return fmt.Sprintf("member %s does not let it in: %s", p, discovery.OneLine(r.text))
 	}
 	return "no member reached yet: " + j.finder.Tried()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
@@ -116,13 +117,18 @@ func (n *Node) keep(l learning) []intent.Signed {
 	return c.Added
 }
 
+// tellWithin bounds what gossip takes.
+const tellWithin = 5 * time.Second
+
 // tellAll gossips intents, as far as the rate allows it; sync brings the others.
 func (n *Node) tellAll(all []intent.Signed) {
+	ctx, cancel := context.WithTimeout(context.Background(), tellWithin)
+	defer cancel()
 	for _, s := range all {
 		if !n.spread.Allow() {
 			return
 		}
-		n.tell(context.Background(), s)
+		n.tell(ctx, s)
 	}
 }
 

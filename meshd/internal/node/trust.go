@@ -142,7 +142,8 @@ func (n *Node) show() (err error) {
 		n.shown, n.cfg.Fact.Client = given, true
 		return nil
 	}
-	if _, errs := n.keeper.Accept(readProof(n.cfg.Proof), intents.ByHandshake); errors.Join(errs...) != nil {
+	_, errs := n.keeper.Accept(readProof(n.cfg.Proof), intents.ByHandshake)
+	if _, ok := n.ledger().Member(n.key, n.cfg.Now()); !ok && errors.Join(errs...) != nil {
 		n.cfg.Log.Warn("the membership that was kept is of no use now", telemetry.Error(errors.Join(errs...)))
 	}
 	n.shown, err = ledger.EncodeProof(n.ledger().Proof(n.key, n.cfg.Now()))
