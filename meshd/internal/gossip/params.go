@@ -27,10 +27,13 @@ const (
 // which decays to half in about a minute: after four within it, what a peer sends
 // is dropped unread.
 const (
-	invalidWeight     = -10.0
-	invalidDecay      = 0.9
-	behaviourWeight   = -1.0
-	behaviourAllowed  = 6.0 // grafts too early, promises not kept
+	invalidWeight   = -10.0
+	invalidDecay    = 0.9
+	behaviourWeight = -1.0
+	// Grafts too early, promises not kept. A member that restarts cleanly grafts within
+	// the back-off of its own goodbye, which counts up to four times: seven restarts in a
+	// row are no misconduct.
+	behaviourAllowed  = 30.0
 	behaviourDecay    = 0.9
 	decayInterval     = 10 * time.Second
 	decayToZero       = 0.01

@@ -161,7 +161,7 @@ func TestHeardAfterARestart(t *testing.T) {
 	all := mesh(t, o, 2)
 	a, b := all[0], all[1]
 	v := watchTable(a)
-	for i := range uint64(4) { // six within five seconds are misconduct to gossipsub
+	for i := range uint64(6) {
 		b.stop()
 		b = b.place.start(t)
 		waitMesh(t, a, b)
