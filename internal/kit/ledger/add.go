@@ -53,7 +53,7 @@ type batch struct {
 	*state
 	now     time.Time
 	own     bool                  // this node has held it before
-	todo    []int                 // the next one last
+	queue   []int                 // the next one last
 	waiting map[keys.Public][]int // for somebody to have a say
 	turns   []int                 // rotations that do not lead on from any key yet
 }
@@ -62,12 +62,12 @@ func (l *state) addAll(all []intent.Signed, now time.Time, own bool) (Change, []
 	b := batch{state: l, now: now, own: own, waiting: map[keys.Public][]int{}}
 	errs := make([]error, len(all))
 	for i := range all {
-		b.todo = append(b.todo, i)
+		b.queue = append(b.queue, i)
 	}
-	slices.SortFunc(b.todo, func(i, j int) int { return cmp.Or(rank(all[j])-rank(all[i]), j-i) })
-	for len(b.todo) > 0 {
-		i := b.todo[len(b.todo)-1]
-		b.todo = b.todo[:len(b.todo)-1]
+	slices.SortFunc(b.queue, func(i, j int) int { return cmp.Or(rank(all[j])-rank(all[i]), j-i) })
+	for len(b.queue) > 0 {
+		i := b.queue[len(b.queue)-1]
+		b.queue = b.queue[:len(b.queue)-1]
 		n := len(b.events)
 		errs[i] = b.add(all[i])
 		b.wake(b.events[n:])
@@ -140,7 +140,7 @@ func (b *batch) wake(come []intent.Signed) {
 		case api.KindRotate:
 			b.call(newKey(s))
 			b.call(s.Signer)
-			b.todo, b.turns = append(b.todo, b.turns...), nil
+			b.queue, b.turns = append(b.queue, b.turns...), nil
 		case api.KindGrant, api.KindInvite, api.KindMember:
 			b.call(keyOf(s.Ref))
 		}
@@ -148,7 +148,7 @@ func (b *batch) wake(come []intent.Signed) {
 }
 
 func (b *batch) call(k keys.Public) {
-	b.todo = append(b.todo, b.waiting[k]...)
+	b.queue = append(b.queue, b.waiting[k]...)
 	delete(b.waiting, k)
 }
 

@@ -50,7 +50,7 @@ type Book struct {
 
 	unmarked map[intent.Slot]intent.Version // taken, their marks not on disk
 	news     map[api.Digest]bool            // taken, and newer than its mark was
-	todo     map[api.Ref]bool               // to be compared with what is wanted; true: something about it was dropped
+	touched  map[api.Ref]bool               // to be compared with what is wanted; true: something about it was dropped
 	shown    map[api.Ref]workload.Want      // returned last
 	roles    []string                       // that the node has
 
@@ -63,7 +63,7 @@ type Book struct {
 // New returns a Book that has been shown nothing.
 func New(cfg Config) *Book {
 	return &Book{cfg: cfg, self: keys.Peer(cfg.Self.Key()), seen: map[string]api.Digest{}, waiting: map[string]intent.Signed{},
-		unmarked: map[intent.Slot]intent.Version{}, news: map[api.Digest]bool{}, todo: map[api.Ref]bool{},
+		unmarked: map[intent.Slot]intent.Version{}, news: map[api.Digest]bool{}, touched: map[api.Ref]bool{},
 		shown: map[api.Ref]workload.Want{}, roles: cfg.Roles, former: map[keys.Public]bool{}}
 }
 
@@ -200,7 +200,7 @@ func (b *Book) all() {
 
 func (b *Book) due(ref api.Ref, dropped bool) {
 	if ref.Kind.Workload() {
-		b.todo[ref] = b.todo[ref] || dropped
+		b.touched[ref] = b.touched[ref] || dropped
 	}
 }
 

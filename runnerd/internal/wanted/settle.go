@@ -25,13 +25,13 @@ func (b *Book) settle() ([]workload.Want, error) {
 		b.all()
 	}
 	var out []workload.Want
-	for ref, dropped := range b.todo {
+	for ref, dropped := range b.touched {
 		if w, changed := b.compare(ref, now); changed || dropped && w.Seq != 0 {
 			b.shown[ref] = w
 			out = append(out, w)
 		}
 	}
-	clear(b.todo)
+	clear(b.touched)
 	clear(b.news)
 	b.mu.Lock()
 	b.wanted = len(b.shown)
