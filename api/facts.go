@@ -15,11 +15,14 @@ const (
 	StatePending   State = "pending"   // known, not begun; Reason says why
 	StateFetching  State = "fetching"  // its blob is on the way
 	StateCompiling State = "compiling" // checked and compiled, in a child process
+	StatePrepared  State = "prepared"  // it could start, and waits for its turn; Reason says for whom
 	StateStarting  State = "starting"  // a command runs, but not yet long enough to count
 	StateRunning   State = "running"   // a command runs; a function or CGI program answers
+	StateUnhealthy State = "unhealthy" // it runs, and does not answer as its health asks
 	StateExited    State = "exited"    // a command ended by itself with code 0
 	StateBackoff   State = "backoff"   // a command failed and will be started again
-	StateFailed    State = "failed"    // it cannot run here until its intent changes
+	StateFailed    State = "failed"    // it cannot run, here or elsewhere, until its intent changes
+	StateRefused   State = "refused"   // this member cannot take it, others may: the next in rank does
 	StateStopped   State = "stopped"   // the owner stopped it
 	StateRemoved   State = "removed"   // the owner removed it; nothing of it is left here
 )
@@ -27,8 +30,8 @@ const (
 // Validate implements [Validator].
 func (s State) Validate() error {
 	switch s {
-	case StatePending, StateFetching, StateCompiling, StateStarting, StateRunning,
-		StateExited, StateBackoff, StateFailed, StateStopped, StateRemoved:
+	case StatePending, StateFetching, StateCompiling, StatePrepared, StateStarting, StateRunning, StateUnhealthy,
+		StateExited, StateBackoff, StateFailed, StateRefused, StateStopped, StateRemoved:
 		return nil
 	}
 	return fmt.Errorf("state %.40q is not known", string(s))
@@ -93,7 +96,29 @@ type PeerFact struct {
 	Roles    []string `json:"roles,omitempty"`
 	Addrs    []string `json:"addrs,omitempty"`  // multiaddrs without /p2p
 	Client   bool     `json:"client,omitempty"` // a command line without a node: it runs nothing
+	Capacity Capacity `json:"capacity,omitzero"`
 }
+
+// Capacity is what a member declares that programs may have of it. It changes with
+// its settings, not with its load.
+type Capacity struct {
+	CPUs     int   `json:"cpus,omitempty"`      // processors; 0: unknown, counts as 1
+	MemoryMB int64 `json:"memory_mb,omitempty"` // MiB that the caps of its commands may add up to; 0: unknown, no limit
+}
+
+// Validate implements [Validator].
+func (c *Capacity) Validate() error {
+	if c.CPUs < 0 || c.CPUs > maxCPUs || c.MemoryMB < 0 || c.MemoryMB > maxCapacityMB {
+		return fmt.Errorf("capacity: %d processors, %d MiB: out of range", c.CPUs, c.MemoryMB)
+	}
+	return nil
+}
+
+// Ceilings of a [Capacity].
+const (
+	maxCPUs       = 1 << 16
+	maxCapacityMB = 1 << 40
+)
 
 const (
 	maxPeerText  = 256
@@ -112,6 +137,9 @@ func (f PeerFact) Validate() error {
 		if len(a) > maxPeerText {
 			return errors.New("fact: an address is too long")
 		}
+	}
+	if err := f.Capacity.Validate(); err != nil {
+		return err
 	}
 	return ValidateTags(f.Roles)
 }

@@ -28,6 +28,9 @@ const (
 	KindGrant  Kind = "grant"  // body: Grant; name: the key
 	KindInvite Kind = "invite" // body: Invite; name: the key
 	KindMember Kind = "member" // body: Membership; name: the key of the node
+
+	KindManifest Kind = "manifest" // body: Manifest
+	KindNode     Kind = "node"     // body: NodeSettings; name: the key of the node
 )
 
 // Trust reports whether intents of kind k say who may do what. They are applied
@@ -44,13 +47,15 @@ func (k Kind) Trust() bool {
 func (k Kind) Workload() bool { return k == KindComponent || k == KindFunction }
 
 // Known reports whether this version knows what intents of kind k mean.
-func (k Kind) Known() bool { return k.Workload() || k.Trust() }
+func (k Kind) Known() bool {
+	return k.Workload() || k.Trust() || k == KindManifest || k == KindNode
+}
 
 // Right is what a granted key needs to sign intents of kind k; "" for those that
 // are the owner's alone.
 func (k Kind) Right() Right {
 	switch k {
-	case KindComponent, KindFunction:
+	case KindComponent, KindFunction, KindManifest:
 		return RightPush
 	case "job", "cancel":
 		return RightJob
@@ -138,6 +143,10 @@ func (i Intent) Validate() error {
 		return Decode(i.Body, maxTrustBody, new(Invite))
 	case KindMember:
 		return Decode(i.Body, maxTrustBody, new(Membership))
+	case KindManifest:
+		return Decode(i.Body, MaxEnvelope, new(Manifest))
+	case KindNode:
+		return Decode(i.Body, maxTrustBody, new(NodeSettings))
 	}
 	return fmt.Errorf("kind %s is not known to this version", i.Kind)
 }
@@ -167,7 +176,7 @@ func (i Intent) ValidateHeader() error {
 		return fmt.Errorf("a %s does not expire; remove it with a tombstone", i.Kind)
 	case i.Tombstone && (i.Kind == KindRotate || i.Kind == KindSettle):
 		return fmt.Errorf("a %s cannot be taken back", i.Kind)
-	case i.Kind.Trust() && (len(i.Target.Peers) > 0 || len(i.Target.Tags) > 0):
+	case i.Kind.Known() && !i.Kind.Workload() && (len(i.Target.Peers) > 0 || len(i.Target.Tags) > 0):
 		return fmt.Errorf("a %s is for every member: it has no target", i.Kind)
 	case i.Tombstone && len(i.Body) != 0:
 		return errors.New("a tombstone has no body")
@@ -185,7 +194,7 @@ func (i Intent) validateName() error {
 		if i.Name != NameOwner {
 			return fmt.Errorf("%s %s: its name is always %s", i.Kind, i.Name, NameOwner)
 		}
-	case KindGrant, KindInvite, KindMember:
+	case KindGrant, KindInvite, KindMember, KindNode:
 		if _, err := ParseKeyName(i.Name); err != nil {
 			return fmt.Errorf("%s: %w", i.Kind, err)
 		}

@@ -27,12 +27,14 @@ const (
 	SubjectRestart   = "realm.launcher.restart" // RestartRequest -> empty, when it is ready again
 	SubjectDown      = "realm.launcher.down"    // empty -> empty; then the node stops
 	SubjectSubmit    = "realm.meshd.submit"     // DSSE envelope -> SubmitReply
+	SubjectBatch     = "realm.meshd.batch"      // SubmitBatch -> SubmitBatchReply
 	SubjectMesh      = "realm.meshd.status"     // empty -> MeshStatus
 	SubjectProviders = "realm.meshd.providers"  // ProvidersRequest -> ProvidersReply
 	SubjectAnnounce  = "realm.meshd.announce"   // AnnounceRequest -> empty
 	SubjectMembers   = "realm.meshd.members"    // MembersRequest -> MembersReply
 	SubjectHistory   = "realm.meshd.history"    // HistoryRequest -> HistoryReply
 	SubjectClaim     = "realm.meshd.claim"      // ClaimNode -> empty, when the node has been claimed
+	SubjectExplain   = "realm.runnerd.explain"  // ExplainRequest -> ExplainReply
 )
 
 // SubjectRequests is the subject under which d answers anything at all.
@@ -41,6 +43,13 @@ func SubjectRequests(d Daemon) string { return "realm." + string(d) + ".>" }
 // SubjectLog is where a workload's new log lines appear, as [LogLine]s:
 // "log.runnerd.KIND.NAME". It is a core subject: who does not listen misses them.
 func SubjectLog(r Ref) string { return "log.runnerd." + string(r.Kind) + "." + string(r.Name) }
+
+// SubjectEvent is where the changes of state of a workload on this node are told, as
+// [Event]s: "event.runnerd.KIND.NAME". It is a core subject, too.
+func SubjectEvent(r Ref) string { return "event.runnerd." + string(r.Kind) + "." + string(r.Name) }
+
+// SubjectEvents is all that d may tell of events under.
+func SubjectEvents(d Daemon) string { return "event." + string(d) + ".>" }
 
 // SubjectDaemonLog is where a daemon's own new log lines appear: "log.launcher.DAEMON".
 func SubjectDaemonLog(d Daemon) string { return "log.launcher." + string(d) }
@@ -91,6 +100,7 @@ const (
 	ServiceSync Service = "sync" // meshd
 	ServiceBlob Service = "blob" // casd
 	ServiceCall Service = "call" // runnerd
+	ServiceNode Service = "node" // runnerd: how a member stands, for people
 	// ServiceEnroll is the one that a node with an invite finds before it is a member.
 	ServiceEnroll Service = "enroll" // meshd
 )
@@ -119,6 +129,8 @@ const (
 	RouteChunkGet  = "GET /chunks/{sha256}"         // raw bytes
 	RouteFunction  = "POST /functions/{name}"       // CallRequest -> CallReply
 	RouteComponent = "/components/{name}/{path...}" // any method; path and query as the program sees them
+
+	RouteAccount = "GET /workloads/{kind}/{name}" // -> Account; ?tail= lines of its log, 0 to MaxAccountLog
 
 	RouteExec      = "POST /exec"     // gatewayd: ExecRequest -> CallReply
 	RouteFunctions = "GET /functions" // gatewayd: -> FunctionsReply
@@ -156,3 +168,6 @@ func PathBlobFetch(d Digest) string { return "/blobs/" + d.String() + "/fetch" }
 func PathChunk(d Digest) string     { return "/chunks/" + d.String() }
 func PathFunction(n Name) string    { return "/functions/" + string(n) }
 func PathComponent(n Name) string   { return "/components/" + string(n) }
+
+// PathAccount is the path of [RouteAccount].
+func PathAccount(r Ref) string { return "/workloads/" + string(r.Kind) + "/" + string(r.Name) }

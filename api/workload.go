@@ -1,9 +1,9 @@
 package api
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -12,6 +12,9 @@ import (
 type Workload interface {
 	Program() Program
 	Started() bool // false: kept, but stopped
+	// Instance names what an instance is made of: between versions with the same one
+	// nothing has to be started anew.
+	Instance() Digest
 }
 
 // Program is a Wasm module and what it may use.
@@ -24,7 +27,7 @@ type Program struct {
 // Limits bound one instance of a program. Zero values mean the node's default.
 type Limits struct {
 	MemoryMaxMB int    `json:"memory_max_mb,omitempty"` // linear memory, MiB
-	Fuel        uint64 `json:"fuel,omitempty"`          // units of work; reserved, must be 0
+	Fuel        uint64 `json:"fuel,omitempty"`          // units of work; carried, not metered by this version
 	EpochMS     int64  `json:"epoch_ms,omitempty"`      // deadline of one invocation, milliseconds
 }
 
@@ -43,8 +46,6 @@ func (l Limits) Validate() error {
 		return fmt.Errorf("memory_max_mb %d: want 1 to %d", l.MemoryMaxMB, MaxMemoryMB)
 	case l.EpochMS < 0 || l.EpochMS > MaxEpochMS:
 		return fmt.Errorf("epoch_ms %d: want 1 to %d", l.EpochMS, MaxEpochMS)
-	case l.Fuel != 0:
-		return errors.New("fuel is not metered by this version: leave it out")
 	}
 	return nil
 }
@@ -60,58 +61,6 @@ func (p Program) Validate() error {
 	return p.Limits.Validate()
 }
 
-// Interface says how a component is spoken to.
-type Interface string
-
-// The interfaces of this version.
-const (
-	InterfaceCommand Interface = ""    // a replica runs _start and goes on until it ends
-	InterfaceCGI     Interface = "cgi" // one fresh instance per HTTP request, by RFC 3875
-)
-
-// Component is the body of a [KindComponent] intent: a WASI command that runs on
-// every matching member.
-type Component struct {
-	Module    Program           `json:"program"`
-	Interface Interface         `json:"interface,omitempty"`
-	Args      []string          `json:"args,omitempty"` // after the program's name
-	Env       map[string]string `json:"env,omitempty"`
-	Stopped   bool              `json:"stopped,omitempty"`
-}
-
-// Limits of a component's arguments and environment, in bytes all together.
-const maxArgsEnv = 32 << 10
-
-// Program implements [Workload].
-func (c *Component) Program() Program { return c.Module }
-
-// Started implements [Workload].
-func (c *Component) Started() bool { return !c.Stopped }
-
-// Validate implements [Validator].
-func (c *Component) Validate() error {
-	if c.Interface != InterfaceCommand && c.Interface != InterfaceCGI {
-		return fmt.Errorf("interface %.40q: want cgi, or none", c.Interface)
-	}
-	total := 0
-	for _, a := range c.Args {
-		if strings.ContainsRune(a, 0) {
-			return errors.New("args: an argument holds a NUL")
-		}
-		total += len(a) + 1
-	}
-	for k, v := range c.Env {
-		if k == "" || strings.ContainsAny(k, "=\x00") || strings.ContainsRune(v, 0) {
-			return fmt.Errorf("env %.80q: want NAME without '=', and no NULs", k)
-		}
-		total += len(k) + len(v) + 2
-	}
-	if total > maxArgsEnv {
-		return fmt.Errorf("args and env: %d bytes, at most %d", total, maxArgsEnv)
-	}
-	return c.Module.Validate()
-}
-
 // Function is the body of a [KindFunction] intent: a module whose export is
 // called with numbers, in a fresh instance per call, on any member.
 type Function struct {
@@ -125,5 +74,17 @@ func (f *Function) Program() Program { return f.Module }
 // Started implements [Workload].
 func (f *Function) Started() bool { return !f.Stopped }
 
+// Instance implements [Workload].
+func (f *Function) Instance() Digest { return instance(f.Module) }
+
 // Validate implements [Validator].
 func (f *Function) Validate() error { return f.Module.Validate() }
+
+// instance hashes what an instance is made of.
+func instance(parts ...any) Digest {
+	b, err := json.Marshal(parts)
+	if err != nil {
+		panic(err) // strings and numbers: it cannot fail
+	}
+	return Sum(b)
+}

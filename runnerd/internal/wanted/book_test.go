@@ -22,7 +22,7 @@ func TestOwner(t *testing.T) {
 	first := n.sign(owner, double, 1, function(1))
 	n.show(first)
 	n.wantIs(double, first)
-	if w := n.wants[double]; !w.News || !w.Here {
+	if w := n.wants[double]; !w.News || w.Duty != api.DutyRun {
 		t.Errorf("%+v", w)
 	}
 	second := n.sign(owner, double, 2, function(2))
@@ -180,8 +180,8 @@ func TestRoles(t *testing.T) {
 	n.show(n.sign(owner, double, 1, function(1), forRole), n.sign(owner, triple, 1, function(1)))
 	here := func(step string, want bool) {
 		t.Helper()
-		if n.wants[double].Here != want || !n.wants[triple].Here {
-			t.Errorf("%s: here: %v, want %v", step, n.wants[double].Here, want)
+		if (n.wants[double].Duty == api.DutyRun) != want || n.wants[triple].Duty != api.DutyRun {
+			t.Errorf("%s: here: %v, want %v", step, n.wants[double].Duty, want)
 		}
 	}
 	here("by the settings", false)
@@ -194,7 +194,7 @@ func TestRoles(t *testing.T) {
 	if _, told := n.wants[triple]; told {
 		t.Error("what is not about roles is told of again")
 	}
-	n.wants[triple] = workload.Want{Here: true}
+	n.wants[triple] = workload.Want{Duty: api.DutyRun}
 	here("by another membership", false)
 	n.roles = []string{"gpu"}
 	n.restart()
@@ -212,11 +212,11 @@ func TestRolesOfAnInvite(t *testing.T) {
 	join, err = join.WithWitness(w)
 	n.check(err)
 	n.show(n.sign(owner, double, 1, function(1), func(in *api.Intent) { in.Target.Tags = []string{"gpu"} }), join)
-	if n.wants[double].Here {
+	if n.wants[double].Duty == api.DutyRun {
 		t.Error("a node that no member has let in has the roles of its invite")
 	}
 	n.show(n.sign(owner, member(host), 1, api.Membership{}))
-	if !n.wants[double].Here {
+	if n.wants[double].Duty != api.DutyRun {
 		t.Error("the roles of the invite do not count")
 	}
 }

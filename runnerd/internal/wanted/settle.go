@@ -56,7 +56,10 @@ func (b *Book) compare(ref api.Ref, now time.Time) (w workload.Want, changed boo
 	s, ok := b.set.Current(ref, now)
 	switch {
 	case ok:
-		w = workload.Want{Signed: s, Here: s.Target.Matches(b.self, b.roles), News: b.news[s.Digest]}
+		w = workload.Want{Signed: s, Duty: api.DutyNone, Why: "its target does not name this node", News: b.news[s.Digest]}
+		if s.Target.Matches(b.self, b.roles) {
+			w.Duty, w.Why = api.DutyRun, ""
+		}
 	case had && was.Lost == "":
 		w = was
 		w.Lost = b.whyLost(was.Signed, now)

@@ -205,7 +205,7 @@ func (n *node) apply(w Want) {
 // push signs the next version and applies it.
 func (n *node) push(ref api.Ref, w api.Workload) {
 	n.t.Helper()
-	n.apply(Want{Signed: n.sign(ref, w), Here: true, News: true})
+	n.apply(Want{Signed: n.sign(ref, w), Duty: api.DutyRun, News: true})
 }
 
 // program puts a module where Load finds it.
@@ -291,9 +291,9 @@ func TestStatesOnTheWay(t *testing.T) {
 func TestWantsCountInTheirOrder(t *testing.T) {
 	n := newNode(t)
 	first, second := n.sign(fn, n.constant(1)), n.sign(fn, n.constant(2))
-	n.apply(Want{Signed: second, Here: true})
+	n.apply(Want{Signed: second, Duty: api.DutyRun})
 	n.await(2, api.StateRunning)
-	n.apply(Want{Signed: first, Here: true})
+	n.apply(Want{Signed: first, Duty: api.DutyRun})
 	if f := n.await(1, api.StateRunning); f.Intent != first.Digest || f.Serving != 0 {
 		t.Errorf("%+v", f)
 	}
@@ -301,7 +301,7 @@ func TestWantsCountInTheirOrder(t *testing.T) {
 		t.Error(got, err)
 	}
 	told := n.count()
-	n.apply(Want{Signed: first, Here: true})
+	n.apply(Want{Signed: first, Duty: api.DutyRun})
 	n.push(fn, n.constant(3))
 	n.await(3, api.StateRunning)
 	for _, f := range n.facts[told:] {
@@ -336,7 +336,7 @@ func TestBadVersionHurtsNothing(t *testing.T) {
 			}
 			n.stop()
 			n.begin()
-			n.apply(Want{Signed: n.prev[fn], Here: true})
+			n.apply(Want{Signed: n.prev[fn], Duty: api.DutyRun})
 			if f := n.await(2, api.StateFailed); f.Serving != 1 {
 				t.Errorf("after a restart: %+v", f)
 			}
@@ -419,13 +419,13 @@ func TestWhatIsRefusedIsNotTriedAgain(t *testing.T) {
 func TestTargetOfOthers(t *testing.T) {
 	n := newNode(t)
 	other := api.Ref{Kind: api.KindFunction, Name: "other"}
-	n.apply(Want{Signed: n.sign(other, n.constant(1)), Here: false, News: true})
+	n.apply(Want{Signed: n.sign(other, n.constant(1)), Duty: api.DutyNone, News: true})
 	n.push(fn, n.constant(1))
 	n.await(1, api.StateRunning)
 	if len(n.facts) != 2 {
 		t.Errorf("facts of what is not here: %+v", n.facts)
 	}
-	n.apply(Want{Signed: n.sign(fn, n.constant(2)), Here: false, News: true})
+	n.apply(Want{Signed: n.sign(fn, n.constant(2)), Duty: api.DutyNone, Why: "its target names other peers", News: true})
 	if f := n.await(2, api.StateRemoved); !strings.Contains(f.Reason, "target") {
 		t.Errorf("%+v", f)
 	}

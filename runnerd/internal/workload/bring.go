@@ -126,7 +126,7 @@ func (a *actor) revive(life, attempt context.Context, w Want) {
 	if err != nil {
 		return
 	}
-	v, err := a.prepare(attempt, Want{Signed: last, Here: true}, work.Program())
+	v, err := a.prepare(attempt, Want{Signed: last, Duty: api.DutyRun}, work.Program())
 	if err != nil {
 		a.slog.Warn("the last good version does not come up either", telemetry.KeySeq, last.Seq, telemetry.Error(err))
 		return

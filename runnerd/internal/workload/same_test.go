@@ -65,7 +65,7 @@ func TestSameProgramGoesOn(t *testing.T) {
 	if s, ok := n.set.Kept.Load(worker); !ok || s.Seq != 4 {
 		t.Errorf("kept: %d %v", s.Seq, ok)
 	}
-	n.apply(Want{Signed: n.prev[worker], Here: true})
+	n.apply(Want{Signed: n.prev[worker], Duty: api.DutyRun})
 	n.await(4, api.StateRunning)
 	again := n.version(worker)
 	other := n.counting()
@@ -134,7 +134,7 @@ func TestNothingIsWantedAnyMore(t *testing.T) {
 	n := newNode(t)
 	n.push(worker, n.counting())
 	n.await(1, api.StateRunning)
-	w := Want{Signed: n.prev[worker], Here: true, Lost: "its signer's key counts no more"}
+	w := Want{Signed: n.prev[worker], Duty: api.DutyRun, Lost: "its signer's key counts no more"}
 	n.apply(w)
 	if f := n.await(1, api.StateRemoved); f.Reason != w.Lost {
 		t.Errorf("%+v", f)
@@ -162,7 +162,7 @@ func TestFallenVersionDoesNotGoOn(t *testing.T) {
 	n.breakLoading(program.Refuse("broken"))
 	n.push(fn, n.constant(2))
 	n.await(2, api.StateFailed)
-	bad := Want{Signed: n.prev[fn], Here: true}
+	bad := Want{Signed: n.prev[fn], Duty: api.DutyRun}
 	n.apply(bad) // nothing has changed
 	if got, err := n.call(); got != "1" || err != nil {
 		t.Error(got, err)
@@ -188,7 +188,7 @@ func TestNewerThanThisVersion(t *testing.T) {
 	n.await(1, api.StateRunning)
 	s := n.sign(fn, n.constant(2))
 	s.Body = []byte(strings.Replace(string(s.Body), "{", `{"colour":"blue",`, 1))
-	n.apply(Want{Signed: s, Here: true, News: true})
+	n.apply(Want{Signed: s, Duty: api.DutyRun, News: true})
 	f := n.await(2, api.StateFailed)
 	if !strings.Contains(f.Reason, "needs a newer version of Realm") || f.Serving != 1 {
 		t.Errorf("%+v", f)
@@ -198,7 +198,7 @@ func TestNewerThanThisVersion(t *testing.T) {
 	}
 	n.stop()
 	n.begin()
-	n.apply(Want{Signed: s, Here: true})
+	n.apply(Want{Signed: s, Duty: api.DutyRun})
 	if f := n.await(2, api.StateFailed); f.Serving != 1 {
 		t.Errorf("after a restart: %+v", f)
 	}
@@ -208,7 +208,7 @@ func TestNewerThanThisVersion(t *testing.T) {
 func TestWhatIsNotHereTakesNoActor(t *testing.T) {
 	n := newNode(t)
 	fresh := n.sign(fn, nil)
-	n.apply(Want{Signed: fresh, Here: true, News: true})
+	n.apply(Want{Signed: fresh, Duty: api.DutyRun, News: true})
 	n.await(1, api.StateRemoved)
 	n.push(worker, n.command(wasmtest.Sleep(time.Hour)))
 	n.await(1, api.StateRunning)

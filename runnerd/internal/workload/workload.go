@@ -20,16 +20,29 @@ import (
 // Want is what is wanted of a workload: a version, or nothing any more.
 type Want struct {
 	intent.Signed
-	Here bool   // its target names this node
-	News bool   // this node sees it for the first time, not again after a start
-	Lost string // why the version, which was wanted before, is not any more; empty: it is
+	Duty api.Duty // what this node owes it
+	Why  string   // for people: why it owes that
+	News bool     // this node sees it for the first time, not again after a start
+	Lost string   // why the version, which was wanted before, is not any more; empty: it is
+	// Last is a version that others run while the wanted one does not come up: this node
+	// does likewise, if it has none of its own to go on with. nil: there is none.
+	Last *intent.Signed
 }
 
 // Same reports whether w and o ask for the same.
-func (w Want) Same(o Want) bool { return w.Digest == o.Digest && w.Here == o.Here && w.Lost == o.Lost }
+func (w Want) Same(o Want) bool {
+	return w.Digest == o.Digest && w.Duty == o.Duty && w.Lost == o.Lost && digestOf(w.Last) == digestOf(o.Last)
+}
+
+func digestOf(s *intent.Signed) api.Digest {
+	if s == nil {
+		return api.Digest{}
+	}
+	return s.Digest
+}
 
 // nothing reports whether w asks that nothing of the workload is here.
-func (w Want) nothing() bool { return w.Tombstone || !w.Here || w.Lost != "" }
+func (w Want) nothing() bool { return w.Tombstone || w.Duty == api.DutyNone || w.Lost != "" }
 
 // why says for people why nothing is wanted here; a tombstone speaks for itself.
 func (w Want) why() string {
@@ -39,7 +52,7 @@ func (w Want) why() string {
 	case w.Tombstone:
 		return ""
 	}
-	return "its target does not name this node"
+	return w.Why
 }
 
 // Loader makes programs ready to run, and tells stage where it stands. Errors that
