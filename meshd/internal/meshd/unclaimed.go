@@ -15,7 +15,8 @@ import (
 	"github.com/realm-mesh/realm/meshd/internal/p2p"
 )
 
-// claimGrace is for the answer to who has claimed the node.
+// claimGrace is for the answer to who has claimed the node: with the host its
+// connections end, and what was written to them last need not have arrived.
 const claimGrace = 3 * time.Second
 
 // runUnclaimed shows where the node is reached until it has an owner, which it can get
@@ -56,6 +57,7 @@ func (d *Daemon) runUnclaimed(ctx context.Context, why error) (err error) {
 		select {
 		case <-ctx.Done():
 		case <-claimed:
+			p2p.WaitGone(ctx, h, claimGrace)
 		}
 		return nil
 	})

@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -40,6 +39,9 @@ func (n *Node) judge(p peer.ID, proof []byte) p2p.Standing {
 	v := n.ledger().Judge(pub, proof, n.cfg.Now())
 	switch v.Standing {
 	case api.StandingMember:
+		if _, asks := joins(pub, proof); asks {
+			return p2p.Guest // its answer is on the way, or was lost: it does not know yet
+		}
 		n.learn(p, v.Learned)
 		return p2p.Member
 	case api.StandingClient:
@@ -62,22 +64,34 @@ func (n *Node) judge(p peer.ID, proof []byte) p2p.Standing {
 // explains reports whether proof is that of a joiner whose invite, or which itself,
 // the owner has revoked. It is let in as a guest, to be told so.
 func (n *Node) explains(node keys.Public, proof []byte) bool {
-	p, err := ledger.DecodeProof(proof)
-	if err != nil {
+	invite, asks := joins(node, proof)
+	if !asks {
 		return false
 	}
-	return slices.ContainsFunc(p.Intents, func(raw []byte) bool {
-		join, err := intent.Read(raw)
-		if err != nil || join.Kind != api.KindMember || join.Name != api.KeyName(node.Key()) || join.Witness != nil || join.Grant == nil {
-			return false
+	held, err := n.ledger().Check(invite, n.cfg.Now())
+	return held || err == nil || errors.Is(err, ledger.ErrRevoked)
+}
+
+// joins reports whether proof is that of node asking to be let in, and with which
+// invite: nobody has countersigned what it shows.
+func joins(node keys.Public, proof []byte) (invite intent.Signed, asks bool) {
+	p, err := ledger.DecodeProof(proof)
+	if err != nil {
+		return invite, false
+	}
+	for _, raw := range p.Intents {
+		s, err := intent.Read(raw)
+		if err != nil || s.Kind != api.KindMember || s.Name != api.KeyName(node.Key()) {
+			continue
 		}
-		invite, err := intent.Read(join.Grant)
-		if err != nil || invite.Kind != api.KindInvite || invite.Name != join.By() {
-			return false
+		if s.Witness != nil || s.Grant == nil {
+			return invite, false
 		}
-		held, err := n.ledger().Check(invite, n.cfg.Now())
-		return held || err == nil || errors.Is(err, ledger.ErrRevoked)
-	})
+		if invite, err = intent.Read(s.Grant); err == nil && invite.Kind == api.KindInvite && invite.Name == s.By() {
+			asks = true
+		}
+	}
+	return invite, asks
 }
 
 func notify(c chan struct{}) {

@@ -3,6 +3,7 @@ package p2p
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
@@ -80,4 +81,27 @@ func (h *Host) NewStream(ctx context.Context, p peer.ID, ids ...protocol.ID) (ne
 		return nil, ErrGuest
 	}
 	return h.Host.NewStream(ctx, p, ids...)
+}
+
+// WaitGone returns when nobody is connected to h any more, or after limit, or when ctx
+// ends.
+func WaitGone(ctx context.Context, h host.Host, limit time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	left := make(chan struct{}, 1)
+	watch := &network.NotifyBundle{DisconnectedF: func(network.Network, network.Conn) {
+		select {
+		case left <- struct{}{}:
+		default: // it will look anyway
+		}
+	}}
+	h.Network().Notify(watch)
+	defer h.Network().StopNotify(watch)
+	for len(h.Network().Conns()) > 0 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-left:
+		}
+	}
 }
