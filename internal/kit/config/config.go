@@ -10,7 +10,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"slices"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -36,6 +36,10 @@ type Node struct {
 	Realm  api.RealmID  `toml:"realm,omitempty" comment:"id of the realm, where owner is not its first key any more"`                   // REALM_REALM
 	Tofu   api.Duration `toml:"tofu,omitempty" comment:"how long after its start a node without an owner can be claimed with a code"`   // REALM_TOFU
 	Client bool         `toml:"client,omitempty" comment:"a command line without a node of its own: a member for a time, runs nothing"` // REALM_CLIENT
+
+	CapacityCPUs int      `toml:"capacity_cpus,omitempty" comment:"processors that programs may count on here; 0: those of the machine"`                       // REALM_CAPACITY_CPUS
+	CapacityMB   int64    `toml:"capacity_mb,omitempty" comment:"MiB that the memory caps of programs may add up to here; 0: four times the machine's memory"` // REALM_CAPACITY_MB
+	Mounts       []string `toml:"mounts,omitempty" comment:"folders, with all in them, that programs may mount (default: none)"`                               // REALM_MOUNTS
 }
 
 // Defaults of listening addresses.
@@ -56,96 +60,9 @@ var ErrInvalid = errors.New("invalid setting")
 const (
 	maxFile      = 1 << 20
 	maxBootstrap = 256
+	maxMounts    = 64
+	maxPath      = 1024 // bytes
 )
-
-// setting is one field of Node by its TOML name.
-type setting struct {
-	name string
-	set  func(n *Node, v string) error
-	get  func(n *Node) string
-}
-
-// settings are all that the environment can set.
-var settings = []setting{
-	text("owner", func(n *Node) *string { return &n.Owner }),
-	list("bootstrap", func(n *Node) *[]string { return &n.Bootstrap }),
-	list("roles", func(n *Node) *[]string { return &n.Roles }),
-	{"listen_port", func(n *Node, v string) (err error) {
-		n.ListenPort, err = strconv.Atoi(v)
-		return err
-	}, func(n *Node) string {
-		if n.ListenPort == 0 {
-			return ""
-		}
-		return strconv.Itoa(n.ListenPort)
-	}},
-	text("http_listen", func(n *Node) *string { return &n.HTTPListen }),
-	text("manage_listen", func(n *Node) *string { return &n.ManageListen }),
-	{"mdns", func(n *Node, v string) error {
-		b, err := strconv.ParseBool(v)
-		n.MDNS = &b
-		return err
-	}, func(n *Node) string {
-		if n.MDNS == nil {
-			return ""
-		}
-		return strconv.FormatBool(*n.MDNS)
-	}},
-	{"realm", func(n *Node, v string) (err error) {
-		n.Realm, err = api.ParseRealmID(v)
-		return err
-	}, func(n *Node) string { return string(n.Realm) }},
-	{"tofu", func(n *Node, v string) error { return n.Tofu.UnmarshalText([]byte(v)) }, func(n *Node) string {
-		if n.Tofu == 0 {
-			return ""
-		}
-		return time.Duration(n.Tofu).String()
-	}},
-	{"client", func(n *Node, v string) (err error) {
-		n.Client, err = strconv.ParseBool(v)
-		return err
-	}, func(n *Node) string {
-		if !n.Client {
-			return ""
-		}
-		return strconv.FormatBool(n.Client)
-	}},
-}
-
-func text(name string, field func(*Node) *string) setting {
-	return setting{name,
-		func(n *Node, v string) error { *field(n) = v; return nil },
-		func(n *Node) string { return *field(n) }}
-}
-
-func list(name string, field func(*Node) *[]string) setting {
-	return setting{name,
-		func(n *Node, v string) error {
-			*field(n) = strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' })
-			return nil
-		},
-		func(n *Node) string { return strings.Join(*field(n), ",") }}
-}
-
-// env is the environment variable of a setting.
-func (s setting) env() string { return "REALM_" + strings.ToUpper(s.name) }
-
-// Environ returns n as the environment variables that make [Load] return it.
-func (n Node) Environ() []string {
-	var out []string
-	for _, s := range settings {
-		if v := s.get(&n); v != "" {
-			out = append(out, s.env()+"="+v)
-		}
-	}
-	return out
-}
-
-// IsSetting reports whether an environment variable ("KEY=VALUE") overrides a setting.
-func IsSetting(variable string) bool {
-	key, _, _ := strings.Cut(variable, "=")
-	return slices.ContainsFunc(settings, func(s setting) bool { return s.env() == key })
-}
 
 // ReadFile reads a config.toml; a missing one is all defaults. Unknown keys are errors.
 func ReadFile(path string) (Node, error) {
@@ -260,7 +177,33 @@ func (n Node) Validate() error {
 	if n.ListenPort < 0 || n.ListenPort > 65535 {
 		return fmt.Errorf("%w: listen_port %d: want 1 to 65535, or 0 to choose one", ErrInvalid, n.ListenPort)
 	}
+	if err := errors.Join(n.validateCapacity(), n.validateMounts()); err != nil {
+		return err
+	}
 	return errors.Join(validateListen("http_listen", n.HTTPListen), validateListen("manage_listen", n.ManageListen))
+}
+
+func (n Node) validateCapacity() error {
+	c := api.Capacity{CPUs: n.CapacityCPUs, MemoryMB: n.CapacityMB}
+	if err := c.Validate(); err != nil {
+		return fmt.Errorf("%w: capacity_cpus, capacity_mb: %w", ErrInvalid, err)
+	}
+	return nil
+}
+
+func (n Node) validateMounts() error {
+	if len(n.Mounts) > maxMounts {
+		return fmt.Errorf("%w: mounts: at most %d folders", ErrInvalid, maxMounts)
+	}
+	for _, m := range n.Mounts {
+		switch {
+		case !filepath.IsAbs(m) || filepath.Clean(m) != m:
+			return fmt.Errorf("%w: mounts %.200q: want the absolute path of a folder, without . or .. or a slash at its end", ErrInvalid, m)
+		case len(m) > maxPath || strings.ContainsAny(m, ",\t\r\n\x00") || strings.TrimSpace(m) != m:
+			return fmt.Errorf("%w: mounts %.200q: want a path without commas, line ends, or spaces around it, of at most %d bytes", ErrInvalid, m, maxPath)
+		}
+	}
+	return nil
 }
 
 func validateListen(name, addr string) error {

@@ -47,7 +47,17 @@ func defaults() Node {
 func all() Node {
 	return Node{Owner: owner, Bootstrap: []string{"/ip4/192.0.2.1/tcp/4001/p2p/X", "/dns/a.example/udp/1/quic-v1/p2p/Y"}, Roles: []string{"edge", "gpu"},
 		ListenPort: 4001, HTTPListen: "127.0.0.1:81", ManageListen: "[::1]:82", MDNS: on(false),
-		Realm: realm, Tofu: api.Duration(10 * time.Minute), Client: true}
+		Realm: realm, Tofu: api.Duration(10 * time.Minute), Client: true,
+		CapacityCPUs: 8, CapacityMB: 1 << 20, Mounts: []string{folder("data"), folder("our files")}}
+}
+
+// folder is the absolute path of a folder, as this system writes it.
+func folder(name string) string {
+	path, err := filepath.Abs(name)
+	if err != nil {
+		panic(err)
+	}
+	return path
 }
 
 func TestLoad(t *testing.T) {
@@ -63,6 +73,10 @@ func TestLoad(t *testing.T) {
 			func(n *Node) { n.ListenPort, n.Roles, n.MDNS, n.Owner = 8, []string{"a", "b", "c"}, on(false), owner }},
 		{"membership", "owner = '" + owner + "'\nrealm = '" + string(realm) + "'", map[string]string{"REALM_TOFU": "90s", "REALM_CLIENT": "1"},
 			func(n *Node) { n.Owner, n.Realm, n.Tofu, n.Client = owner, realm, api.Duration(90*time.Second), true }},
+		{"capacity", "capacity_cpus = 4\ncapacity_mb = 512\nmounts = ['" + folder("a b") + "']", map[string]string{"REALM_CAPACITY_MB": "1024"},
+			func(n *Node) { n.CapacityCPUs, n.CapacityMB, n.Mounts = 4, 1024, []string{folder("a b")} }},
+		{"mounts in the environment", "mounts = ['" + folder("a") + "']", map[string]string{"REALM_MOUNTS": folder("b c") + ", " + folder("d")},
+			func(n *Node) { n.Mounts = []string{folder("b c"), folder("d")} }},
 		{"another owner, another realm", "owner = 'ed25519:9sKbNTnJfUQ3GmwkkDRqmkgFXqiu2sFDEWWtDsQmPbn5'\nrealm = '" + string(realm) + "'", map[string]string{"REALM_OWNER": owner},
 			func(n *Node) { n.Owner = owner }},
 		{"the same owner", "owner = '" + owner + "'\nrealm = '" + string(realm) + "'", map[string]string{"REALM_OWNER": owner},
@@ -126,6 +140,18 @@ func TestLoadRefuses(t *testing.T) {
 		{"tofu too long", "tofu = '25h'", [2]string{}, "want 1s to 24h"},
 		{"client", "", [2]string{"REALM_CLIENT", "perhaps"}, "REALM_CLIENT=\"perhaps\""},
 		{"manage_listen", "", [2]string{"REALM_MANAGE_LISTEN", "localhost"}, "manage_listen"},
+		{"processors below zero", "capacity_cpus = -1", [2]string{}, "capacity_cpus"},
+		{"too many processors", "capacity_cpus = 70_000", [2]string{}, "out of range"},
+		{"processors no number", "", [2]string{"REALM_CAPACITY_CPUS", "all"}, "REALM_CAPACITY_CPUS=\"all\""},
+		{"memory below zero", "", [2]string{"REALM_CAPACITY_MB", "-1"}, "out of range"},
+		{"memory with a unit", "", [2]string{"REALM_CAPACITY_MB", "1GB"}, "REALM_CAPACITY_MB=\"1GB\""},
+		{"relative mount", "mounts = ['data']", [2]string{}, "absolute path"},
+		{"mount upwards", "mounts = ['" + folder("data") + string(filepath.Separator) + "..']", [2]string{}, "absolute path"},
+		{"empty mount", "", [2]string{"REALM_MOUNTS", folder("data") + ","}, "absolute path"},
+		{"mount with a comma", "mounts = ['" + folder("a,b") + "']", [2]string{}, "commas"},
+		{"mount with a space at its end", "mounts = ['" + folder("data") + " ']", [2]string{}, "spaces around it"},
+		{"long mount", "mounts = ['" + folder(strings.Repeat("x", maxPath)) + "']", [2]string{}, "at most 1024 bytes"},
+		{"too many mounts", "mounts = [" + strings.Repeat("'"+folder("a")+"',", maxMounts+1) + "]", [2]string{}, "at most 64"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -215,6 +241,7 @@ func TestSettingsCoverNode(t *testing.T) {
 func FuzzConfig(f *testing.F) {
 	for _, seed := range []string{"", "owner = '" + owner + "'", "listen_port = 7\nroles = ['a', 'b']", "bootstrap = ['/ip4/1.2.3.4/tcp/1', '/b']\nmdns = false",
 		"http_listen = ':80'\nmanage_listen = '[::1]:9'", "owner = '" + owner + "'\nrealm = '" + string(realm) + "'\ntofu = '1h'\nclient = true",
+		"capacity_cpus = 2\ncapacity_mb = 64\nmounts = ['" + folder("a b") + "']", "mounts = ['/a,/b']",
 		"[a]", "mdns = 1"} {
 		f.Add(seed)
 	}
@@ -258,6 +285,9 @@ func trim(n Node) Node {
 	}
 	if len(n.Roles) == 0 {
 		n.Roles = nil
+	}
+	if len(n.Mounts) == 0 {
+		n.Mounts = nil
 	}
 	return n
 }

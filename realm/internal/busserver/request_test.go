@@ -150,6 +150,35 @@ func TestRequestWhileAway(t *testing.T) {
 	}
 }
 
+// What runnerd tells of its workloads reaches all who may listen.
+func TestEvents(t *testing.T) {
+	_, h := startBus(t)
+	runnerd := connect(t, h, api.Runnerd)
+	subject := api.SubjectEvent(api.Ref{Kind: api.KindComponent, Name: "a"})
+	for _, d := range []api.Daemon{api.CLI, api.Gatewayd} {
+		c, heard := connect(t, h, d), make(chan string, 8)
+		stop, err := c.Subscribe(allEvents, func(subject string, data []byte) { heard <- subject + " " + string(data) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stop()
+		if err := c.Flush(within(t, soon)); err != nil {
+			t.Fatal(err)
+		}
+		if err := runnerd.Publish(subject, []byte("running")); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case got := <-heard:
+			if got != subject+" running" {
+				t.Errorf("%s got %q", d, got)
+			}
+		case <-time.After(5 * time.Second):
+			t.Errorf("%s has heard nothing", d)
+		}
+	}
+}
+
 func TestLogs(t *testing.T) {
 	s, h := startBus(t)
 	cli := connect(t, h, api.CLI)

@@ -23,8 +23,11 @@ type rights struct {
 
 var allBuckets = []string{api.BucketIntents, api.BucketPeers, api.BucketWorkloads}
 
-// allLogs matches what any daemon logs.
-const allLogs = "log.>"
+// What any daemon logs, and tells of events.
+const (
+	allLogs   = "log.>"
+	allEvents = "event.>"
+)
 
 // rightsOf is the table: it grants what the daemon's work needs, as it is now.
 func rightsOf(d api.Daemon) rights {
@@ -36,23 +39,25 @@ func rightsOf(d api.Daemon) rights {
 	case api.Runnerd:
 		return rights{
 			read: allBuckets, write: []string{api.BucketWorkloads},
-			ask: []string{api.SubjectReady}, say: []string{api.SubjectLogs(api.Runnerd)}, serve: true,
+			ask:   []string{api.SubjectReady},
+			say:   []string{api.SubjectLogs(api.Runnerd), api.SubjectEvents(api.Runnerd)},
+			serve: true,
 		}
 	case api.Gatewayd:
 		return rights{
 			read: allBuckets,
 			ask:  []string{api.SubjectReady, api.SubjectMesh, api.SubjectMembers, api.SubjectPS},
-			hear: []string{allLogs}, serve: true,
+			hear: []string{allLogs, allEvents}, serve: true,
 		}
 	case api.Upgraded:
 		return rights{ask: []string{api.SubjectReady}, serve: true}
 	case api.CLI:
 		return rights{
 			read: allBuckets,
-			ask: []string{api.SubjectSubmit, api.SubjectMesh, api.SubjectProviders,
+			ask: []string{api.SubjectSubmit, api.SubjectBatch, api.SubjectExplain, api.SubjectMesh, api.SubjectProviders,
 				api.SubjectMembers, api.SubjectHistory, api.SubjectClaim,
 				api.SubjectPS, api.SubjectRestart, api.SubjectDown},
-			hear: []string{allLogs},
+			hear: []string{allLogs, allEvents},
 		}
 	case api.Launcher:
 		return rights{say: []string{api.SubjectLogs(api.Launcher)}, serve: true, admin: true}

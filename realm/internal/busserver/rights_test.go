@@ -104,11 +104,11 @@ func tryBucket(t *testing.T, c *bus.Conn, name string, read, write bool) {
 	wantForbidden(t, "delete", func() error { return b.Delete(within(t, 5*time.Second), "a.b") })
 }
 
-// TestSubjectRights tries every user on every request and on the logs.
+// TestSubjectRights tries every user on every request, on the logs and the events.
 func TestSubjectRights(t *testing.T) {
 	_, h := startBus(t)
-	requests := []string{api.SubjectReady, api.SubjectPS, api.SubjectRestart, api.SubjectDown,
-		api.SubjectSubmit, api.SubjectMesh, api.SubjectProviders, api.SubjectAnnounce,
+	requests := []string{api.SubjectReady, api.SubjectPS, api.SubjectRestart, api.SubjectDown, api.SubjectExplain,
+		api.SubjectSubmit, api.SubjectBatch, api.SubjectMesh, api.SubjectProviders, api.SubjectAnnounce,
 		api.SubjectMembers, api.SubjectHistory, api.SubjectClaim}
 	asks := map[api.Daemon]string{
 		api.Casd:     api.SubjectReady + " " + api.SubjectProviders + " " + api.SubjectAnnounce,
@@ -117,7 +117,7 @@ func TestSubjectRights(t *testing.T) {
 		api.Gatewayd: api.SubjectReady + " " + api.SubjectMesh + " " + api.SubjectMembers + " " + api.SubjectPS,
 		api.Upgraded: api.SubjectReady,
 		api.CLI: api.SubjectPS + " " + api.SubjectRestart + " " + api.SubjectDown + " " +
-			api.SubjectSubmit + " " + api.SubjectMesh + " " + api.SubjectProviders + " " +
+			api.SubjectSubmit + " " + api.SubjectBatch + " " + api.SubjectExplain + " " + api.SubjectMesh + " " + api.SubjectProviders + " " +
 			api.SubjectMembers + " " + api.SubjectHistory + " " + api.SubjectClaim,
 	}
 	hears := map[api.Daemon]bool{api.Gatewayd: true, api.CLI: true}
@@ -131,7 +131,7 @@ func TestSubjectRights(t *testing.T) {
 				t.Errorf("%s asks %s: %v, want ErrNoAnswer", d, subject, err)
 			}
 		}
-		for _, subject := range []string{allLogs, api.InboxPrefix("other") + ".>", "realm.other.>", "$KV.>"} {
+		for _, subject := range []string{allLogs, allEvents, api.InboxPrefix("other") + ".>", "realm.other.>", "$KV.>"} {
 			listen := func() error {
 				stop, err := c.Subscribe(subject, func(string, []byte) {})
 				if err == nil {
@@ -139,7 +139,7 @@ func TestSubjectRights(t *testing.T) {
 				}
 				return err
 			}
-			if subject != allLogs || !hears[d] {
+			if subject != allLogs && subject != allEvents || !hears[d] {
 				wantForbidden(t, string(d)+" listens to "+subject, listen)
 			} else if err := listen(); err != nil {
 				t.Errorf("%s listens to %s: %v", d, subject, err)

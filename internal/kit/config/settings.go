@@ -1,0 +1,117 @@
+package config
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+)
+
+// setting is one field of Node by its TOML name.
+type setting struct {
+	name string
+	set  func(n *Node, v string) error
+	get  func(n *Node) string
+}
+
+// settings are all that the environment can set.
+var settings = []setting{
+	text("owner", func(n *Node) *string { return &n.Owner }),
+	list("bootstrap", func(n *Node) *[]string { return &n.Bootstrap }),
+	list("roles", func(n *Node) *[]string { return &n.Roles }),
+	{"listen_port", func(n *Node, v string) (err error) {
+		n.ListenPort, err = strconv.Atoi(v)
+		return err
+	}, func(n *Node) string { return number(int64(n.ListenPort)) }},
+	text("http_listen", func(n *Node) *string { return &n.HTTPListen }),
+	text("manage_listen", func(n *Node) *string { return &n.ManageListen }),
+	{"mdns", func(n *Node, v string) error {
+		b, err := strconv.ParseBool(v)
+		n.MDNS = &b
+		return err
+	}, func(n *Node) string {
+		if n.MDNS == nil {
+			return ""
+		}
+		return strconv.FormatBool(*n.MDNS)
+	}},
+	{"realm", func(n *Node, v string) (err error) {
+		n.Realm, err = api.ParseRealmID(v)
+		return err
+	}, func(n *Node) string { return string(n.Realm) }},
+	{"tofu", func(n *Node, v string) error { return n.Tofu.UnmarshalText([]byte(v)) }, func(n *Node) string {
+		if n.Tofu == 0 {
+			return ""
+		}
+		return time.Duration(n.Tofu).String()
+	}},
+	{"client", func(n *Node, v string) (err error) {
+		n.Client, err = strconv.ParseBool(v)
+		return err
+	}, func(n *Node) string {
+		if !n.Client {
+			return ""
+		}
+		return strconv.FormatBool(n.Client)
+	}},
+	{"capacity_cpus", func(n *Node, v string) (err error) {
+		n.CapacityCPUs, err = strconv.Atoi(v)
+		return err
+	}, func(n *Node) string { return number(int64(n.CapacityCPUs)) }},
+	{"capacity_mb", func(n *Node, v string) (err error) {
+		n.CapacityMB, err = strconv.ParseInt(v, 10, 64)
+		return err
+	}, func(n *Node) string { return number(n.CapacityMB) }},
+	{"mounts", func(n *Node, v string) error {
+		n.Mounts = nil
+		for m := range strings.SplitSeq(v, ",") { // a path may hold spaces
+			n.Mounts = append(n.Mounts, strings.TrimSpace(m))
+		}
+		return nil
+	}, func(n *Node) string { return strings.Join(n.Mounts, ",") }},
+}
+
+// number is v, or nothing where it is the default.
+func number(v int64) string {
+	if v == 0 {
+		return ""
+	}
+	return strconv.FormatInt(v, 10)
+}
+
+func text(name string, field func(*Node) *string) setting {
+	return setting{name,
+		func(n *Node, v string) error { *field(n) = v; return nil },
+		func(n *Node) string { return *field(n) }}
+}
+
+func list(name string, field func(*Node) *[]string) setting {
+	return setting{name,
+		func(n *Node, v string) error {
+			*field(n) = strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' })
+			return nil
+		},
+		func(n *Node) string { return strings.Join(*field(n), ",") }}
+}
+
+// env is the environment variable of a setting.
+func (s setting) env() string { return "REALM_" + strings.ToUpper(s.name) }
+
+// Environ returns n as the environment variables that make [Load] return it.
+func (n Node) Environ() []string {
+	var out []string
+	for _, s := range settings {
+		if v := s.get(&n); v != "" {
+			out = append(out, s.env()+"="+v)
+		}
+	}
+	return out
+}
+
+// IsSetting reports whether an environment variable ("KEY=VALUE") overrides a setting.
+func IsSetting(variable string) bool {
+	key, _, _ := strings.Cut(variable, "=")
+	return slices.ContainsFunc(settings, func(s setting) bool { return s.env() == key })
+}

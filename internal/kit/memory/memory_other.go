@@ -1,0 +1,5 @@
+//go:build !linux && !darwin && !windows
+
+package memory
+
+func physical() (int64, error) { return 0, ErrUnknown }
