@@ -119,6 +119,13 @@ func (a *actor) remove(w Want) {
 	}
 }
 
+// here reports whether some version runs or answers.
+func (a *actor) here() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.current != nil && !a.current.ended.Load()
+}
+
 // hold takes part of what answers now and keeps it usable until release is called.
 func (a *actor) hold(take func(*version) func()) (release func(), err error) {
 	a.mu.Lock()

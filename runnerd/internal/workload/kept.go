@@ -68,6 +68,12 @@ func (k *Kept) Load(ref api.Ref) (intent.Signed, bool) {
 	return s, err == nil && s.Ref == ref
 }
 
+// Has reports whether a version was kept. Whether it can be trusted is for [Kept.Load].
+func (k *Kept) Has(ref api.Ref) bool {
+	_, err := os.Stat(k.Path(ref))
+	return err == nil
+}
+
 // Delete drops the version that was kept, if any.
 func (k *Kept) Delete(ref api.Ref) error {
 	if err := os.Remove(k.Path(ref)); err != nil && !errors.Is(err, fs.ErrNotExist) {

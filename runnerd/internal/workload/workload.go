@@ -24,6 +24,9 @@ type Want struct {
 	Why  string   // for people: why it owes that
 	News bool     // this node sees it for the first time, not again after a start
 	Lost string   // why the version, which was wanted before, is not any more; empty: it is
+	// Unfit says that this node cannot run it whatever it has room for (its target names
+	// others, say). Else a refusal stands although the duty is none because of it.
+	Unfit bool
 	// Last is a version that others run while the wanted one does not come up: this node
 	// does likewise, if it has none of its own to go on with. nil: there is none.
 	Last *intent.Signed
@@ -31,7 +34,7 @@ type Want struct {
 
 // Same reports whether w and o ask for the same.
 func (w Want) Same(o Want) bool {
-	return w.Digest == o.Digest && w.Duty == o.Duty && w.Lost == o.Lost && digestOf(w.Last) == digestOf(o.Last)
+	return w.Digest == o.Digest && w.Duty == o.Duty && w.Unfit == o.Unfit && w.Lost == o.Lost && digestOf(w.Last) == digestOf(o.Last)
 }
 
 func digestOf(s *intent.Signed) api.Digest {
@@ -77,6 +80,7 @@ type Env struct {
 	Kept    *Kept
 	Stands  func(intent.Signed) bool // whether a version other than the wanted one may go on to run
 	Threads *sandbox.Threads
+	Admit   Admission
 	Restart func(api.Ref) // is told of every restart of a command
 	Log     *slog.Logger
 }
