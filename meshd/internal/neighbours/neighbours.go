@@ -38,6 +38,7 @@ const (
 type Host interface {
 	host.Host
 	Instances(p peer.ID) []p2p.Instance
+	Standing(p peer.ID) p2p.Standing
 }
 
 // Config says whom to watch and whom to tell.
@@ -178,8 +179,9 @@ func (w *Watch) handle(ctx context.Context, ev any) {
 	case event.EvtPeerIdentificationCompleted:
 		w.identified(ctx, ev)
 	case event.EvtPeerIdentificationFailed:
-		// A guest is not asked who it is, and leaves by itself.
-		if !w.IsMember(ev.Peer) && !errors.Is(ev.Reason, p2p.ErrGuest) {
+		// A guest is not asked who it is, and leaves by itself; what has failed may have
+		// been another connection of it.
+		if !w.IsMember(ev.Peer) && !errors.Is(ev.Reason, p2p.ErrGuest) && w.cfg.Host.Standing(ev.Peer) != p2p.Guest {
 			w.closeStale(ev.Peer)
 		}
 	case event.EvtPeerConnectednessChanged:
