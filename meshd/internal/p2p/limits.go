@@ -76,8 +76,8 @@ const (
 // 5 s of silence and 10 s in all.
 const (
 	handshakeFor       = dialTimeout // nobody who dials waits longer
-	handshakesPerNet   = 16          // by one IPv4 address, or IPv6 /56: what quicreuse queues
-	handshakesLoopback = 64          // many nodes on one machine start at once
+	handshakesPerNet   = 16          // by one IPv4 address, or IPv6 /56, on each transport: what quicreuse queues
+	handshakesLoopback = 48          // many nodes on one machine start at once; fewer than connsPerIP4
 	busyHandshakes     = 32          // from here on QUIC clients must prove their address
 )
 

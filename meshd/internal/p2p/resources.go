@@ -22,12 +22,19 @@ type resources struct {
 	door *door
 
 	mu         sync.Mutex
-	handshakes map[netip.Prefix]int
+	handshakes map[origin]int
 	total      int
 }
 
+// origin is where handshakes come from. Transports are counted apart: a flood over one
+// leaves the other to those who share its address.
+type origin struct {
+	net netip.Prefix
+	tcp bool
+}
+
 func newResources(under network.ResourceManager, d *door) *resources {
-	return &resources{ResourceManager: under, door: d, handshakes: map[netip.Prefix]int{}}
+	return &resources{ResourceManager: under, door: d, handshakes: map[origin]int{}}
 }
 
 // OpenConnection is called when a connection begins: with its first packet on QUIC,
@@ -35,7 +42,7 @@ func newResources(under network.ResourceManager, d *door) *resources {
 func (r *resources) OpenConnection(dir network.Direction, usefd bool, endpoint ma.Multiaddr) (network.ConnManagementScope, error) {
 	release := func() {}
 	if dir == network.DirInbound {
-		from := addrNet(addrIP(endpoint))
+		from := origin{addrNet(addrIP(endpoint)), usefd}
 		if !r.begin(from) {
 			return nil, errHandshakes
 		}
@@ -76,11 +83,11 @@ func (r *resources) OpenStream(p peer.ID, dir network.Direction) (network.Stream
 	return &streamScope{StreamManagementScope: scope, peer: p, door: r.door, end: end}, nil
 }
 
-func (r *resources) begin(from netip.Prefix) bool {
+func (r *resources) begin(from origin) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	most := handshakesPerNet
-	if from.Addr().IsLoopback() {
+	if from.net.Addr().IsLoopback() {
 		most = handshakesLoopback
 	}
 	if r.handshakes[from] == most {
@@ -91,7 +98,7 @@ func (r *resources) begin(from netip.Prefix) bool {
 	return true
 }
 
-func (r *resources) end(from netip.Prefix) {
+func (r *resources) end(from origin) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.total--

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"runtime"
@@ -366,4 +367,24 @@ func TestGarbage(t *testing.T) {
 	s.newcomer(t, ma.P_TCP)
 	s.newcomer(t, ma.P_QUIC_V1)
 	s.held(t)
+}
+
+// TestTransportsApart fills one address's share of handshakes over TCP, and finds that
+// over QUIC untouched.
+func TestTransportsApart(t *testing.T) {
+	r := newResources(&network.NullResourceManager{}, nil)
+	tcp, udp := ma.StringCast("/ip4/127.0.0.1/tcp/1"), ma.StringCast("/ip4/127.0.0.1/udp/1/quic-v1")
+	for range handshakesLoopback {
+		if _, err := r.OpenConnection(network.DirInbound, true, tcp); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := r.OpenConnection(network.DirInbound, true, tcp); !errors.Is(err, errHandshakes) {
+		t.Errorf("one more than may be: %v", err)
+	}
+	c, err := r.OpenConnection(network.DirInbound, false, udp)
+	if err != nil {
+		t.Fatalf("over QUIC: %v", err)
+	}
+	c.Done()
 }
