@@ -15,6 +15,7 @@ import (
 type Writer struct {
 	log    *Log
 	stream string
+	own    *Tail // of the instance; nil: it has none
 
 	mu      sync.Mutex
 	partial []byte // of the current line
@@ -50,7 +51,11 @@ func (w *Writer) Flush() {
 
 // end hands the current line on.
 func (w *Writer) end() {
-	w.log.add(api.LogLine{Time: time.Now().UTC(), Stream: w.stream, Line: clean(w.partial)})
+	line := api.LogLine{Time: time.Now().UTC(), Stream: w.stream, Line: clean(w.partial)}
+	if w.own != nil {
+		w.own.add(line.Line)
+	}
+	w.log.add(line)
 	w.partial, w.cut = w.partial[:0], false
 }
 

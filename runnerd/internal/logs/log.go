@@ -2,7 +2,6 @@ package logs
 
 import (
 	"log/slog"
-	"slices"
 	"sync"
 
 	"github.com/realm-mesh/realm/api"
@@ -25,11 +24,12 @@ type Log struct {
 	live Live
 	log  *slog.Logger
 
+	tail Tail
+
 	mu   sync.Mutex
 	file file
 	pace pace
-	tail []string // last lines, the oldest first
-	full bool     // the last line was not kept in the file
+	full bool // the last line was not kept in the file
 }
 
 // Open returns the log of a workload in the file at path. The file is made with
@@ -42,12 +42,14 @@ func Open(ref api.Ref, path string, live Live, log *slog.Logger) *Log {
 // flushes it at the end.
 func (l *Log) Writer(stream string) *Writer { return &Writer{log: l, stream: stream} }
 
-// Tail returns the last lines, shortened to what a fact may carry.
-func (l *Log) Tail() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return slices.Clone(l.tail)
+// WriterOf is [Log.Writer] for an instance whose last lines own keeps, too, apart from
+// those of others.
+func (l *Log) WriterOf(stream string, own *Tail) *Writer {
+	return &Writer{log: l, stream: stream, own: own}
 }
+
+// Tail returns the last lines of all instances, shortened to what a fact may carry.
+func (l *Log) Tail() []string { return l.tail.Lines() }
 
 // Close closes the file. Lines that still come open it again.
 func (l *Log) Close() {
@@ -60,17 +62,14 @@ func (l *Log) Close() {
 func (l *Log) Remove() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.tail = nil
+	l.tail.clear()
 	return l.file.remove()
 }
 
 func (l *Log) add(line api.LogLine) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.tail) == api.MaxTail {
-		l.tail = slices.Delete(l.tail, 0, 1)
-	}
-	l.tail = append(l.tail, clip(line.Line, api.MaxTailLine))
+	l.tail.add(line.Line)
 	l.keep(line)
 	for _, send := range l.pace.admit(line) {
 		l.live(l.ref, send)

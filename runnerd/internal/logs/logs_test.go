@@ -165,3 +165,24 @@ func TestNoisyProgramIsHeardInPart(t *testing.T) {
 		}
 	})
 }
+
+// TestTailOfOneInstance has two instances write to one log.
+func TestTailOfOneInstance(t *testing.T) {
+	l, _, _ := open(t)
+	var one, two Tail
+	a, b := l.WriterOf(Stdout, &one), l.WriterOf(Stderr, &two)
+	fmt.Fprintln(a, "a1")
+	for i := range 2 * api.MaxTail {
+		fmt.Fprintln(b, "b", i)
+	}
+	fmt.Fprintln(a, strings.Repeat("é", api.MaxTailLine))
+	if got := one.Lines(); len(got) != 2 || got[0] != "a1" || len(got[1]) > api.MaxTailLine || !utf8.ValidString(got[1]) {
+		t.Errorf("%q", got)
+	}
+	if got := two.Lines(); len(got) != api.MaxTail || got[api.MaxTail-1] != fmt.Sprint("b ", 2*api.MaxTail-1) {
+		t.Errorf("%q", got)
+	}
+	if got := l.Tail(); len(got) != api.MaxTail || !strings.HasPrefix(got[api.MaxTail-1], "é") || got[0] != "b 11" {
+		t.Errorf("%q", got)
+	}
+}

@@ -1,0 +1,68 @@
+package cgi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/realm-mesh/realm/internal/kit/buildinfo"
+)
+
+// Probe asks the program for path, which begins with a slash and may have a query, and
+// returns nil if it answers with a status from 200 to 399 within timeout. Else the
+// error says what it does instead.
+func (p *Program) Probe(ctx context.Context, path string, timeout time.Duration) error {
+	at, err := url.ParseRequestURI("/probe" + p.script + path)
+	if err != nil {
+		return fmt.Errorf("GET %s: %w", path, err)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("no answer within %s", timeout))
+	defer cancel()
+	r := &http.Request{Method: http.MethodGet, URL: at, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Host: "localhost",
+		Header: http.Header{"User-Agent": {"realm-probe/" + buildinfo.Version}}, Body: http.NoBody}
+	answer := &verdict{header: http.Header{}}
+	if err := p.probe(answer, r.WithContext(ctx)); err != nil {
+		return fmt.Errorf("GET %s: %w", path, err)
+	}
+	if answer.status < http.StatusOK || answer.status >= http.StatusBadRequest {
+		return fmt.Errorf("GET %s: it answers %d %s", path, answer.status, http.StatusText(answer.status))
+	}
+	return nil
+}
+
+// probe serves r, where there is no connection to break off.
+func (p *Program) probe(w http.ResponseWriter, r *http.Request) (err error) {
+	defer func() {
+		switch v := recover(); v {
+		case nil:
+		case http.ErrAbortHandler:
+			err = errors.New("the answer breaks off")
+			if cause := context.Cause(r.Context()); cause != nil {
+				err = cause
+			}
+		default:
+			panic(v)
+		}
+	}()
+	below := r.URL.Path[len("/probe"+p.script+"/"):]
+	return p.Serve(w, r, below)
+}
+
+// verdict takes of an answer nothing but its status.
+type verdict struct {
+	header http.Header
+	status int
+}
+
+// Header implements [http.ResponseWriter].
+func (v *verdict) Header() http.Header { return v.header }
+
+// WriteHeader implements [http.ResponseWriter].
+func (v *verdict) WriteHeader(status int) { v.status = status }
+
+// Write implements [http.ResponseWriter].
+func (v *verdict) Write(b []byte) (int, error) { return io.Discard.Write(b) }
