@@ -8,8 +8,9 @@
 // shared by its users. A [Module] makes instances, each with memory of its own
 // and used once: what one call leaves behind, no other sees.
 //
-// Guests see clocks, random numbers, arguments, environment and their standard
-// streams; no files, no network.
+// Guests see clocks, random numbers, arguments, environment, their standard
+// streams, and the folders that are mounted for them (package mount); no other
+// files, no network.
 //
 // Whoever runs a guest gives it a context. When that ends, the guest is stopped
 // at its next loop iteration, and its sleep ends at once. A guest that neither

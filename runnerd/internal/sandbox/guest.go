@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/experimental/sysfs"
 	"github.com/tetratelabs/wazero/sys"
 )
 
@@ -39,6 +40,18 @@ func config(env *Env, sleep *sleeper) wazero.ModuleConfig {
 	}
 	if env.Stderr != nil {
 		c = c.WithStderr(env.Stderr)
+	}
+	if len(env.Mounts) > 0 {
+		c = c.WithFSConfig(fileSystems(env.Mounts))
+	}
+	return c
+}
+
+// fileSystems gives each mount to one instance.
+func fileSystems(mounts []Mount) wazero.FSConfig {
+	c := wazero.NewFSConfig()
+	for _, m := range mounts {
+		c = c.(sysfs.FSConfig).WithSysFSMount(m.Folder.FS(), m.Guest) //nolint:forcetypeassert // as wazero documents it
 	}
 	return c
 }

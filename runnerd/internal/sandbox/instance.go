@@ -9,6 +9,8 @@ import (
 	"time"
 
 	wapi "github.com/tetratelabs/wazero/api"
+
+	"github.com/realm-mesh/realm/runnerd/internal/mount"
 )
 
 // Names of exports that WASI gives a meaning.
@@ -27,6 +29,13 @@ type Env struct {
 	Stdin  io.Reader
 	Stdout io.Writer
 	Stderr io.Writer
+	Mounts []Mount // without any it sees no file system
+}
+
+// Mount is a folder of the host, and where a guest sees it.
+type Mount struct {
+	Guest  string // absolute path, with slashes
+	Folder *mount.Folder
 }
 
 // Var is an environment variable.

@@ -1,0 +1,5 @@
+//go:build !windows
+
+package admit
+
+const foreignPath = `C:\data`

@@ -1,0 +1,167 @@
+package mount
+
+import (
+	"io/fs"
+	"path"
+	"path/filepath"
+	"time"
+
+	"github.com/tetratelabs/wazero/experimental/sys"
+	wsys "github.com/tetratelabs/wazero/sys"
+)
+
+// Lstat implements [sys.FS].
+func (g *guestFS) Lstat(path string) (wsys.Stat_t, sys.Errno) { return stat(g.root.Lstat, path) }
+
+// Stat implements [sys.FS].
+func (g *guestFS) Stat(path string) (wsys.Stat_t, sys.Errno) { return stat(g.root.Stat, path) }
+
+func stat(look func(string) (fs.FileInfo, error), path string) (wsys.Stat_t, sys.Errno) {
+	name, errno := hostName(path)
+	if errno != 0 {
+		return wsys.Stat_t{}, errno
+	}
+	info, err := look(name.String())
+	if err != nil {
+		return wsys.Stat_t{}, pathErrno(err)
+	}
+	return wsys.NewStat_t(info), 0
+}
+
+// Readlink implements [sys.FS].
+func (g *guestFS) Readlink(path string) (string, sys.Errno) {
+	name, errno := hostName(path)
+	if errno != 0 {
+		return "", errno
+	}
+	target, err := g.root.Readlink(name.String())
+	return filepath.ToSlash(target), pathErrno(err)
+}
+
+// change is the name of something that is to be changed.
+func (g *guestFS) change(path string) (hostPath, sys.Errno) {
+	if g.folder.readOnly {
+		return hostPath{}, sys.EROFS
+	}
+	return hostName(path)
+}
+
+// Mkdir implements [sys.FS].
+func (g *guestFS) Mkdir(path string, perm fs.FileMode) sys.Errno {
+	name, errno := g.change(path)
+	if errno != 0 {
+		return errno
+	}
+	return pathErrno(g.root.Mkdir(name.path, perm.Perm()))
+}
+
+// Chmod implements [sys.FS].
+func (g *guestFS) Chmod(path string, perm fs.FileMode) sys.Errno {
+	name, errno := g.change(path)
+	if errno != 0 {
+		return errno
+	}
+	return pathErrno(g.root.Chmod(name.String(), perm.Perm()))
+}
+
+// Rename implements [sys.FS].
+func (g *guestFS) Rename(from, to string) sys.Errno {
+	source, errno := g.change(from)
+	if errno != 0 {
+		return errno
+	}
+	dest, errno := g.change(to)
+	switch {
+	case errno != 0:
+		return errno
+	case source.path == "." || dest.path == ".":
+		return sys.EINVAL
+	case source.slash || dest.slash:
+		info, err := g.root.Lstat(source.path)
+		if err != nil {
+			return pathErrno(err)
+		}
+		if !info.IsDir() {
+			return sys.ENOTDIR
+		}
+	}
+	return g.rename(source.path, dest.path)
+}
+
+// Rmdir implements [sys.FS].
+func (g *guestFS) Rmdir(path string) sys.Errno {
+	name, errno := g.change(path)
+	switch {
+	case errno != 0:
+		return errno
+	case name.path == ".":
+		return sys.EINVAL
+	}
+	return g.rmdir(name.path)
+}
+
+// Unlink implements [sys.FS].
+func (g *guestFS) Unlink(path string) sys.Errno {
+	name, errno := g.change(path)
+	switch {
+	case errno != 0:
+		return errno
+	case name.path == ".":
+		return sys.EISDIR
+	case name.slash:
+		info, err := g.root.Lstat(name.path)
+		if err != nil {
+			return pathErrno(err)
+		}
+		if !info.IsDir() {
+			return sys.ENOTDIR
+		}
+		return sys.EISDIR
+	}
+	return g.unlink(name.path)
+}
+
+// Link implements [sys.FS].
+func (g *guestFS) Link(oldPath, newPath string) sys.Errno {
+	source, errno := g.change(oldPath)
+	if errno != 0 {
+		return errno
+	}
+	dest, errno := g.change(newPath)
+	if errno != 0 {
+		return errno
+	}
+	return pathErrno(g.root.Link(source.String(), dest.String()))
+}
+
+// Symlink implements [sys.FS]. Absolute targets are refused, as WASI has it: they
+// are paths of the host.
+func (g *guestFS) Symlink(target, link string) sys.Errno {
+	name, errno := g.change(link)
+	switch {
+	case errno != 0:
+		return errno
+	case len(target) > maxName:
+		return sys.ENAMETOOLONG
+	case path.IsAbs(target), filepath.IsAbs(target), filepath.VolumeName(target) != "":
+		return sys.EPERM
+	}
+	return pathErrno(g.root.Symlink(filepath.FromSlash(target), name.String()))
+}
+
+// Utimens implements [sys.FS].
+func (g *guestFS) Utimens(path string, atim, mtim int64) sys.Errno {
+	name, errno := g.change(path)
+	if errno != 0 {
+		return errno
+	}
+	return pathErrno(g.root.Chtimes(name.String(), hostTime(atim), hostTime(mtim)))
+}
+
+// hostTime is the zero time for one that is to stay.
+func hostTime(ns int64) time.Time {
+	if ns == sys.UTIME_OMIT {
+		return time.Time{}
+	}
+	return time.Unix(0, ns)
+}

@@ -1,0 +1,24 @@
+// Package mount shows a folder of the host to programs that speak WASI 0.1, and
+// nothing beside it.
+//
+// Every path that a guest gives is resolved by [os.Root], one component after the
+// other and relative to what was reached before, so that neither "..", nor an
+// absolute path, nor a link leads out of the folder, however quickly somebody
+// renames what is on the way. A link within the folder may have any relative
+// target, as on any system; one that leads out is refused (EPERM) when it is
+// followed. Who walks the folder on the host meets the same links unguarded, and
+// should trust them as little as the guest.
+//
+// Files and folders are opened, nothing else: a guest that opens a FIFO, a socket or
+// a device gets ENOTSUP and never waits. A folder that is mounted for reading
+// answers EROFS to whatever would change it.
+//
+// A [Folder] is opened once and may be shown to many guests at once; each of them
+// has an [experimental/sys.FS] of its own, which counts its open files.
+//
+// WASI as wazero speaks it has no number for some errors. A full disk (ENOSPC) and a
+// file that is too large (EFBIG) are EIO to guests; too many open files (EMFILE) are
+// EAGAIN, a rename from one file system to another (EXDEV) is ENOTSUP.
+//
+// [experimental/sys.FS]: https://pkg.go.dev/github.com/tetratelabs/wazero/experimental/sys#FS
+package mount

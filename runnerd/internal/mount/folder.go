@@ -1,0 +1,160 @@
+package mount
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/tetratelabs/wazero/experimental/sys"
+)
+
+// Folder is a folder of the host that guests may see. It is safe for use by several
+// goroutines.
+type Folder struct {
+	root     *os.Root
+	readOnly bool
+}
+
+// Open opens the folder at a path of the host, whose links it follows.
+func Open(path string, readOnly bool) (*Folder, error) {
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, fmt.Errorf("open folder to mount: %w", err)
+	}
+	return New(root, readOnly), nil
+}
+
+// New returns the folder that root is open on, and closes root when it is closed.
+func New(root *os.Root, readOnly bool) *Folder { return &Folder{root, readOnly} }
+
+// Close closes the folder. Guests that still see it get EBADF from it.
+func (d *Folder) Close() error {
+	if err := d.root.Close(); err != nil {
+		return fmt.Errorf("close mounted folder: %w", err)
+	}
+	return nil
+}
+
+// FS is the folder as one guest sees it. It is used by one goroutine at a time.
+func (d *Folder) FS() sys.FS { return &guestFS{folder: d, root: d.root} }
+
+// maxOpen is how many files one guest may have open in one mount. They are
+// descriptors of this process, which all guests share.
+const maxOpen = 256
+
+// guestFS implements [sys.FS]. It is compared by its address.
+type guestFS struct {
+	sys.UnimplementedFS
+	folder *Folder
+	root   *os.Root
+	open   int // files, at most maxOpen
+}
+
+// OpenFile implements [sys.FS].
+func (g *guestFS) OpenFile(path string, flag sys.Oflag, perm fs.FileMode) (sys.File, sys.Errno) {
+	name, errno := hostName(path)
+	if errno != 0 {
+		return nil, errno
+	}
+	f, errno := g.openHost(name, flag, perm)
+	switch {
+	case errno == 0:
+		return f, 0
+	case name.path == "." && flag == sys.O_RDONLY:
+		// wazero opens the mount itself so, and ends the program by a panic if that
+		// fails with anything else.
+		return nil, sys.ENOENT
+	default:
+		return nil, errno
+	}
+}
+
+const (
+	writing  = sys.O_RDWR | sys.O_WRONLY
+	changing = writing | sys.O_APPEND | sys.O_CREAT | sys.O_TRUNC
+)
+
+func (g *guestFS) openHost(name hostPath, flag sys.Oflag, perm fs.FileMode) (sys.File, sys.Errno) {
+	switch {
+	case g.folder.readOnly && flag&changing != 0:
+		return nil, sys.EROFS
+	case g.open >= maxOpen:
+		return nil, sys.EAGAIN
+	}
+	if errno := g.checkType(name, flag); errno != 0 {
+		return nil, errno
+	}
+	f, err := g.root.OpenFile(name.String(), hostFlags(flag), perm.Perm())
+	if err != nil {
+		return nil, pathErrno(err)
+	}
+	info, err := f.Stat()
+	if err == nil && !openable(info.Mode()) || err != nil || flag&sys.O_DIRECTORY != 0 && !info.IsDir() {
+		_ = f.Close() // nothing was written
+		if err != nil {
+			return nil, pathErrno(err)
+		}
+		return nil, typeErrno(info.Mode())
+	}
+	return g.newFile(f, name, info, flag)
+}
+
+// checkType refuses to open what is there and is neither a file nor a folder:
+// opening some devices is an act in itself. What takes its place before it is
+// opened is looked at once more, and does not block meanwhile.
+func (g *guestFS) checkType(name hostPath, flag sys.Oflag) sys.Errno {
+	if flag&sys.O_CREAT != 0 && flag&sys.O_EXCL != 0 {
+		return 0 // nothing is opened that is there
+	}
+	look := g.root.Stat
+	if flag&sys.O_NOFOLLOW != 0 {
+		look = g.root.Lstat
+	}
+	info, err := look(name.String())
+	switch {
+	case err != nil && flag&sys.O_CREAT != 0:
+		return 0 // opening it says what is wrong, if anything is
+	case err != nil:
+		return pathErrno(err)
+	case info.Mode()&fs.ModeSymlink != 0 && flag&sys.O_DIRECTORY == 0:
+		return sys.ELOOP
+	case !openable(info.Mode()), flag&sys.O_DIRECTORY != 0 && !info.IsDir():
+		return typeErrno(info.Mode())
+	case info.IsDir() && flag&(writing|sys.O_CREAT|sys.O_TRUNC) != 0:
+		return sys.EISDIR
+	}
+	return 0
+}
+
+func openable(m fs.FileMode) bool { return m.IsRegular() || m.IsDir() }
+
+// typeErrno says why something of type m is not opened.
+func typeErrno(m fs.FileMode) sys.Errno {
+	if openable(m) || m&fs.ModeSymlink != 0 {
+		return sys.ENOTDIR // and a folder was asked for
+	}
+	return sys.ENOTSUP
+}
+
+// hostFlags are those of package os. O_APPEND is none of them: see [file.SetAppend].
+func hostFlags(flag sys.Oflag) int {
+	out := neverBlock
+	switch flag & writing {
+	case sys.O_RDWR:
+		out |= os.O_RDWR
+	case sys.O_WRONLY:
+		out |= os.O_WRONLY
+	default:
+		out |= os.O_RDONLY
+	}
+	for _, f := range []struct {
+		guest sys.Oflag
+		host  int
+	}{{sys.O_CREAT, os.O_CREATE}, {sys.O_EXCL, os.O_EXCL}, {sys.O_TRUNC, os.O_TRUNC},
+		{sys.O_SYNC | sys.O_DSYNC | sys.O_RSYNC, os.O_SYNC}} {
+		if flag&f.guest != 0 {
+			out |= f.host
+		}
+	}
+	return out
+}
