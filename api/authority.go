@@ -74,7 +74,7 @@ type Right string
 
 // The rights.
 const (
-	RightPush Right = "push" // components and functions: push, stop, start, remove
+	RightPush Right = "push" // components, functions and manifests: push, stop, start, remove
 	RightJob  Right = "job"  // jobs: submit and cancel
 )
 

@@ -6,6 +6,7 @@ import (
 	"path"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Interface says how a component is spoken to.
@@ -61,7 +62,12 @@ func (c *Component) Started() bool { return !c.Stopped }
 // Instance implements [Workload]: replicas, target, update and source are no part
 // of it.
 func (c *Component) Instance() Digest {
-	return instance(c.Module, c.Interface, c.Args, c.Env, c.Mounts, c.Ports, c.AllowHosts, c.Health, c.Restart, c.Restarted)
+	env := c.Env
+	if len(env) == 0 {
+		env = nil
+	}
+	return instance(c.Module, c.Interface, some(c.Args), env, some(c.Mounts), some(c.Ports), some(c.AllowHosts),
+		c.Health.WithDefaults(), c.Restart, c.Restarted.UTC().Format(time.RFC3339Nano))
 }
 
 // Validate implements [Validator].
@@ -195,11 +201,17 @@ func (c *Component) validateHosts() error {
 		return fmt.Errorf("%d allow_hosts: at most %d", len(c.AllowHosts), maxAllowHosts)
 	}
 	for _, h := range c.AllowHosts {
-		if h == "" || len(h) > 255+6 || strings.ContainsAny(h, "/ \t\n\x00@") {
+		if h == "" || len(h) > 255+6 || !plain(h) || strings.ContainsAny(h, "/@") {
 			return fmt.Errorf("allow_hosts: %.80q: want HOST or HOST:PORT", h)
 		}
 	}
 	return nil
+}
+
+// plain reports whether s has no blanks and no control characters, which would say
+// something else in a request.
+func plain(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) })
 }
 
 // Visibility says who may reach a component.
@@ -281,7 +293,7 @@ func (h *Health) WithDefaults() Health {
 
 // Validate implements [Validator].
 func (h *Health) Validate() error {
-	if h.Path != "" && !strings.HasPrefix(h.Path, "/") || len(h.Path) > maxPath || strings.ContainsAny(h.Path, "\x00\r\n ") {
+	if h.Path != "" && !strings.HasPrefix(h.Path, "/") || len(h.Path) > maxPath || !plain(h.Path) {
 		return fmt.Errorf("health: path %.80q: want one that begins with a slash", h.Path)
 	}
 	for name, d := range map[string]Duration{"interval": h.Interval, "timeout": h.Timeout, "alive": h.Alive} {
@@ -306,9 +318,9 @@ func (r *Route) Validate() error {
 	switch {
 	case r.Host == "" && r.Path == "":
 		return errors.New("route: want a host or a path")
-	case len(r.Host) > 253 || strings.ContainsAny(r.Host, "/: \t\n\x00"):
+	case len(r.Host) > 253 || !plain(r.Host) || strings.ContainsAny(r.Host, "/:"):
 		return fmt.Errorf("route: host %.80q: want a name without port", r.Host)
-	case r.Path != "" && !strings.HasPrefix(r.Path, "/") || len(r.Path) > maxPath || strings.ContainsAny(r.Path, "\x00\r\n ?#"):
+	case r.Path != "" && !strings.HasPrefix(r.Path, "/") || len(r.Path) > maxPath || !plain(r.Path) || strings.ContainsAny(r.Path, "?#"):
 		return fmt.Errorf("route: path %.80q: want one that begins with a slash", r.Path)
 	}
 	return nil

@@ -21,10 +21,17 @@ import (
 func messages() []Validator {
 	ref := someRef
 	at := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
-	program := Program{Blob: someDigest, Size: 1000, Limits: Limits{MemoryMaxMB: 64, EpochMS: 5000}}
+	program := Program{Blob: someDigest, Size: 1000, Limits: Limits{MemoryMaxMB: 64, Fuel: 7, EpochMS: 5000}}
 	body, _ := json.Marshal(&Function{Module: program}) // plain data: cannot fail
-	peer := PeerFact{Peer: somePeer, Version: "v1.0.0", Platform: "linux/amd64", Host: "box", Roles: []string{"edge"}, Addrs: []string{"/ip4/10.0.0.1/tcp/4001"}}
-	fact := WorkloadFact{Ref: someRef, Peer: somePeer, Intent: someDigest, Seq: 2, State: StateRunning, Since: at}
+	capacity := Capacity{CPUs: 4, MemoryMB: 8192}
+	peer := PeerFact{Capacity: capacity, Peer: somePeer, Version: "v1.0.0", Platform: "linux/amd64", Host: "box", Roles: []string{"edge"}, Addrs: []string{"/ip4/10.0.0.1/tcp/4001"}}
+	fact := WorkloadFact{Ref: someRef, Peer: somePeer, Intent: someDigest, Seq: 2, State: StateStarting, Since: at, Restarts: 1, Serving: 1}
+	mount := Mount{Host: "/srv/data", Guest: "/data", RO: true}
+	health := Health{Path: "/ready", Interval: Duration(5 * time.Second), Timeout: Duration(time.Second), Failures: 2, Alive: Duration(time.Second)}
+	renew := Update{Order: StopFirst, MaxUnavailable: "50%", Deadline: Duration(time.Minute)}
+	route := Route{Host: "www.example", Path: "/shop"}
+	source := Source{Manifest: "shop", Version: 3}
+	line := LogLine{Time: at, Stream: "stdout", Line: "hello"}
 	blob := BlobInfo{SHA256: someDigest, Size: 5}
 	proof := Proof{Realm: someRealm, Intents: [][]byte{[]byte("{}")}}
 	invite := Invite{Roles: []string{"edge"}, Expires: at, Uses: 3, Comment: "for the lab"}
@@ -43,7 +50,16 @@ func messages() []Validator {
 		&ProvidersRequest{Blob: someDigest},
 		&ProvidersReply{Peers: []PeerID{somePeer}},
 		&AnnounceRequest{Blobs: []Digest{someDigest}},
-		&LogLine{Time: at, Stream: "stdout", Line: "hello"},
+		&line,
+		&SubmitBatch{Envelopes: [][]byte{[]byte("{}"), []byte("{}")}},
+		&SubmitBatchReply{Digests: []Digest{someDigest}},
+		&ExplainRequest{Ref: someRef},
+		&ExplainReply{
+			Ref: someRef, Seq: 2, Intent: someDigest, Replicas: 3, Desired: 1, Running: 1, Updated: 1, Pending: "1 member fits",
+			Members: []Ranked{{Peer: somePeer, Host: "box", Live: true, Rank: 1, Duty: DutyRun, Why: "it is number 1", Fact: &fact}},
+		},
+		&Account{Fact: &fact, Duty: DutyHold, Why: "others first", Log: []LogLine{line}},
+		&Event{Ref: someRef, Time: at, Peer: somePeer, Seq: 2, From: StateStarting, To: StateFailed, Reason: "it ended"},
 		&blob,
 		&BlobIndex{BlobInfo: blob, Chunks: []BlobInfo{blob}},
 		&CallRequest{Args: []json.RawMessage{json.RawMessage(`7`), json.RawMessage(`"NaN"`)}},
@@ -58,6 +74,7 @@ func messages() []Validator {
 		&SyncIntents{Envelopes: []json.RawMessage{json.RawMessage(`{"payload":""}`)}},
 		&fact,
 		&peer,
+		&capacity,
 		&FactBatch{Epoch: 1, Seq: 2, Peer: &peer, Workloads: []WorkloadFact{fact}},
 		&PeerList{Peers: []PeerFact{peer}},
 		&PeerRecord{PeerFact: peer, Connected: true, RTT: Duration(1500 * time.Microsecond), Since: at},
@@ -66,7 +83,18 @@ func messages() []Validator {
 		&target,
 		&program.Limits,
 		&program,
-		&Component{Module: program, Interface: InterfaceCGI, Args: []string{"-v"}, Env: map[string]string{"A": "b"}, Stopped: true},
+		&mount,
+		&health,
+		&renew,
+		&route,
+		&source,
+		&Component{
+			Module: program, Interface: InterfaceCGI, Args: []string{"-v"}, Env: map[string]string{"A": "b"}, Stopped: true,
+			Replicas: 3, Mounts: []Mount{mount}, Ports: []Port{{Name: "http", Port: 8080, Protocol: "http"}}, Visibility: VisibilityPublic,
+			AllowHosts: []string{"db.example:5432"}, Health: &health, Update: &renew, Restart: RestartAlways, Route: &route, Source: source, Restarted: at,
+		},
+		&Manifest{Version: 3, Components: []ManifestComponent{{Name: "api", Intent: someDigest}, {Name: "web", Intent: someDigest}}},
+		&NodeSettings{Drain: true, Roles: []string{"edge"}},
 		&Function{Module: program},
 		&Rotation{Key: someKey, Proof: bytes.Repeat([]byte{1}, 64)},
 		&Settled{Names: 3},
@@ -108,7 +136,7 @@ func message[T any](t testing.TB) []byte {
 // Every type of the package that has a Validate method is in the table, so that
 // the tests and the fuzzing below speak of all.
 func TestTableHasAllMessages(t *testing.T) {
-	known := map[string]bool{"Kind": true, "State": true, "Validator": true} // words, not messages
+	known := map[string]bool{"Validator": true, "Kind": true, "State": true, "Duty": true, "Visibility": true, "RestartPolicy": true} // words, not messages
 	for _, m := range messages() {
 		known[reflect.TypeOf(m).Elem().Name()] = true
 	}
@@ -276,6 +304,7 @@ func FuzzIntent(f *testing.F) {
 		kind, ok := map[reflect.Type]Kind{
 			reflect.TypeFor[*Rotation](): KindRotate, reflect.TypeFor[*Settled](): KindSettle, reflect.TypeFor[*Grant](): KindGrant,
 			reflect.TypeFor[*Invite](): KindInvite, reflect.TypeFor[*Membership](): KindMember,
+			reflect.TypeFor[*Component](): KindComponent, reflect.TypeFor[*Manifest](): KindManifest, reflect.TypeFor[*NodeSettings](): KindNode,
 		}[reflect.TypeOf(m)]
 		if !ok {
 			continue
@@ -294,6 +323,16 @@ func FuzzIntent(f *testing.F) {
 		}
 		f.Add(b)
 	}
+	far := Component{Module: Program{Blob: someDigest, Size: 1}, Restarted: time.Date(9999, 12, 31, 23, 59, 59, 0, time.FixedZone("", -3600))}
+	body, err := json.Marshal(&far)
+	if err != nil {
+		f.Fatal(err)
+	}
+	in, err := json.Marshal(Intent{Realm: someRealm, Ref: Ref{KindComponent, "web"}, Seq: 1, Issued: time.Unix(0, 0).UTC(), Body: body})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(in)
 	f.Add(bytes.Replace(message[Intent](f), []byte(`"body":{`), []byte(`"tombstone":true,"x":{`), 1))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var in Intent
@@ -315,6 +354,9 @@ func FuzzIntent(f *testing.F) {
 		}
 		if err != nil {
 			t.Fatalf("valid, yet its body is not: %v", err)
+		}
+		if w.Instance() != w.Instance() {
+			t.Fatal("an instance that is not the same as itself")
 		}
 		if p := w.Program(); p.Validate() != nil || p.Size > MaxModule || p.Limits.MemoryMaxMB > MaxMemoryMB {
 			t.Fatalf("program %+v", p)

@@ -16,4 +16,8 @@
 //	            the grant and the witness in the envelope; sync compares digests of
 //	            parts, names signers and fetches by digest; services enroll and claim;
 //	            the intents bucket holds a value for each signer
+//	2026-11-22  desired state: components have replicas, mounts, ports, health, updates,
+//	            routes and a source; manifest and node intents; members tell their
+//	            capacity; states prepared, unhealthy and refused; batches of intents,
+//	            explain, accounts of workloads (service node) and events
 package api

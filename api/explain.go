@@ -17,6 +17,15 @@ const (
 	DutyNone Duty = "none" // it is not
 )
 
+// Validate implements [Validator].
+func (d Duty) Validate() error {
+	switch d {
+	case DutyRun, DutyHold, DutyKeep, DutyNone:
+		return nil
+	}
+	return fmt.Errorf("duty %.40q is not known", string(d))
+}
+
 // Ranked is one member as seen by the placement of a workload.
 type Ranked struct {
 	Peer PeerID `json:"peer"`
@@ -49,7 +58,26 @@ type ExplainReply struct {
 }
 
 // Validate implements [Validator].
-func (*ExplainReply) Validate() error { return nil }
+func (r *ExplainReply) Validate() error {
+	if err := r.Ref.Validate(); err != nil {
+		return fmt.Errorf("explain: %w", err)
+	}
+	for _, m := range r.Members {
+		if _, err := ParsePeerID(string(m.Peer)); err != nil {
+			return fmt.Errorf("explain: %w", err)
+		}
+		if err := m.Duty.Validate(); err != nil {
+			return fmt.Errorf("explain: %w", err)
+		}
+		if m.Fact == nil {
+			continue
+		}
+		if err := m.Fact.Validate(); err != nil {
+			return fmt.Errorf("explain: %w", err)
+		}
+	}
+	return nil
+}
 
 // Account is what a member tells of one workload there: the answer of [RouteAccount].
 type Account struct {
@@ -66,6 +94,14 @@ const MaxAccountLog = 100
 func (a *Account) Validate() error {
 	if len(a.Log) > MaxAccountLog || len(a.Why) > MaxReason {
 		return errors.New("account: too long")
+	}
+	if err := a.Duty.Validate(); err != nil {
+		return fmt.Errorf("account: %w", err)
+	}
+	for _, l := range a.Log {
+		if err := l.Validate(); err != nil {
+			return fmt.Errorf("account: %w", err)
+		}
 	}
 	if a.Fact != nil {
 		return a.Fact.Validate()
@@ -89,6 +125,17 @@ func (e *Event) Validate() error {
 	if err := e.Ref.Validate(); err != nil {
 		return err
 	}
+	if _, err := ParsePeerID(string(e.Peer)); err != nil {
+		return err
+	}
+	if len(e.Reason) > MaxReason {
+		return errors.New("event: reason too long")
+	}
+	if e.From != "" {
+		if err := e.From.Validate(); err != nil {
+			return err
+		}
+	}
 	return e.To.Validate()
 }
 
@@ -110,6 +157,9 @@ func (b *SubmitBatch) Validate() error {
 	}
 	total := 0
 	for _, e := range b.Envelopes {
+		if len(e) == 0 {
+			return errors.New("submit: an intent is missing")
+		}
 		total += len(e)
 	}
 	if total > MaxSubmitBatchBytes {

@@ -20,8 +20,9 @@ type ManifestComponent struct {
 	Intent Digest `json:"intent"` // of the version that the manifest asked for
 }
 
-// MaxComponents is the most components of a manifest: all of them fit an envelope.
-const MaxComponents = 300
+// MaxComponents is the most components of a manifest: with the longest names they fit
+// an envelope, and so does the grant of who has signed it.
+const MaxComponents = 256
 
 // Validate implements [Validator].
 func (m *Manifest) Validate() error {

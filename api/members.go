@@ -70,6 +70,16 @@ func (r *MembersReply) Validate() error {
 	if max(len(r.Members), len(r.Invites), len(r.Grants)) > MaxMembers {
 		return fmt.Errorf("members: at most %d on a page", MaxMembers)
 	}
+	for _, i := range r.Invites {
+		if _, err := ParseKeyName(i.Key); err != nil {
+			return fmt.Errorf("members: invite: %w", err)
+		}
+	}
+	for _, g := range r.Grants {
+		if _, err := ParseKeyName(g.Key); err != nil {
+			return fmt.Errorf("members: grant: %w", err)
+		}
+	}
 	return nil
 }
 
@@ -104,8 +114,19 @@ type HistoryReply struct {
 	Versions []Version `json:"versions"`
 }
 
-// Validate implements [Validator].
-func (*HistoryReply) Validate() error { return nil }
+// Validate implements [Validator]. Bodies are not looked at: versions of kinds that
+// are not known here are told, too.
+func (r *HistoryReply) Validate() error {
+	for _, v := range r.Versions {
+		if err := v.ValidateHeader(); err != nil {
+			return fmt.Errorf("history: %w", err)
+		}
+		if _, err := ParseKeyName(v.Signer); err != nil {
+			return fmt.Errorf("history: %w", err)
+		}
+	}
+	return nil
+}
 
 // EnrollRequest is what a node with an invite shows to a member: its KindMember
 // intent, signed by the invite's key, with the invite.

@@ -34,6 +34,8 @@ var made = map[string]string{
 	"Daemons":          fmt.Sprint(Daemons()),
 	"SubjectRequests":  SubjectRequests(Casd),
 	"SubjectLog":       SubjectLog(someRef),
+	"SubjectEvent":     SubjectEvent(someRef),
+	"SubjectEvents":    SubjectEvents(Runnerd),
 	"SubjectDaemonLog": SubjectDaemonLog(Casd),
 	"SubjectLogs":      SubjectLogs(Runnerd),
 	"InboxPrefix":      InboxPrefix(CLI),
@@ -52,6 +54,7 @@ var made = map[string]string{
 	"PathChunk":        PathChunk(someDigest),
 	"PathFunction":     PathFunction("double"),
 	"PathComponent":    PathComponent("web"),
+	"PathAccount":      PathAccount(someRef),
 }
 
 // TestPlaces holds every subject, bucket, topic, protocol, route and path against
@@ -200,6 +203,7 @@ func TestRoutes(t *testing.T) {
 			RouteMetrics:   "GET /metrics",
 			RouteFunction:  "POST " + PathFunction("double"),
 			RouteComponent: "DELETE " + PathComponent("web") + "/a/b?c=d",
+			RouteAccount:   "GET " + PathAccount(someRef) + "?tail=10",
 		},
 		Gatewayd: {
 			RouteMetrics:   "GET /metrics",

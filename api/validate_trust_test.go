@@ -155,7 +155,7 @@ func TestValidateIntentsAboutKeys(t *testing.T) {
 	at := time.Unix(0, 0).UTC()
 	bodies := map[Kind]string{
 		KindRotate: string(message[Rotation](t)), KindSettle: "{}", KindGrant: string(message[Grant](t)),
-		KindInvite: string(message[Invite](t)), KindMember: string(message[Membership](t)),
+		KindInvite: string(message[Invite](t)), KindMember: string(message[Membership](t)), KindNode: string(message[NodeSettings](t)),
 	}
 	for kind, body := range bodies {
 		name, wrong := someKey, NameOwner
@@ -244,6 +244,12 @@ func TestValidateMembers(t *testing.T) {
 		"at most 256":         func(r *MembersReply) { r.Members = make([]Member, MaxMembers+1) },
 		"at most 256|invites": func(r *MembersReply) { r.Invites = make([]InviteStatus, MaxMembers+1) },
 		"at most 256|grants":  func(r *MembersReply) { r.Grants = make([]GrantStatus, MaxMembers+1) },
+		"invite: name \"\"":   func(r *MembersReply) { r.Invites[0].Key = "" },
+		"grant: name \"x\"":   func(r *MembersReply) { r.Grants[0].Key = "x" },
+	})
+	breaks(t, map[string]func(*HistoryReply){
+		"realm id":  func(r *HistoryReply) { r.Versions[0].Realm = "" },
+		"name \"\"": func(r *HistoryReply) { r.Versions[0].Signer = "" },
 	})
 	breaks(t, map[string]func(*HistoryRequest){
 		"kind":       func(r *HistoryRequest) { r.Kind = "" },

@@ -80,6 +80,14 @@ func (f *Function) Instance() Digest { return instance(f.Module) }
 // Validate implements [Validator].
 func (f *Function) Validate() error { return f.Module.Validate() }
 
+// some is a list that is empty in one way only.
+func some[T any](list []T) []T {
+	if len(list) == 0 {
+		return nil
+	}
+	return list
+}
+
 // instance hashes what an instance is made of.
 func instance(parts ...any) Digest {
 	b, err := json.Marshal(parts)
