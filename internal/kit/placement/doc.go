@@ -1,12 +1,14 @@
 // Package placement decides where replicas run, without a coordinator.
 //
-// [Place] ranks the members that may run a workload. It is a function of slow facts
-// alone (who is a member and up, with which roles, platform, capacity and settings),
-// so that every member that knows the same facts computes the same ranking, and so
-// that few replicas move when members come and go: the ranking is weighted
-// rendezvous hashing, with the declared processors as weights (D. Thaler and
-// C. Ravishankar, "Using name-based mappings to increase hit rates", 1998; the
-// weighting by logarithms is J. Mosberger and others', used in Ceph and Envoy).
+// [PlaceAll] ranks the members that may run each workload. It is a function of slow
+// facts alone (which workloads there are, who is a member and up, with which roles,
+// platform, capacity and settings), so that every member that knows the same facts
+// computes the same rankings. At its heart is [Place], weighted rendezvous hashing
+// (D. Thaler and C. Ravishankar, "Using name-based mappings to increase hit rates",
+// 1998) with the declared processors as weights: when a member comes or goes, only
+// replicas of that member move. Chance spreads them, though, and of ten members one
+// would often run a quarter more than its share; so PlaceAll changes the few rankings
+// that even out the worst (docs/adr/0010).
 //
 // [Decide] says what one member owes one workload, by the ranking and by what the
 // members tell of their replicas. Nobody is asked and nobody waits for an answer:

@@ -2,10 +2,7 @@ package placement
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -40,54 +37,119 @@ type Ranking struct {
 	Out []Out        // ordered likewise, drained members first
 }
 
-// Place ranks members for w. Their order does not matter; each must be there once.
+// Place ranks members for w by w alone. Their order does not matter; each must be
+// there once. What runs where is decided by [PlaceAll].
 func Place(w Workload, members []Member) Ranking {
-	type scored struct {
-		Member
-		score float64
-		why   string
+	return newRoster(members).rank(w).ranking()
+}
+
+// PlaceAll ranks members for all workloads of a realm, stopped ones too: as [Place]
+// does, but for the few changes that keep members from running far more or far less
+// than their share. Neither order matters; each member and each workload must be
+// there once.
+func PlaceAll(workloads []Workload, members []Member) map[api.Ref]Ranking {
+	r := newRoster(members)
+	placed := make([]*placing, 0, len(workloads))
+	for _, w := range workloads {
+		placed = append(placed, r.rank(w))
 	}
-	all := make([]scored, 0, len(members))
-	for _, m := range members {
-		all = append(all, scored{m, score(w.Ref, m), unfit(w, m)})
+	r.even(placed)
+	out := make(map[api.Ref]Ranking, len(placed))
+	for _, p := range placed {
+		out[p.Ref] = p.ranking()
 	}
-	slices.SortFunc(all, func(a, b scored) int {
-		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.Peer, b.Peer))
-	})
-	var r Ranking
-	var drained []Out
-	for _, s := range all {
-		switch {
-		case s.why != "":
-			r.Out = append(r.Out, Out{s.Peer, s.why})
-		case s.Drained:
-			drained = append(drained, Out{s.Peer, "it is drained"})
-		default:
-			r.In = append(r.In, s.Peer)
-		}
+	return out
+}
+
+// roster is members by peer id, with what is computed of each only once.
+type roster struct {
+	members []Member
+	hashes  []uint64
+}
+
+func newRoster(members []Member) *roster {
+	r := &roster{members: slices.Clone(members)}
+	slices.SortFunc(r.members, func(a, b Member) int { return cmp.Compare(a.Peer, b.Peer) })
+	for _, m := range r.members {
+		r.hashes = append(r.hashes, hash(string(m.Peer)))
 	}
-	r.Out = append(drained, r.Out...)
 	return r
 }
 
-// unfit is why m cannot run w; empty: it can.
-func unfit(w Workload, m Member) string {
+// cost of member i for a workload with this hash: members run what they have the
+// lowest cost for.
+func (r *roster) cost(w uint64, i int) uint64 { return cost(w, r.hashes[i], r.weight(i)) }
+
+func (r *roster) weight(i int) uint64 { return uint64(max(1, r.members[i].Capacity.CPUs)) }
+
+// placing is a workload with its ranking in the making.
+type placing struct {
+	Workload
+	hash uint64
+	in   []seat // by cost
+	out  []Out
+	from *roster
+}
+
+// seat is a member in a ranking.
+type seat struct {
+	member int // in the roster
+	cost   uint64
+}
+
+func (r *roster) rank(w Workload) *placing {
+	p := &placing{Workload: w, hash: hash(w.Ref.String()), in: make([]seat, 0, len(r.members)), from: r}
+	var drained, unfit []seat
+	for i := range r.members {
+		s := seat{i, r.cost(p.hash, i)}
+		switch {
+		case !fits(w, &r.members[i]):
+			unfit = append(unfit, s)
+		case r.members[i].Drained:
+			drained = append(drained, s)
+		default:
+			p.in = append(p.in, s)
+		}
+	}
+	for _, l := range [][]seat{p.in, drained, unfit} {
+		slices.SortFunc(l, func(a, b seat) int { return cmp.Or(cmp.Compare(a.cost, b.cost), a.member-b.member) })
+	}
+	for _, s := range drained {
+		p.out = append(p.out, Out{r.members[s.member].Peer, "it is drained"})
+	}
+	for _, s := range unfit {
+		p.out = append(p.out, Out{r.members[s.member].Peer, unfitness(w, &r.members[s.member])})
+	}
+	return p
+}
+
+func (p *placing) ranking() Ranking {
+	r := Ranking{Out: p.out}
+	if len(p.in) > 0 {
+		r.In = make([]api.PeerID, 0, len(p.in))
+	}
+	for _, s := range p.in {
+		r.In = append(r.In, p.from.members[s.member].Peer)
+	}
+	return r
+}
+
+// fits reports whether m can run w.
+func fits(w Workload, m *Member) bool {
+	return w.Target.Matches(m.Peer, m.Roles) && !tooBig(w, m)
+}
+
+func tooBig(w Workload, m *Member) bool {
+	return m.Capacity.MemoryMB > 0 && int64(w.MemoryMB) > m.Capacity.MemoryMB
+}
+
+// unfitness is why m cannot run w.
+func unfitness(w Workload, m *Member) string {
 	switch {
 	case len(w.Target.Peers) > 0 && !slices.Contains(w.Target.Peers, m.Peer):
 		return "its target names other peers"
-	case !w.Target.Matches(m.Peer, m.Roles):
-		return "it has no tag " + strings.Join(w.Target.Tags, " or ")
-	case m.Capacity.MemoryMB > 0 && int64(w.MemoryMB) > m.Capacity.MemoryMB:
+	case tooBig(w, m) && w.Target.Matches(m.Peer, m.Roles):
 		return fmt.Sprintf("it needs %d MiB, the member gives %d", w.MemoryMB, m.Capacity.MemoryMB)
 	}
-	return ""
-}
-
-// score is m's in weighted rendezvous hashing: -weight / ln(u), where u in (0, 1) is
-// a hash of both names.
-func score(ref api.Ref, m Member) float64 {
-	sum := sha256.Sum256([]byte(ref.String() + "\x00" + string(m.Peer)))
-	const bits = 53
-	u := (float64(binary.BigEndian.Uint64(sum[:])>>(64-bits)) + 0.5) / (1 << bits)
-	return -float64(max(1, m.Capacity.CPUs)) / math.Log(u)
+	return "it has no tag " + strings.Join(w.Target.Tags, " or ")
 }
