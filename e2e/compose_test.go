@@ -21,12 +21,15 @@ import (
 var lan = []string{"node1", "node2", "node3", "node4", "node5"}
 
 // containers is the mesh of docker-compose.yml.
-type containers struct{ t *testing.T }
+type containers struct {
+	t    *testing.T
+	peer map[string]string // services by the peer ids of their nodes, once learned
+}
 
 func startContainers(t *testing.T) containers {
 	hosttest.Need(t, hosttest.Docker)
 	t.Setenv("COMPOSE_PROJECT_NAME", fmt.Sprintf("realmtest%d", os.Getpid()))
-	c := containers{t}
+	c := containers{t, map[string]string{}}
 	t.Cleanup(func() {
 		if t.Failed() {
 			for _, s := range append(lan, "node6") {

@@ -7,15 +7,16 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"os"
+	"slices"
 )
 
 // Header begins every core module: magic and version 1.
 var Header = []byte{0, 'a', 's', 'm', 1, 0, 0, 0}
 
 const (
-	secType, secFunc, secExport, secCode = 1, 3, 7, 10
-	typeI64, typeFunc                    = 0x7e, 0x60
-	opI64Const, opDrop, opEnd            = 0x42, 0x1a, 0x0b
+	secType, secFunc, secMemory, secExport, secCode = 1, 3, 5, 7, 10
+	typeI64, typeFunc                               = 0x7e, 0x60
+	opUnreachable, opI64Const, opDrop, opEnd        = 0x00, 0x42, 0x1a, 0x0b
 )
 
 // Const is a module with one function, "value", that takes nothing and returns v.
@@ -23,6 +24,17 @@ func Const(v int64) []byte { return module(append(sleb(v), opEnd)) }
 
 // WriteConst writes [Const] to a file.
 func WriteConst(path string, v int64) error { return os.WriteFile(path, Const(v), 0o600) }
+
+// WriteCrash writes a command that ends in a trap at once.
+func WriteCrash(path string) error {
+	out := append([]byte(nil), Header...)
+	out = section(out, secType, []byte{1, typeFunc, 0, 0})
+	out = section(out, secFunc, []byte{1, 0})
+	out = section(out, secMemory, []byte{1, 0, 1})
+	out = section(out, secExport, slices.Concat([]byte{2, 6}, []byte("_start"), []byte{0, 0, 6}, []byte("memory"), []byte{2, 0}))
+	out = section(out, secCode, []byte{1, 3, 0, opUnreachable, opEnd})
+	return os.WriteFile(path, out, 0o600)
+}
 
 // Sized is like [Const], with about size bytes of code that has to be compiled:
 // the constants differ, so that it does not compress to nothing.
