@@ -14,9 +14,9 @@ import (
 var Header = []byte{0, 'a', 's', 'm', 1, 0, 0, 0}
 
 const (
-	secType, secFunc, secMemory, secExport, secCode = 1, 3, 5, 7, 10
-	typeI64, typeFunc                               = 0x7e, 0x60
-	opUnreachable, opI64Const, opDrop, opEnd        = 0x00, 0x42, 0x1a, 0x0b
+	secType, secImport, secFunc, secMemory, secExport, secCode, secData = 1, 2, 3, 5, 7, 10, 11
+	typeI64, typeI32, typeFunc                                          = 0x7e, 0x7f, 0x60
+	opUnreachable, opI64Const, opDrop, opEnd                            = 0x00, 0x42, 0x1a, 0x0b
 )
 
 // Const is a module with one function, "value", that takes nothing and returns v.
@@ -33,6 +33,26 @@ func WriteCrash(path string) error {
 	out = section(out, secMemory, []byte{1, 0, 1})
 	out = section(out, secExport, slices.Concat([]byte{2, 6}, []byte("_start"), []byte{0, 0, 6}, []byte("memory"), []byte{2, 0}))
 	out = section(out, secCode, []byte{1, 3, 0, opUnreachable, opEnd})
+	return os.WriteFile(path, out, 0o600)
+}
+
+// WriteSleep writes a command that sleeps for ever, an hour at a time, by poll_oneoff
+// of WASI 0.1. Its subscription (48 bytes: clock 0, relative) lies at address 0.
+func WriteSleep(path string) error {
+	const seconds = 3600
+	subscription := make([]byte, 48)
+	binary.LittleEndian.PutUint64(subscription[24:], seconds*1e9)
+	name := func(s string) []byte { return append([]byte{byte(len(s))}, s...) }
+	out := append([]byte(nil), Header...)
+	out = section(out, secType, []byte{2, typeFunc, 0, 0, typeFunc, 4, typeI32, typeI32, typeI32, typeI32, 1, typeI32})
+	out = section(out, secImport, slices.Concat([]byte{1}, name("wasi_snapshot_preview1"), name("poll_oneoff"), []byte{0, 1}))
+	out = section(out, secFunc, []byte{1, 0})
+	out = section(out, secMemory, []byte{1, 0, 1})
+	out = section(out, secExport, slices.Concat([]byte{2}, name("_start"), []byte{0, 1}, name("memory"), []byte{2, 0}))
+	const opLoop, opCall, opBr, opI32Const, empty = 0x03, 0x10, 0x0c, 0x41, 0x40
+	code := []byte{0, opLoop, empty, opI32Const, 0, opI32Const, 48, opI32Const, 1, opI32Const, 0xe0, 0, opCall, 0, opDrop, opBr, 0, opEnd, opEnd}
+	out = section(out, secCode, append([]byte{1, byte(len(code))}, code...))
+	out = section(out, secData, slices.Concat([]byte{1, 0, opI32Const, 0, opEnd, byte(len(subscription))}, subscription))
 	return os.WriteFile(path, out, 0o600)
 }
 
