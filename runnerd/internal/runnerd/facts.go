@@ -38,6 +38,9 @@ type facts struct {
 	self   api.PeerID
 	log    *slog.Logger
 	wake   chan struct{}
+	// changed is told of every fact and of the one before it, in their order for each
+	// workload. It must not block.
+	changed func(was, is api.WorkloadFact)
 
 	mu    sync.Mutex
 	all   map[string]*entry // by key of the bucket
@@ -52,7 +55,8 @@ type entry struct {
 }
 
 func newFacts(b bucket, self api.PeerID, log *slog.Logger) *facts {
-	return &facts{bucket: b, self: self, log: log, wake: make(chan struct{}, 1), all: map[string]*entry{}}
+	return &facts{bucket: b, self: self, log: log, wake: make(chan struct{}, 1), all: map[string]*entry{},
+		changed: func(_, _ api.WorkloadFact) {}}
 }
 
 // Set implements [workload.Facts].
@@ -69,13 +73,20 @@ func (f *facts) Set(fact api.WorkloadFact) {
 	if fact.State == api.StateRemoved {
 		e.until = time.Now().Add(removedFor)
 	}
-	key := api.KeyWorkload(fact.Ref, f.self)
+	f.changed(f.put(e), fact)
+}
+
+// put has e be written, and returns what was told before.
+func (f *facts) put(e *entry) (was api.WorkloadFact) {
+	key := api.KeyWorkload(e.fact.Ref, f.self)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	old := f.all[key]
-	e.queued = old != nil && old.queued
+	if old := f.all[key]; old != nil {
+		was, e.queued = old.fact, old.queued
+	}
 	f.all[key] = e
 	f.enqueue(key, e)
+	return was
 }
 
 // enqueue has e be written; f.mu is held.

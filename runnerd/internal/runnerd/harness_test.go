@@ -188,7 +188,8 @@ func (n *node) makeBuckets() {
 	defer nc.Close()
 	js, err := jetstream.New(nc)
 	n.check(err)
-	for name, storage := range map[string]jetstream.StorageType{api.BucketIntents: jetstream.FileStorage, api.BucketWorkloads: jetstream.MemoryStorage} {
+	for name, storage := range map[string]jetstream.StorageType{api.BucketIntents: jetstream.FileStorage, api.BucketPeers: jetstream.MemoryStorage,
+		api.BucketWorkloads: jetstream.MemoryStorage} {
 		kv, err := js.CreateOrUpdateKeyValue(context.Background(), jetstream.KeyValueConfig{Bucket: name, Storage: storage})
 		n.check(err)
 		status, err := kv.Status(context.Background())

@@ -10,7 +10,6 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/telemetry"
 	"github.com/realm-mesh/realm/internal/kit/trust"
 	"github.com/realm-mesh/realm/runnerd/internal/wanted"
-	"github.com/realm-mesh/realm/runnerd/internal/workload"
 )
 
 const (
@@ -23,12 +22,12 @@ const (
 	maxSleep = 30 * time.Second
 )
 
-// intents follows the bucket of intents and has the set bring about what they ask for.
+// intents follows the bucket of intents and tells what has changed of what they say.
 type intents struct {
 	bucket *bus.Bucket
 	book   *wanted.Book
-	apply  func(context.Context, workload.Want) error
-	now    func() time.Time // the node's clock
+	tell   func(wanted.Change) // must not block
+	now    func() time.Time    // the node's clock
 	log    *slog.Logger
 
 	events  chan bus.Event
@@ -65,14 +64,12 @@ func (in *intents) follow(ctx context.Context) error {
 			batch, end := in.collect(ev)
 			first := end && !synced
 			synced = synced || end
-			wants, err := in.book.Take(batch, !synced)
-			in.bring(ctx, wants, err)
+			in.report(in.book.Take(batch, !synced))
 			if first {
 				close(in.known)
 			}
 		case <-again.C:
-			wants, err := in.book.Look()
-			in.bring(ctx, wants, err)
+			in.report(in.book.Look())
 		}
 	}
 }
@@ -99,16 +96,13 @@ func (in *intents) collect(ev bus.Event) (batch []wanted.Shown, end bool) {
 	}
 }
 
-// bring has what the book says brought about.
-func (in *intents) bring(ctx context.Context, wants []workload.Want, err error) {
+// report tells what the book says.
+func (in *intents) report(c wanted.Change, err error) {
 	if err != nil && !in.failing && !errors.Is(err, trust.ErrUnclaimed) {
 		in.log.Error("intents have to wait", telemetry.Error(err))
 	}
-	in.failing = err != nil
-	for _, w := range wants {
-		if in.apply(ctx, w) != nil {
-			return // ctx has ended
-		}
+	if in.failing = err != nil; !in.failing {
+		in.tell(c)
 	}
 }
 

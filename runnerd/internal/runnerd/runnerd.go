@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/bus"
 	"github.com/realm-mesh/realm/internal/kit/clock"
 	"github.com/realm-mesh/realm/internal/kit/daemon"
 	"github.com/realm-mesh/realm/internal/kit/keys"
@@ -18,6 +19,7 @@ import (
 	"github.com/realm-mesh/realm/runnerd/internal/gate"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
 	"github.com/realm-mesh/realm/runnerd/internal/program"
+	"github.com/realm-mesh/realm/runnerd/internal/reconcile"
 	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
 	"github.com/realm-mesh/realm/runnerd/internal/wanted"
 	"github.com/realm-mesh/realm/runnerd/internal/workload"
@@ -49,6 +51,8 @@ type Daemon struct {
 	marks   *trust.Marks
 	facts   *facts
 	intents *intents
+	mesh    *mesh
+	duties  *reconcile.Reconciler
 	set     *workload.Set
 	threads *sandbox.Threads
 }
@@ -70,7 +74,12 @@ func New(ctx context.Context, env *daemon.Env) (daemon.Daemon, error) {
 	}
 	book := wanted.New(wanted.Config{
 		Pin:   func() (trust.Pin, error) { return trust.ReadPin(env.Home.Pin()) },
-		Marks: d.marks, Self: own, Roles: env.Config.Roles, Now: d.clock.Now, Log: env.Log,
+		Marks: d.marks, Now: d.clock.Now, Log: env.Log,
+	})
+	kept := &workload.Kept{Path: env.Home.LastGood, Open: book.Open}
+	d.duties = reconcile.New(reconcile.Config{
+		Self: d.self, Roles: env.Config.Roles, Capacity: env.Config.Capacity(), Realm: book, Kept: kept.Has,
+		Apply: func(ctx context.Context, w workload.Want) error { return d.set.Apply(ctx, w) }, Now: time.Now,
 	})
 	if err := d.openBuckets(ctx, book); err != nil {
 		return nil, err
@@ -85,13 +94,12 @@ func New(ctx context.Context, env *daemon.Env) (daemon.Daemon, error) {
 			&timedCompiler{compile.New(exe, cache), m}, sandbox.NewEngine(sandbox.NewCache(cache)))),
 		Facts:   d.facts,
 		Logs:    func(r api.Ref) *logs.Log { return logs.Open(r, env.Home.WorkloadLog(r), publisher(env.Bus), env.Log) },
-		Kept:    &workload.Kept{Path: env.Home.LastGood, Open: book.Open},
+		Kept:    kept,
 		Stands:  book.Stands,
 		Threads: d.threads,
 		Restart: func(r api.Ref) { m.restarts.WithLabelValues(r.String()).Inc() },
 		Log:     env.Log,
 	})
-	d.intents.apply = d.set.Apply
 	e := &endpoints{set: d.set, metrics: m, log: env.Log,
 		calls: gate.New(gateConfig(calls)), requests: gate.New(gateConfig(requests))}
 	e.register(env.Mux)
@@ -106,16 +114,19 @@ func gateConfig(places int) gate.Config {
 func (d *Daemon) openBuckets(ctx context.Context, book *wanted.Book) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	workloads, err := d.env.Bus.Bucket(ctx, api.BucketWorkloads)
-	if err != nil {
-		return err
+	open := map[string]*bus.Bucket{}
+	for _, name := range []string{api.BucketIntents, api.BucketPeers, api.BucketWorkloads} {
+		b, err := d.env.Bus.Bucket(ctx, name)
+		if err != nil {
+			return err
+		}
+		open[name] = b
 	}
-	accepted, err := d.env.Bus.Bucket(ctx, api.BucketIntents)
-	if err != nil {
-		return err
-	}
-	d.facts = newFacts(workloads, d.self, d.env.Log)
-	d.intents = newIntents(accepted, book, d.clock.Now, d.env.Log)
+	d.facts = newFacts(open[api.BucketWorkloads], d.self, d.env.Log)
+	d.facts.changed = func(_, is api.WorkloadFact) { d.duties.Own(is) }
+	d.intents = newIntents(open[api.BucketIntents], book, d.clock.Now, d.env.Log)
+	d.intents.tell = d.duties.Wanted
+	d.mesh = &mesh{peers: open[api.BucketPeers], workloads: open[api.BucketWorkloads], to: d.duties, log: d.env.Log}
 	return nil
 }
 
@@ -125,7 +136,8 @@ func (d *Daemon) Run(ctx context.Context) error {
 	defer d.clock.Close()
 	d.threads.Open()
 	defer d.threads.Close()
-	return task.Run(ctx, d.set.Run, d.intents.watch, d.intents.follow, d.facts.write, d.begin)
+	return task.Run(ctx, d.set.Run, d.duties.Run, d.intents.watch, d.intents.follow,
+		d.mesh.watchPeers, d.mesh.watchWorkloads, d.facts.write, d.begin)
 }
 
 // begin reports ready once all intents are known, and then looks after the facts
@@ -133,6 +145,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 func (d *Daemon) begin(ctx context.Context) error {
 	select {
 	case <-d.intents.known:
+		d.duties.End(reconcile.Intents)
 	case <-ctx.Done():
 		return nil
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/keys"
 	"github.com/realm-mesh/realm/internal/kit/ledger"
 	"github.com/realm-mesh/realm/internal/kit/trust"
-	"github.com/realm-mesh/realm/runnerd/internal/workload"
 )
 
 // Marks are what [trust.Marks] does for a Book.
@@ -26,11 +25,25 @@ type Config struct {
 	// Pin is the realm and owner that this node trusts; an error while there is none.
 	Pin   func() (trust.Pin, error)
 	Marks Marks
-	Self  keys.Public // of this node
-	// Roles are what the node's settings say. A membership that names roles overrides them.
-	Roles []string
 	Now   func() time.Time // the node's clock, which never goes back
 	Log   *slog.Logger
+}
+
+// Want is what is wanted of a workload in the realm: a version, or nothing any more.
+type Want struct {
+	intent.Signed
+	News bool   // this node sees it for the first time, not again after a start
+	Lost string // why the version, which was wanted before, is not any more; empty: it is
+}
+
+// Same reports whether w and o ask for the same.
+func (w Want) Same(o Want) bool { return w.Digest == o.Digest && w.Lost == o.Lost }
+
+// Change is what follows from what a Book was shown.
+type Change struct {
+	Wants   []Want
+	Members bool // who is a member, or what the owner wants of one, may be otherwise
+	Taken   int  // how many intents were accepted that this node had not seen before
 }
 
 // Shown is an envelope as it was found under a key of the intents bucket.
@@ -44,34 +57,36 @@ type Shown struct {
 // the other methods for any.
 type Book struct {
 	cfg     Config
-	self    api.PeerID
 	seen    map[string]api.Digest    // of the envelope that was last looked at, by key
 	waiting map[string]intent.Signed // read, and of no use yet, by key
 
 	unmarked map[intent.Slot]intent.Version // taken, their marks not on disk
 	news     map[api.Digest]bool            // taken, and newer than its mark was
 	touched  map[api.Ref]bool               // to be compared with what is wanted; true: something about it was dropped
-	shown    map[api.Ref]workload.Want      // returned last
-	roles    []string                       // that the node has
+	shown    map[api.Ref]Want               // returned last
+	members  bool                           // to be told: see Change
+	taken    int                            // likewise
 
 	mu     sync.RWMutex
 	set    *ledger.Ledger // nil until there is a pin
 	former map[keys.Public]bool
 	wanted int
+	// versions of the manifests that stand, by name
+	manifests map[api.Name]uint64
 }
 
 // New returns a Book that has been shown nothing.
 func New(cfg Config) *Book {
-	return &Book{cfg: cfg, self: keys.Peer(cfg.Self.Key()), seen: map[string]api.Digest{}, waiting: map[string]intent.Signed{},
+	return &Book{cfg: cfg, seen: map[string]api.Digest{}, waiting: map[string]intent.Signed{},
 		unmarked: map[intent.Slot]intent.Version{}, news: map[api.Digest]bool{}, touched: map[api.Ref]bool{},
-		shown: map[api.Ref]workload.Want{}, roles: cfg.Roles, former: map[keys.Public]bool{}}
+		shown: map[api.Ref]Want{}, former: map[keys.Public]bool{}, manifests: map[api.Name]uint64{}}
 }
 
-// Take takes in what was shown and returns what is wanted otherwise for it. Where
+// Take takes in what was shown and returns what is otherwise for it. Where
 // more follows of what there is at the start, it draws no conclusions yet. An error
 // is about this node (it has no owner, its disk is full): nothing was lost, and
 // [Book.Look] tries again.
-func (b *Book) Take(batch []Shown, more bool) ([]workload.Want, error) {
+func (b *Book) Take(batch []Shown, more bool) (Change, error) {
 	news := b.read(batch)
 	for _, n := range news {
 		if old, ok := b.waiting[n.key]; !ok || n.Version().Newer(old.Version()) {
@@ -79,19 +94,19 @@ func (b *Book) Take(batch []Shown, more bool) ([]workload.Want, error) {
 		}
 	}
 	if more {
-		return nil, nil
+		return Change{}, nil
 	}
 	if err := b.add(news); err != nil {
-		return nil, err
+		return Change{}, err
 	}
 	return b.settle()
 }
 
-// Look returns what is wanted otherwise since time has passed, or what an error has
-// held up before.
-func (b *Book) Look() ([]workload.Want, error) {
+// Look returns what is otherwise since time has passed, or what an error has held up
+// before.
+func (b *Book) Look() (Change, error) {
 	if err := b.add(nil); err != nil {
-		return nil, err
+		return Change{}, err
 	}
 	b.all()
 	return b.settle()
@@ -166,6 +181,7 @@ func (b *Book) note(c ledger.Change) {
 		slot, v := s.Slot(), s.Version()
 		if v.Newer(b.cfg.Marks.At(slot)) {
 			b.news[s.Digest] = true
+			b.taken++
 			if v.Newer(b.unmarked[slot]) {
 				b.unmarked[slot] = v
 			}
@@ -190,6 +206,7 @@ func (b *Book) all() {
 	if b.set == nil {
 		return
 	}
+	b.members = true
 	for _, ref := range b.set.Refs() {
 		b.due(ref, false)
 	}
@@ -199,7 +216,10 @@ func (b *Book) all() {
 }
 
 func (b *Book) due(ref api.Ref, dropped bool) {
-	if ref.Kind.Workload() {
+	switch {
+	case ref.Kind == api.KindNode:
+		b.members = true
+	case ref.Kind == api.KindManifest, ref.Kind.Workload():
 		b.touched[ref] = b.touched[ref] || dropped
 	}
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/internal/kit/keys"
 	"github.com/realm-mesh/realm/internal/kit/trust"
-	"github.com/realm-mesh/realm/runnerd/internal/workload"
 )
 
 func TestOwner(t *testing.T) {
@@ -22,7 +21,7 @@ func TestOwner(t *testing.T) {
 	first := n.sign(owner, double, 1, function(1))
 	n.show(first)
 	n.wantIs(double, first)
-	if w := n.wants[double]; !w.News || w.Duty != api.DutyRun {
+	if w := n.wants[double]; !w.News {
 		t.Errorf("%+v", w)
 	}
 	second := n.sign(owner, double, 2, function(2))
@@ -94,9 +93,9 @@ func TestOthersAreNotFollowed(t *testing.T) {
 		"no slot":            {Key: "function.double", Envelope: good.Envelope},
 		"an unknown kind":    {Key: "future.double.x", Envelope: []byte("{}")},
 	} {
-		wants, err := n.book.Take([]Shown{s}, false)
-		if err != nil || len(wants) != 0 {
-			t.Errorf("%s: %v %v", name, wants, err)
+		c, err := n.book.Take([]Shown{s}, false)
+		if err != nil || len(c.Wants) != 0 || c.Taken != 0 {
+			t.Errorf("%s: %v %v", name, c, err)
 		}
 	}
 	n.show(good)
@@ -172,55 +171,6 @@ func TestWhatIsDroppedIsToldAgain(t *testing.T) {
 	n.wantIs(double, mine)
 }
 
-func TestRoles(t *testing.T) {
-	n := newNode(t)
-	n.roles = []string{"edge"}
-	n.start()
-	forRole := func(in *api.Intent) { in.Target.Tags = []string{"gpu"} }
-	n.show(n.sign(owner, double, 1, function(1), forRole), n.sign(owner, triple, 1, function(1)))
-	here := func(step string, want bool) {
-		t.Helper()
-		if (n.wants[double].Duty == api.DutyRun) != want || n.wants[triple].Duty != api.DutyRun {
-			t.Errorf("%s: here: %v, want %v", step, n.wants[double].Duty, want)
-		}
-	}
-	here("by the settings", false)
-	n.show(n.sign(owner, member(self), 1, api.Membership{}))
-	here("a member without roles", false)
-	n.show(n.sign(owner, member(self), 2, api.Membership{Roles: []string{"gpu"}}))
-	here("by its membership", true)
-	delete(n.wants, triple)
-	n.show(n.sign(owner, member(self), 3, api.Membership{Roles: []string{"web"}}))
-	if _, told := n.wants[triple]; told {
-		t.Error("what is not about roles is told of again")
-	}
-	n.wants[triple] = workload.Want{Duty: api.DutyRun}
-	here("by another membership", false)
-	n.roles = []string{"gpu"}
-	n.restart()
-	here("settings do not count against the membership", false)
-}
-
-func TestRolesOfAnInvite(t *testing.T) {
-	n := newNode(t)
-	inv, host := key(6), key(7)
-	invite := n.sign(owner, api.Ref{Kind: api.KindInvite, Name: nameOf(inv)}, 1, api.Invite{Roles: []string{"gpu"}, Expires: t0.Add(time.Hour)})
-	join, err := n.sign(inv, member(self), 1, api.Membership{}).WithGrant(invite.Envelope)
-	n.check(err)
-	w, err := intent.Countersign(join, host, t0)
-	n.check(err)
-	join, err = join.WithWitness(w)
-	n.check(err)
-	n.show(n.sign(owner, double, 1, function(1), func(in *api.Intent) { in.Target.Tags = []string{"gpu"} }), join)
-	if n.wants[double].Duty == api.DutyRun {
-		t.Error("a node that no member has let in has the roles of its invite")
-	}
-	n.show(n.sign(owner, member(host), 1, api.Membership{}))
-	if n.wants[double].Duty != api.DutyRun {
-		t.Error("the roles of the invite do not count")
-	}
-}
-
 // TestFromTheFuture shows a version that was issued ahead of this node's clock.
 func TestFromTheFuture(t *testing.T) {
 	n := newNode(t)
@@ -248,9 +198,9 @@ func TestNoOwnerYet(t *testing.T) {
 	n.pin = trust.Pin{}
 	s := n.sign(owner, double, 1, function(1))
 	for _, more := range []bool{true, false} {
-		wants, err := n.book.Take([]Shown{{Key: s.Slot().Key(), Envelope: s.Envelope}}, more)
-		if len(wants) != 0 || !more && !errors.Is(err, trust.ErrUnclaimed) {
-			t.Errorf("%v %v", wants, err)
+		c, err := n.book.Take([]Shown{{Key: s.Slot().Key(), Envelope: s.Envelope}}, more)
+		if len(c.Wants) != 0 || !more && !errors.Is(err, trust.ErrUnclaimed) {
+			t.Errorf("%v %v", c, err)
 		}
 	}
 	if n.book.Stands(s) {
@@ -269,9 +219,9 @@ func TestFullDisk(t *testing.T) {
 	n := newNode(t)
 	s := n.sign(owner, double, 1, function(1))
 	n.marks.err = errDisk
-	wants, err := n.book.Take([]Shown{{Key: s.Slot().Key(), Envelope: s.Envelope}}, false)
-	if len(wants) != 0 || !errors.Is(err, errDisk) {
-		t.Errorf("%v %v", wants, err)
+	c, err := n.book.Take([]Shown{{Key: s.Slot().Key(), Envelope: s.Envelope}}, false)
+	if len(c.Wants) != 0 || !errors.Is(err, errDisk) {
+		t.Errorf("%v %v", c, err)
 	}
 	n.marks.err = nil
 	n.hear(n.book.Look())
@@ -361,13 +311,13 @@ func FuzzTake(f *testing.F) {
 	}
 	f.Add("function.double", []byte("{}"))
 	f.Fuzz(func(t *testing.T, key string, envelope []byte) {
-		book := New(Config{Pin: func() (trust.Pin, error) { return pin, nil }, Marks: noMarks{}, Self: keys.PublicOf(self),
+		book := New(Config{Pin: func() (trust.Pin, error) { return pin, nil }, Marks: noMarks{},
 			Now: func() time.Time { return t0 }, Log: slog.New(slog.DiscardHandler)})
-		wants, err := book.Take([]Shown{{Key: key, Envelope: envelope}}, false)
+		c, err := book.Take([]Shown{{Key: key, Envelope: envelope}}, false)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, w := range wants {
+		for _, w := range c.Wants {
 			if w.Signer != pin.Owner || w.Realm != pin.Realm || w.Slot().Key() != key {
 				t.Fatalf("%s by %s under %s is wanted", w.Ref, w.Signer, key)
 			}

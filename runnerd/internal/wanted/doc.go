@@ -1,5 +1,6 @@
-// Package wanted says what this node has to run, by the signed intents that it was
-// shown.
+// Package wanted says what is to run in the realm, by the signed intents that this
+// node was shown, and who is a member of it. What of that is this node's to do is for
+// package reconcile to conclude.
 //
 // Whoever shows them is not believed: each intent is read again, and what follows
 // from all of them is what a ledger of this daemon's own says, which begins with the
@@ -7,8 +8,8 @@
 // what is older than its mark is a replay, also after a restart.
 //
 // Intents come one by one or many at a time, in any order. [Book.Take] takes them in
-// with one wait for the disk and returns what is wanted otherwise than before: a
-// version, or nothing any more, since nobody has a say who has asked for it. One that
+// with one wait for the disk and returns what is otherwise than before: a version is
+// wanted, or nothing any more, since nobody has a say who has asked for it. One that
 // cannot be used yet (its signer's grant is still on its way) is kept and looked at
 // again when there is more.
 //

@@ -13,7 +13,6 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/internal/kit/keys"
 	"github.com/realm-mesh/realm/internal/kit/trust"
-	"github.com/realm-mesh/realm/runnerd/internal/workload"
 )
 
 var t0 = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -59,11 +58,11 @@ type node struct {
 	path  string
 	pin   trust.Pin
 	now   time.Time
-	roles []string
 
 	bucket map[string][]byte
-	wants  map[api.Ref]workload.Want
+	wants  map[api.Ref]Want
 	last   map[api.Ref]intent.Signed // signed by anybody
+	said   Change                    // what else the Book has said since this was cleared
 }
 
 func newNode(t testing.TB) *node {
@@ -79,7 +78,7 @@ func (n *node) start() {
 	n.check(err)
 	n.Cleanup(func() { m.Close() })
 	n.marks = &brokenMarks{Marks: m}
-	n.wants = map[api.Ref]workload.Want{}
+	n.wants = map[api.Ref]Want{}
 	n.book = New(Config{
 		Pin: func() (trust.Pin, error) {
 			if n.pin.Realm == "" {
@@ -87,8 +86,8 @@ func (n *node) start() {
 			}
 			return n.pin, nil
 		},
-		Marks: n.marks, Self: keys.PublicOf(self), Roles: n.roles,
-		Now: func() time.Time { return n.now }, Log: slog.New(slog.DiscardHandler),
+		Marks: n.marks,
+		Now:   func() time.Time { return n.now }, Log: slog.New(slog.DiscardHandler),
 	})
 }
 
@@ -109,12 +108,14 @@ func (n *node) check(err error) {
 	}
 }
 
-func (n *node) hear(wants []workload.Want, err error) {
+func (n *node) hear(c Change, err error) {
 	n.Helper()
 	n.check(err)
-	for _, w := range wants {
+	for _, w := range c.Wants {
 		n.wants[w.Ref] = w
 	}
+	n.said.Members = n.said.Members || c.Members
+	n.said.Taken += c.Taken
 }
 
 // sign makes an intent by k; a nil body is a tombstone.

@@ -3,63 +3,48 @@ package wanted
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/internal/kit/ledger"
-	"github.com/realm-mesh/realm/runnerd/internal/workload"
 )
 
 // settle puts the marks of all that was taken on disk, and compares what is due with
 // what was returned before.
-func (b *Book) settle() ([]workload.Want, error) {
+func (b *Book) settle() (Change, error) {
 	if err := b.cfg.Marks.AdvanceAll(b.unmarked); err != nil {
-		return nil, err
+		return Change{}, err
 	}
 	clear(b.unmarked)
 	now := b.cfg.Now()
-	if roles := b.rolesNow(now); !slices.Equal(roles, b.roles) {
-		b.roles = roles
-		b.all()
-	}
-	var out []workload.Want
+	out := Change{Members: b.members, Taken: b.taken}
 	for ref, dropped := range b.touched {
+		if ref.Kind == api.KindManifest {
+			b.noteManifest(ref, now)
+			continue
+		}
 		if w, changed := b.compare(ref, now); changed || dropped && w.Seq != 0 {
 			b.shown[ref] = w
-			out = append(out, w)
+			out.Wants = append(out.Wants, w)
 		}
 	}
 	clear(b.touched)
 	clear(b.news)
+	b.members, b.taken = false, 0
 	b.mu.Lock()
 	b.wanted = len(b.shown)
 	b.mu.Unlock()
 	return out, nil
 }
 
-// rolesNow are the roles of this node: those that its membership, or the invite that
-// it came with, names; else those of its settings.
-func (b *Book) rolesNow(now time.Time) []string {
-	if b.set != nil {
-		if m, ok := b.set.Member(b.cfg.Self, now); ok && len(m.Roles) > 0 {
-			return m.Roles
-		}
-	}
-	return b.cfg.Roles
-}
-
-// compare says what is wanted of ref, and whether that is news.
-func (b *Book) compare(ref api.Ref, now time.Time) (w workload.Want, changed bool) {
+// compare says what is wanted of ref, and whether that is otherwise than before.
+func (b *Book) compare(ref api.Ref, now time.Time) (w Want, changed bool) {
 	was, had := b.shown[ref]
 	s, ok := b.set.Current(ref, now)
 	switch {
 	case ok:
-		w = workload.Want{Signed: s, Duty: api.DutyNone, Why: "its target does not name this node", News: b.news[s.Digest]}
-		if s.Target.Matches(b.self, b.roles) {
-			w.Duty, w.Why = api.DutyRun, ""
-		}
+		w = Want{Signed: s, News: b.news[s.Digest]}
 	case had && was.Lost == "":
 		w = was
 		w.Lost = b.whyLost(was.Signed, now)

@@ -1,0 +1,80 @@
+package reconcile
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/realm-mesh/realm/internal/kit/placement"
+)
+
+// pending says why fewer members run l than it asks for; empty: so many do, or can.
+func (s *state) pending(l *load, desired, away int) string {
+	asked := l.asks.Replicas
+	if desired > 0 && desired >= asked {
+		return ""
+	}
+	whys := map[string]int{}
+	for _, o := range l.rank.Out {
+		whys[o.Why]++
+	}
+	for _, p := range l.rank.In {
+		if s.phase(l, p) == placement.PhaseRefused {
+			whys["it has refused"]++
+		}
+	}
+	if away > 0 {
+		whys["it has not been heard of"] = away
+	}
+	out := "no member can run it"
+	if desired > 0 {
+		out = fmt.Sprintf("%d of %d can run", desired, asked)
+	}
+	if len(whys) == 0 {
+		return fmt.Sprintf("%s: the realm has %s", out, members(len(s.members.up)))
+	}
+	return out + ": " + reasons(whys)
+}
+
+// reasons lists why members do not run something, the commonest first.
+func reasons(whys map[string]int) string {
+	type reason struct {
+		why string
+		n   int
+	}
+	var all []reason
+	for why, n := range whys {
+		all = append(all, reason{why, n})
+	}
+	slices.SortFunc(all, func(a, b reason) int { return cmp.Or(b.n-a.n, strings.Compare(a.why, b.why)) })
+	var parts []string
+	for i, r := range all {
+		who := fmt.Sprint(r.n)
+		if i == 0 {
+			who = members(r.n)
+		}
+		parts = append(parts, who+said(r.why, r.n))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func members(n int) string {
+	if n == 1 {
+		return "1 member"
+	}
+	return fmt.Sprint(n, " members")
+}
+
+// said is why, which is about one member, said of n of them.
+func said(why string, n int) string {
+	for _, verb := range []struct{ one, many string }{{"has", "have"}, {"is", "are"}} {
+		if rest, ok := strings.CutPrefix(why, "it "+verb.one+" "); ok {
+			if n > 1 {
+				return " " + verb.many + " " + rest
+			}
+			return " " + verb.one + " " + rest
+		}
+	}
+	return ": " + why
+}
