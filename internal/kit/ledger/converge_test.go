@@ -91,7 +91,13 @@ func (w *world) act() {
 	in := api.Intent{Seq: w.seq(), Issued: w.at(), Tombstone: w.IntN(4) == 0}
 	by := w.owner()
 	var body any
-	switch w.IntN(10) {
+	switch w.IntN(12) {
+	case 10:
+		by, in.Ref = w.anybody(), api.Ref{Kind: api.KindManifest, Name: api.Name(pick(w.Rand, worldNames))}
+		body = api.Manifest{Version: 1 + w.Uint64N(3), Components: []api.ManifestComponent{{Name: "a", Intent: program.Blob}}}
+	case 11:
+		by, in.Ref = pick(w.Rand, w.owners), about(api.KindNode, pick(w.Rand, worldNodes))
+		body = api.NodeSettings{Drain: w.IntN(2) == 0, Roles: pick(w.Rand, [][]string{nil, {}, {"edge", "lab"}})}
 	case 0, 1, 2, 3:
 		by, in.Ref, body = w.anybody(), web(pick(w.Rand, worldNames)), api.Component{Module: program, Args: []string{fmt.Sprint(w.IntN(5))}}
 		if w.IntN(3) == 0 {
@@ -209,6 +215,10 @@ func view(l *Ledger, now time.Time) map[string]any {
 		for i, h := range l.History(ref, now) {
 			v[fmt.Sprint(ref, i)] = fmt.Sprint(h.Digest, h.State, h.Owner)
 		}
+	}
+	for _, k := range worldNodes {
+		s, ok := l.NodeSettings(pub(k), now)
+		v["settings "+string(name(k))] = fmt.Sprint(s, ok, l.Roles(pub(k), []string{"own"}, now))
 	}
 	for slot, s := range l.Tops(now) {
 		v["top "+slot.Key()] = s.Digest

@@ -67,7 +67,8 @@ func (l *state) allowed(s intent.Signed) error {
 	return l.allowedGrant(s)
 }
 
-// allowedGrant reports why the grant of s's signer does not cover s.
+// allowedGrant reports why the grant of s's signer does not cover s. A manifest has no
+// target, and moves nothing by itself: the tags of a grant are asked of what it lists.
 func (l *state) allowedGrant(s intent.Signed) error {
 	g, err := l.grantOf(s.Signer)
 	if err != nil {
@@ -83,7 +84,7 @@ func (l *state) allowedGrant(s intent.Signed) error {
 		return fmt.Errorf("%w: its grant is for names that begin with %q", ErrForbidden, g.Prefix)
 	case !g.Expires.IsZero() && s.Issued.After(g.Expires):
 		return fmt.Errorf("%w: its grant ended at %s", ErrExpired, g.Expires.Format(time.RFC3339))
-	case len(g.Tags) > 0 && (len(s.Target.Tags) == 0 || !subset(s.Target.Tags, g.Tags)):
+	case len(g.Tags) > 0 && s.Kind != api.KindManifest && (len(s.Target.Tags) == 0 || !subset(s.Target.Tags, g.Tags)):
 		return fmt.Errorf("%w: its grant is for members with a tag among %v: add --tag", ErrForbidden, g.Tags)
 	}
 	return nil

@@ -25,6 +25,8 @@ import (
 // scripts in testdata/rules. Each line is a statement; # begins a comment.
 //
 //	WHO signs KIND/NAME NUMBER [tombstone] [issued=+1h] [expires=+1h] [tags=a,b] [args=x]
+//	WHO signs manifest/NAME NUMBER [version=N]
+//	WHO signs node/NODE NUMBER [drain] [roles=a,b]
 //	WHO grants KEY RIGHTS [prefix=p] [tags=a,b] [since=-1h] [expires=+1h]
 //	WHO invites KEY [roles=a,b] [expires=+1h] [uses=N]
 //	WHO admits NODE [roles=a,b]
@@ -156,7 +158,7 @@ func (p *play) options(f []string) options {
 		case f[i] == "as" && i+1 < len(f):
 			o.value["as"] = f[i+1]
 			i++
-		case f[i] == "later" || f[i] == "tombstone" || f[i] == "with-grant":
+		case slices.Contains([]string{"later", "tombstone", "with-grant", "drain"}, f[i]):
 			o.flag[f[i]] = true
 		default:
 			o.words = append(o.words, f[i])
@@ -196,7 +198,7 @@ func (p *play) ref(s string) api.Ref {
 	if !ok {
 		p.fail("%s: want KIND/NAME", s)
 	}
-	if api.Kind(kind).Trust() && name != string(api.NameOwner) {
+	if (api.Kind(kind).Trust() || kind == string(api.KindNode)) && name != string(api.NameOwner) {
 		return about(api.Kind(kind), p.key(name))
 	}
 	return api.Ref{Kind: api.Kind(kind), Name: api.Name(name)}
@@ -219,9 +221,7 @@ func (p *play) signed(who string, o options) intent.Signed {
 	case "signs":
 		in.Ref, in.Target.Tags = p.ref(w[1]), o.list("tags")
 		o.value["number"] = w[2]
-		if body = any(map[string]any{"args": o.list("args")}); in.Kind.Workload() {
-			body = api.Component{Module: program, Args: o.list("args")}
-		}
+		body = p.body(in.Kind, o)
 	case "grants":
 		in.Ref, in.Expires = about(api.KindGrant, p.key(w[1])), time.Time{}
 		g := api.Grant{Prefix: o.value["prefix"], Tags: o.list("tags"), Since: p.when(o.get("since", "0s")), Expires: p.when(o.value["expires"])}
@@ -271,6 +271,23 @@ func (p *play) signed(who string, o options) intent.Signed {
 	return s
 }
 
+// body is that of an intent of kind k.
+func (p *play) body(k api.Kind, o options) any {
+	switch {
+	case k.Workload():
+		return api.Component{Module: program, Args: o.list("args")}
+	case k == api.KindManifest:
+		return api.Manifest{Version: p.num(o.get("version", "1"))}
+	case k == api.KindNode:
+		s := api.NodeSettings{Drain: o.flag["drain"], Roles: o.list("roles")}
+		if _, named := o.value["roles"]; named && s.Roles == nil {
+			s.Roles = []string{}
+		}
+		return s
+	}
+	return map[string]any{"args": o.list("args")}
+}
+
 // refusals by the words of scripts.
 var refusalWords = map[string]error{"unauthorized": ErrUnauthorized, "forbidden": ErrForbidden, "revoked": ErrRevoked, "older": ErrOlder,
 	"expired": ErrExpired, "realm": ErrRealm, "full": ErrFull, "client": ErrClient}
@@ -318,81 +335,6 @@ func (p *play) sync(names []string) {
 			p.fail("there is always more to tell")
 		}
 	}
-}
-
-// expect checks what follows from what the node at hand holds:
-//
-//	KIND/NAME is WHO NUMBER | nothing | removed by WHO NUMBER
-//	next KIND/NAME is NUMBER
-//	history KIND/NAME: WHO NUMBER STATE, ...    the newest first
-//	NODE is member [roles=a,b] [by INVITE] | revoked | stranger
-//	owner is WHO
-//	held LABEL... | gone LABEL...
-//	shared N                                    intents that are passed on
-//	A agrees with B
-func (p *play) expect(f []string, text string) {
-	n := p.node()
-	var got string
-	want := strings.Join(f[2:], " ")
-	switch {
-	case f[0] == "next":
-		seq, _ := n.Next(p.ref(f[1]), p.now)
-		got, want = fmt.Sprint(seq), f[3]
-	case f[0] == "history":
-		_, want, _ = strings.Cut(text, ": ")
-		var all []string
-		for _, v := range n.History(p.ref(strings.TrimSuffix(f[1], ":")), p.now) {
-			all = append(all, fmt.Sprintf("%s %d %s", p.named(v.Signer), v.Seq, v.State))
-		}
-		got = strings.Join(all, ", ")
-	case f[0] == "owner":
-		got = p.named(n.Owner())
-	case f[0] == "shared":
-		got, want = fmt.Sprint(n.Len()), f[1]
-	case f[0] == "held" || f[0] == "gone":
-		for _, l := range f[1:] {
-			if holds(n.Ledger, p.labels[l]) != (f[0] == "held") {
-				p.fail("%s", l)
-			}
-		}
-		return
-	case f[1] == "agrees":
-		mustAgree(p, p.line, view(p.nodes[f[0]].Ledger, p.now), view(p.nodes[f[3]].Ledger, p.now))
-		return
-	case strings.Contains(f[0], "/"):
-		got = p.current(p.ref(f[0]))
-	default:
-		got = p.standing(p.key(f[0]))
-	}
-	if got != want {
-		p.fail("got %q", got)
-	}
-}
-
-func (p *play) current(ref api.Ref) string {
-	s, ok := p.node().Current(ref, p.now)
-	switch {
-	case !ok:
-		return "nothing"
-	case s.Tombstone:
-		return fmt.Sprintf("removed by %s %d", p.named(s.Signer), s.Seq)
-	}
-	return fmt.Sprintf("%s %d", p.named(s.Signer), s.Seq)
-}
-
-func (p *play) standing(k ed25519.PrivateKey) string {
-	m, ok := p.node().Member(pub(k), p.now)
-	if !ok {
-		return "stranger"
-	}
-	got := string(m.Standing)
-	if len(m.Roles) > 0 {
-		got += " roles=" + strings.Join(m.Roles, ",")
-	}
-	if m.By != "owner" {
-		got += " by " + p.named(keyOf(api.Ref{Name: api.Name(m.By)}))
-	}
-	return got
 }
 
 // TestRules plays the scripts in testdata/rules: blocks that a blank line and a line

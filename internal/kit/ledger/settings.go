@@ -21,7 +21,10 @@ func (l *state) nodeSettings(node keys.Public, now time.Time) (v api.NodeSetting
 	if !ok || s.Tombstone {
 		return v, false
 	}
-	return v, json.Unmarshal(s.Body, &v) == nil // Read has seen to that
+	if json.Unmarshal(s.Body, &v) != nil || v.Validate() != nil {
+		return api.NodeSettings{}, false // a newer version has said it in other words
+	}
+	return v, true
 }
 
 // Roles are those of the node with this key at now: what its settings say, or else its

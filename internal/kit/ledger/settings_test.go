@@ -18,6 +18,9 @@ func settings(t testing.TB, by, node ed25519.PrivateKey, seq uint64, v api.NodeS
 
 func TestNodeSettings(t *testing.T) {
 	l, node := New(thePin), key(20)
+	raw := func(seq uint64, body map[string]any) intent.Signed {
+		return sign(t, owner, api.Intent{Ref: about(api.KindNode, node), Seq: seq}, body)
+	}
 	for _, c := range []struct {
 		name string
 		add  intent.Signed
@@ -30,7 +33,11 @@ func TestNodeSettings(t *testing.T) {
 		{"roles", settings(t, owner, node, 2, api.NodeSettings{Roles: []string{"edge"}}), api.NodeSettings{Roles: []string{"edge"}}, true},
 		{"taken back", tombstone(t, owner, about(api.KindNode, node), 3), api.NodeSettings{}, false},
 		{"no roles", settings(t, owner, node, 4, api.NodeSettings{Roles: []string{}}), api.NodeSettings{Roles: []string{}}, true},
-		{"later", sign(t, owner, api.Intent{Ref: about(api.KindNode, node), Seq: 5, Issued: t0.Add(time.Hour)}, api.NodeSettings{Drain: true}),
+		{"by a newer version, which says more", raw(5, map[string]any{"drain": true, "zone": "a"}), api.NodeSettings{Drain: true}, true},
+		{"by a newer version, in other words", raw(6, map[string]any{"drain": "soon"}), api.NodeSettings{}, false},
+		{"by a newer version, with other roles", raw(7, map[string]any{"roles": []string{"any thing"}}), api.NodeSettings{}, false},
+		{"no roles again", settings(t, owner, node, 8, api.NodeSettings{Roles: []string{}}), api.NodeSettings{Roles: []string{}}, true},
+		{"later", sign(t, owner, api.Intent{Ref: about(api.KindNode, node), Seq: 9, Issued: t0.Add(time.Hour)}, api.NodeSettings{Drain: true}),
 			api.NodeSettings{Roles: []string{}}, true},
 	} {
 		mustAdd(t, l, c.add)
