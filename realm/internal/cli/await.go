@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"strings"
 	"time"
 
@@ -14,33 +13,29 @@ import (
 	"github.com/realm-mesh/realm/realm/internal/rollout"
 )
 
-// await follows version s over the mesh until every connected member that it is
-// for has done what it asks, one of them cannot, or ctx ends.
+// await follows version s over the mesh until as many members as it asks for have
+// done what it asks, one of them cannot, or ctx ends.
 func (a *app) await(ctx context.Context, n *node.Node, s intent.Signed) error {
-	goal, err := rollout.GoalOf(s.Intent)
-	if err != nil {
-		return err
-	}
 	begin := time.Now()
 	view := &changes{app: a, begin: begin, last: map[api.PeerID]string{}}
-	members, outcome, err := follow(ctx, n, s, goal, view.show)
+	all, err := pursue(ctx, n, []intent.Signed{s}, func(all []stand) { view.show(all[0]) })
 	if err != nil {
 		return err
 	}
-	r := newResult(s, memberViews(members))
-	r.Reached = outcome == rollout.Done
-	err = a.print(r, func() {
-		if r.Reached {
-			fmt.Fprintf(a.out, "%s %s on %s, after %.1f s\n", s.Ref, goalText(goal), plural(len(members), "node"), time.Since(begin).Seconds())
+	st := all[0]
+	err = a.print(newResult(st), func() {
+		if st.Outcome == rollout.Done {
+			fmt.Fprintf(a.out, "%s %s, after %.1f s\n", s.Ref, st.reachedText(), time.Since(begin).Seconds())
 		}
 	})
-	if err == nil && r.Reached {
-		a.hint(ctx, n, s, goal)
-	}
-	if err != nil || r.Reached {
+	switch {
+	case err != nil:
 		return err
+	case st.Outcome == rollout.Done:
+		a.hint(ctx, n, st.Signed, st.wanted.Goal)
+		return nil
 	}
-	return unfinished(ctx, s, goal, members, outcome)
+	return unfinished(ctx, st)
 }
 
 // hintPatience is what a hint may cost.
@@ -59,6 +54,8 @@ func (a *app) hint(ctx context.Context, n *node.Node, s intent.Signed, goal roll
 		a.say("Next: realm fn exec %s ARG", s.Name)
 	case err != nil || at.node != "": // what was asked is gone in a moment
 		a.say("It runs there, and not here: see realm status on a member")
+	case c.Interface != api.InterfaceCGI && c.Replicas > 0:
+		a.say("Next: realm explain %s (where it runs, and what it wrote)", s.Name)
 	case c.Interface != api.InterfaceCGI:
 		a.say("Next: realm logs %s -f", s.Name)
 	default:
@@ -74,96 +71,31 @@ func (a *app) hint(ctx context.Context, n *node.Node, s intent.Signed, goal roll
 	}
 }
 
-// sight is what a watch has seen last, of one workload.
-type sight struct {
-	peers []api.PeerRecord
-	facts map[api.PeerID]api.WorkloadFact
-}
-
-// follow judges what is seen of s until there is a verdict or ctx ends, in which
-// case the outcome is Waiting.
-func follow(ctx context.Context, n *node.Node, s intent.Signed, goal rollout.Goal, show func([]rollout.Progress)) ([]rollout.Progress, rollout.Outcome, error) {
-	watching, stop := context.WithCancel(ctx)
-	defer stop()
-	sights := make(chan sight, 1) // the newest alone
-	ended := make(chan error, 1)
-	go func() {
-		ended <- n.Watch(watching, node.Scope{Ref: &s.Ref}, func(now node.Snapshot) error {
-			select {
-			case <-sights:
-			default:
-			}
-			sights <- sight{now.PeerList(), maps.Clone(now.Facts[s.Ref])}
-			return nil
-		})
-	}()
-	quietAt := time.Now().Add(rollout.QuietAfter)
-	var roster rollout.Roster
-	var seen sight
-	var progress []rollout.Progress
-	recheck := time.NewTimer(rollout.QuietAfter)
-	defer recheck.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return progress, rollout.Waiting, nil
-		case err := <-ended:
-			if ctx.Err() != nil {
-				continue
-			}
-			return progress, rollout.Waiting, errors.Join(err, errors.New("the node's state is no longer to be seen"))
-		case seen = <-sights:
-		case <-recheck.C:
-		}
-		now := time.Now()
-		members, next := roster.Update(seen.peers, s.Target, now)
-		quiet := !now.Before(quietAt)
-		if !quiet && (next.IsZero() || quietAt.Before(next)) {
-			next = quietAt
-		}
-		if !next.IsZero() {
-			recheck.Reset(time.Until(next))
-		}
-		progress = judge(goal, s.Version(), members, seen.facts, quiet)
-		show(progress)
-		if outcome := rollout.Verdict(progress); outcome != rollout.Waiting {
-			return progress, outcome, nil
-		}
-	}
-}
-
-func judge(g rollout.Goal, v intent.Version, members []rollout.Member, facts map[api.PeerID]api.WorkloadFact, quiet bool) []rollout.Progress {
-	var out []rollout.Progress
-	for _, m := range members {
-		var f *api.WorkloadFact
-		if have, ok := facts[m.Peer]; ok {
-			f = &have
-		}
-		out = append(out, rollout.Judge(g, v, m, f, quiet))
-	}
-	return out
-}
-
 // changes prints a line for each member whose state has changed.
 type changes struct {
-	app   *app
-	begin time.Time
-	last  map[api.PeerID]string
-	alone bool // it was said that nobody is there to do it
+	app     *app
+	begin   time.Time
+	last    map[api.PeerID]string
+	pending string // told last
+	seq     uint64 // of the version that is followed; 0: none yet
 }
 
-func (c *changes) show(members []rollout.Progress) {
-	if len(members) == 0 && !c.alone {
-		c.alone = true
-		c.app.say("  no connected node is one that it is for; waiting for one")
+func (c *changes) show(st stand) {
+	if c.seq != 0 && c.seq != st.Seq {
+		c.app.say("  version %d has taken its place, and asks for the same", st.Seq)
 	}
-	for _, m := range members {
-		text := string(m.State)
-		if text == "" {
+	c.seq = st.Seq
+	if st.Pending != "" && st.Pending != c.pending {
+		c.app.say("  pending: %s", oneLine(st.Pending))
+	}
+	c.pending = st.Pending
+	for _, m := range st.Members {
+		if m.State == "" {
 			continue // it has not heard of this version yet
 		}
-		if m.Reason != "" && m.Outcome != rollout.Done {
-			text += ": " + oneLine(m.Reason)
+		text := string(m.State)
+		if m.Outcome != rollout.Done {
+			text = progressText(m)
 		}
 		if c.last[m.Peer] != text {
 			c.last[m.Peer] = text
@@ -172,54 +104,104 @@ func (c *changes) show(members []rollout.Progress) {
 	}
 }
 
-func goalText(g rollout.Goal) string {
-	switch g {
-	case rollout.Stop:
-		return "is stopped"
-	case rollout.Remove:
-		return "is removed"
-	default:
-		return "runs"
+// progressText is where a version stands on a member that has not done what it asks.
+func progressText(p rollout.Progress) string {
+	text := strings.Join(nonEmpty(string(p.State), oneLine(p.Reason)), ": ")
+	if goesOn := fmt.Sprintf("version %d goes on", p.Serving); p.Serving != 0 && p.State != "" && !strings.Contains(text, goesOn) {
+		text += "; " + goesOn
 	}
+	return text
 }
 
-func notYetText(g rollout.Goal) string {
-	switch g {
-	case rollout.Stop:
+// reachedText says what a version has come to, and on how many nodes.
+func (st stand) reachedText() string {
+	text := map[rollout.Goal]string{rollout.Run: "runs", rollout.Stop: "is stopped", rollout.Remove: "is removed"}[st.wanted.Goal]
+	done := st.done()
+	if done == 0 {
+		return text + ": no connected node has it"
+	}
+	return text + " on " + plural(done, "node")
+}
+
+// done is how many members have done what the version asks.
+func (st stand) done() (n int) {
+	for _, m := range st.Members {
+		if m.Outcome == rollout.Done {
+			n++
+		}
+	}
+	return n
+}
+
+// notYetText says how far a version has come that is not where it should be.
+func (st stand) notYetText() string {
+	switch replicas := st.wanted.Work.Replicas; {
+	case st.wanted.Goal == rollout.Stop:
 		return "it is not stopped everywhere yet"
-	case rollout.Remove:
+	case st.wanted.Goal == rollout.Remove:
 		return "it is not removed everywhere yet"
-	default:
-		return "it does not run everywhere yet"
+	case replicas > 0 && st.Updated > replicas:
+		return fmt.Sprintf("%s run where %d were asked for: those that are too many end when the others are ready", plural(st.Updated, "replica"), replicas)
+	case replicas > 0:
+		return fmt.Sprintf("%d of %s run", st.Updated, plural(replicas, "replica"))
 	}
+	return "it does not run everywhere yet"
 }
 
-// unfinished says who has not done what s asks, and why.
-func unfinished(ctx context.Context, s intent.Signed, g rollout.Goal, members []rollout.Progress, outcome rollout.Outcome) error {
+// unfinished says who has not done what st asks, why, and what to do.
+func unfinished(ctx context.Context, st stand) error {
+	failed := st.Outcome == rollout.Failed
 	var b strings.Builder
-	if outcome == rollout.Failed {
-		fmt.Fprintf(&b, "%s failed", s.Ref)
-	} else {
-		fmt.Fprintf(&b, "version %d of %s is accepted, but %s", s.Seq, s.Ref, notYetText(g))
+	switch {
+	case st.replaced != nil:
+		return because(ctx, fmt.Errorf("version %d of %s came to nothing: version %d has taken its place, and asks for something else: see realm history %s", st.Seq, st.Ref, st.replaced.Seq, st.Ref))
+	case failed:
+		fmt.Fprintf(&b, "%s failed", st.Ref)
+	default:
+		fmt.Fprintf(&b, "version %d of %s is accepted, but %s", st.Seq, st.Ref, st.notYetText())
 	}
-	if len(members) == 0 {
-		fmt.Fprintf(&b, "\n  no connected node is one that it is for (%s): see realm peers; it starts when one comes", targetText(s.Target))
+	if st.Pending != "" && !failed {
+		fmt.Fprintf(&b, "\n  pending: %s: see realm peers; it starts when there is one", oneLine(st.Pending))
 	}
-	for _, m := range members {
-		if m.Outcome == rollout.Done || outcome == rollout.Failed && m.Outcome != rollout.Failed {
+	writeBlame(&b, st)
+	b.WriteString("\n" + nextText(st))
+	return because(ctx, errors.New(b.String()))
+}
+
+// maxBlamed is how many members an error lists.
+const maxBlamed = 12
+
+// writeBlame lists the members that have not done what st asks: of a version that
+// failed those where it did, with their last lines.
+func writeBlame(b *strings.Builder, st stand) {
+	listed := 0
+	for _, m := range st.Members {
+		if m.Outcome == rollout.Done || st.Outcome == rollout.Failed && m.Outcome != rollout.Failed {
 			continue
 		}
-		fmt.Fprintf(&b, "\n  %s: %s", peerText(m.Host, m.Peer), strings.Join(nonEmpty(string(m.State), oneLine(m.Reason)), ": "))
+		if listed++; listed > maxBlamed {
+			continue
+		}
+		fmt.Fprintf(b, "\n  %s: %s", peerText(m.Host, m.Peer), progressText(m))
 		for _, l := range m.Tail {
-			fmt.Fprintf(&b, "\n    | %s", printable(l))
+			fmt.Fprintf(b, "\n    | %s", printable(l))
 		}
 	}
-	if outcome == rollout.Failed {
-		fmt.Fprintf(&b, "\nMend the program and push it again, or take it away with realm rm %s; realm logs %s has more of what it wrote here.", s.Ref, s.Name)
-	} else {
-		fmt.Fprintf(&b, "\nThe nodes go on with it. See how with realm status; wait longer with --timeout.")
+	if more := listed - maxBlamed; more > 0 {
+		fmt.Fprintf(b, "\n  and %s more", plural(more, "node"))
 	}
-	return because(ctx, errors.New(b.String()))
+}
+
+// nextText says what to do about a version that is not where it should be.
+func nextText(st stand) string {
+	if st.Outcome != rollout.Failed {
+		return fmt.Sprintf("The nodes go on with it. See how with realm explain %s, or realm status for all; wait longer with --timeout.", st.Ref)
+	}
+	back := ""
+	if st.Seq > 1 {
+		back = fmt.Sprintf(" go back with realm rollback %s,", st.Ref)
+	}
+	return fmt.Sprintf("Mend the program and push it again,%s or take it away with realm rm %s; realm logs %s has more of what it wrote here.", back, st.Ref, st.Name)
 }
 
 func nonEmpty(all ...string) []string {
@@ -230,15 +212,4 @@ func nonEmpty(all ...string) []string {
 		}
 	}
 	return out
-}
-
-func targetText(t api.Target) string {
-	var parts []string
-	for _, p := range t.Peers {
-		parts = append(parts, "peer …"+p.Short())
-	}
-	for _, tag := range t.Tags {
-		parts = append(parts, "tag "+tag)
-	}
-	return orElse(strings.Join(parts, ", "), "all nodes")
 }

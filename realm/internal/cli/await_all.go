@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
-
-	"golang.org/x/sync/errgroup"
+	"time"
 
 	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/realm/internal/node"
@@ -21,34 +19,38 @@ func (a *app) awaitAll(ctx context.Context, n *node.Node, versions []intent.Sign
 	return err
 }
 
-// outcomes is [app.awaitAll] that tells how each version stands in the end.
+// outcomes is [app.awaitAll] that returns how each version stands in the end.
 func (a *app) outcomes(ctx context.Context, n *node.Node, versions []intent.Signed) ([]resultView, error) {
-	results := make([]resultView, len(versions))
-	failures := make([]error, len(versions))
-	var g errgroup.Group
-	for i, s := range versions {
-		g.Go(func() error {
-			goal, err := rollout.GoalOf(s.Intent)
-			if err != nil {
-				return err
-			}
-			members, outcome, err := follow(ctx, n, s, goal, func([]rollout.Progress) {})
-			results[i] = newResult(s, memberViews(members))
-			results[i].Reached = outcome == rollout.Done
-			if err == nil && !results[i].Reached {
-				failures[i] = unfinished(ctx, s, goal, members, outcome)
-			}
-			return err
-		})
+	if len(versions) == 0 {
+		return nil, nil
 	}
-	err := errors.Join(g.Wait(), errors.Join(failures...))
-	for i, r := range results {
-		if r.Reached {
-			a.say("  %s is at version %d on %s", versions[i].Ref, r.Version, plural(len(r.Members), "node"))
+	b := newBoard(a, time.Now())
+	stands, err := pursue(ctx, n, versions, b.show)
+	b.end(stands)
+	results := make([]resultView, len(stands))
+	var failures []error
+	for i, st := range stands {
+		results[i] = newResult(st)
+		if st.Outcome != rollout.Done {
+			failures = append(failures, unfinished(context.WithoutCancel(ctx), st))
 		}
 	}
-	if err != nil {
-		return results, fmt.Errorf("not everything is as it should be:\n%s", strings.TrimSpace(err.Error()))
+	if err != nil || len(failures) == 0 {
+		return results, err
 	}
-	return results, nil
+	return results, because(ctx, notAll(failures, len(stands)))
+}
+
+// maxFailures is how many versions that are not done an error tells of at length.
+const maxFailures = 10
+
+func notAll(failures []error, of int) error {
+	more := len(failures) - maxFailures
+	if more > 0 {
+		failures = append(failures[:maxFailures:maxFailures], fmt.Errorf("and %d more: see realm status", more))
+	}
+	if of == 1 {
+		return failures[0]
+	}
+	return fmt.Errorf("%d of %s are not as they should be:\n%w", len(failures)+max(more-1, 0), plural(of, "program"), errors.Join(failures...))
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/paths"
 	"github.com/realm-mesh/realm/realm/internal/node"
 	"github.com/realm-mesh/realm/realm/internal/owner"
+	"github.com/realm-mesh/realm/realm/internal/rollout"
 	"github.com/realm-mesh/realm/realm/internal/wasmfile"
 )
 
@@ -135,23 +136,34 @@ func (a *app) accepted(ctx context.Context, n *node.Node, s intent.Signed, wait 
 
 func (a *app) follow(ctx context.Context, n *node.Node, s intent.Signed, wait bool) error {
 	if !wait {
-		return a.print(newResult(s, nil), func() {})
+		return a.print(acceptedResult(s), func() {})
 	}
 	return a.await(ctx, n, s)
 }
 
-// resultView is what push, stop, start, rm and fn deploy say in JSON.
+// resultView is what push, stop, start, scale, restart, rm and fn say in JSON.
 type resultView struct {
 	api.Ref
-	Version uint64       `json:"version"`
-	Digest  api.Digest   `json:"digest"` // of the intent
-	Reached bool         `json:"reached"`
-	Members []memberView `json:"members"`
+	Version  uint64       `json:"version"`
+	Digest   api.Digest   `json:"digest"` // of the intent
+	Reached  bool         `json:"reached"`
+	Replicas int          `json:"replicas"`          // asked for; 0: every member that its target names
+	Pending  string       `json:"pending,omitempty"` // why fewer can run it than were asked for
+	Members  []memberView `json:"members"`           // that had to do with it
 }
 
-func newResult(s intent.Signed, members []memberView) resultView {
-	if members == nil {
-		members = []memberView{}
+// newResult is how a version stands that was followed.
+func newResult(st stand) resultView {
+	r := acceptedResult(st.Signed)
+	r.Reached, r.Pending, r.Members = st.Outcome == rollout.Done, st.Pending, memberViews(st.Members)
+	return r
+}
+
+// acceptedResult is how a version stands of which it is only known that it was accepted.
+func acceptedResult(s intent.Signed) resultView {
+	r := resultView{Ref: s.Ref, Version: s.Seq, Digest: s.Digest, Members: []memberView{}}
+	if w, err := rollout.WantedOf(s); err == nil {
+		r.Replicas = w.Work.Replicas
 	}
-	return resultView{Ref: s.Ref, Version: s.Seq, Digest: s.Digest, Members: members}
+	return r
 }

@@ -203,7 +203,7 @@ func (a *app) printWorkloads(all []workloadView) {
 func workloadNote(w workloadView) string {
 	note := string(w.Interface)
 	if len(w.Target.Peers)+len(w.Target.Tags) > 0 {
-		note = strings.Join(nonEmpty(note, "for "+targetText(w.Target)), "; ")
+		note = strings.Join(nonEmpty(note, "for "+rollout.TargetText(w.Target)), "; ")
 	}
 	if w.Started && w.Desired == 0 {
 		note = strings.Join(nonEmpty(note, "no connected node is one that it is for"), "; ")

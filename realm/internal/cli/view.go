@@ -51,7 +51,7 @@ const stateUnknown = "unknown"
 func memberViews(all []rollout.Progress) []memberView {
 	out := []memberView{}
 	for _, p := range all {
-		out = append(out, memberView{Peer: p.Peer, Host: p.Host, State: orElse(string(p.State), stateUnknown), Reason: p.Reason, Tail: p.Tail})
+		out = append(out, memberView{Peer: p.Peer, Host: p.Host, State: orElse(string(p.State), stateUnknown), Reason: p.Reason, Tail: p.Tail, Serving: p.Serving})
 	}
 	return out
 }

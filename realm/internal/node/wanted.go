@@ -7,6 +7,7 @@ import (
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/bus"
 	"github.com/realm-mesh/realm/internal/kit/intent"
+	"github.com/realm-mesh/realm/internal/kit/keys"
 	"github.com/realm-mesh/realm/internal/kit/ledger"
 	"github.com/realm-mesh/realm/internal/kit/trust"
 )
@@ -16,13 +17,13 @@ import (
 type wanted struct {
 	ledger *ledger.Ledger
 	now    func() time.Time
-	out    map[api.Ref]intent.Signed
+	out    Snapshot
 
 	raw     [][]byte        // seen, and not read yet
 	waiting []intent.Signed // of signers who have no say yet
 }
 
-func newWanted(pin trust.Pin, now func() time.Time, out map[api.Ref]intent.Signed) *wanted {
+func newWanted(pin trust.Pin, now func() time.Time, out Snapshot) *wanted {
 	return &wanted{ledger: ledger.New(pin), now: now, out: out}
 }
 
@@ -55,10 +56,25 @@ func (w *wanted) settle() {
 		}
 	}
 	for r := range refs {
-		if s, ok := w.ledger.Current(r, w.now()); ok && r.Kind.Workload() {
-			w.out[r] = s
+		if r.Kind == api.KindNode {
+			w.settings(r)
+		} else if s, ok := w.ledger.Current(r, w.now()); ok && r.Kind.Workload() {
+			w.out.Intents[r] = s
 		} else {
-			delete(w.out, r)
+			delete(w.out.Intents, r)
 		}
+	}
+}
+
+// settings takes down what is wanted of the node that r is about.
+func (w *wanted) settings(r api.Ref) {
+	pub, err := api.ParseKeyName(r.Name)
+	if err != nil {
+		return
+	}
+	if v, ok := w.ledger.NodeSettings(keys.Public(pub), w.now()); ok {
+		w.out.Settings[keys.Peer(pub)] = v
+	} else {
+		delete(w.out.Settings, keys.Peer(pub))
 	}
 }

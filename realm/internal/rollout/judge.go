@@ -7,56 +7,9 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/intent"
 )
 
-// Goal is the state that a version asks for.
-type Goal int
-
-// The goals.
-const (
-	Run    Goal = iota // it runs, or has ended well; a function answers
-	Stop               // it is kept, but does not run
-	Remove             // nothing of it is left
-)
-
-// GoalOf is what an intent asks for.
-func GoalOf(in api.Intent) (Goal, error) {
-	if in.Tombstone {
-		return Remove, nil
-	}
-	w, err := in.Workload()
-	if err != nil {
-		return Run, err
-	}
-	if w.Started() {
-		return Run, nil
-	}
-	return Stop, nil
-}
-
-// reached reports whether s is where g ends.
-func (g Goal) reached(s api.State) bool {
-	switch g {
-	case Stop:
-		return s == api.StateStopped
-	case Remove:
-		return s == api.StateRemoved
-	default:
-		return s.Reached()
-	}
-}
-
-// crossed reports whether s is where another goal ends.
-func (g Goal) crossed(s api.State) bool {
-	for other := Run; other <= Remove; other++ {
-		if other != g && other.reached(s) {
-			return true
-		}
-	}
-	return false
-}
-
-// maxRestarts is how often a program may end badly before it counts as one that
+// MaxRestarts is how often a program may end badly before it counts as one that
 // does not come up.
-const maxRestarts = 3
+const MaxRestarts = 3
 
 // Outcome is where a version stands on one member, or on all.
 type Outcome int
@@ -66,6 +19,8 @@ const (
 	Waiting Outcome = iota
 	Done
 	Failed
+	Idle    // of a member: it has nothing to do with the version
+	Refused // of a member: it cannot take the version, others may
 )
 
 // Progress is where a version stands on one member.
@@ -75,6 +30,10 @@ type Progress struct {
 	State   api.State // of this version or a newer one; "" when the member has said nothing of it
 	Reason  string    // for people; set unless it is done
 	Tail    []string  // last log lines, when it failed
+	// Serving is the number of an older version that runs or answers there; 0: none.
+	Serving uint64
+	// Must: it has to do what the version asks, whatever others do.
+	Must bool
 }
 
 // Judge says where version v stands on a member, by the member's fact (nil: it
@@ -90,11 +49,18 @@ func Judge(g Goal, v intent.Version, m Member, f *api.WorkloadFact, quiet bool) 
 		p.Reason = "has said nothing of it yet"
 	case v.Newer(version(f)):
 		p.Reason = fmt.Sprintf("still at version %d (%s)", f.Seq, f.State)
+		p.Serving = f.Serving
+		if f.State == api.StateRunning || f.State == api.StateUnhealthy {
+			p.Serving = f.Seq
+		}
 	default:
-		p.State, p.Reason, p.Tail = f.State, f.Reason, f.Tail
+		p.State, p.Reason, p.Tail, p.Serving = f.State, f.Reason, f.Tail, f.Serving
 		p.Outcome = judgeState(g, f)
-		if p.Outcome == Failed && version(f) != v && g.crossed(f.State) {
+		if version(f) != v && (p.Outcome == Idle || g.crossed(f.State)) {
 			p.Reason = fmt.Sprintf("a newer version, %d, has taken its place: it is %s", f.Seq, f.State)
+			if p.Outcome == Idle {
+				p.Outcome = Waiting // until it is known what that version asks for
+			}
 		}
 	}
 	if m.Gone && p.Outcome == Waiting {
@@ -111,27 +77,12 @@ func judgeState(g Goal, f *api.WorkloadFact) Outcome {
 	switch {
 	case g.reached(f.State):
 		return Done
-	case f.State == api.StateFailed, g.crossed(f.State), f.State == api.StateBackoff && f.Restarts >= maxRestarts:
+	case f.State == api.StateRemoved:
+		return Idle
+	case g == Run && f.State == api.StateRefused:
+		return Refused
+	case f.State == api.StateFailed, g.crossed(f.State), f.State == api.StateBackoff && f.Restarts >= MaxRestarts:
 		return Failed
 	}
 	return Waiting
-}
-
-// Verdict sums the members up: failed as soon as one is, done when there are any
-// and all are.
-func Verdict(members []Progress) Outcome {
-	sum := Done
-	if len(members) == 0 {
-		sum = Waiting
-	}
-	for _, m := range members {
-		switch m.Outcome {
-		case Failed:
-			return Failed
-		case Waiting:
-			sum = Waiting
-		case Done:
-		}
-	}
-	return sum
 }

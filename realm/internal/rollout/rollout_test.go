@@ -51,13 +51,19 @@ func TestJudge(t *testing.T) {
 		"newer runs":              {goal: Run, fact: fact(4, low, api.StateRunning), want: Done},
 		"newer is on its way":     {goal: Run, fact: fact(4, low, api.StateFetching), want: Waiting},
 		"newer stopped it":        {goal: Run, fact: fact(4, low, api.StateStopped), want: Failed, reason: "a newer version, 4"},
-		"newer removed it":        {goal: Run, fact: fact(4, low, api.StateRemoved), want: Failed, reason: "a newer version, 4"},
+		"newer is gone from it":   {goal: Run, fact: fact(4, low, api.StateRemoved), want: Waiting, reason: "a newer version, 4"},
+		"not for this member":     {goal: Run, fact: fact(3, mine, api.StateRemoved), want: Idle, reason: "because"},
+		"refused":                 {goal: Run, fact: fact(3, mine, api.StateRefused), want: Refused, reason: "because"},
+		"older refused":           {goal: Run, fact: fact(2, high, api.StateRefused), want: Waiting, reason: "still at version 2"},
+		"waits for its turn":      {goal: Run, fact: fact(3, mine, api.StatePrepared), want: Waiting, reason: "because"},
+		"does not answer":         {goal: Run, fact: fact(3, mine, api.StateUnhealthy), want: Waiting, reason: "because"},
 		"newer failed":            {goal: Run, fact: fact(4, low, api.StateFailed), want: Failed, reason: "because"},
 		"gone":                    {goal: Run, gone: true, want: Waiting, reason: "lost its connection"},
 		"gone, but done":          {goal: Run, gone: true, fact: fact(3, mine, api.StateRunning), want: Done},
 
 		"stopped":          {goal: Stop, fact: fact(3, mine, api.StateStopped), want: Done},
 		"not yet stopped":  {goal: Stop, fact: fact(2, mine, api.StateRunning), want: Waiting, reason: "still at version 2"},
+		"not here":         {goal: Stop, fact: fact(3, mine, api.StateRemoved), want: Idle},
 		"newer started it": {goal: Stop, fact: fact(4, low, api.StateRunning), want: Failed, reason: "a newer version, 4"},
 
 		"removed":                      {goal: Remove, fact: fact(3, mine, api.StateRemoved), want: Done},
@@ -80,25 +86,6 @@ func TestJudge(t *testing.T) {
 				t.Errorf("shows %s of an older version", p.State)
 			}
 		})
-	}
-}
-
-func TestVerdict(t *testing.T) {
-	w, d, f := Progress{Outcome: Waiting}, Progress{Outcome: Done}, Progress{Outcome: Failed}
-	for name, c := range map[string]struct {
-		in   []Progress
-		want Outcome
-	}{
-		"nobody":         {nil, Waiting},
-		"one":            {[]Progress{d}, Done},
-		"one of two":     {[]Progress{d, w}, Waiting},
-		"two":            {[]Progress{d, d}, Done},
-		"failed at once": {[]Progress{w, d, f}, Failed},
-		"failed first":   {[]Progress{f, w}, Failed},
-	} {
-		if got := Verdict(c.in); got != c.want {
-			t.Errorf("%s: %d, want %d", name, got, c.want)
-		}
 	}
 }
 
@@ -150,43 +137,35 @@ func TestRoster(t *testing.T) {
 	farA.Connected = false // known through others alone
 	client := peer("c", "host-c", true)
 	client.Client = true
-	edge := api.Target{Tags: []string{"edge"}}
 	begin := time.Unix(1000, 0)
 
 	type step struct {
-		at     time.Duration
-		peers  []api.PeerRecord
-		target api.Target
-		want   string
-		next   time.Duration // 0: none
+		at    time.Duration
+		peers []api.PeerRecord
+		want  string
+		next  time.Duration // 0: none
 	}
 	for name, steps := range map[string][]step{
-		"this node first, then by host": {{0, []api.PeerRecord{b, a, self}, api.Target{}, "me a b", 0}},
-		"never seen connected":          {{0, []api.PeerRecord{self, lostA}, api.Target{}, "me", 0}},
-		"known through others":          {{0, []api.PeerRecord{self, farA}, api.Target{}, "me a", 0}},
-		"clients run nothing":           {{0, []api.PeerRecord{self, client}, api.Target{}, "me", 0}},
-		"only those that match":         {{0, []api.PeerRecord{self, a, b}, edge, "a", 0}},
-		"nobody matches":                {{0, []api.PeerRecord{self, b}, edge, "", 0}},
+		"this node first, then by host": {{0, []api.PeerRecord{b, a, self}, "me a b", 0}},
+		"never seen connected":          {{0, []api.PeerRecord{self, lostA}, "me", 0}},
+		"known through others":          {{0, []api.PeerRecord{self, farA}, "me a", 0}},
+		"clients run nothing":           {{0, []api.PeerRecord{self, client}, "me", 0}},
 		"lost, then back": {
-			{0, []api.PeerRecord{self, a}, api.Target{}, "me a", 0},
-			{time.Minute, []api.PeerRecord{self, lostA}, api.Target{}, "me a?", time.Minute + LostGrace},
-			{time.Minute + 1, []api.PeerRecord{self}, api.Target{}, "me a?", time.Minute + LostGrace},
-			{time.Minute + 2, []api.PeerRecord{self, a}, api.Target{}, "me a", 0},
+			{0, []api.PeerRecord{self, a}, "me a", 0},
+			{time.Minute, []api.PeerRecord{self, lostA}, "me a?", time.Minute + LostGrace},
+			{time.Minute + 1, []api.PeerRecord{self}, "me a?", time.Minute + LostGrace},
+			{time.Minute + 2, []api.PeerRecord{self, a}, "me a", 0},
 		},
 		"lost for good": {
-			{0, []api.PeerRecord{self, a, b}, api.Target{}, "me a b", 0},
-			{time.Minute, []api.PeerRecord{self, b}, api.Target{}, "me a? b", time.Minute + LostGrace},
-			{time.Minute + LostGrace, []api.PeerRecord{self, b}, api.Target{}, "me b", 0},
-		},
-		"a new role": {
-			{0, []api.PeerRecord{b}, edge, "", 0},
-			{1, []api.PeerRecord{peer("b", "host-b", true, "edge")}, edge, "b", 0},
+			{0, []api.PeerRecord{self, a, b}, "me a b", 0},
+			{time.Minute, []api.PeerRecord{self, b}, "me a? b", time.Minute + LostGrace},
+			{time.Minute + LostGrace, []api.PeerRecord{self, b}, "me b", 0},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var r Roster
 			for i, s := range steps {
-				got, next := r.Update(s.peers, s.target, begin.Add(s.at))
+				got, next := r.Update(s.peers, begin.Add(s.at))
 				want := time.Time{}
 				if s.next != 0 {
 					want = begin.Add(s.next)

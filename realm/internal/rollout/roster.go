@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/placement"
 )
 
 // QuietAfter is how long after a version was accepted a member that says nothing
@@ -16,14 +17,20 @@ const QuietAfter = 5 * time.Second
 // mesh daemon that is started again loses all of them for a moment.
 const LostGrace = 5 * time.Second
 
-// Member is one that a version is for.
+// Member is one that may have to do with a version.
 type Member struct {
 	api.PeerRecord
-	Gone bool // not connected now, but it was less than LostGrace ago
+	Drained bool // by the owner
+	Gone    bool // not connected now, but it was less than LostGrace ago
 }
 
-// Roster knows which members a rollout waits for. It is not safe for use by
-// several goroutines. The zero Roster has seen nobody.
+// Placed is what placement knows of m.
+func (m Member) Placed() placement.Member {
+	return placement.Member{Peer: m.Peer, Roles: m.Roles, Capacity: m.Capacity, Drained: m.Drained}
+}
+
+// Roster knows which members there are. It is not safe for use by several
+// goroutines. The zero Roster has seen nobody.
 type Roster struct {
 	seen map[api.PeerID]sighting
 }
@@ -33,12 +40,12 @@ type sighting struct {
 	lost   time.Time // when it was first found without connection; zero while it has one
 }
 
-// Update takes what is known of all members at now, and returns those that match
-// target and are connected, to this node or to others, or were until a moment
-// ago; this node first, then by name. next is when the answer may change by the
-// passing of time alone; zero for never. Clients run nothing: they are left out, and
-// so are revoked members, which lose their connections at once.
-func (r *Roster) Update(peers []api.PeerRecord, target api.Target, now time.Time) (members []Member, next time.Time) {
+// Update takes what is known of all members at now, and returns those that are
+// connected, to this node or to others, or were until a moment ago; this node first,
+// then by name. next is when the answer may change by the passing of time alone; zero
+// for never. Clients run nothing: they are left out, and so are revoked members, which
+// lose their connections at once.
+func (r *Roster) Update(peers []api.PeerRecord, now time.Time) (members []Member, next time.Time) {
 	r.look(peers, now)
 	for id, s := range r.seen {
 		if !s.lost.IsZero() {
@@ -51,9 +58,7 @@ func (r *Roster) Update(peers []api.PeerRecord, target api.Target, now time.Time
 				next = until
 			}
 		}
-		if target.Matches(id, s.record.Roles) {
-			members = append(members, Member{s.record, !s.lost.IsZero()})
-		}
+		members = append(members, Member{PeerRecord: s.record, Gone: !s.lost.IsZero()})
 	}
 	slices.SortFunc(members, func(a, b Member) int { return ComparePeers(a.PeerRecord, b.PeerRecord) })
 	return members, next
@@ -63,7 +68,7 @@ func (r *Roster) Update(peers []api.PeerRecord, target api.Target, now time.Time
 func (r *Roster) look(peers []api.PeerRecord, now time.Time) {
 	here := map[api.PeerID]sighting{}
 	for _, p := range peers {
-		if (p.Live || p.Self) && !p.Client {
+		if Up(p) {
 			here[p.Peer] = sighting{record: p}
 		}
 	}
@@ -78,6 +83,9 @@ func (r *Roster) look(peers []api.PeerRecord, now time.Time) {
 	}
 	r.seen = here
 }
+
+// Up reports whether p is a member that can be given something to run.
+func Up(p api.PeerRecord) bool { return (p.Live || p.Self) && !p.Client }
 
 // ComparePeers orders this node before the others, those by host, then by id.
 func ComparePeers(a, b api.PeerRecord) int {

@@ -1,0 +1,160 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/intent"
+	"github.com/realm-mesh/realm/realm/internal/node"
+	"github.com/realm-mesh/realm/realm/internal/rollout"
+)
+
+// stand is where a version stands on the mesh.
+type stand struct {
+	intent.Signed // the one that is followed: a later one, if that asks for the same
+	wanted        rollout.Wanted
+	rollout.Assessment
+	replaced *intent.Signed // it asks for something else: what was asked for comes to nothing
+	quietAt  time.Time      // when members that say nothing of it have had time enough
+}
+
+// begin has st follow version s.
+func (st *stand) begin(s intent.Signed) (err error) {
+	st.Signed, st.quietAt = s, time.Now().Add(rollout.QuietAfter)
+	st.wanted, err = rollout.WantedOf(s)
+	return err
+}
+
+// sight is what a watch has seen last, of the workloads that are followed.
+type sight struct {
+	peers    []api.PeerRecord
+	settings map[api.PeerID]api.NodeSettings
+	facts    map[api.Ref]rollout.Facts
+	intents  map[api.Ref]intent.Signed
+}
+
+// manyPace is the least time between two looks at several workloads at once.
+const manyPace = 100 * time.Millisecond
+
+// pursue judges what is seen of versions until there is a verdict on each, or ctx ends,
+// in which case some are Waiting. show is called whenever it has judged.
+func pursue(ctx context.Context, n *node.Node, versions []intent.Signed, show func([]stand)) ([]stand, error) {
+	stands := make([]stand, len(versions))
+	for i, s := range versions {
+		if err := stands[i].begin(s); err != nil {
+			return nil, err
+		}
+	}
+	pin, err := readPin(n)
+	if err != nil {
+		return stands, err
+	}
+	scope := node.Scope{Intents: &pin, Pace: manyPace}
+	if len(versions) == 1 {
+		scope = node.Scope{Intents: &pin, Ref: &versions[0].Ref}
+	}
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	sights := make(chan sight, 1) // the newest alone
+	ended := make(chan error, 1)
+	go func() {
+		ended <- n.Watch(watching, scope, func(now node.Snapshot) error {
+			select {
+			case <-sights:
+			default:
+			}
+			sights <- take(now, versions)
+			return nil
+		})
+	}()
+	var roster rollout.Roster
+	var seen sight
+	recheck := time.NewTimer(rollout.QuietAfter)
+	defer recheck.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return stands, nil
+		case err := <-ended:
+			if ctx.Err() != nil {
+				continue
+			}
+			return stands, errors.Join(err, errors.New("the node's state is no longer to be seen"))
+		case seen = <-sights:
+		case <-recheck.C:
+		}
+		now := time.Now()
+		if seen.facts == nil {
+			recheck.Reset(rollout.QuietAfter)
+			continue // there is nothing to judge by yet
+		}
+		members, next := roster.Update(seen.peers, now)
+		for i := range members {
+			members[i].Drained = seen.settings[members[i].Peer].Drain
+		}
+		for i := range stands {
+			if err := stands[i].assess(seen, members, now); err != nil {
+				return stands, err
+			}
+			next = sooner(next, stands[i].quietAt, now)
+		}
+		if !next.IsZero() {
+			recheck.Reset(time.Until(next))
+		}
+		show(stands)
+		if allJudged(stands) {
+			return stands, nil
+		}
+	}
+}
+
+// take copies of a snapshot what is about versions.
+func take(now node.Snapshot, versions []intent.Signed) sight {
+	s := sight{now.PeerList(), maps.Clone(now.Settings), map[api.Ref]rollout.Facts{}, map[api.Ref]intent.Signed{}}
+	for _, v := range versions {
+		s.facts[v.Ref] = maps.Clone(now.Facts[v.Ref])
+		if cur, ok := now.Intents[v.Ref]; ok {
+			s.intents[v.Ref] = cur
+		}
+	}
+	return s
+}
+
+// sooner is the earlier of next (zero: never) and t, unless that is over.
+func sooner(next, t, now time.Time) time.Time {
+	if t.After(now) && (next.IsZero() || t.Before(next)) {
+		return t
+	}
+	return next
+}
+
+func allJudged(all []stand) bool {
+	for _, st := range all {
+		if st.Outcome == rollout.Waiting {
+			return false
+		}
+	}
+	return true
+}
+
+// assess looks where st stands now. What was judged once stays so.
+func (st *stand) assess(seen sight, members []rollout.Member, now time.Time) error {
+	if st.Outcome != rollout.Waiting {
+		return nil
+	}
+	if cur, ok := seen.intents[st.Ref]; ok && cur.Version().Newer(st.Version()) {
+		goal := st.wanted.Goal
+		if newer, err := rollout.WantedOf(cur); err != nil || newer.Goal != goal {
+			st.replaced, st.Outcome = &cur, rollout.Failed
+			return nil //nolint:nilerr // what cannot be read is of a newer version of Realm, and somebody else's
+		}
+		if err := st.begin(cur); err != nil {
+			return err
+		}
+	}
+	st.Assessment = rollout.Assess(st.wanted, members, seen.facts[st.Ref], !now.Before(st.quietAt))
+	return nil
+}

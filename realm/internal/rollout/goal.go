@@ -1,0 +1,65 @@
+package rollout
+
+import (
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/intent"
+	"github.com/realm-mesh/realm/internal/kit/placement"
+)
+
+// Goal is the state that a version asks for.
+type Goal int
+
+// The goals.
+const (
+	Run    Goal = iota // it runs, or has ended well; a function answers
+	Stop               // it is kept, but does not run
+	Remove             // nothing of it is left
+)
+
+// GoalOf is what an intent asks for.
+func GoalOf(in api.Intent) (Goal, error) {
+	w, err := WantedOf(intent.Signed{Intent: in})
+	return w.Goal, err
+}
+
+// reached reports whether s is where g ends.
+func (g Goal) reached(s api.State) bool {
+	switch g {
+	case Stop:
+		return s == api.StateStopped
+	case Remove:
+		return s == api.StateRemoved
+	default:
+		return s.Reached()
+	}
+}
+
+// crossed reports whether s is where another goal ends. That a program is gone from a
+// member says nothing: it may be for others.
+func (g Goal) crossed(s api.State) bool {
+	return g != Run && Run.reached(s) || g != Stop && Stop.reached(s)
+}
+
+// Wanted is what a version asks of the members.
+type Wanted struct {
+	intent.Version
+	Goal Goal
+	Work placement.Workload
+}
+
+// WantedOf is what s asks for.
+func WantedOf(s intent.Signed) (Wanted, error) {
+	w := Wanted{Version: s.Version(), Goal: Remove, Work: placement.Workload{Ref: s.Ref, Target: s.Target}}
+	if s.Tombstone {
+		return w, nil
+	}
+	body, err := s.Workload()
+	if err != nil {
+		return Wanted{}, err
+	}
+	w.Goal, w.Work = Run, placement.Of(s.Intent, body)
+	if !body.Started() {
+		w.Goal = Stop
+	}
+	return w, nil
+}
