@@ -20,13 +20,15 @@ type Program struct {
 	script   string
 	args     []string
 	env      map[string]string
+	mounts   []sandbox.Mount
 	deadline time.Duration
 	log      *logs.Log
 }
 
 // New makes a program of a module, which it releases when it is closed; on an
-// error the module stays the caller's. Errors: a [*program.RefusedError], or that of ctx.
-func New(ctx context.Context, m *sandbox.Module, name api.Name, c *api.Component, log *logs.Log) (*Program, error) {
+// error the module stays the caller's. What it mounts stays the caller's, too. Errors: a
+// [*program.RefusedError], or that of ctx.
+func New(ctx context.Context, m *sandbox.Module, name api.Name, c *api.Component, mounts []sandbox.Mount, log *logs.Log) (*Program, error) {
 	if err := program.CheckCommand(m.Shape); err != nil {
 		return nil, err
 	}
@@ -39,7 +41,7 @@ func New(ctx context.Context, m *sandbox.Module, name api.Name, c *api.Component
 	}
 	i.Close()
 	return &Program{module: m, script: "/" + string(name), args: append([]string{string(name)}, c.Args...), env: c.Env,
-		deadline: program.Deadline(c.Module.Limits), log: log}, nil
+		mounts: mounts, deadline: program.Deadline(c.Module.Limits), log: log}, nil
 }
 
 // Hold keeps the program usable until release is called, even if it is closed
@@ -79,7 +81,7 @@ func (p *Program) Serve(w http.ResponseWriter, r *http.Request, path string) err
 	complaints := p.log.Writer(logs.Stderr)
 	defer complaints.Flush()
 	t := target{script: p.script, path: "/" + path, raw: rawPath(r.URL.EscapedPath())}
-	err = p.module.Run(ctx, sandbox.Env{Args: p.args, Vars: variables(p.env, r, t, length), Stdin: body, Stdout: out, Stderr: complaints})
+	err = p.module.Run(ctx, sandbox.Env{Args: p.args, Vars: variables(p.env, r, t, length), Stdin: body, Stdout: out, Stderr: complaints, Mounts: p.mounts})
 	body.close()
 	sent, bad := out.close()
 	release()

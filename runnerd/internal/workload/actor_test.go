@@ -19,6 +19,7 @@ import (
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/internal/kit/keys"
+	"github.com/realm-mesh/realm/runnerd/internal/admit"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
 	"github.com/realm-mesh/realm/runnerd/internal/program"
 	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
@@ -48,6 +49,7 @@ type node struct {
 	fallen map[api.Digest]bool // versions whose signer has lost its say
 	facts  []api.WorkloadFact
 	told   chan struct{}
+	room   admit.Config // what the node has for workloads
 }
 
 func newNode(t *testing.T) *node {
@@ -68,6 +70,7 @@ func (n *node) begin() {
 	n.set = NewSet(Env{
 		Self:   keys.Peer(n.owner.Public().(ed25519.PublicKey)),
 		Loader: n, Facts: n, Threads: sandbox.NewThreads(2), Restart: func(api.Ref) {}, Log: slog.New(slog.DiscardHandler),
+		Admit: admit.New(n.room),
 		Logs: func(r api.Ref) *logs.Log {
 			return logs.Open(r, filepath.Join(n.dir, string(r.Name)+".log"), func(api.Ref, api.LogLine) {}, slog.New(slog.DiscardHandler))
 		},

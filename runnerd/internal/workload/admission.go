@@ -1,23 +1,26 @@
 package workload
 
-import "github.com/realm-mesh/realm/api"
+import (
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
+)
 
-// Admission says what this node can take, as it is now.
+// Admission says what this node can take, as it is now. Its errors say for people why
+// this node cannot take something and what to do; others may, so they become
+// [api.StateRefused].
 type Admission interface {
 	// Admit takes of the node what w needs for as long as it is here, until release is
-	// called (once or more often). An error says for people why this node cannot take w
-	// and what to do; others may, so it becomes [api.StateRefused].
+	// called (once or more often).
 	//
 	// While one version takes the place of another, both are admitted under the same
 	// ref: they count as much as the larger of them.
 	Admit(ref api.Ref, w api.Workload) (release func(), err error)
+	// Open opens the folders that a workload mounts, until closeAll is called, once no
+	// guest sees them any more.
+	Open(mounts []api.Mount) (open []sandbox.Mount, closeAll func(), err error)
 }
 
-// Has reports whether a version of ref runs here, or was the last good one and would
-// be brought back after a start.
-func (s *Set) Has(ref api.Ref) bool {
-	s.mu.RLock()
-	a := s.actors[ref]
-	s.mu.RUnlock()
-	return a != nil && a.here() || s.Kept.Has(ref)
-}
+// refusal is why this node cannot take a version that others may.
+type refusal struct{ error }
+
+func (r *refusal) Unwrap() error { return r.error }

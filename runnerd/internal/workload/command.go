@@ -13,30 +13,23 @@ import (
 )
 
 const (
-	settleTime = 250 * time.Millisecond // alive so long, a command counts as running
-	steadyTime = time.Minute            // alive so long, its earlier failures are forgotten
+	steadyTime = time.Minute // alive so long, a command's earlier failures are forgotten
 	firstPause = 100 * time.Millisecond
 	maxPause   = 30 * time.Second
 )
 
-// status is where a version of a workload stands.
-type status struct {
-	state    api.State
-	reason   string
-	tail     []string
-	restarts int
-}
-
-// command is a replica that runs to its end, and again if that was bad.
+// command is a replica that runs to its end, and again as its policy says.
 type command struct {
 	start    func(context.Context) error // runs one instance to its end
 	deadline time.Duration               // of a run; 0 for none
-	tail     func() []string             // last log lines
+	alive    time.Duration               // alive so long, it counts as running
+	policy   api.RestartPolicy
+	tail     func() []string // last log lines
 	report   func(status)
 	restart  func() // is told of every restart
 }
 
-// run keeps the command running until it ends well, cannot go on, or ctx ends.
+// run keeps the command running until its policy lets it be, it cannot go on, or ctx ends.
 func (c *command) run(ctx context.Context) {
 	pause := newPause()
 	for restarts := 0; ; restarts++ {
@@ -45,26 +38,42 @@ func (c *command) run(ctx context.Context) {
 		}
 		begun := time.Now()
 		err := c.once(ctx, restarts)
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			return
-		case err == nil:
-			c.report(status{state: api.StateExited, restarts: restarts})
-			return
-		case errors.Is(err, sandbox.ErrRunaway):
-			c.report(status{state: api.StateFailed, reason: err.Error(), tail: c.tail(), restarts: restarts})
+		}
+		st := c.judge(err)
+		st.restarts = restarts
+		if st.over {
+			c.report(st)
 			return
 		}
 		if time.Since(begun) > steadyTime {
 			pause.Reset()
 		}
 		wait := min(pause.NextBackOff(), maxPause)
-		c.report(status{state: api.StateBackoff, tail: c.tail(), restarts: restarts,
-			reason: fmt.Sprintf("%v; started again after %s", err, wait.Round(time.Millisecond))})
+		st.reason = fmt.Sprintf("%s; started again after %s", st.cause, wait.Round(time.Millisecond))
+		c.report(st)
 		if !sleep(ctx, wait) {
 			return
 		}
 	}
+}
+
+// judge says what follows from how an instance has ended.
+func (c *command) judge(err error) status {
+	st := status{cause: "it has ended with exit code 0"}
+	if err != nil {
+		st.cause, st.reason, st.tail = err.Error(), err.Error(), c.tail()
+	}
+	switch {
+	case err == nil && c.policy != api.RestartAlways:
+		st.state, st.over = api.StateExited, true
+	case err != nil && c.policy == api.RestartNever, errors.Is(err, sandbox.ErrRunaway):
+		st.state, st.over = api.StateFailed, true
+	default:
+		st.state = api.StateBackoff
+	}
+	return st
 }
 
 // once runs one instance and reports how it comes up.
@@ -77,7 +86,7 @@ func (c *command) once(ctx context.Context, restarts int) error {
 	c.report(status{state: api.StateStarting, restarts: restarts})
 	ended := make(chan error, 1)
 	go func() { ended <- c.start(ctx) }()
-	settled := time.NewTimer(settleTime)
+	settled := time.NewTimer(c.alive)
 	defer settled.Stop()
 	select {
 	case err := <-ended:

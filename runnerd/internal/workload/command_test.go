@@ -33,6 +33,7 @@ func newWatched(end func(ctx context.Context, run int) error) *watched {
 		tail:    func() []string { return []string{"last words"} },
 		report:  func(s status) { w.reports, w.at = append(w.reports, s), append(w.at, time.Now()) },
 		restart: func() { w.restarts++ },
+		alive:   api.DefaultAlive,
 	}
 	return w
 }

@@ -1,9 +1,10 @@
 package workload
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/realm-mesh/realm/api"
@@ -16,101 +17,199 @@ import (
 )
 
 // version is one version of a workload, made ready: a function, a web program, or
-// a command. It holds a module until it is stopped.
+// a command. It holds a module, and what the node gives it, until it is stopped.
 type version struct {
-	name   api.Name
-	signed intent.Signed // under the actor's mu: it changes when another version asks for the same
-	said   status        // likewise: what was told of it last
-	since  time.Time     // likewise: since when it has been in that state
+	name     api.Name
+	work     api.Workload
+	instance api.Digest
+	update   api.Update // with its defaults, likewise health
+	health   api.Health
+	room     func() // gives back what the node has admitted it to
 
 	function *function.Function
 	web      *cgi.Program
 
 	module  *sandbox.Module // of a command
 	command *api.Component
+	mounts  []sandbox.Mount
+	unmount func()
+	log     *logs.Log
+	tail    logs.Tail // of a command
+
 	cancel  context.CancelFunc
-	running sync.WaitGroup
-	ended   atomic.Bool // the command will not run again
+	running sync.WaitGroup // its command, or the one that probes it
+	calls   calls
+	late    *time.Timer // until it counts as failed; nil: it may take as long as it likes
+
+	// Under the actor's mu.
+	signed  intent.Signed // it changes when another version asks for the same
+	begun   bool          // it was started
+	good    bool          // it has been ready, now or before the process has started
+	said    status        // what it has said last
+	since   time.Time     // since when it has been in that state
+	overdue time.Duration // it was not ready after that; 0: it was, or still may be
 }
 
-// ready makes a version of a module, which belongs to it from now on. Errors are
-// [*program.RefusedError] or that of ctx.
-func ready(ctx context.Context, w Want, m *sandbox.Module, log *logs.Log) (_ *version, err error) {
+func newVersion(s intent.Signed, work api.Workload, room func(), log *logs.Log) *version {
+	v := &version{name: s.Name, work: work, instance: work.Instance(), room: room, signed: s, unmount: func() {}, log: log}
+	if c, ok := work.(*api.Component); ok {
+		v.update, v.health = c.Update.WithDefaults(), c.Health.WithDefaults()
+	}
+	v.said = status{state: api.StateStarting}
+	return v
+}
+
+// fill makes v of a module, which belongs to it from now on. Errors are those of
+// [actor.prepare].
+func (v *version) fill(ctx context.Context, m *sandbox.Module, a *actor) (err error) {
 	defer func() {
 		if err != nil {
 			m.Release()
+			v.unmount()
 		}
 	}()
-	work, err := w.Workload()
-	if err != nil {
-		return nil, program.Refuse("%v", err) // checked before: not reached
-	}
-	v := &version{name: w.Name, signed: w.Signed, said: status{state: api.StateRunning}, since: time.Now().UTC()}
-	switch work := work.(type) {
+	switch work := v.work.(type) {
 	case *api.Function:
-		v.function, err = function.New(ctx, m, w.Name, work.Module.Limits, log)
+		v.function, err = function.New(ctx, m, v.name, work.Module.Limits, a.log)
+		return err
 	case *api.Component:
-		if work.Interface == api.InterfaceCGI {
-			v.web, err = cgi.New(ctx, m, w.Name, work, log)
-			break
+		if v.mounts, v.unmount, err = a.Admit.Open(work.Mounts); err != nil {
+			v.unmount = func() {}
+			return &refusal{err}
 		}
-		v.module, v.command, v.said.state = m, work, api.StateStarting
-		err = program.CheckCommand(m.Shape)
+		if work.Interface == api.InterfaceCGI {
+			v.web, err = cgi.New(ctx, m, v.name, work, v.mounts, a.log)
+			return err
+		}
+		v.module, v.command = m, work
+		return program.CheckCommand(m.Shape)
 	}
-	if err != nil {
-		return nil, err
+	return program.Refuse("it is a %T", v.work) // never: there are no others
+}
+
+// probed reports whether v is asked whether it is well.
+func (v *version) probed() bool { return v.web != nil && v.health.Path != "" }
+
+// firstState is where v stands when it is started.
+func (v *version) firstState() api.State {
+	if v.command == nil && (v.good || !v.probed()) {
+		return api.StateRunning
 	}
-	return v, nil
+	return api.StateStarting
 }
 
 // start begins what runs by itself; what only answers is running already.
-func (v *version) start(ctx context.Context, a *actor) {
-	report := func(s status) { a.tell(v, s) }
-	if v.command == nil {
-		report(status{state: api.StateRunning})
-		return
+func (v *version) start(life context.Context, a *actor) {
+	ctx, cancel := context.WithCancel(life)
+	v.cancel = cancel
+	report := func(s status) { a.tell(life, v, s) }
+	report(status{state: v.firstState()})
+	switch {
+	case v.command != nil:
+		c := v.runner(a, report)
+		v.running.Go(func() { c.run(ctx) })
+	case v.probed():
+		p := &prober{ask: a.asker(v), health: v.health, good: v.good, report: report}
+		v.running.Go(func() { p.run(ctx) })
 	}
-	ctx, v.cancel = context.WithCancel(ctx)
+}
+
+// runner runs v's command.
+func (v *version) runner(a *actor, report func(status)) *command {
 	c := &command{
 		start:   func(ctx context.Context) error { return v.runOnce(ctx, a) },
-		tail:    a.log.Tail,
+		tail:    v.tail.Lines,
 		report:  report,
 		restart: func() { a.Restart(a.ref) },
+		alive:   time.Duration(v.health.Alive),
+		policy:  v.command.Restart,
 	}
 	if v.command.Module.Limits.EpochMS > 0 {
 		c.deadline = program.Deadline(v.command.Module.Limits)
 	}
-	v.running.Go(func() {
-		c.run(ctx)
-		v.ended.Store(true)
-	})
+	return c
 }
 
 // runOnce runs one instance of a command to its end.
 func (v *version) runOnce(ctx context.Context, a *actor) error {
 	defer a.Threads.Enter()()
-	out, complaints := a.log.Writer(logs.Stdout), a.log.Writer(logs.Stderr)
+	out, complaints := a.log.WriterOf(logs.Stdout, &v.tail), a.log.WriterOf(logs.Stderr, &v.tail)
 	defer out.Flush()
 	defer complaints.Flush()
-	env := sandbox.Env{Args: append([]string{string(v.name)}, v.command.Args...), Stdout: out, Stderr: complaints}
+	env := sandbox.Env{Args: append([]string{string(v.name)}, v.command.Args...), Stdout: out, Stderr: complaints, Mounts: v.mounts}
 	for name, value := range v.command.Env {
 		env.Vars = append(env.Vars, sandbox.Var{Name: name, Value: value})
 	}
 	return v.module.Run(ctx, env)
 }
 
-// stop ends the version and frees its module; calls on their way go on.
+// alive reports whether v runs or answers, or will again by itself. It may be nil.
+func (v *version) alive() bool { return v != nil && !v.said.over && v.overdue == 0 }
+
+// failed reports whether v is not worth going on with.
+func (v *version) failed() bool { return v.status().state == api.StateFailed }
+
+// serves reports whether v does what it is for.
+func (v *version) serves() bool {
+	switch st := v.status(); st.state {
+	case api.StateRunning:
+		return true
+	case api.StateStarting: // brought back a moment ago
+		return v.good && st.restarts == 0
+	}
+	return false
+}
+
+// status is where v stands.
+func (v *version) status() status {
+	st := v.said
+	if v.overdue > 0 && !st.over && !v.good {
+		st.state, st.tail = api.StateFailed, v.lastWords()
+		why := cmp.Or(st.cause, "it is "+string(v.said.state))
+		st.reason = fmt.Sprintf("it was not ready after %s: %s", v.overdue, why)
+	}
+	return st
+}
+
+// lastWords are the last log lines, of v alone where that can be told.
+func (v *version) lastWords() []string {
+	if v.command != nil {
+		return v.tail.Lines()
+	}
+	return v.log.Tail()
+}
+
+// halt ends what runs of v. It can be started again.
+func (v *version) halt() {
+	if v.late != nil {
+		v.late.Stop()
+	}
+	if v.cancel != nil {
+		v.cancel()
+	}
+	v.running.Wait()
+}
+
+// stop ends v and frees what it holds; calls on their way go on.
 func (v *version) stop() {
+	v.halt()
 	switch {
 	case v.function != nil:
 		v.function.Close()
 	case v.web != nil:
 		v.web.Close()
 	default:
-		if v.cancel != nil {
-			v.cancel()
-		}
-		v.running.Wait()
 		v.module.Release()
+	}
+	v.room()
+	v.calls.whenNone(v.unmount)
+}
+
+// stop stops those of all that are not nil.
+func stop(all ...*version) {
+	for _, v := range all {
+		if v != nil {
+			v.stop()
+		}
 	}
 }

@@ -2,61 +2,15 @@ package workload
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/intent"
-	"github.com/realm-mesh/realm/runnerd/internal/cgi"
-	"github.com/realm-mesh/realm/runnerd/internal/function"
+	"github.com/realm-mesh/realm/runnerd/internal/admit"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
 	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
 )
-
-// Want is what is wanted of a workload: a version, or nothing any more.
-type Want struct {
-	intent.Signed
-	Duty api.Duty // what this node owes it
-	Why  string   // for people: why it owes that
-	News bool     // this node sees it for the first time, not again after a start
-	Lost string   // why the version, which was wanted before, is not any more; empty: it is
-	// Unfit says that this node cannot run it whatever it has room for (its target names
-	// others, say). Else a refusal stands although the duty is none because of it.
-	Unfit bool
-	// Last is a version that others run while the wanted one does not come up: this node
-	// does likewise, if it has none of its own to go on with. nil: there is none.
-	Last *intent.Signed
-}
-
-// Same reports whether w and o ask for the same.
-func (w Want) Same(o Want) bool {
-	return w.Digest == o.Digest && w.Duty == o.Duty && w.Unfit == o.Unfit && w.Lost == o.Lost && digestOf(w.Last) == digestOf(o.Last)
-}
-
-func digestOf(s *intent.Signed) api.Digest {
-	if s == nil {
-		return api.Digest{}
-	}
-	return s.Digest
-}
-
-// nothing reports whether w asks that nothing of the workload is here.
-func (w Want) nothing() bool { return w.Tombstone || w.Duty == api.DutyNone || w.Lost != "" }
-
-// why says for people why nothing is wanted here; a tombstone speaks for itself.
-func (w Want) why() string {
-	switch {
-	case w.Lost != "":
-		return w.Lost
-	case w.Tombstone:
-		return ""
-	}
-	return w.Why
-}
 
 // Loader makes programs ready to run, and tells stage where it stands. Errors that
 // waiting cannot mend are [*program.RefusedError].
@@ -75,20 +29,26 @@ type Facts interface {
 type Env struct {
 	Self    api.PeerID
 	Loader  Loader
+	Admit   Admission // nil: any memory, and no folders
 	Facts   Facts
 	Logs    func(api.Ref) *logs.Log
 	Kept    *Kept
 	Stands  func(intent.Signed) bool // whether a version other than the wanted one may go on to run
 	Threads *sandbox.Threads
-	Admit   Admission
 	Restart func(api.Ref) // is told of every restart of a command
 	Log     *slog.Logger
 }
 
+// maxProbes is how many web programs are asked at once whether they are well. Each
+// takes the memory of one request.
+const maxProbes = 8
+
 // Set is the workloads of a node. It is safe for use by several goroutines.
 type Set struct {
 	Env
-	in chan Want
+	in      chan Want
+	probes  chan struct{}  // a place for each probe on its way
+	workers sync.WaitGroup // of actors
 
 	mu     sync.RWMutex
 	actors map[api.Ref]*actor
@@ -96,43 +56,65 @@ type Set struct {
 
 // NewSet returns an empty set.
 func NewSet(env Env) *Set {
-	return &Set{Env: env, in: make(chan Want), actors: map[api.Ref]*actor{}}
+	if env.Admit == nil {
+		env.Admit = admit.New(admit.Config{})
+	}
+	return &Set{Env: env, in: make(chan Want), probes: make(chan struct{}, maxProbes), actors: map[api.Ref]*actor{}}
 }
 
 // Run looks after the workloads until ctx ends, then stops them all.
 func (s *Set) Run(ctx context.Context) error {
-	var g errgroup.Group
 	for {
 		select {
 		case <-ctx.Done():
-			return g.Wait()
+			s.end()
+			return nil
 		case w := <-s.in:
-			if a := s.take(w); a != nil {
-				g.Go(func() error { return a.run(ctx) })
-			}
+			s.take(ctx, w)
 		}
 	}
 }
 
-// take hands w to the actor of its workload, and returns one that is to be run.
-func (s *Set) take(w Want) (begun *actor) {
-	s.mu.RLock()
-	a := s.actors[w.Ref]
-	s.mu.RUnlock()
+// take hands w to the actor of its workload.
+func (s *Set) take(life context.Context, w Want) {
+	a := s.actor(w.Ref)
 	if a == nil {
-		a = newActor(&s.Env, w.Ref)
+		a = newActor(s, w.Ref)
 		if w.nothing() { // there may be thousands of these: none needs an actor for long
 			a.want = w
-			a.remove(w)
-			return nil
+			a.depart(w)
+			return
 		}
 		s.mu.Lock()
 		s.actors[w.Ref] = a
 		s.mu.Unlock()
-		begun = a
 	}
-	a.ask(w)
-	return begun
+	a.ask(life, w)
+}
+
+// actor returns the actor of a workload; nil: there is none.
+func (s *Set) actor(ref api.Ref) *actor {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.actors[ref]
+}
+
+// end stops everything, all at once.
+func (s *Set) end() {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, a := range s.actors {
+		a.quit()
+	}
+	s.workers.Wait()
+	var all sync.WaitGroup
+	for _, a := range s.actors {
+		all.Go(func() {
+			a.clear()
+			a.log.Close()
+		})
+	}
+	all.Wait()
 }
 
 // Apply has the set bring about w, in the place of what it was told before of that
@@ -146,66 +128,11 @@ func (s *Set) Apply(ctx context.Context, w Want) error {
 	}
 }
 
-// ErrUnknown says that there is no such workload on this node.
-var ErrUnknown = errors.New("it is not on this node")
-
-// NotReadyError says that a workload is on this node and does not answer.
-type NotReadyError struct {
-	State  api.State
-	Reason string
-	Tail   []string
-}
-
-func (e *NotReadyError) Error() string {
-	if e.Reason == "" {
-		return fmt.Sprintf("it is %s on this node", e.State)
+// Has reports whether a version of ref runs here, or was the last good one and would
+// be brought back after a start.
+func (s *Set) Has(ref api.Ref) bool {
+	if a := s.actor(ref); a != nil && a.here() {
+		return true
 	}
-	return fmt.Sprintf("it is %s on this node: %s", e.State, e.Reason)
-}
-
-// Function returns the function of a name, to be called until release is. Errors:
-// [ErrUnknown], [*NotReadyError].
-func (s *Set) Function(name api.Name) (f *function.Function, release func(), err error) {
-	release, err = s.hold(api.Ref{Kind: api.KindFunction, Name: name}, func(v *version) func() {
-		if f = v.function; f == nil {
-			return nil
-		}
-		return f.Hold()
-	})
-	return f, release, err
-}
-
-// Component returns the component of a name that answers requests. Errors:
-// [ErrUnknown], [*NotReadyError], [ErrNoInterface].
-func (s *Set) Component(name api.Name) (p *cgi.Program, release func(), err error) {
-	release, err = s.hold(api.Ref{Kind: api.KindComponent, Name: name}, func(v *version) func() {
-		if p = v.web; p == nil {
-			return nil
-		}
-		return p.Hold()
-	})
-	return p, release, err
-}
-
-// ErrNoInterface says that a component answers no requests at all.
-var ErrNoInterface = errors.New("it is a command and answers no requests: push it with --http cgi, if it speaks CGI")
-
-func (s *Set) hold(ref api.Ref, take func(*version) func()) (func(), error) {
-	s.mu.RLock()
-	a := s.actors[ref]
-	s.mu.RUnlock()
-	if a == nil {
-		return nil, ErrUnknown
-	}
-	return a.hold(take)
-}
-
-// Tail is the last log lines of a workload.
-func (s *Set) Tail(ref api.Ref) []string {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if a := s.actors[ref]; a != nil {
-		return a.log.Tail()
-	}
-	return nil
+	return s.Kept.Has(ref)
 }
