@@ -19,16 +19,25 @@ type adoptedView struct {
 
 // adopt signs with the owner's key what else would be lost.
 func (a *app) adopt(ctx context.Context, n *node.Node, s signer, l *ledger.Ledger, loss owner.Loss) ([]adoptedView, error) {
-	acts, err := loss.Adopt()
-	if err != nil {
-		return nil, err
-	}
 	out := []adoptedView{}
-	err = n.SignAll(ctx, s.pin, s.Signer, l, acts, func(in intent.Signed) { out = append(out, adoptedView{in.Ref, in.Seq}) })
-	if err != nil {
-		return out, fmt.Errorf("sign in your name what is to stay: %w (%d of %d are done, and nothing was revoked: repeat the command)", err, len(out), len(acts))
+	for {
+		acts, err := loss.Adopt(l, n.Now())
+		if err != nil {
+			return nil, err
+		}
+		part := acts[len(out):]
+		part = part[:owner.Together(part)]
+		err = n.SignAll(ctx, s.pin, s.Signer, l, part, func(in intent.Signed) { out = append(out, adoptedView{in.Ref, in.Seq}) })
+		if err == nil && len(out) < len(acts) {
+			l, err = n.WholeLedger(ctx, s.pin)
+		}
+		if err != nil {
+			return out, fmt.Errorf("sign in your name what is to stay: %w (%d of %d are done, and nothing was revoked: repeat the command)", err, len(out), len(acts))
+		}
+		if len(out) == len(acts) {
+			return out, nil
+		}
 	}
-	return out, nil
 }
 
 func (a *app) printAdopted(adopted []adoptedView, dropped []api.Ref) {

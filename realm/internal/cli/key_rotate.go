@@ -221,6 +221,7 @@ func (a *app) signLeft(ctx context.Context, n *node.Node, k owner.Key, signed *i
 		if err != nil || len(left) == 0 {
 			return s, l, err
 		}
+		left = left[:owner.Together(left)]
 		done, shown := 0, time.Now()
 		err = n.SignAll(ctx, s.pin, s.Signer, l, left, func(intent.Signed) {
 			if done++; time.Since(shown) > time.Second || done == len(left) {

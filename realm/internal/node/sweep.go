@@ -65,7 +65,7 @@ func (n *Node) signOne(ctx context.Context, pin trust.Pin, s owner.Signer, l *le
 	if err == nil {
 		return in, nil
 	}
-	if !Refused(err) || !act.Kind.Workload() {
+	if !Refused(err) || act.Kind.Trust() {
 		return in, fmt.Errorf("submit %s: %w", act.Ref, err)
 	}
 	step, err := n.Begin(ctx, pin, s, act.Ref, act.Change, true)

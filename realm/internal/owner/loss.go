@@ -1,6 +1,7 @@
 package owner
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -12,10 +13,11 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/trust"
 )
 
-// Loss is what would be otherwise without somebody signing for it: programs of which
-// another version would count, or none, and nodes that would be no members.
+// Loss is what would be otherwise without somebody signing for it: programs and
+// manifests of which another version would count, or none, and nodes that would be no
+// members.
 type Loss struct {
-	Programs []intent.Signed // that count now
+	Programs []intent.Signed // that count now; manifests last
 	Members  []api.Member
 }
 
@@ -28,7 +30,7 @@ func LossBy(pin trust.Pin, l *ledger.Ledger, news []intent.Signed, now time.Time
 	var loss Loss
 	for _, ref := range l.Refs() {
 		was, ok := l.Current(ref, now)
-		if !ok || !ref.Kind.Workload() {
+		if !ok || ref.Kind.Right() != api.RightPush {
 			continue
 		}
 		is, still := after.Current(ref, now)
@@ -36,6 +38,7 @@ func LossBy(pin trust.Pin, l *ledger.Ledger, news []intent.Signed, now time.Time
 			loss.Programs = append(loss.Programs, was)
 		}
 	}
+	slices.SortStableFunc(loss.Programs, func(a, b intent.Signed) int { return cmp.Compare(last(a.Kind), last(b.Kind)) })
 	named := map[api.Ref]bool{}
 	for _, s := range news {
 		named[s.Ref] = true
@@ -53,8 +56,17 @@ func LossBy(pin trust.Pin, l *ledger.Ledger, news []intent.Signed, now time.Time
 	return loss
 }
 
-// Adopt has the owner sign what was lost, so that it stays as it is.
-func (l Loss) Adopt() ([]Act, error) {
+// last orders manifests after what they name.
+func last(k api.Kind) int {
+	if k == api.KindManifest {
+		return 1
+	}
+	return 0
+}
+
+// Adopt has the owner sign what would be lost, so that it stays as it is in held: see
+// [Together].
+func (l Loss) Adopt(held *ledger.Ledger, now time.Time) ([]Act, error) {
 	var acts []Act
 	for _, m := range l.Members {
 		ref, err := refOf(m.Peer)
@@ -64,7 +76,7 @@ func (l Loss) Adopt() ([]Act, error) {
 		acts = append(acts, Act{ref, Say(&api.Membership{Roles: m.Roles})})
 	}
 	for _, s := range l.Programs {
-		acts = append(acts, Act{s.Ref, Again()})
+		acts = append(acts, againIn(held, s.Ref, now))
 	}
 	return acts, nil
 }

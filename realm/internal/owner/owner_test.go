@@ -170,8 +170,8 @@ func TestStopKeepsTheRest(t *testing.T) {
 
 func TestNextRefusesWhatNodesWould(t *testing.T) {
 	k := newKey(t)
-	_, err := next(k, ref, nil, Set(api.Target{}, &api.Component{Module: api.Program{Blob: prog.Blob, Size: 1, Limits: api.Limits{Fuel: 1}}}), now)
-	if err == nil || !strings.Contains(err.Error(), "fuel") {
+	_, err := next(k, ref, nil, Set(api.Target{}, &api.Component{Module: api.Program{Blob: prog.Blob, Size: 1, Limits: api.Limits{EpochMS: -1}}}), now)
+	if err == nil || !strings.Contains(err.Error(), "epoch_ms") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -119,10 +119,11 @@ func CheckRotate(l *ledger.Ledger, now time.Time) error {
 }
 
 // Left lists what the owner's new key has to sign so that everything goes on as it
-// is when nothing of the old ones counts any more: first what is about keys.
+// is when nothing of the old ones counts any more: first what is about keys, at last
+// manifests (see [Together]).
 func Left(l *ledger.Ledger, now time.Time) ([]Act, error) {
 	old := retired(l, now)
-	var trusts, programs []Act
+	var trusts, programs, manifests []Act
 	for _, ref := range l.Refs() {
 		cur, ok := l.Current(ref, now)
 		byOld := ok && old[cur.Signer]
@@ -139,11 +140,13 @@ func Left(l *ledger.Ledger, now time.Time) ([]Act, error) {
 		case ref.Kind == api.KindInvite && byOld && !live(cur, now):
 		case byOld && ref.Kind.Trust():
 			trusts = append(trusts, Act{ref, Again()})
+		case byOld && ref.Kind == api.KindManifest:
+			manifests = append(manifests, againIn(l, ref, now))
 		case byOld:
 			programs = append(programs, Act{ref, Again()})
 		}
 	}
-	return slices.Concat(trusts, programs), nil
+	return slices.Concat(trusts, programs, manifests), nil
 }
 
 // memberOf is the node that ref is about, if it is a member.

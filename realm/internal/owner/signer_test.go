@@ -171,7 +171,7 @@ func TestLoss(t *testing.T) {
 	}
 	before := r.describe()
 	all := loss(MemberRef(public(1)), GrantRef(ci.Key.Public()))
-	acts, err := all.Adopt()
+	acts, err := all.Adopt(r.l, now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,18 @@ func What(in api.Intent) string {
 	if in.Tombstone {
 		return "removed"
 	}
+	switch in.Kind {
+	case api.KindManifest:
+		var m api.Manifest
+		if api.Decode(in.Body, api.MaxEnvelope, &m) == nil {
+			return fmt.Sprintf("version %d, components: %d", m.Version, len(m.Components))
+		}
+	case api.KindNode:
+		var s api.NodeSettings
+		if api.Decode(in.Body, api.MaxEnvelope, &s) == nil {
+			return settingsText(s)
+		}
+	}
 	w, err := in.Workload()
 	if err != nil {
 		return string(in.Kind)
@@ -19,6 +31,23 @@ func What(in api.Intent) string {
 	parts := []string{fmt.Sprintf("sha256 %s", w.Program().Blob.Short())}
 	if !w.Started() {
 		parts = append([]string{"stopped"}, parts...)
+	}
+	return strings.Join(parts, ", ")
+}
+
+func settingsText(s api.NodeSettings) string {
+	var parts []string
+	if s.Drain {
+		parts = append(parts, "drained")
+	}
+	switch {
+	case len(s.Roles) > 0:
+		parts = append(parts, "roles "+strings.Join(s.Roles, " "))
+	case s.Roles != nil:
+		parts = append(parts, "no roles")
+	}
+	if len(parts) == 0 {
+		return "as it is by itself"
 	}
 	return strings.Join(parts, ", ")
 }
