@@ -66,12 +66,12 @@ func (a *actor) standRefused(life, attempt context.Context, w Want, work api.Wor
 		a.clear()
 		a.forget()
 	} else {
-		a.dropFallen(w)
 		a.dropNext(life)
 		if a.adopt(life, w, inst) {
 			a.course.refused = ""
 			return
 		}
+		a.dropFallen(w)
 		a.revive(life, attempt, w, inst)
 	}
 	a.report(w.Signed, status{state: api.StateRefused, reason: a.course.refused})

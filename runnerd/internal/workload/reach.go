@@ -43,13 +43,13 @@ func (a *actor) reach(life, attempt context.Context, w Want) {
 // bringAbout does what the duty asks for a version that is to run, here or elsewhere.
 func (a *actor) bringAbout(life, attempt context.Context, w Want, work api.Workload) {
 	inst := work.Instance()
-	a.dropFallen(w)
 	if !a.pursues(w, inst) {
 		a.dropNext(life)
 	}
 	if a.adopt(life, w, inst) || attempt.Err() != nil {
 		return
 	}
+	a.dropFallen(w)
 	itself := a.revive(life, attempt, w, inst)
 	here := a.here()
 	switch {
