@@ -20,13 +20,13 @@ func (s *state) decide(l *load) (workload.Want, bool) {
 	l.verdict = placement.Verdict{Duty: api.DutyNone}
 	if !l.gone() {
 		l.verdict = s.verdict(l, s.Self, s.replicas(l))
-		w.Duty, w.Why = l.verdict.Duty, l.verdict.Why
+		w.Duty, w.Why, w.Unfit = l.verdict.Duty, l.verdict.Why, l.verdict.Rank == 0
 		w.Last = s.lastGood(l)
 	}
 	if w.Duty == api.DutyNone {
 		l.kept = keptNo // nothing will be left of it
 	}
-	if l.told && !l.again && w.Same(l.shown) && (w.Why == l.shown.Why || w.Duty != api.DutyHold) {
+	if l.told && !l.again && w.Same(l.shown) {
 		return w, false
 	}
 	l.shown, l.told, l.again = w, true, false

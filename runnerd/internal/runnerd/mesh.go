@@ -26,7 +26,7 @@ func (m *mesh) watchPeers(ctx context.Context) error {
 		case bus.Reset:
 			m.to.Begin(reconcile.Records)
 		case bus.Put:
-			rec, err := record(ev)
+			rec, err := record(ev.Entry)
 			if err != nil {
 				m.log.Warn("passed over what is said of a member", "key", ev.Key, telemetry.Error(err))
 				return nil
@@ -48,7 +48,7 @@ func (m *mesh) watchWorkloads(ctx context.Context) error {
 		case bus.Reset:
 			m.to.Begin(reconcile.Facts)
 		case bus.Put:
-			f, err := workloadFact(ev)
+			f, err := workloadFact(ev.Entry)
 			if err != nil {
 				m.log.Warn("passed over what a member says", "key", ev.Key, telemetry.Error(err))
 				return nil
@@ -69,22 +69,22 @@ func (m *mesh) watchWorkloads(ctx context.Context) error {
 var errKey = errors.New("it is about another than its key says")
 
 // record reads a value of the peers bucket.
-func record(ev bus.Event) (rec api.PeerRecord, err error) {
-	if err := json.Unmarshal(ev.Value, &rec); err != nil {
+func record(e bus.Entry) (rec api.PeerRecord, err error) {
+	if err := json.Unmarshal(e.Value, &rec); err != nil {
 		return rec, err
 	}
-	if string(rec.Peer) != ev.Key {
+	if string(rec.Peer) != e.Key {
 		return rec, errKey
 	}
 	return rec, rec.Validate()
 }
 
 // workloadFact reads a value of the workloads bucket.
-func workloadFact(ev bus.Event) (f api.WorkloadFact, err error) {
-	if err := json.Unmarshal(ev.Value, &f); err != nil {
+func workloadFact(e bus.Entry) (f api.WorkloadFact, err error) {
+	if err := json.Unmarshal(e.Value, &f); err != nil {
 		return f, err
 	}
-	if api.KeyWorkload(f.Ref, f.Peer) != ev.Key {
+	if api.KeyWorkload(f.Ref, f.Peer) != e.Key {
 		return f, errKey
 	}
 	return f, f.Validate()

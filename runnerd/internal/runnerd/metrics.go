@@ -8,6 +8,7 @@ import (
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/runnerd/internal/program"
+	"github.com/realm-mesh/realm/runnerd/internal/reconcile"
 )
 
 const (
@@ -15,15 +16,30 @@ const (
 	subsystem = "runnerd"
 )
 
+// metrics are the series of this daemon. Those that speak of the node as a whole have
+// plain names.
 type metrics struct {
-	calls    *prometheus.CounterVec
-	seconds  *prometheus.HistogramVec
-	restarts *prometheus.CounterVec
-	compile  prometheus.Histogram
+	commands  prometheus.Counter
+	restarted prometheus.Counter
+	calls     *prometheus.CounterVec
+	seconds   *prometheus.HistogramVec
+	restarts  *prometheus.CounterVec
+	compile   prometheus.Histogram
 }
 
-func newMetrics(r prometheus.Registerer, states func() map[api.State]int) *metrics {
+// sources are what is counted when somebody asks.
+type sources struct {
+	states    func() map[api.State]int
+	counts    func() reconcile.Counts
+	manifests func() map[api.Name]uint64
+}
+
+func newMetrics(r prometheus.Registerer, from sources) *metrics {
 	m := &metrics{
+		commands: prometheus.NewCounter(prometheus.CounterOpts{Name: "agent_commands_received_total",
+			Help: "Signed intents that this node has accepted and had not seen before."}),
+		restarted: prometheus.NewCounter(prometheus.CounterOpts{Name: "agent_restarts_total",
+			Help: "Restarts of commands that failed."}),
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Subsystem: subsystem, Name: "calls_total",
 			Help: "Calls of functions and requests to components, by workload and result."}, []string{"workload", "result"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Subsystem: subsystem, Name: "call_seconds",
@@ -33,25 +49,14 @@ func newMetrics(r prometheus.Registerer, states func() map[api.State]int) *metri
 		compile: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: namespace, Subsystem: subsystem, Name: "compile_seconds",
 			Help: "How long it took to have a program compiled, or found in the cache.", Buckets: prometheus.ExponentialBuckets(0.001, 3, 11)}),
 	}
-	r.MustRegister(m.calls, m.seconds, m.restarts, m.compile, &workloads{states,
-		prometheus.NewDesc(prometheus.BuildFQName(namespace, subsystem, "workloads"), "Workloads of this node, by state.", []string{"state"}, nil)})
+	r.MustRegister(m.calls, m.seconds, m.restarts, m.compile, m.commands, m.restarted, newGauges(from))
 	return m
 }
 
-// workloads collects how many workloads are in each state.
-type workloads struct {
-	states func() map[api.State]int
-	desc   *prometheus.Desc
-}
-
-// Describe implements [prometheus.Collector].
-func (w *workloads) Describe(ch chan<- *prometheus.Desc) { ch <- w.desc }
-
-// Collect implements [prometheus.Collector].
-func (w *workloads) Collect(ch chan<- prometheus.Metric) {
-	for state, n := range w.states() {
-		ch <- prometheus.MustNewConstMetric(w.desc, prometheus.GaugeValue, float64(n), string(state))
-	}
+// countRestart counts a restart of a command.
+func (m *metrics) countRestart(r api.Ref) {
+	m.restarts.WithLabelValues(r.String()).Inc()
+	m.restarted.Inc()
 }
 
 // timedCompiler measures a compiler.

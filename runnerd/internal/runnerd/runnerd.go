@@ -13,8 +13,10 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/clock"
 	"github.com/realm-mesh/realm/internal/kit/daemon"
 	"github.com/realm-mesh/realm/internal/kit/keys"
+	"github.com/realm-mesh/realm/internal/kit/paths"
 	"github.com/realm-mesh/realm/internal/kit/task"
 	"github.com/realm-mesh/realm/internal/kit/trust"
+	"github.com/realm-mesh/realm/runnerd/internal/admit"
 	"github.com/realm-mesh/realm/runnerd/internal/compile"
 	"github.com/realm-mesh/realm/runnerd/internal/gate"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
@@ -86,24 +88,39 @@ func New(ctx context.Context, env *daemon.Env) (daemon.Daemon, error) {
 	}
 	calls := max(minCalls, callsPerCPU*runtime.GOMAXPROCS(0))
 	d.threads = sandbox.NewThreads(calls)
-	m := newMetrics(env.Metrics, d.facts.counts)
+	m := newMetrics(env.Metrics, sources{d.facts.counts, d.duties.Counts, book.Manifests})
 	cache := env.Home.Cache(api.Runnerd)
 	d.set = workload.NewSet(workload.Env{
 		Self: d.self,
 		Loader: newTidyLoader(program.NewLoader(&blobs{client: env.Client},
 			&timedCompiler{compile.New(exe, cache), m}, sandbox.NewEngine(sandbox.NewCache(cache)))),
+		Admit:   newAdmission(env),
 		Facts:   d.facts,
 		Logs:    func(r api.Ref) *logs.Log { return logs.Open(r, env.Home.WorkloadLog(r), publisher(env.Bus), env.Log) },
 		Kept:    kept,
 		Stands:  book.Stands,
 		Threads: d.threads,
-		Restart: func(r api.Ref) { m.restarts.WithLabelValues(r.String()).Inc() },
+		Restart: m.countRestart,
 		Log:     env.Log,
 	})
 	e := &endpoints{set: d.set, metrics: m, log: env.Log,
 		calls: gate.New(gateConfig(calls)), requests: gate.New(gateConfig(requests))}
 	e.register(env.Mux)
+	d.intents.tell = func(c wanted.Change) {
+		m.commands.Add(float64(c.Taken))
+		d.duties.Wanted(c)
+	}
 	return d, nil
+}
+
+// newAdmission gives programs what the node's settings say, and nothing of the node's
+// own or the owner's.
+func newAdmission(env *daemon.Env) *admit.Node {
+	c := admit.Config{MemoryMB: env.Config.Capacity().MemoryMB, Mounts: env.Config.Mounts, Private: []string{env.Home.Root()}}
+	if key, err := paths.OwnerKey(); err == nil { // else this account has none
+		c.Private = append(c.Private, key)
+	}
+	return admit.New(c)
 }
 
 // gateConfig leaves a quarter of the places to other workloads than the busiest.
@@ -123,9 +140,12 @@ func (d *Daemon) openBuckets(ctx context.Context, book *wanted.Book) error {
 		open[name] = b
 	}
 	d.facts = newFacts(open[api.BucketWorkloads], d.self, d.env.Log)
-	d.facts.changed = func(_, is api.WorkloadFact) { d.duties.Own(is) }
+	event := tellEvents(d.env.Bus)
+	d.facts.changed = func(was, is api.WorkloadFact) {
+		d.duties.Own(is)
+		event(was, is)
+	}
 	d.intents = newIntents(open[api.BucketIntents], book, d.clock.Now, d.env.Log)
-	d.intents.tell = d.duties.Wanted
 	d.mesh = &mesh{peers: open[api.BucketPeers], workloads: open[api.BucketWorkloads], to: d.duties, log: d.env.Log}
 	return nil
 }
@@ -136,6 +156,10 @@ func (d *Daemon) Run(ctx context.Context) error {
 	defer d.clock.Close()
 	d.threads.Open()
 	defer d.threads.Close()
+	x := &explainer{duties: d.duties, facts: d.mesh.workloads, home: d.env.Home}
+	if err := x.register(d.env.Service, d.env.Mux); err != nil {
+		return fmt.Errorf("answer requests: %w", err)
+	}
 	return task.Run(ctx, d.set.Run, d.duties.Run, d.intents.watch, d.intents.follow,
 		d.mesh.watchPeers, d.mesh.watchWorkloads, d.facts.write, d.begin)
 }

@@ -1,0 +1,336 @@
+package reconcile
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/placement"
+)
+
+func TestPhase(t *testing.T) {
+	wanted, older := api.Sum([]byte("new")), api.Sum([]byte("old"))
+	for name, c := range map[string]struct {
+		fact  api.WorkloadFact
+		phase placement.Phase
+		good  bool
+	}{
+		"nothing":                      {api.WorkloadFact{}, placement.PhaseNone, false},
+		"pending":                      {api.WorkloadFact{Intent: wanted, State: api.StatePending}, placement.PhaseNone, false},
+		"compiling beside an older":    {api.WorkloadFact{Intent: wanted, State: api.StateCompiling, Serving: 1}, placement.PhaseNone, true},
+		"prepared":                     {api.WorkloadFact{Intent: wanted, State: api.StatePrepared}, placement.PhasePrepared, false},
+		"prepared beside an older":     {api.WorkloadFact{Intent: wanted, State: api.StatePrepared, Serving: 1}, placement.PhasePrepared, true},
+		"starting":                     {api.WorkloadFact{Intent: wanted, State: api.StateStarting}, placement.PhaseStarting, false},
+		"running":                      {api.WorkloadFact{Intent: wanted, State: api.StateRunning}, placement.PhaseReady, true},
+		"ended well":                   {api.WorkloadFact{Intent: wanted, State: api.StateExited}, placement.PhaseReady, true},
+		"unhealthy":                    {api.WorkloadFact{Intent: wanted, State: api.StateUnhealthy}, placement.PhaseStarting, false},
+		"failed once":                  {api.WorkloadFact{Intent: wanted, State: api.StateBackoff, Restarts: 1}, placement.PhaseStarting, false},
+		"failed three times":           {api.WorkloadFact{Intent: wanted, State: api.StateBackoff, Restarts: 3}, placement.PhaseFailed, false},
+		"failed beside an older":       {api.WorkloadFact{Intent: wanted, State: api.StateFailed, Serving: 1}, placement.PhaseFailed, true},
+		"refused":                      {api.WorkloadFact{Intent: wanted, State: api.StateRefused}, placement.PhaseRefused, false},
+		"stopped":                      {api.WorkloadFact{Intent: wanted, State: api.StateStopped}, placement.PhaseNone, false},
+		"an older one runs":            {api.WorkloadFact{Intent: older, State: api.StateRunning}, placement.PhaseNone, true},
+		"an older one has ended well":  {api.WorkloadFact{Intent: older, State: api.StateExited}, placement.PhaseNone, true},
+		"an older one has failed":      {api.WorkloadFact{Intent: older, State: api.StateFailed}, placement.PhaseNone, false},
+		"an older one was not taken":   {api.WorkloadFact{Intent: older, State: api.StateRefused}, placement.PhaseNone, false},
+		"an older one beside an older": {api.WorkloadFact{Intent: older, State: api.StateFailed, Serving: 1}, placement.PhaseNone, true},
+	} {
+		r := replicaOf(&c.fact)
+		if got := r.phase(wanted); got != c.phase || r.good() != c.good {
+			t.Errorf("%s: phase %d, good %v", name, got, r.good())
+		}
+	}
+}
+
+// TestHold has a new version tried on others first.
+func TestHold(t *testing.T) {
+	ref := selfAt(t, 2, 3, 0)
+	first := othersOf(ref, 3, 0)[0]
+	last := othersOf(ref, 3, 0)[1]
+	withNode(t, func(n *node) {
+		n.joined(3)
+		n.hear(2, 3)
+		one, two := sign(n, owner, ref, 1, component(1, 0)), sign(n, owner, ref, 2, component(2, 0))
+		n.show(one)
+		for p := 1; p <= 3; p++ {
+			n.say(p, one, api.StateRunning)
+		}
+		n.show(two)
+		n.say(first, two, api.StateStarting, serving(1))
+		n.isDuty("the first one starts it", ref, api.DutyHold)
+		if w := n.want(ref); !strings.Contains(w.Why, "changes to the new version first") || w.Last != nil {
+			n.Errorf("%+v", w)
+		}
+		n.say(self, two, api.StatePrepared, serving(1))
+		n.say(first, two, api.StateFailed, serving(1))
+		n.isDuty("it fails there", ref, api.DutyHold)
+		if w := n.want(ref); !strings.Contains(w.Why, "is not ready on …"+peer(first).Short()) {
+			n.Errorf("the reason is not told anew: %s", w.Why)
+		}
+		n.say(first, two, api.StateRunning)
+		n.isDuty("it runs there", ref, api.DutyRun)
+		n.say(self, two, api.StateStarting, serving(1))
+		n.say(last, two, api.StateStarting, serving(1))
+		n.isDuty("it goes on with what is begun", ref, api.DutyRun)
+		before := n.count
+		n.say(self, two, api.StateRunning)
+		n.say(last, two, api.StateRunning)
+		if n.count != before {
+			n.Error("it is told again what has not changed")
+		}
+
+		three := sign(n, owner, ref, 3, component(3, 0))
+		n.show(three)
+		n.say(first, three, api.StateFailed, serving(2))
+		n.isDuty("the third one fails", ref, api.DutyHold)
+		n.rec.FactGone(ref, peer(first)) // meshd starts again
+		n.settle()
+		n.isDuty("nobody says so for a moment", ref, api.DutyHold)
+		n.say(first, three, api.StateFailed, serving(2))
+		time.Sleep(2 * Grace)
+		synctest.Wait()
+		n.isDuty("it is said again", ref, api.DutyHold)
+		n.rec.Begin(Facts)
+		n.rec.End(Facts)
+		n.settle()
+		n.isDuty("the bus has lost everything", ref, api.DutyHold)
+		time.Sleep(2 * Grace)
+		synctest.Wait()
+		n.isDuty("nobody says so any more", ref, api.DutyRun)
+
+		n.show(sign(n, owner, ref, 4, &api.Component{Module: program(4), Stopped: true}))
+		n.isDuty("stopped, whatever others do", ref, api.DutyRun)
+	})
+}
+
+// TestMaxUnavailable counts those that change at once.
+func TestMaxUnavailable(t *testing.T) {
+	const members = 8
+	ref := selfAt(t, members, members, 0)
+	others := othersOf(ref, members, 0)
+	for most, holds := range map[api.Share]bool{"25%": true, "2": true, "3": false, "": true, "50%": false} {
+		withNode(t, func(n *node) {
+			n.joined(members)
+			n.hear(others...)
+			c := component(1, 0)
+			c.Update = &api.Update{MaxUnavailable: most}
+			one := sign(n, owner, ref, 1, c)
+			n.show(one)
+			for p := 1; p <= members; p++ {
+				n.say(p, one, api.StateRunning)
+			}
+			c.Module = program(2)
+			two := sign(n, owner, ref, 2, c)
+			for _, p := range others[:2] {
+				n.say(p, two, api.StateStarting, serving(1))
+			}
+			n.show(two)
+			want := api.DutyRun
+			if holds {
+				want = api.DutyHold
+			}
+			n.isDuty(string(most), ref, want)
+		})
+	}
+}
+
+// TestKeptOnDisk has runnerd start again: what it ran counts until its facts tell.
+func TestKeptOnDisk(t *testing.T) {
+	ref := selfAt(t, 3, 3, 2)
+	others := othersOf(ref, 3, 2)
+	for _, kept := range []bool{true, false} {
+		withNode(t, func(n *node) {
+			n.kept[ref] = kept
+			n.joined(3)
+			s := sign(n, owner, ref, 1, component(1, 2))
+			n.bucket[s.Slot().Key()] = s.Envelope
+			n.restart()
+			want := api.DutyNone
+			if kept {
+				want = api.DutyKeep
+			}
+			n.isDuty("others have said nothing yet", ref, want)
+			n.say(self, s, api.StateFetching)
+			n.isDuty("it is brought back", ref, want)
+			n.hear(others...)
+			n.say(others[0], s, api.StateRunning)
+			n.isDuty("one of two is ready", ref, want)
+			n.say(others[1], s, api.StateRunning)
+			n.isDuty("both are ready", ref, api.DutyNone)
+			n.say(others[1], s, api.StateStarting)
+			n.isDuty("nothing is left that could be kept", ref, api.DutyNone)
+		})
+	}
+}
+
+// TestKeptDoesNotOutliveItsEnd has what was kept not come up: it does not count then.
+func TestKeptDoesNotOutliveItsEnd(t *testing.T) {
+	ref := selfAt(t, 2, 2, 1)
+	withNode(t, func(n *node) {
+		n.kept[ref] = true
+		n.joined(2)
+		s := sign(n, owner, ref, 1, component(1, 1))
+		n.bucket[s.Slot().Key()] = s.Envelope
+		n.restart()
+		n.isDuty("kept", ref, api.DutyKeep)
+		n.say(self, s, api.StateFailed)
+		n.isDuty("it does not come up", ref, api.DutyNone)
+	})
+}
+
+// TestHoldAfterStart has this node start again while a new version fails elsewhere.
+func TestHoldAfterStart(t *testing.T) {
+	ref := selfAt(t, 2, 3, 0)
+	first := othersOf(ref, 3, 0)[0]
+	withNode(t, func(n *node) {
+		n.kept[ref] = true
+		n.joined(3)
+		two := sign(n, owner, ref, 2, component(2, 0))
+		n.bucket[two.Slot().Key()] = two.Envelope
+		n.stop()
+		n.start()
+		n.show(memberOf(n, 1), memberOf(n, 2), memberOf(n, 3), two)
+		n.rec.Begin(Records)
+		n.hear(2, 3)
+		n.rec.End(Records)
+		n.rec.Begin(Facts)
+		n.say(first, two, api.StateFailed, serving(1))
+		n.rec.End(Facts)
+		n.rec.End(Intents)
+		n.settle()
+		n.isDuty("started", ref, api.DutyHold)
+		n.say(self, two, api.StateFetching)
+		n.isDuty("what is kept has not come up yet", ref, api.DutyHold)
+		n.say(self, two, api.StatePrepared, serving(1))
+		n.isDuty("it has", ref, api.DutyHold)
+	})
+}
+
+// TestRefused has a member refuse, and the next in rank step in.
+func TestRefused(t *testing.T) {
+	ref := selfAt(t, 2, 2, 1)
+	withNode(t, func(n *node) {
+		n.joined(2)
+		n.hear(2)
+		s := sign(n, owner, ref, 1, component(1, 1))
+		n.show(s)
+		n.isDuty("second in rank", ref, api.DutyNone)
+		n.say(2, s, api.StateRefused)
+		n.isDuty("the first has refused", ref, api.DutyRun)
+		n.say(self, s, api.StateRefused)
+		n.isDuty("both have", ref, api.DutyNone)
+		if w := n.want(ref); w.Unfit || w.Why != "it has refused" {
+			n.Errorf("%+v", w)
+		}
+		x, err := n.rec.Explain(ref)
+		check(n, err)
+		if x.Pending != "no member can run it: 2 members have refused" || x.Desired != 0 {
+			n.Errorf("%+v", x)
+		}
+	})
+}
+
+// TestLast has a node step in while a new version does not come up anywhere.
+func TestLast(t *testing.T) {
+	ref := selfAt(t, 1, 2, 1)
+	withNode(t, func(n *node) {
+		n.joined(2)
+		n.hear(2)
+		one, two := sign(n, owner, ref, 1, component(1, 1)), sign(n, owner, ref, 2, component(2, 1))
+		n.show(one)
+		n.show(two)
+		if w := n.want(ref); w.Duty != api.DutyRun || w.Last != nil {
+			n.Errorf("%+v", w)
+		}
+		n.say(2, two, api.StateFailed, serving(1))
+		if w := n.want(ref); w.Last == nil || w.Last.Digest != one.Digest {
+			n.Errorf("%+v", w)
+		}
+		count := n.count
+		n.say(self, two, api.StateStarting, serving(1))
+		n.say(2, two, api.StateRunning)
+		if w := n.want(ref); w.Last == nil || n.count != count {
+			n.Errorf("it is told again though the same is wanted: %+v", w)
+		}
+		three := sign(n, owner, ref, 3, component(3, 1))
+		n.show(three)
+		if w := n.want(ref); w.Last != nil {
+			n.Errorf("%+v", w)
+		}
+		n.say(self, three, api.StateFailed)
+		n.say(2, two, api.StateRunning) // it goes on with an older one that it was told to keep
+		if w := n.want(ref); w.Last == nil || w.Last.Digest != two.Digest {
+			n.Errorf("%+v", w)
+		}
+	})
+}
+
+// TestWhatNobodyAsksFor ends at once.
+func TestWhatNobodyAsksFor(t *testing.T) {
+	withNode(t, func(n *node) {
+		ci := 5
+		grant := api.Ref{Kind: api.KindGrant, Name: nameOf(key(ci))}
+		s := sign(n, key(ci), web, 1, component(1, 1))
+		n.show(sign(n, owner, grant, 1, api.Grant{May: []api.Right{api.RightPush}, Since: t0}), s)
+		n.isDuty("pushed", web, api.DutyRun)
+		if !n.want(web).News {
+			n.Error("it is no news")
+		}
+		n.say(self, s, api.StateRunning)
+		n.show(sign(n, owner, grant, 2, nil))
+		if w := n.want(web); w.Duty != api.DutyNone || !strings.Contains(w.Lost, "revoked") || w.Digest != s.Digest {
+			n.Errorf("%+v", w)
+		}
+		if _, err := n.rec.Explain(web); err == nil || !strings.Contains(err.Error(), "nobody asks for it") {
+			n.Error(err)
+		}
+		mine := sign(n, owner, web, 2, component(2, 1))
+		n.show(mine)
+		n.isDuty("the owner asks for it", web, api.DutyRun)
+		n.show(sign(n, owner, web, 3, nil))
+		if w := n.want(web); !w.Tombstone || w.Duty != api.DutyNone || w.Why != "" {
+			n.Errorf("%+v", w)
+		}
+		n.say(self, mine, api.StateRemoved)
+		if a := n.rec.Account(web); a.Fact != nil || a.Duty != api.DutyNone {
+			n.Errorf("%+v", a)
+		}
+	})
+}
+
+// TestToldAgain has the version before the wanted one lose its say: whoever runs it has
+// to look.
+func TestToldAgain(t *testing.T) {
+	withNode(t, func(n *node) {
+		grant := api.Ref{Kind: api.KindGrant, Name: nameOf(key(5))}
+		n.show(sign(n, owner, grant, 1, api.Grant{May: []api.Right{api.RightPush}, Since: t0}), sign(n, key(5), double, 1, function(1)))
+		mine := sign(n, owner, double, 2, function(2))
+		n.show(mine)
+		count := n.count
+		n.show(sign(n, owner, grant, 2, nil))
+		if w := n.want(double); n.count != count+1 || w.Digest != mine.Digest || w.News {
+			n.Errorf("%+v", w)
+		}
+	})
+}
+
+// TestNewerVersionOfRealm has a body come that cannot be read whole: as far as it can,
+// it says where it runs.
+func TestNewerVersionOfRealm(t *testing.T) {
+	ref := selfAt(t, 2, 2, 1)
+	withNode(t, func(n *node) {
+		n.joined(2)
+		n.hear(2)
+		s := sign(n, owner, ref, 1, component(1, 1))
+		s.Body = []byte(strings.Replace(string(s.Body), "{", `{"colour":"blue",`, 1))
+		if a := read(s); a.Replicas != 1 || a.stopped {
+			n.Errorf("%+v", a)
+		}
+		s.Body = []byte(`{"replicas":"some"}`)
+		if a := read(s); a.Replicas != 0 || a.stopped || a.Ref != ref {
+			n.Errorf("%+v", a)
+		}
+	})
+}

@@ -1,0 +1,218 @@
+package reconcile
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/intent"
+	"github.com/realm-mesh/realm/internal/kit/placement"
+)
+
+// ranked lists the peers 1 to n in the order in which they rank for a component.
+func ranked(w placement.Workload, n int) []int {
+	var members []placement.Member
+	number := map[api.PeerID]int{}
+	for p := 1; p <= n; p++ {
+		members = append(members, placement.Member{Peer: peer(p), Capacity: api.Capacity{CPUs: 1}})
+		number[peer(p)] = p
+	}
+	var out []int
+	for _, p := range placement.PlaceAll([]placement.Workload{w}, members)[w.Ref].In {
+		out = append(out, number[p])
+	}
+	return out
+}
+
+// selfAt is the name of a component for which this node has the rank, from 1, among
+// the peers 1 to n.
+func selfAt(t testing.TB, rank, n, replicas int) api.Ref {
+	t.Helper()
+	for i := range 1000 {
+		ref := api.Ref{Kind: api.KindComponent, Name: api.Name("c" + string(rune('a'+i%26)) + string(rune('a'+i/26)))}
+		w := placement.Workload{Ref: ref, Replicas: replicas, MemoryMB: api.DefaultMemoryMB}
+		if slices.Index(ranked(w, n), self) == rank-1 {
+			return ref
+		}
+	}
+	t.Fatal("no name has this rank")
+	return api.Ref{}
+}
+
+func othersOf(ref api.Ref, n, replicas int) []int {
+	all := ranked(placement.Workload{Ref: ref, Replicas: replicas, MemoryMB: api.DefaultMemoryMB}, n)
+	return slices.DeleteFunc(all, func(p int) bool { return p == self })
+}
+
+// joined makes the peers 1 to n members.
+func (n *node) joined(count int) {
+	n.Helper()
+	var all []intent.Signed
+	for p := 1; p <= count; p++ {
+		all = append(all, memberOf(n, p))
+	}
+	n.show(all...)
+}
+
+// TestWhoIsUp has the two that rank before this node come and go.
+func TestWhoIsUp(t *testing.T) {
+	ref := selfAt(t, 3, 3, 2)
+	others := othersOf(ref, 3, 2)
+	withNode(t, func(n *node) {
+		n.joined(3)
+		n.hear(others...)
+		s := sign(n, owner, ref, 1, component(1, 2))
+		n.show(s)
+		n.isDuty("the others are up", ref, api.DutyNone)
+		n.say(others[0], s, api.StateRunning)
+		n.say(others[1], s, api.StateRunning)
+		n.isDuty("the others run it", ref, api.DutyNone)
+
+		n.rec.Record(api.PeerRecord{PeerFact: api.PeerFact{Peer: peer(others[0])}})
+		time.Sleep(Grace - 3*burst)
+		n.isDuty("one is lost, for a moment", ref, api.DutyNone)
+		time.Sleep(4 * burst)
+		synctest.Wait()
+		n.isDuty("it stays away", ref, api.DutyRun)
+		n.say(self, s, api.StateRunning)
+		n.isDuty("it runs here", ref, api.DutyRun)
+
+		n.hear(others[0])
+		n.isDuty("it is back, and said that it runs it", ref, api.DutyNone)
+		n.say(others[0], s, api.StateStarting)
+		n.isDuty("it starts, and is not ready", ref, api.DutyKeep)
+		n.say(others[0], s, api.StateRunning)
+		n.isDuty("it is ready", ref, api.DutyNone)
+
+		n.rec.RecordGone(peer(others[1]))
+		time.Sleep(Grace / 2)
+		n.hear(others[1])
+		time.Sleep(2 * Grace)
+		synctest.Wait()
+		n.isDuty("a record was missing for a moment", ref, api.DutyNone)
+		n.rec.RecordGone(peer(others[1]))
+		time.Sleep(Grace + 2*burst)
+		synctest.Wait()
+		n.isDuty("a record is gone", ref, api.DutyRun)
+	})
+}
+
+// TestStart has all members count as up for a moment after a start, and then only
+// those that were heard of.
+func TestStart(t *testing.T) {
+	ref := selfAt(t, 3, 3, 2)
+	withNode(t, func(n *node) {
+		n.joined(3)
+		n.show(sign(n, owner, ref, 1, component(1, 2)))
+		n.restart()
+		time.Sleep(Grace - 5*burst)
+		n.isDuty("just started", ref, api.DutyNone)
+		time.Sleep(6 * burst)
+		synctest.Wait()
+		n.isDuty("nobody was heard of", ref, api.DutyRun)
+		n.hear(2, 3)
+		n.isDuty("they are heard of, and nobody runs it", ref, api.DutyNone)
+		n.joined(4)
+		n.show(sign(n, owner, web, 1, component(1, 4)))
+		if x, err := n.rec.Explain(web); err != nil || x.Desired != 3 {
+			n.Errorf("a member that joins and was never heard of counts as up: %+v %v", x, err)
+		}
+	})
+}
+
+// TestNothingIsDecidedEarly has each of the sources be the last one.
+func TestNothingIsDecidedEarly(t *testing.T) {
+	for _, last := range []Source{Intents, Records, Facts} {
+		synctest.Test(t, func(t *testing.T) {
+			n := &node{T: t, bucket: map[string][]byte{}, kept: map[api.Ref]bool{}}
+			n.start()
+			for _, src := range []Source{Records, Facts, Intents} {
+				if src != Intents {
+					n.rec.Begin(src)
+				}
+				if src != last {
+					n.rec.End(src)
+				}
+			}
+			n.show(sign(n, owner, double, 1, function(1)))
+			if _, err := n.rec.Explain(double); len(n.wants) != 0 || err == nil {
+				t.Errorf("before %d: %v %v", last, n.wants, err)
+			}
+			n.rec.End(last)
+			n.settle()
+			n.isDuty("all is known", double, api.DutyRun)
+			n.stop()
+		})
+	}
+}
+
+// TestAlone needs nobody else: what runs on every member, and what nobody else is
+// there for, starts at once.
+func TestAlone(t *testing.T) {
+	withNode(t, func(n *node) {
+		n.show(sign(n, owner, double, 1, function(1)), sign(n, owner, web, 1, component(1, 0)),
+			sign(n, owner, api.Ref{Kind: api.KindComponent, Name: "three"}, 1, component(1, 3)))
+		for ref := range n.wants {
+			n.isDuty("alone", ref, api.DutyRun)
+		}
+		if len(n.wants) != 3 {
+			n.Error(n.wants)
+		}
+		x, err := n.rec.Explain(api.Ref{Kind: api.KindComponent, Name: "three"})
+		if err != nil || x.Pending != "1 of 3 can run: the realm has 1 member" {
+			n.Errorf("%+v %v", x, err)
+		}
+	})
+}
+
+// TestDrain has the owner drain this node, which goes on until another one is ready.
+func TestDrain(t *testing.T) {
+	ref := selfAt(t, 1, 3, 1)
+	next := othersOf(ref, 3, 1)[0]
+	withNode(t, func(n *node) {
+		n.joined(3)
+		n.hear(2, 3)
+		s := sign(n, owner, ref, 1, component(1, 1))
+		n.show(s)
+		n.isDuty("first in rank", ref, api.DutyRun)
+		n.say(self, s, api.StateRunning)
+		n.show(sign(n, owner, settingsRef(self), 1, api.NodeSettings{Drain: true}))
+		n.isDuty("drained", ref, api.DutyKeep)
+		if w := n.want(ref); !w.Unfit || w.Why != "it is drained; it goes on until those above it are ready" {
+			n.Errorf("%+v", w)
+		}
+		n.say(next, s, api.StateRunning)
+		n.isDuty("the next one is ready", ref, api.DutyNone)
+		n.show(sign(n, owner, settingsRef(self), 2, nil))
+		n.isDuty("resumed", ref, api.DutyRun)
+	})
+}
+
+// TestClientsRunNothing has a command line without a node be there.
+func TestClientsRunNothing(t *testing.T) {
+	ref := selfAt(t, 2, 2, 1)
+	withNode(t, func(n *node) {
+		n.joined(2)
+		n.rec.Record(api.PeerRecord{PeerFact: api.PeerFact{Peer: peer(2), Client: true}, Live: true})
+		n.show(sign(n, owner, ref, 1, component(1, 1)))
+		n.isDuty("beside a client", ref, api.DutyRun)
+	})
+}
+
+// TestStrangersCountForNothing has one speak that is no member.
+func TestStrangersCountForNothing(t *testing.T) {
+	ref := selfAt(t, 2, 2, 1)
+	withNode(t, func(n *node) {
+		n.hear(2)
+		s := sign(n, owner, ref, 1, component(1, 1))
+		n.show(s)
+		n.say(2, s, api.StateRunning)
+		n.isDuty("beside a stranger", ref, api.DutyRun)
+		n.show(memberOf(n, 2))
+		n.isDuty("it is a member now", ref, api.DutyNone)
+		n.show(sign(n, owner, memberRef(2), 2, nil))
+		n.isDuty("it was revoked", ref, api.DutyRun)
+	})
+}

@@ -1,0 +1,50 @@
+package runnerd
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// gauges collects how the workloads of this node stand.
+type gauges struct {
+	from                    sources
+	states, manifests       *prometheus.Desc
+	desired, running, drift *prometheus.Desc
+}
+
+func newGauges(from sources) *gauges {
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc(name, help, labels, nil)
+	}
+	return &gauges{
+		from:      from,
+		states:    desc(prometheus.BuildFQName(namespace, subsystem, "workloads"), "Workloads of this node, by state.", "state"),
+		manifests: desc("manifest_version", "Version of each manifest that was applied last.", "manifest"),
+		desired:   desc("components_desired", "Components that this node shall run."),
+		running:   desc("components_running", "Components that run or answer on this node, or have ended well, in any version."),
+		drift:     desc("components_drift", "Components that this node shall run and does not in the version wanted."),
+	}
+}
+
+// Describe implements [prometheus.Collector].
+func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{g.states, g.manifests, g.desired, g.running, g.drift} {
+		ch <- d
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (g *gauges) Collect(ch chan<- prometheus.Metric) {
+	put := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	for state, n := range g.from.states() {
+		put(g.states, float64(n), string(state))
+	}
+	for name, version := range g.from.manifests() {
+		put(g.manifests, float64(version), string(name))
+	}
+	c := g.from.counts()
+	put(g.desired, float64(c.Desired))
+	put(g.running, float64(c.Running))
+	put(g.drift, float64(c.Drift))
+}
