@@ -19,6 +19,16 @@ func Probe() ([]byte, error) {
 	return build(filepath.Join(here(), "testdata", "probe"))
 }
 
+// Files builds the guest in testdata/files, which uses a folder in many ways.
+func Files() ([]byte, error) {
+	return build(filepath.Join(here(), "testdata", "files"))
+}
+
+// FilesHere builds the same program for this machine, into the file out.
+func FilesHere(out string) error {
+	return run(filepath.Join(here(), "testdata", "files"), os.Environ(), "build", "-o", out, ".")
+}
+
 // Sample builds one of the repository's samples; reactor is for those that are functions.
 func Sample(name string, reactor bool) ([]byte, error) {
 	dir := filepath.Join(here(), "..", "..", "..", "samples", name)
@@ -37,11 +47,18 @@ func build(dir string, flags ...string) ([]byte, error) {
 	defer os.RemoveAll(tmp)
 	out := filepath.Join(tmp, "out.wasm")
 	args := append([]string{"build", "-trimpath", "-ldflags=-s -w", "-o", out}, flags...)
-	cmd := exec.Command("go", append(args, ".")...) //nolint:noctx // go test's own time limit ends it
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "GOWORK=off", "GOFLAGS=")
-	if text, err := cmd.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build %s: %w\n%s", dir, err, text)
+	if err := run(dir, append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "GOWORK=off", "GOFLAGS="), append(args, ".")...); err != nil {
+		return nil, err
 	}
 	return os.ReadFile(out)
+}
+
+// run runs the go command.
+func run(dir string, env []string, args ...string) error {
+	cmd := exec.Command("go", args...) //nolint:noctx // go test's own time limit ends it
+	cmd.Dir, cmd.Env = dir, env
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build %s: %w\n%s", dir, err, text)
+	}
+	return nil
 }

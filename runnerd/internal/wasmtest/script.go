@@ -21,6 +21,7 @@ func Script(steps ...Step) []byte {
 			{Module: "wasi_snapshot_preview1", Name: "fd_write", Params: i32(4), Results: i32(1)},
 			{Module: "wasi_snapshot_preview1", Name: "fd_read", Params: i32(4), Results: i32(1)},
 			{Module: "wasi_snapshot_preview1", Name: "poll_oneoff", Params: i32(4), Results: i32(1)},
+			{Module: "wasi_snapshot_preview1", Name: "path_open", Params: []byte{I32, I32, I32, I32, I32, I64, I64, I32, I32}, Results: i32(1)},
 		},
 		Funcs:    []Func{{Export: "_start", Code: code}},
 		MinPages: uint32(s.next>>16) + 1,
@@ -44,6 +45,7 @@ const (
 	fdWrite
 	fdRead
 	pollOneoff
+	pathOpen
 )
 
 type script struct {
@@ -57,6 +59,14 @@ func (s *script) all(steps []Step) []byte {
 		code = append(code, step(s)...)
 	}
 	return code
+}
+
+// text puts t into the memory and returns its address.
+func (s *script) text(t string) int32 {
+	at := s.next
+	s.data = append(s.data, Data{Offset: at, Bytes: []byte(t)})
+	s.next += int32(len(t))
+	return at
 }
 
 // Instructions.
@@ -88,9 +98,7 @@ const (
 
 func write(fd int32, text string) Step {
 	return func(s *script) []byte {
-		at := s.next
-		s.data = append(s.data, Data{Offset: at, Bytes: []byte(text)})
-		s.next += int32(len(text))
+		at := s.text(text)
 		return bytes.Join([][]byte{setVec(at, i32Const(int32(len(text)))), io(fdWrite, fd), exitIf(ExitWrite)}, nil)
 	}
 }
@@ -111,6 +119,18 @@ func Fault() Step { return func(*script) []byte { return []byte{0x00} } }
 func Forever(steps ...Step) Step {
 	return func(s *script) []byte {
 		return bytes.Join([][]byte{{0x03, 0x40}, s.all(steps), {0x0c, 0, 0x0b}}, nil)
+	}
+}
+
+// IfFile does one thing if a file of a name is in the folder that is mounted first,
+// and another thing if not.
+func IfFile(name string, there, not []Step) Step {
+	return func(s *script) []byte {
+		const firstMount = 3
+		at := s.text(name)
+		zero := i32Const(0)
+		return bytes.Join([][]byte{i32Const(firstMount), zero, i32Const(at), i32Const(int32(len(name))), zero, {0x42, 0}, {0x42, 0}, zero,
+			i32Const(scriptCount), wasmCall(pathOpen), {0x04, 0x40}, s.all(not), {0x05}, s.all(there), {0x0b}}, nil)
 	}
 }
 
