@@ -12,7 +12,7 @@ RACE ?= $(if $(shell command -v $${CC:-cc} || command -v gcc),-race)
 
 MODULES  := api internal/kit casd meshd runnerd gatewayd upgraded realm e2e
 COMMANDS := realm casd meshd runnerd gatewayd upgraded
-SAMPLES  := hello-cgi ticker
+SAMPLES  := counter-file hello-cgi ticker
 PACKAGES := $(MODULES:%=./%/...)
 
 .DEFAULT_GOAL := help

@@ -1,8 +1,12 @@
 // Command hello-cgi is a web program: an ordinary http.Handler, served by
 // net/http/cgi. Each request gets an instance of its own.
+//
+// GREETING in its environment is how it greets. With FAIL_HEALTH=1 it says that it is
+// not well, to show what becomes of such a program.
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"log"
@@ -15,6 +19,7 @@ import (
 func main() {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", greet)
+	mux.HandleFunc("GET /healthz", healthz)
 	mux.HandleFunc("/echo", echo)
 	mux.HandleFunc("/echo/{rest...}", echo)
 	if err := cgi.Serve(mux); err != nil {
@@ -25,8 +30,17 @@ func main() {
 // greet says hello, from the place where it is mounted.
 func greet(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	fmt.Fprintf(w, "Hello from %s, a Go http.Handler in a WebAssembly sandbox.\n", os.Getenv("SCRIPT_NAME"))
+	fmt.Fprintf(w, "%s from %s, a Go http.Handler in a WebAssembly sandbox.\n", cmp.Or(os.Getenv("GREETING"), "Hello"), os.Getenv("SCRIPT_NAME"))
 	fmt.Fprintf(w, "Try %s/echo?q=1 with any method, headers and body.\n", os.Getenv("SCRIPT_NAME"))
+}
+
+// healthz answers whoever asks whether the program is well.
+func healthz(w http.ResponseWriter, _ *http.Request) {
+	if os.Getenv("FAIL_HEALTH") == "1" {
+		http.Error(w, "FAIL_HEALTH is set", http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ok")
 }
 
 // echo tells the caller what arrived: one line each for method, path and query,

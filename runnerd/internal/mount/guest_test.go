@@ -2,6 +2,9 @@ package mount_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -105,4 +108,45 @@ func TestGuestWithSeveralMounts(t *testing.T) {
 	if info, err := os.Stat(filepath.Join(a, "data")); err != nil || info.Size() == 0 {
 		t.Errorf("%v, %v", info, err)
 	}
+}
+
+// TestCounterGoesOn stops a program and starts it again.
+func TestCounterGoesOn(t *testing.T) {
+	wasm, err := wasmtest.Sample("counter-file", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	m := rig.Ready(t, wasm, 64)
+	defer m.Release()
+	mounts := opened(t, false, dir)
+	mounts[0].Guest = "/data"
+	for start := range 2 {
+		ctx, stop := context.WithCancel(t.Context())
+		out := &stopAt{text: fmt.Sprintf("counting on from %d\ncount %d\n", start, start+1), stop: stop}
+		if err := m.Run(ctx, sandbox.Env{Args: []string{"counter"}, Stdout: out, Stderr: out, Mounts: mounts}); !errors.Is(err, context.Canceled) {
+			t.Fatalf("%v\n%s", err, out.got.String())
+		}
+		if text, err := os.ReadFile(filepath.Join(dir, "count")); strings.TrimSpace(string(text)) != fmt.Sprint(start+1) {
+			t.Errorf("start %d has counted %q, %v", start, text, err)
+		}
+	}
+	if starts, err := os.ReadFile(filepath.Join(dir, "starts")); strings.Count(string(starts), "\n") != 2 {
+		t.Errorf("starts: %q, %v", starts, err)
+	}
+}
+
+// stopAt stops a program once it has printed a text, and nothing else.
+type stopAt struct {
+	text string
+	stop func()
+	got  bytes.Buffer
+}
+
+func (w *stopAt) Write(p []byte) (int, error) {
+	w.got.Write(p)
+	if w.got.String() == w.text || !strings.HasPrefix(w.text, w.got.String()) {
+		w.stop()
+	}
+	return len(p), nil
 }
