@@ -61,6 +61,46 @@ func (a *app) completeNames(kinds ...api.Kind) cobra.CompletionFunc {
 	}
 }
 
+// completeFlags offers values for the flags that say what a program is.
+func (a *app) completeFlags(cmd *cobra.Command) {
+	words := func(w ...string) cobra.CompletionFunc {
+		return cobra.FixedCompletions(w, cobra.ShellCompDirectiveNoFileComp)
+	}
+	for flag, complete := range map[string]cobra.CompletionFunc{
+		"peer": a.completeWhom, "name": a.completeFlagNames, "tag": a.completeRoles,
+		"http": words(string(api.InterfaceCGI)), "replicas": words(everyReplica), "visibility": words("local", "public"),
+		"order": words("start-first", "stop-first"), "restart": words("on-failure", "always", "never"),
+	} {
+		if cmd.Flags().Lookup(flag) == nil {
+			continue
+		}
+		if err := cmd.RegisterFlagCompletionFunc(flag, complete); err != nil {
+			panic(err) // each flag is registered once
+		}
+	}
+}
+
+// completeFlagNames offers names of programs of all kinds as the value of a flag.
+func (a *app) completeFlagNames(cmd *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
+	return a.completeNames(api.KindComponent, api.KindFunction)(cmd, nil, word)
+}
+
+// completeRoles offers the roles that members have.
+func (a *app) completeRoles(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
+	defer cancel()
+	var roles []string
+	_ = a.atHand(ctx, func(n *node.Node) error { // without a node there is nothing to offer
+		s, err := n.Look(ctx, node.Scope{})
+		for _, p := range s.Peers {
+			roles = append(roles, p.Roles...)
+		}
+		return err
+	})
+	slices.Sort(roles)
+	return slices.Compact(roles), cobra.ShellCompDirectiveNoFileComp
+}
+
 // completePeers offers the peer ids of nodes with one of these standings.
 func (a *app) completePeers(standings ...api.Standing) cobra.CompletionFunc {
 	return a.completeMembers(func(all api.MembersReply) (words []string) {

@@ -119,33 +119,6 @@ func daemonNote(d api.DaemonStatus) string {
 	return ""
 }
 
-func newRestart(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:       "restart DAEMON",
-		Short:     "Start one daemon of the node again",
-		Long:      "Stop one daemon and start it again; it returns when the daemon is ready. The daemons are " + daemonNames() + ".",
-		Example:   "  realm restart runnerd",
-		Args:      arguments("DAEMON"),
-		ValidArgs: strings.Split(daemonNames(), ", "),
-		RunE: a.bounded(func(ctx context.Context, cmd *cobra.Command, args []string) error {
-			req := api.RestartRequest{Daemon: api.Daemon(args[0])}
-			if err := req.Validate(); err != nil {
-				return misused(cmd, fmt.Errorf("there is no daemon %q: restart one of %s", args[0], daemonNames()))
-			}
-			return a.onNode(ctx, func(n *node.Node) error {
-				if err := n.Restart(ctx, req.Daemon); err != nil {
-					return fmt.Errorf("restart %s: %w", req.Daemon, err)
-				}
-				v := struct {
-					Daemon api.Daemon      `json:"daemon"`
-					State  api.DaemonState `json:"state"`
-				}{req.Daemon, api.DaemonReady}
-				return a.print(v, func() { fmt.Fprintf(a.out, "%s is ready again.\n", req.Daemon) })
-			})
-		}),
-	}
-}
-
 func daemonNames() string {
 	var names []string
 	for _, d := range api.Daemons() {

@@ -115,6 +115,13 @@ func findLog(h paths.Home, arg string) (logSource, error) {
 	return logSource{path: h.WorkloadLog(ref), subject: api.SubjectLog(ref)}, nil
 }
 
+// lineView is a line of a log in JSON.
+type lineView struct {
+	Time   time.Time `json:"time,omitzero"`
+	Stream string    `json:"stream,omitempty"`
+	Line   string    `json:"line"`
+}
+
 // linePrinter writes the lines of one log.
 type linePrinter struct {
 	app    *app
@@ -125,12 +132,7 @@ type linePrinter struct {
 func (p *linePrinter) print(l api.LogLine) {
 	switch {
 	case p.app.json:
-		v := struct {
-			Time   time.Time `json:"time,omitzero"`
-			Stream string    `json:"stream,omitempty"`
-			Line   string    `json:"line"`
-		}{l.Time, l.Stream, l.Line}
-		_ = json.NewEncoder(p.app.out).Encode(v) // nobody is left to read
+		_ = json.NewEncoder(p.app.out).Encode(lineView(l)) // nobody is left to read
 	case p.times && !p.source.daemon && !l.Time.IsZero():
 		fmt.Fprintf(p.app.out, "%s %s %s\n", l.Time.Format(time.RFC3339Nano), l.Stream, l.Line)
 	default:

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/trust"
 	"github.com/realm-mesh/realm/realm/internal/node"
 	"github.com/realm-mesh/realm/realm/internal/owner"
 )
@@ -50,21 +51,7 @@ func (a *app) newChange(cmd *cobra.Command, change owner.Change) *cobra.Command 
 	cmd.Args = arguments("NAME")
 	cmd.ValidArgsFunction = a.completeNames(api.KindComponent, api.KindFunction)
 	cmd.RunE = a.bounded(func(ctx context.Context, cmd *cobra.Command, args []string) error {
-		refs, err := parseRefs(args[0])
-		if err != nil {
-			return misused(cmd, err)
-		}
-		return a.onNode(ctx, func(n *node.Node) error {
-			s, err := a.newSigner(ctx, n)
-			if err != nil {
-				return err
-			}
-			ref, err := choose(ctx, n, s, refs)
-			if err != nil {
-				return err
-			}
-			return a.change(ctx, n, s, ref, change, f)
-		})
+		return a.changeNamed(ctx, cmd, args[0], change, f)
 	})
 	return cmd
 }
@@ -90,8 +77,8 @@ func parseRefs(arg string) ([]api.Ref, error) {
 }
 
 // choose returns the one of refs that exists, or else was removed last.
-func choose(ctx context.Context, n *node.Node, s signer, refs []api.Ref) (api.Ref, error) {
-	l, err := n.Ledger(ctx, s.pin, refs...)
+func choose(ctx context.Context, n *node.Node, pin trust.Pin, refs []api.Ref) (api.Ref, error) {
+	l, err := n.Ledger(ctx, pin, refs...)
 	if err != nil {
 		return api.Ref{}, err
 	}
@@ -110,7 +97,7 @@ func choose(ctx context.Context, n *node.Node, s signer, refs []api.Ref) (api.Re
 	case len(live) > 1:
 		return api.Ref{}, fmt.Errorf("%s is a component and a function: say which, %s or %s", refs[0].Name, live[0], live[1])
 	case len(found) == 0:
-		return api.Ref{}, fmt.Errorf("%s: %w: realm status lists what there is", refs[0].Name, owner.ErrUnknown)
+		return api.Ref{}, unknown(ctx, n, refs[0].Name)
 	default:
 		return found[0], nil
 	}

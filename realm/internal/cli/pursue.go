@@ -111,6 +111,16 @@ func pursue(ctx context.Context, n *node.Node, versions []intent.Signed, show fu
 	}
 }
 
+// upNow are the members that are connected as a snapshot shows it, this node first.
+func upNow(s node.Snapshot) []rollout.Member {
+	var roster rollout.Roster
+	up, _ := roster.Update(s.PeerList(), time.Time{})
+	for i := range up {
+		up[i].Drained = s.Settings[up[i].Peer].Drain
+	}
+	return up
+}
+
 // take copies of a snapshot what is about versions.
 func take(now node.Snapshot, versions []intent.Signed) sight {
 	s := sight{now.PeerList(), maps.Clone(now.Settings), map[api.Ref]rollout.Facts{}, map[api.Ref]intent.Signed{}}

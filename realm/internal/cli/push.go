@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -19,31 +18,34 @@ import (
 
 func newPush(a *app) *cobra.Command {
 	var p programFlags
-	var name, file, http string
-	var env, args []string
+	var c componentFlags
+	var name, file string
 	cmd := &cobra.Command{
 		Use:   "push",
 		Short: "Run a program on the mesh",
 		Long: `Sign a program, hand it to the node here, and wait until every connected node
-that it is for runs it. It is a core Wasm module with WASI 0.1: a command, which
-runs and is started again when it fails, or, with --http cgi, a web program that
-answers under /NAME/ of every node. A later push under the same name replaces it.
+that it is for runs it, or as many as --replicas says. It is a core Wasm module with
+WASI 0.1: a command, which runs and is started again when it fails, or, with --http
+cgi, a web program that answers under /NAME/ of every node. A later push under the
+same name replaces it: the old version goes on until the new one is ready.
 
 If it does not come up somewhere, the exit code is 1, with the reason and the
 last log lines. A node that is away gets it when it is back. If somebody else has
-signed a version meanwhile, nothing is signed, unless with --force.`,
+signed a version meanwhile, nothing is signed, unless with --force; nor is it, if
+the component belongs to a manifest, unless with --take-over.`,
 		Example: `  realm push --name ticker --file ticker.wasm
-  realm push --name hello --http cgi --file hello-cgi.wasm --env GREETING=Hi
-  realm push --name worker --file worker.wasm --tag edge --memory-max-mb 64 --arg --verbose`,
+  realm push --name hello --http cgi --file hello-cgi.wasm --env GREETING=Hi --replicas 2
+  realm push --name worker --file worker.wasm --tag edge --memory-max-mb 64 --arg --verbose
+  realm push --name shop --http cgi --file shop.wasm --health-path /healthz --max-unavailable 1
+  realm push --name count --file count.wasm --replicas 1 --mount host=/srv/data,guest=/data,ro`,
 		Args: arguments(),
 	}
 	f := cmd.Flags()
 	f.StringVar(&name, "name", "", "what to call it")
 	f.StringVar(&file, "file", "", "the .wasm file")
-	f.StringVar(&http, "http", "", "how it is spoken to: cgi for a web program")
-	f.StringArrayVar(&env, "env", nil, "NAME=VALUE in its environment; may be repeated")
-	f.StringArrayVar(&args, "arg", nil, "argument after the program's name; may be repeated")
 	p.declare(f)
+	c.declare(f)
+	a.completeFlags(cmd)
 	cmd.RunE = a.bounded(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
 		n, err := parseName(cmd, "name", name)
 		if err != nil {
@@ -52,19 +54,22 @@ signed a version meanwhile, nothing is signed, unless with --force.`,
 		if file == "" {
 			return misused(cmd, errors.New("--file is missing: name the .wasm file to push"))
 		}
-		if api.Interface(http) != api.InterfaceCommand && api.Interface(http) != api.InterfaceCGI {
-			return misused(cmd, fmt.Errorf("--http %q: want cgi", http))
-		}
-		vars, err := parseEnv(env)
+		body, err := c.component()
 		if err != nil {
 			return misused(cmd, err)
 		}
+		body.Stopped = !p.start
 		prog, err := p.build(cmd, api.Ref{Kind: api.KindComponent, Name: n}, file, func(m api.Program) api.Workload {
-			return &api.Component{Module: m, Interface: api.Interface(http), Args: args, Env: vars, Stopped: !p.start}
+			body.Module = m
+			return body
 		}, wasmfile.Read)
 		if err != nil {
 			return err
 		}
+		for _, s := range notActedOn(body) {
+			a.note("warning: %s", s)
+		}
+		prog.takeOver = c.takeOver
 		return a.push(ctx, *prog)
 	})
 	return cmd
@@ -77,7 +82,10 @@ func (a *app) push(ctx context.Context, p program) error {
 		if err != nil {
 			return err
 		}
-		step, err := n.Begin(ctx, s.pin, s.Signer, p.ref, owner.Set(p.target, p.body), p.force)
+		if err := p.find(ctx, n); err != nil {
+			return err
+		}
+		step, err := n.Begin(ctx, s.pin, s.Signer, p.ref, owner.From(api.Source{}, p.takeOver, owner.Set(p.target, p.body)), p.force)
 		if err != nil {
 			return err
 		}
@@ -117,7 +125,7 @@ func (a *app) change(ctx context.Context, n *node.Node, s signer, ref api.Ref, c
 	}
 	switch {
 	case errors.Is(err, owner.ErrUnknown):
-		return fmt.Errorf("%s: %w: realm status lists what there is", ref, err)
+		return unknown(ctx, n, ref.Name)
 	case errors.Is(err, owner.ErrUnchanged):
 		next = *step.Current()
 		a.say("%s: nothing to change, version %d says so already", ref, next.Seq)

@@ -97,7 +97,8 @@ var unplaced = []string{"context", "version", "help", "completion", cobra.ShellC
 
 // asking are the commands that ask a node, whichever it is. The others are about the
 // machine here.
-var asking = []string{"status", "peers", "grant", "history", "push", "stop", "start", "rm", "fn", "invite", "claim", "key rotate"}
+var asking = []string{"status", "peers", "grant", "history", "push", "stop", "start", "restart", "scale", "rm", "explain",
+	"node", "apply", "diff", "rollback", "fn", "invite", "claim", "key rotate"}
 
 // enter is done before every command.
 func (a *app) enter(cmd *cobra.Command, _ []string) error {

@@ -1,0 +1,185 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/realm-mesh/realm/api"
+)
+
+// componentFlags describe what is a component's alone: how it is spoken to, how many
+// there are, what they see of the host, and how one version follows another.
+type componentFlags struct {
+	http, visibility, route string
+	env, args               []string
+	replicas                replicas
+	mounts, ports, hosts    []string
+	healthPath              string
+	order, maxUnavailable   string
+	deadline                time.Duration
+	restart                 string
+	takeOver                bool
+}
+
+func (c *componentFlags) declare(f *pflag.FlagSet) {
+	f.StringVar(&c.http, "http", "", "how it is spoken to: cgi for a web program")
+	f.StringArrayVar(&c.env, "env", nil, "NAME=VALUE in its environment; may be repeated")
+	f.StringArrayVar(&c.args, "arg", nil, "argument after the program's name; may be repeated")
+	f.Var(&c.replicas, "replicas", "on how many nodes it runs, of those that it is for")
+	f.StringArrayVar(&c.mounts, "mount", nil, "host=FOLDER,guest=FOLDER[,ro]: a folder of the node that it sees, where the node's settings allow that; may be repeated")
+	f.StringVar(&c.healthPath, "health-path", "", "path of a web program that answers 200 to 399 while it is well; a version that does not is never ready")
+	f.StringVar(&c.order, "order", "start-first", "which version goes first on a node: start-first (the old one ends when the new one is ready) or stop-first (never two at once)")
+	f.StringVar(&c.maxUnavailable, "max-unavailable", string(api.DefaultMaxUnavailable), "how many nodes change to a new version at once, as a number or as a share of all")
+	f.DurationVar(&c.deadline, "update-deadline", api.DefaultUpdateDeadline, "how long a new version may take to be ready before it counts as failed")
+	f.StringVar(&c.restart, "restart", "on-failure", "what follows when a command has ended: on-failure, always or never")
+	f.BoolVar(&c.takeOver, "take-over", false, "push it although a manifest looks after it, which it leaves by that")
+	f.StringArrayVar(&c.ports, "port", nil, "NAME=:PORT[/PROTOCOL] that it listens on; may be repeated; "+notYet)
+	f.StringVar(&c.visibility, "visibility", "local", "who may reach it: local or public; public: "+notYet)
+	f.StringArrayVar(&c.hosts, "allow-host", nil, "HOST[:PORT] that it may send requests to; may be repeated; "+notYet)
+	f.StringVar(&c.route, "route", "", "[HOST][/PATH] under which it is served, besides its name; "+notYet)
+}
+
+// notYet says of a flag that nodes only keep what it says.
+const notYet = "kept, and not acted on by this version"
+
+// component is what the flags say, without the program.
+func (c *componentFlags) component() (*api.Component, error) {
+	if api.Interface(c.http) != api.InterfaceCommand && api.Interface(c.http) != api.InterfaceCGI {
+		return nil, fmt.Errorf("--http %q: want cgi", c.http)
+	}
+	out := &api.Component{Interface: api.Interface(c.http), Args: c.args, Replicas: int(c.replicas), AllowHosts: c.hosts}
+	for _, parse := range []func(*api.Component) error{c.parseEnv, c.parseMounts, c.parsePorts, c.parseWords, c.parseUpdate, c.parseRoute} {
+		if err := parse(out); err != nil {
+			return nil, err
+		}
+	}
+	if c.healthPath != "" {
+		out.Health = &api.Health{Path: c.healthPath}
+	}
+	return out, nil
+}
+
+func (c *componentFlags) parseEnv(out *api.Component) (err error) {
+	out.Env, err = parseEnv(c.env)
+	return err
+}
+
+func (c *componentFlags) parseMounts(out *api.Component) error {
+	for _, s := range c.mounts {
+		m, err := parseMount(s)
+		if err != nil {
+			return fmt.Errorf("--mount %.200q: %w", s, err)
+		}
+		out.Mounts = append(out.Mounts, m)
+	}
+	return nil
+}
+
+// parseMount reads host=FOLDER,guest=FOLDER[,ro].
+func parseMount(s string) (m api.Mount, err error) {
+	for part := range strings.SplitSeq(s, ",") {
+		key, value, hasValue := strings.Cut(part, "=")
+		switch {
+		case key == "host" && m.Host == "":
+			m.Host = value
+		case key == "guest" && m.Guest == "":
+			m.Guest = value
+		case key == "ro" && !hasValue:
+			m.RO = true
+		default:
+			return m, fmt.Errorf("%q: want host=FOLDER,guest=FOLDER, and ro for one that cannot be written to", part)
+		}
+	}
+	return m, m.Validate()
+}
+
+func (c *componentFlags) parsePorts(out *api.Component) error {
+	for _, s := range c.ports {
+		name, rest, ok := strings.Cut(s, "=:")
+		number, protocol, _ := strings.Cut(rest, "/")
+		port, err := strconv.Atoi(number)
+		if !ok || err != nil {
+			return fmt.Errorf("--port %.80q: want NAME=:PORT, and /udp or /http where it is not tcp", s)
+		}
+		out.Ports = append(out.Ports, api.Port{Name: api.Name(name), Port: port, Protocol: protocol})
+	}
+	return nil
+}
+
+// parseWords reads flags that are one of a few words, in any case.
+func (c *componentFlags) parseWords(out *api.Component) error {
+	switch v := strings.ToLower(c.visibility); v {
+	case "local", "":
+	case string(api.VisibilityPublic):
+		out.Visibility = api.VisibilityPublic
+	default:
+		return fmt.Errorf("--visibility %.40q: want local or public", c.visibility)
+	}
+	switch p := api.RestartPolicy(strings.ToLower(c.restart)); p {
+	case "on-failure", api.RestartOnFailure:
+	case api.RestartAlways, api.RestartNever:
+		out.Restart = p
+	default:
+		return fmt.Errorf("--restart %.40q: want on-failure, always or never", c.restart)
+	}
+	return nil
+}
+
+// parseUpdate reads how a version follows another; nothing where that is as usual.
+func (c *componentFlags) parseUpdate(out *api.Component) error {
+	var u api.Update
+	switch o := api.Order(strings.ToLower(c.order)); o {
+	case "start-first", api.StartFirst:
+	case api.StopFirst:
+		u.Order = o
+	default:
+		return fmt.Errorf("--order %.40q: want start-first or stop-first", c.order)
+	}
+	if s := api.Share(c.maxUnavailable); s != api.DefaultMaxUnavailable {
+		u.MaxUnavailable = s
+	}
+	if c.deadline <= 0 {
+		return errors.New("--update-deadline: want a time, such as 30s")
+	}
+	if c.deadline != api.DefaultUpdateDeadline {
+		u.Deadline = api.Duration(c.deadline)
+	}
+	if u != (api.Update{}) {
+		out.Update = &u
+	}
+	return u.Validate()
+}
+
+func (c *componentFlags) parseRoute(out *api.Component) error {
+	if c.route == "" {
+		return nil
+	}
+	host, path, ok := strings.Cut(c.route, "/")
+	r := api.Route{Host: host}
+	if ok {
+		r.Path = "/" + path
+	}
+	out.Route = &r
+	return r.Validate()
+}
+
+// notActedOn says, a line each, what of a component nodes of this version keep but do
+// not act on.
+func notActedOn(c *api.Component) (out []string) {
+	add := func(is bool, text string) {
+		if is {
+			out = append(out, text)
+		}
+	}
+	add(c.Module.Limits.Fuel != 0, "fuel is kept, and not metered by this version: bound a call with epoch_ms")
+	add(c.Visibility == api.VisibilityPublic, "visibility public is kept, and not acted on by this version: it answers where the gateway of a node is reached")
+	add(len(c.Ports) > 0, "ports are kept, and not opened by this version")
+	add(len(c.AllowHosts) > 0, "allow_hosts is kept, and not acted on by this version: programs send no requests")
+	add(c.Route != nil, "route is kept, and not acted on by this version: a web program answers under /NAME/")
+	return out
+}

@@ -1,0 +1,282 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/intent"
+	"github.com/realm-mesh/realm/realm/internal/node"
+	"github.com/realm-mesh/realm/realm/internal/rollout"
+)
+
+func newExplain(a *app) *cobra.Command {
+	var tail int
+	cmd := &cobra.Command{
+		Use:   "explain [KIND/]NAME",
+		Short: "Say where a program should run, where it does, and why",
+		Long: `Say what is wanted of a component or function and who signed it, and for each member
+why it runs it or not, how it stands there and what it wrote last. Members that are
+connected are asked themselves, for two seconds. At the end is what to do next.
+
+  run    it is one of those that run it
+  hold   likewise, but others change to the new version first
+  keep   it is not, and goes on until enough of those are ready
+  none   it is not`,
+		Example: `  realm explain ticker
+  realm explain function/double --json
+  realm explain ticker --tail 20`,
+		Args:              arguments("NAME"),
+		ValidArgsFunction: a.completeNames(api.KindComponent, api.KindFunction),
+	}
+	cmd.Flags().IntVar(&tail, "tail", 3, fmt.Sprintf("how many of its last lines on each member, 0 to %d", api.MaxAccountLog))
+	cmd.RunE = a.bounded(func(ctx context.Context, cmd *cobra.Command, args []string) error {
+		if tail < 0 || tail > api.MaxAccountLog {
+			return misused(cmd, fmt.Errorf("--tail %d: want 0 to %d lines", tail, api.MaxAccountLog))
+		}
+		refs, err := parseRefs(args[0])
+		if err != nil {
+			return misused(cmd, err)
+		}
+		return a.onNode(ctx, func(n *node.Node) error {
+			v, err := a.explain(ctx, n, refs, tail)
+			if err != nil {
+				return err
+			}
+			return a.print(v, func() { a.printExplain(v, time.Now()) })
+		})
+	})
+	return cmd
+}
+
+// explainView is what realm explain says in JSON.
+type explainView struct {
+	api.Ref
+	Wanted    string        `json:"wanted"`  // running, stopped or removed
+	Version   uint64        `json:"version"` // the one that counts
+	Digest    api.Digest    `json:"digest"`  // of its intent
+	SignedBy  string        `json:"signed_by"`
+	Issued    time.Time     `json:"issued"`
+	Source    string        `json:"source,omitempty"` // of a component: "push", or "manifest NAME"
+	Blob      api.Digest    `json:"blob,omitzero"`
+	Size      int64         `json:"size,omitempty"`
+	Interface api.Interface `json:"interface,omitempty"`
+	Target    api.Target    `json:"target"`
+	Replicas  int           `json:"replicas"`          // asked for; 0: every member that matches
+	Asked     int           `json:"asked"`             // likewise, as a number of members
+	Desired   int           `json:"desired"`           // of them, that can run it now
+	Running   int           `json:"running"`           // members that run or answer, in any version
+	Updated   int           `json:"updated"`           // of them, in the version that counts
+	Pending   string        `json:"pending,omitempty"` // why fewer can than were asked for
+	Members   []whereView   `json:"members"`
+	Next      []string      `json:"next"`     // what to do, for people
+	Problems  []string      `json:"problems"` // what could not be found out
+}
+
+// whereView is how a program stands on one member, in JSON.
+type whereView struct {
+	someone
+	Self    bool     `json:"self,omitempty"`
+	Live    bool     `json:"live"` // lately heard of
+	Drained bool     `json:"drained,omitempty"`
+	Rank    int      `json:"rank,omitempty"` // 0: it cannot run it
+	Duty    api.Duty `json:"duty,omitempty"` // "" where nobody knows
+	Why     string   `json:"why,omitempty"`  // it has that duty
+	// How it stands there; left out where nothing of it is.
+	State    api.State  `json:"state,omitempty"`
+	Version  uint64     `json:"version,omitempty"` // that the state is about
+	Since    time.Time  `json:"since,omitzero"`
+	Restarts int        `json:"restarts,omitempty"`
+	Reason   string     `json:"reason,omitempty"`
+	Serving  uint64     `json:"serving,omitempty"` // the older version that goes on there meanwhile
+	Log      []lineView `json:"log"`
+	Silent   string     `json:"silent,omitempty"` // why it did not answer itself
+}
+
+const (
+	explainPatience = 2 * time.Second // for the answer of one member, or of runnerd
+	explainAtOnce   = 32              // members that are asked at the same time
+)
+
+// explain gathers what there is to know of the program that refs may mean.
+func (a *app) explain(ctx context.Context, n *node.Node, refs []api.Ref, tail int) (*explainView, error) {
+	pin, err := readPin(n)
+	if err != nil {
+		return nil, err
+	}
+	ref, err := choose(ctx, n, pin, refs)
+	if err != nil {
+		return nil, err
+	}
+	s, err := n.Look(ctx, node.Scope{Intents: &pin, Ref: &ref})
+	if err != nil {
+		return nil, err
+	}
+	in, ok := s.Intents[ref]
+	if !ok {
+		return nil, unknown(ctx, n, ref.Name)
+	}
+	v, err := newExplainView(in, hear(ctx, n, ref, s, tail))
+	if err != nil {
+		return nil, err
+	}
+	v.signer(ctx, n)
+	if at, err := a.where(); err == nil && at.node == "" { // a client runs nothing, and ranks nobody
+		v.rank(ctx, n)
+	}
+	v.Next = append(v.Next, advise(v, in)...)
+	return v, nil
+}
+
+// heard is what is known of a program on a member that is connected.
+type heard struct {
+	rollout.Member
+	fact   *api.WorkloadFact // that it has told last; nil: nothing
+	told   *api.Account      // by itself, now
+	silent error             // why not
+}
+
+// hear asks the members that s shows how a program stands there.
+func hear(ctx context.Context, n *node.Node, ref api.Ref, s node.Snapshot, tail int) []heard {
+	var out []heard
+	for _, m := range upNow(s) {
+		a := heard{Member: m}
+		if f, ok := s.Facts[ref][m.Peer]; ok {
+			a.fact = &f
+		}
+		out = append(out, a)
+	}
+	var g errgroup.Group
+	g.SetLimit(explainAtOnce)
+	for i := range out {
+		g.Go(func() error {
+			ctx, cancel := context.WithTimeout(ctx, explainPatience)
+			defer cancel()
+			m := &out[i]
+			told, err := n.Account(ctx, m.Peer, m.Self, ref, tail)
+			if m.silent = err; err == nil {
+				m.told, m.fact = &told, told.Fact
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // there are no errors
+	return out
+}
+
+// newExplainView is what members tell of in.
+func newExplainView(in intent.Signed, answers []heard) (*explainView, error) {
+	w, err := rollout.WantedOf(in)
+	if err != nil {
+		return nil, fmt.Errorf("%s: version %d is of a newer version of Realm: upgrade this node: %w", in.Ref, in.Seq, err)
+	}
+	v := &explainView{Ref: in.Ref, Wanted: wantedText(w.Goal), Version: in.Seq, Digest: in.Digest, Issued: in.Issued, Target: in.Target,
+		Replicas: w.Work.Replicas, Members: []whereView{}, Next: []string{}, Problems: []string{}}
+	var up []rollout.Member
+	facts := rollout.Facts{}
+	for _, x := range answers {
+		up = append(up, x.Member)
+		if x.fact != nil {
+			facts[x.Peer] = *x.fact
+		}
+		v.Members = append(v.Members, x.view())
+	}
+	a := rollout.Assess(w, up, facts, true)
+	v.Running = a.Running
+	if w.Goal == rollout.Run {
+		v.Asked, v.Desired, v.Updated, v.Pending = a.Asked, a.Desired, a.Updated, a.Pending
+	}
+	v.body(in)
+	return v, nil
+}
+
+func (x heard) view() whereView {
+	v := whereView{someone: someone{x.Peer, x.Host}, Self: x.Self, Live: true, Drained: x.Drained, Log: []lineView{}}
+	if f := x.fact; f != nil {
+		v.State, v.Version, v.Since, v.Restarts, v.Reason, v.Serving = f.State, f.Seq, f.Since, f.Restarts, f.Reason, f.Serving
+		for _, l := range f.Tail {
+			v.Log = append(v.Log, lineView{Line: l})
+		}
+	}
+	if x.told == nil {
+		v.Silent = oneLine(x.silent.Error())
+		return v
+	}
+	v.Duty, v.Why = x.told.Duty, x.told.Why
+	if len(x.told.Log) > 0 {
+		v.Log = nil
+	}
+	for _, l := range x.told.Log {
+		v.Log = append(v.Log, lineView{l.Time, l.Stream, l.Line})
+	}
+	return v
+}
+
+func wantedText(g rollout.Goal) string {
+	return map[rollout.Goal]string{rollout.Run: "running", rollout.Stop: "stopped", rollout.Remove: "removed"}[g]
+}
+
+// body takes down what the version says of the program.
+func (v *explainView) body(in intent.Signed) {
+	w, err := in.Workload()
+	if err != nil {
+		return // a tombstone
+	}
+	v.Blob, v.Size = w.Program().Blob, w.Program().Size
+	if c, ok := w.(*api.Component); ok {
+		v.Interface, v.Source = c.Interface, c.Source.String()
+	}
+}
+
+// signer finds out who has signed the version.
+func (v *explainView) signer(ctx context.Context, n *node.Node) {
+	all, err := n.History(ctx, v.Ref)
+	if err != nil {
+		v.Problems = append(v.Problems, oneLine(err.Error()))
+	}
+	for _, w := range all {
+		if w.Digest == v.Digest {
+			v.SignedBy = node.SignerText(w)
+		}
+	}
+}
+
+// rank has runnerd here say how it ranks members, also those that are away, and what
+// those owe the program that did not say it themselves.
+func (v *explainView) rank(ctx context.Context, n *node.Node) {
+	ctx, cancel := context.WithTimeout(ctx, explainPatience)
+	defer cancel()
+	reply, err := n.Explain(ctx, v.Ref)
+	if err != nil {
+		if v.Wanted != "removed" { // which runnerd knows nothing of
+			v.Problems = append(v.Problems, oneLine(err.Error()))
+		}
+		return
+	}
+	known := map[api.PeerID]whereView{}
+	for _, m := range v.Members {
+		known[m.Peer] = m
+	}
+	v.Members = v.Members[:0]
+	for _, r := range reply.Members {
+		m, ok := known[r.Peer]
+		delete(known, r.Peer)
+		if !ok {
+			m = whereView{someone: someone{r.Peer, r.Host}, Live: r.Live, Log: []lineView{}}
+		}
+		m.Rank = r.Rank
+		if m.Duty == "" {
+			m.Duty, m.Why = r.Duty, r.Why
+		}
+		v.Members = append(v.Members, m)
+	}
+	rest := slices.SortedFunc(maps.Values(known), func(a, b whereView) int { return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Peer, b.Peer)) })
+	v.Members = append(v.Members, rest...)
+}

@@ -1,0 +1,217 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/intent"
+	"github.com/realm-mesh/realm/realm/internal/rollout"
+)
+
+// printExplain is what a person reads: what is wanted, a table of members with what
+// there is to say of each below its row, and what to do next.
+func (a *app) printExplain(v *explainView, now time.Time) {
+	fmt.Fprintf(a.out, "%s\n\n", v.Ref)
+	for _, row := range v.head(now) {
+		fmt.Fprintf(a.out, "%-8s  %s\n", row[0], row[1])
+	}
+	for _, p := range v.Problems {
+		fmt.Fprintf(a.out, "%-8s  %s\n", "problem", p)
+	}
+	if rows, notes := v.table(now); len(rows) > 1 {
+		fmt.Fprintln(a.out)
+		tableWithNotes(a.out, rows, notes)
+	}
+	if len(v.Next) > 0 {
+		fmt.Fprintln(a.out, "\nNext:")
+		for _, n := range v.Next {
+			fmt.Fprintf(a.out, "  %s\n", n)
+		}
+	}
+}
+
+// head is what is wanted, and how far that is so.
+func (v *explainView) head(now time.Time) [][2]string {
+	wanted := v.Wanted
+	if v.Wanted == "running" {
+		every := "on every node"
+		if len(v.Target.Peers)+len(v.Target.Tags) > 0 {
+			every += " with " + rollout.TargetText(v.Target)
+		}
+		if wanted += " " + every; v.Replicas > 0 {
+			wanted = strings.Join(nonEmpty("running, "+plural(v.Replicas, "replica"), forText(v.Target)), ", ")
+		}
+	}
+	rows := [][2]string{
+		{"wanted", wanted},
+		{"version", fmt.Sprintf("%d, signed by %s %s ago", v.Version, orElse(oneLine(v.SignedBy), "somebody"), ageText(now, v.Issued))},
+	}
+	if v.Size > 0 {
+		rows = append(rows, [2]string{"program", strings.Join(nonEmpty(string(v.Interface), bytesText(v.Size), "sha256 "+v.Blob.Short(), bySource(v.Source)), ", ")})
+	}
+	if v.Wanted == "running" || v.Running > 0 {
+		rows = append(rows, [2]string{"runs on", v.runsText()})
+	}
+	if v.Pending != "" {
+		rows = append(rows, [2]string{"pending", oneLine(v.Pending)})
+	}
+	return rows
+}
+
+func forText(t api.Target) string {
+	if len(t.Peers)+len(t.Tags) == 0 {
+		return ""
+	}
+	return "for " + rollout.TargetText(t)
+}
+
+// bySource is who looks after a component; of one that was pushed nobody in particular.
+func bySource(source string) string {
+	if source == "" || source == (api.Source{}).String() {
+		return ""
+	}
+	return "of " + source
+}
+
+func (v *explainView) runsText() string {
+	if v.Wanted != "running" {
+		return plural(v.Running, "node") + " still"
+	}
+	text := fmt.Sprintf("%d of %s", v.Running, plural(v.Asked, "node"))
+	if v.Updated < v.Running {
+		text += fmt.Sprintf(", %d of them in version %d", v.Updated, v.Version)
+	}
+	return text
+}
+
+// table has a row for each member, and lines below those of which there is more to say.
+func (v *explainView) table(now time.Time) (rows, notes [][]string) {
+	rows = [][]string{{"RANK", "MEMBER", "DUTY", "STATE", "FOR", "VERSION", "RESTARTS"}}
+	notes = [][]string{nil}
+	for _, m := range v.Members {
+		rank, version, since := "-", "-", "-"
+		if m.Rank > 0 {
+			rank = fmt.Sprint(m.Rank)
+		}
+		if m.State != "" {
+			version, since = fmt.Sprint(m.Version), ageText(now, m.Since)
+		}
+		rows = append(rows, []string{rank, m.name(), orDash(string(m.Duty)), orDash(string(m.State)), since, version, fmt.Sprint(m.Restarts)})
+		notes = append(notes, m.notes())
+	}
+	return rows, notes
+}
+
+func (x whereView) name() string {
+	var marks []string
+	if x.Self {
+		marks = append(marks, "this node")
+	}
+	if x.Drained {
+		marks = append(marks, "drained")
+	}
+	if !x.Live {
+		marks = append(marks, "away")
+	}
+	return strings.Join(nonEmpty(peerText(clip(oneLine(x.Host), maxHost), x.Peer), strings.Join(marks, ", ")), ", ")
+}
+
+// notes are why a member has its duty, what ails the program there, and what it wrote.
+func (x whereView) notes() []string {
+	const indent = "    "
+	var out []string
+	if x.Why != "" {
+		out = append(out, indent+oneLine(x.Why))
+	}
+	if x.Reason != "" && x.Reason != x.Why {
+		out = append(out, indent+string(x.State)+": "+oneLine(x.Reason))
+	}
+	if goesOn := fmt.Sprintf("version %d goes on", x.Serving); x.Serving != 0 && !strings.Contains(x.Reason, goesOn) {
+		out = append(out, indent+goesOn)
+	}
+	if x.Silent != "" {
+		out = append(out, indent+"did not answer itself: "+clip(x.Silent, maxNote))
+	}
+	for _, l := range x.Log {
+		out = append(out, indent+"| "+printable(l.Line))
+	}
+	return out
+}
+
+// advise says what to do about what v shows of in.
+func advise(v *explainView, in intent.Signed) (next []string) {
+	add := func(format string, args ...any) {
+		if text := fmt.Sprintf(format, args...); !slices.Contains(next, text) {
+			next = append(next, text)
+		}
+	}
+	switch v.Wanted {
+	case "removed":
+		add("realm history %s shows what there was; a push under this name brings it back", v.Ref)
+		return next
+	case "stopped":
+		add("realm start %s starts it again", v.Ref)
+		return next
+	}
+	v.advisePlaces(add)
+	v.adviseFailure(in, add)
+	return next
+}
+
+// advisePlaces says how to have more members fit.
+func (v *explainView) advisePlaces(add func(string, ...any)) {
+	for _, m := range v.Members {
+		if m.State == api.StateRefused {
+			add("%s refuses it: %s", peerText(oneLine(m.Host), m.Peer), oneLine(m.Reason))
+		}
+	}
+	if v.Pending == "" {
+		return
+	}
+	drained := slices.IndexFunc(v.Members, func(m whereView) bool { return m.Drained })
+	if len(v.Target.Tags) > 0 {
+		add("realm node set PEER --role %s gives a node the tag, and realm peers shows who has which", v.Target.Tags[0])
+	}
+	if drained >= 0 {
+		add("realm node resume %s lets a drained node run programs again", orElse(oneLine(v.Members[drained].Host), string(v.Members[drained].Peer)))
+	}
+	switch {
+	case v.Desired > 0 && v.Replicas > v.Desired:
+		add("realm scale %s %d asks for as many as there is room for; realm invite brings in another node", v.Ref, v.Desired)
+	case len(v.Target.Peers) > 0:
+		add("realm peers shows whether the nodes that it names are connected")
+	}
+}
+
+// adviseFailure says what to do about a version that does not come up.
+func (v *explainView) adviseFailure(in intent.Signed, add func(string, ...any)) {
+	failed := func(m whereView) bool {
+		return m.Version == v.Version && (m.State == api.StateFailed || m.State == api.StateBackoff && m.Restarts >= rollout.MaxRestarts)
+	}
+	at := slices.IndexFunc(v.Members, failed)
+	if at < 0 {
+		v.adviseIll(add)
+		return
+	}
+	if in.Seq > 1 {
+		add("realm rollback %s goes back to a version before %d", v.Name, v.Version)
+	}
+	add("realm logs %s on %s has more of what it wrote; a push of a mended program replaces it", v.Ref, peerText(oneLine(v.Members[at].Host), v.Members[at].Peer))
+	if v.Members[at].State == api.StateBackoff && v.Members[at].Serving == 0 {
+		add("realm stop %s ends the restarts meanwhile", v.Ref)
+	}
+}
+
+func (v *explainView) adviseIll(add func(string, ...any)) {
+	for _, m := range v.Members {
+		switch {
+		case m.State == api.StateUnhealthy:
+			add("it runs on %s, but does not answer as its health asks: realm logs %s there, or realm restart %s", peerText(oneLine(m.Host), m.Peer), v.Ref, v.Ref)
+		case m.State == api.StateBackoff:
+			add("it has ended badly on %s and is started again: realm logs %s there", peerText(oneLine(m.Host), m.Peer), v.Ref)
+		}
+	}
+}
