@@ -12,6 +12,9 @@ import (
 	"github.com/realm-mesh/realm/runnerd/internal/program"
 )
 
+// maxRetry is the longest pause between two tries to make a program ready.
+const maxRetry = 3 * time.Second
+
 // fetch makes w ready to start, as the next version. false: it is not, for now or for
 // good, and the fact says why.
 func (a *actor) fetch(life, attempt context.Context, w Want, work api.Workload) bool {
@@ -55,7 +58,7 @@ func (a *actor) fail(w Want, st status) {
 // refuse remembers why this node cannot take the version.
 func (a *actor) refuse(why error) {
 	a.course.refused = why.Error()
-	a.course.due = time.Now().Add(refusedFor + rand.N(refusedFor/2)) // not all at once
+	a.course.due = time.Now().Add(a.set.refused + rand.N(a.set.refused/2)) // not all at once
 }
 
 // standRefused says that this node cannot take w until it would. What the duty lets go

@@ -3,7 +3,6 @@ package workload
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/telemetry"
@@ -18,6 +17,8 @@ func (a *actor) reach(life, attempt context.Context, w Want) {
 		a.course = course{of: w.Digest, pause: newPause()}
 		a.course.pause.MaxInterval = maxRetry
 	}
+	a.keep() // before it is replaced
+	defer a.keep()
 	if w.gone() {
 		a.depart(w)
 		return
@@ -134,11 +135,3 @@ func (a *actor) vacate(w Want) {
 		a.report(w.Signed, status{state: api.StateRemoved, reason: w.why()})
 	}
 }
-
-const (
-	// maxRetry is the longest pause between two tries to make a program ready.
-	maxRetry = 3 * time.Second
-	// refusedFor is how long a refusal stands at least. Others that run the workload
-	// instead should not have begun in vain.
-	refusedFor = time.Minute
-)

@@ -11,8 +11,17 @@ import (
 	"github.com/realm-mesh/realm/runnerd/internal/program"
 )
 
-// keep has s be the version to go back to after a start.
-func (a *actor) keep(s intent.Signed) {
+// keep has what is here, if it is good, be the version to go back to after a start.
+func (a *actor) keep() {
+	a.mu.Lock()
+	v := a.current
+	if v == nil || !v.good || v.kept == v.signed.Digest {
+		a.mu.Unlock()
+		return
+	}
+	s := v.signed
+	v.kept = s.Digest
+	a.mu.Unlock()
 	if err := a.Kept.Save(s); err != nil {
 		a.slog.Warn("keep the last good version", telemetry.Error(err))
 	}

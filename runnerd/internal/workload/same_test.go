@@ -3,7 +3,6 @@ package workload
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -216,25 +215,5 @@ func TestWhatIsNotHereTakesNoActor(t *testing.T) {
 	defer n.set.mu.RUnlock()
 	if len(n.set.actors) != 1 {
 		t.Errorf("%d actors", len(n.set.actors))
-	}
-}
-
-// version is what is here of a workload.
-func (n *node) version(ref api.Ref) *version {
-	n.set.mu.RLock()
-	a := n.set.actors[ref]
-	n.set.mu.RUnlock()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.current
-}
-
-// until waits until ok is true.
-func (n *node) until(what string, ok func() bool) {
-	n.t.Helper()
-	for late := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(late) {
-			n.t.Fatalf("not so: %s; facts: %+v", what, slices.Clone(n.facts))
-		}
 	}
 }

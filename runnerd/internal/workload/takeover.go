@@ -23,13 +23,9 @@ func (a *actor) adopt(life context.Context, w Want, inst api.Digest) bool {
 		return false
 	}
 	v.signed = w.Signed
-	good := v.good
 	a.pass()
 	a.mu.Unlock()
 	a.dropNext(life)
-	if good {
-		a.keep(w.Signed)
-	}
 	return true
 }
 
@@ -122,16 +118,12 @@ func (a *actor) promote(v *version) {
 	a.mu.Lock()
 	old := []*version{a.current, a.parked}
 	a.current, a.next, a.parked = v, nil, nil
-	good, s := v.good, v.signed
 	if v.command != nil {
 		v.overdue = 0 // it may try for as long as it likes: nothing waits for it
 	}
 	a.pass()
 	a.mu.Unlock()
 	stop(old...)
-	if good {
-		a.keep(s)
-	}
 }
 
 // giveBack gives up the next version, which is as st says, and has what was before go on.

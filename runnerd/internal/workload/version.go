@@ -47,6 +47,7 @@ type version struct {
 	good    bool          // it has been ready, now or before the process has started
 	said    status        // what it has said last
 	since   time.Time     // since when it has been in that state
+	kept    api.Digest    // it was kept on disk under that name
 	overdue time.Duration // it was not ready after that; 0: it was, or still may be
 }
 

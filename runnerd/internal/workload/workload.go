@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/intent"
@@ -43,12 +44,17 @@ type Env struct {
 // takes the memory of one request.
 const maxProbes = 8
 
+// refusedFor is how long a refusal stands at least: others that run the workload
+// instead should not have begun in vain.
+const refusedFor = time.Minute
+
 // Set is the workloads of a node. It is safe for use by several goroutines.
 type Set struct {
 	Env
 	in      chan Want
 	probes  chan struct{}  // a place for each probe on its way
 	workers sync.WaitGroup // of actors
+	refused time.Duration  // how long a refusal stands at least
 
 	mu     sync.RWMutex
 	actors map[api.Ref]*actor
@@ -59,7 +65,7 @@ func NewSet(env Env) *Set {
 	if env.Admit == nil {
 		env.Admit = admit.New(admit.Config{})
 	}
-	return &Set{Env: env, in: make(chan Want), probes: make(chan struct{}, maxProbes), actors: map[api.Ref]*actor{}}
+	return &Set{Env: env, in: make(chan Want), probes: make(chan struct{}, maxProbes), refused: refusedFor, actors: map[api.Ref]*actor{}}
 }
 
 // Run looks after the workloads until ctx ends, then stops them all.
