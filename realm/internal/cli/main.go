@@ -19,7 +19,12 @@ const (
 	ExitOK     = 0
 	ExitFailed = 1
 	ExitUsage  = 2
+	// ExitChanges is that of realm diff --exit-code where there is something to change.
+	ExitChanges = 3
 )
+
+// errChanges ends realm diff --exit-code: there is nothing to complain about.
+var errChanges = errors.New("there is something to change")
 
 // errInterrupted is the cause of a context that Ctrl-C or SIGTERM has ended.
 var errInterrupted = errors.New("interrupted")
@@ -30,8 +35,11 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := a.signals(context.Background())
 	defer stop()
 	err := a.run(ctx, args)
-	if err == nil {
+	switch {
+	case err == nil:
 		return ExitOK
+	case errors.Is(err, errChanges):
+		return ExitChanges
 	}
 	a.complain(err)
 	var usage *usageError

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -108,12 +109,19 @@ const (
 	viewEvery = 50 * time.Millisecond
 )
 
+// errBehind says that meshd and the node's bus tell different things.
+var errBehind = errors.New("meshd of this node says that another version counts than the one on its bus: see realm ps, and try realm restart meshd")
+
 // view reads how ref stands. The numbers are meshd's, which knows also what does not
 // count yet; what counts is checked here.
 func (n *Node) view(ctx context.Context, pin trust.Pin, ref api.Ref) (view, error) {
 	for range viewTries {
-		v, same, err := n.viewOnce(ctx, pin, ref)
-		if err != nil || same {
+		l, err := n.Ledger(ctx, pin, ref)
+		if err != nil {
+			return view{}, fmt.Errorf("read %s: %w", ref, err)
+		}
+		v, err := n.viewIn(ctx, l, ref)
+		if err != nil || v.same() {
 			return v, err
 		}
 		select {
@@ -122,35 +130,40 @@ func (n *Node) view(ctx context.Context, pin trust.Pin, ref api.Ref) (view, erro
 		case <-time.After(viewEvery):
 		}
 	}
-	return view{}, fmt.Errorf("read %s: meshd of this node says that another version counts than the one on its bus: see realm ps, and try realm restart meshd", ref)
+	return view{}, fmt.Errorf("read %s: %w", ref, errBehind)
 }
 
-// viewOnce reads meshd's answer and the bucket; same tells whether they agree.
-func (n *Node) viewOnce(ctx context.Context, pin trust.Pin, ref api.Ref) (v view, same bool, err error) {
+// viewIn is how ref stands by a ledger and by what meshd answers.
+func (n *Node) viewIn(ctx context.Context, l *ledger.Ledger, ref api.Ref) (v view, err error) {
+	v.ledger = l
 	if v.versions, err = n.History(ctx, ref); err != nil {
-		return v, false, fmt.Errorf("read %s: %w", ref, err)
+		return v, fmt.Errorf("read %s: %w", ref, err)
 	}
-	if v.ledger, err = n.Ledger(ctx, pin, ref); err != nil {
-		return v, false, fmt.Errorf("read %s: %w", ref, err)
+	if s, ok := l.Current(ref, n.Now()); ok {
+		v.current = &s
 	}
-	var counts api.Digest
-	if s, ok := v.ledger.Current(ref, n.Now()); ok {
-		v.current, counts = &s, s.Digest
-	}
-	var told api.Digest
-	for _, w := range v.versions {
-		if w.State == api.VersionCurrent {
-			told = w.Digest
-		}
-	}
-	v.place.Seq, v.place.Prev = v.ledger.Next(ref, n.Now())
+	v.place.Seq, v.place.Prev = l.Next(ref, n.Now())
 	if len(v.versions) > 0 && v.versions[0].Seq >= v.place.Seq {
 		v.place.Seq = v.versions[0].Seq + 1
 		if v.current == nil {
 			v.place.Prev = v.versions[0].Digest
 		}
 	}
-	return v, counts == told, nil
+	return v, nil
+}
+
+// same reports whether the bus shows what meshd says that counts.
+func (v view) same() bool {
+	var counts, told api.Digest
+	if v.current != nil {
+		counts = v.current.Digest
+	}
+	for _, w := range v.versions {
+		if w.State == api.VersionCurrent {
+			told = w.Digest
+		}
+	}
+	return counts == told
 }
 
 func (v view) has(d api.Digest) bool {
@@ -165,11 +178,16 @@ type StaleError struct {
 }
 
 func (e *StaleError) Error() string {
+	return e.what() + fmt.Sprintf("\nNothing was signed. See realm history %s; to sign on top of it, repeat the command with --force.", e.Ref)
+}
+
+// what lists the versions that the command has not seen.
+func (e *StaleError) what() string {
 	text := fmt.Sprintf("%s has changed since this command began", e.Ref)
 	for _, v := range e.News {
 		text += fmt.Sprintf("\n  number %d, signed by %s at %s: %s", v.Seq, SignerText(v), v.Issued.Local().Format(time.DateTime), owner.What(v.Intent))
 	}
-	return text + fmt.Sprintf("\nNothing was signed. See realm history %s; to sign on top of it, repeat the command with --force.", e.Ref)
+	return text
 }
 
 // SignerText names who has signed v, for people.

@@ -46,6 +46,7 @@ type Meshd struct {
 // Serve answers the command line.
 func (m *Meshd) Serve() {
 	Handle(m.T, m.Conn, api.SubjectSubmit, m.Submit)
+	Handle(m.T, m.Conn, api.SubjectBatch, m.SubmitBatch)
 	Handle(m.T, m.Conn, api.SubjectMesh, func([]byte) (any, error) { return m.Status, nil })
 	Handle(m.T, m.Conn, api.SubjectHistory, func(b []byte) (any, error) {
 		var r api.HistoryRequest
@@ -75,6 +76,35 @@ func (m *Meshd) Ledger() *ledger.Ledger {
 
 // Submit answers [api.SubjectSubmit].
 func (m *Meshd) Submit(b []byte) (any, error) {
+	m.before()
+	in, err := read(b)
+	if err == nil {
+		err = m.accept(in)
+	}
+	return api.SubmitReply{Digest: in.Digest}, err
+}
+
+// SubmitBatch answers [api.SubjectBatch].
+func (m *Meshd) SubmitBatch(b []byte) (any, error) {
+	m.before()
+	var batch api.SubmitBatch
+	if err := api.Decode(b, api.MaxMessage, &batch); err != nil {
+		return nil, err
+	}
+	var all []intent.Signed
+	var reply api.SubmitBatchReply
+	for _, e := range batch.Envelopes {
+		in, err := read(e)
+		if err != nil {
+			return nil, err
+		}
+		all, reply.Digests = append(all, in), append(reply.Digests, in.Digest)
+	}
+	return reply, m.accept(all...)
+}
+
+// before runs what a test has asked for, once.
+func (m *Meshd) before() {
 	m.mu.Lock()
 	before := m.Before
 	m.Before = nil
@@ -82,40 +112,58 @@ func (m *Meshd) Submit(b []byte) (any, error) {
 	if before != nil {
 		before()
 	}
-	in, err := intent.Read(b)
+}
+
+func read(envelope []byte) (intent.Signed, error) {
+	in, err := intent.Read(envelope)
 	if err == nil {
 		err = in.Validate()
 	}
-	if err != nil {
-		return nil, err
-	}
-	if err := m.accept(in); err != nil {
-		return nil, err
-	}
-	if m.After != nil {
-		m.After(in)
-	}
-	return api.SubmitReply{Digest: in.Digest}, nil
+	return in, err
 }
 
-// accept takes in what a person has just signed.
-func (m *Meshd) accept(in intent.Signed) error {
-	if err := m.take(in); err != nil {
+// accept takes in what a person has just signed: all of it, or nothing.
+func (m *Meshd) accept(all ...intent.Signed) error {
+	if err := m.take(all); err != nil {
 		return err
 	}
 	if err := m.show(); err != nil {
 		return err
 	}
-	if m.Lose != nil && m.Lose(in) {
-		return fmt.Errorf("the answer about %s is lost", in.Ref)
+	for _, in := range all {
+		if m.Lose != nil && m.Lose(in) {
+			return fmt.Errorf("the answer about %s is lost", in.Ref)
+		}
+	}
+	for _, in := range all {
+		if m.After != nil {
+			m.After(in)
+		}
 	}
 	return nil
 }
 
-func (m *Meshd) take(in intent.Signed) error {
+func (m *Meshd) take(all []intent.Signed) error {
 	l, now := m.Ledger(), time.Now()
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	for _, in := range all {
+		if err := m.check(l, in, now); err != nil {
+			return err
+		}
+	}
+	for _, in := range all {
+		c, err := l.Add(in, now)
+		m.touch(c)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// check says why in is not taken.
+func (m *Meshd) check(l *ledger.Ledger, in intent.Signed, now time.Time) error {
 	if _, held := l.Held(in.Digest); held {
 		return nil
 	}
@@ -130,8 +178,10 @@ func (m *Meshd) take(in intent.Signed) error {
 	if seq, prev := l.Next(in.Ref, now); !in.Kind.Trust() && (seq != in.Seq || prev != in.Prev) {
 		return fmt.Errorf("%s: somebody has signed number %d meanwhile", in.Ref, seq-1)
 	}
-	c, err := l.Add(in, now)
-	m.touch(c)
+	_, err := l.Check(in, now)
+	if err != nil && len(in.Grant) > 0 && ledger.MayGrant(err) {
+		return nil // the grant that came with it may say otherwise
+	}
 	return err
 }
 

@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/trust"
+	"github.com/realm-mesh/realm/realm/internal/manifest"
+	"github.com/realm-mesh/realm/realm/internal/node"
+	"github.com/realm-mesh/realm/realm/internal/plan"
+	"github.com/realm-mesh/realm/realm/internal/sources"
+)
+
+// programs are those that a manifest names, found.
+type programs struct {
+	finder  *sources.Finder
+	found   map[api.Name]sources.Program
+	desired []plan.Desired
+}
+
+// resolve finds the programs of m. The caller closes the finder.
+func (a *app) resolve(ctx context.Context, n *node.Node, m manifest.Manifest) (*programs, error) {
+	p := &programs{finder: sources.New(n, a.note), found: map[api.Name]sources.Program{}}
+	found, err := p.finder.All(ctx, m.Components)
+	if err != nil {
+		p.finder.Close()
+		return nil, err
+	}
+	for i, c := range m.Components {
+		c.Body.Module.Blob, c.Body.Module.Size = found[i].SHA256, found[i].Size
+		p.found[c.Name] = found[i]
+		p.desired = append(p.desired, plan.Desired{Name: c.Name, Target: c.Target, Body: c.Body})
+	}
+	return p, nil
+}
+
+// upload stores on the node those programs that are new to the components of a plan.
+func (p *programs) upload(ctx context.Context, a *app, n *node.Node, pl plan.Plan) error {
+	done := map[api.Digest]bool{}
+	for _, i := range pl.Items {
+		f, ok := p.found[i.Name]
+		if !ok || !f.Here() || !i.NewProgram() || done[f.SHA256] {
+			continue
+		}
+		done[f.SHA256] = true
+		if _, there, err := n.Stored(ctx, f.SHA256); err != nil || there {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		m, err := f.Read()
+		if err != nil {
+			return err
+		}
+		if err := a.upload(ctx, n, program{file: f.Name, module: m}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// work is a plan, and what it was made from.
+type work struct {
+	plan  plan.Plan
+	seen  *node.Survey
+	again func(context.Context) (*node.Survey, error)
+}
+
+// survey looks how a manifest and its components stand, and plans what to change.
+func (a *app) survey(ctx context.Context, n *node.Node, pin trust.Pin, name api.Name, desired []plan.Desired, o plan.Options) (w work, err error) {
+	var names []api.Name
+	for _, d := range desired {
+		names = append(names, d.Name)
+	}
+	w.again = func(ctx context.Context) (*node.Survey, error) {
+		return n.Survey(ctx, pin, []api.Kind{api.KindManifest, api.KindComponent}, plan.Choose(name, names))
+	}
+	if w.seen, err = w.again(ctx); err == nil {
+		w.plan, err = plan.Make(name, desired, w.seen, o)
+	}
+	return w, err
+}
+
+// blocked is the error of a plan that cannot be carried out.
+func blocked(p plan.Plan) error {
+	var b strings.Builder
+	for _, i := range p.Items {
+		if i.Action == plan.Blocked {
+			fmt.Fprintf(&b, "\n  %s: %s", i.Name, i.Note)
+		}
+	}
+	if b.Len() == 0 {
+		return nil
+	}
+	return fmt.Errorf("nothing was signed: %s of the manifest cannot be changed%s", plural(p.Count(plan.Blocked), "component"), b.String())
+}

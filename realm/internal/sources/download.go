@@ -1,0 +1,149 @@
+package sources
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/realm/internal/manifest"
+	"github.com/realm-mesh/realm/realm/internal/wasmfile"
+)
+
+const (
+	maxRedirects  = 5
+	answerWithin  = 30 * time.Second // the head of an answer
+	programWithin = 10 * time.Minute // all of it, unless the command ends before
+)
+
+// newClient makes what downloads: it follows few redirections, and none to where
+// bytes could be changed on their way.
+func newClient() *http.Client {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.ResponseHeaderTimeout = answerWithin
+	return &http.Client{Transport: t, Timeout: programWithin, CheckRedirect: checkRedirect}
+}
+
+func checkRedirect(req *http.Request, via []*http.Request) error {
+	if len(via) > maxRedirects {
+		return fmt.Errorf("it leads on more than %d times: give the address where that ends", maxRedirects)
+	}
+	if !safe(req.URL) {
+		return fmt.Errorf("it leads on to %s, which is not https", req.URL.Redacted())
+	}
+	// What begins elsewhere does not lead into this machine.
+	if manifest.Loopback(req.URL.Hostname()) && !manifest.Loopback(via[0].URL.Hostname()) {
+		return fmt.Errorf("it leads on to %s, on this machine itself", req.URL.Redacted())
+	}
+	return nil
+}
+
+// safe reports whether nobody can change what comes from u on its way.
+func safe(u *url.URL) bool {
+	return u.Scheme == "https" || u.Scheme == "http" && manifest.Loopback(u.Hostname())
+}
+
+// download brings what an address has into a file.
+func (f *Finder) download(ctx context.Context, c manifest.Component) (Program, error) {
+	from := c.Source.URL
+	f.note("Downloading %s", from.Redacted())
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, from.String(), http.NoBody)
+	if err != nil {
+		return Program{}, fmt.Errorf("download program: %w", err)
+	}
+	resp, err := f.client.Do(req)
+	if err != nil {
+		return Program{}, fmt.Errorf("download program: %w", err)
+	}
+	defer resp.Body.Close()
+	switch {
+	case resp.StatusCode != http.StatusOK:
+		return Program{}, fmt.Errorf("download program %s: the server answers %.80q: open the address in a browser to see why", from.Redacted(), resp.Status)
+	case resp.ContentLength > api.MaxModule:
+		return Program{}, tooLarge(from)
+	}
+	p, err := f.keep(resp.Body, from)
+	if err != nil {
+		return p, err
+	}
+	return fitting(p, c.SHA256)
+}
+
+func tooLarge(from *url.URL) error {
+	return fmt.Errorf("download program: %s is larger than %d MiB, the most that a program may have", from.Redacted(), api.MaxModule>>20)
+}
+
+// keep writes a program into a file of its own, and checks it on its way.
+func (f *Finder) keep(body io.Reader, from *url.URL) (p Program, err error) {
+	dir, err := f.folder()
+	if err != nil {
+		return p, err
+	}
+	out, err := os.CreateTemp(dir, "*.wasm")
+	if err != nil {
+		return p, fmt.Errorf("keep download: %w", err)
+	}
+	defer func() {
+		if closed := out.Close(); closed != nil && err == nil {
+			err = fmt.Errorf("keep download: %w", closed)
+		}
+	}()
+	head := make([]byte, headBytes)
+	n, err := io.ReadFull(body, head)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return p, fmt.Errorf("download program %s: %w", from.Redacted(), err)
+	}
+	head = head[:n]
+	if err := wasmfile.Check(head); err != nil {
+		return p, fmt.Errorf("download program: what %s answers is %w", from.Redacted(), err)
+	}
+	sum := sha256.New()
+	both := io.MultiWriter(out, sum)
+	_, err = both.Write(head)
+	if err != nil {
+		return p, fmt.Errorf("keep download: %w", err)
+	}
+	rest, err := io.Copy(both, io.LimitReader(body, api.MaxModule-int64(n)+1))
+	switch {
+	case err != nil:
+		return p, fmt.Errorf("download program %s: %w", from.Redacted(), err)
+	case int64(n)+rest > api.MaxModule:
+		return p, tooLarge(from)
+	}
+	p = Program{Name: nameOf(from), file: out.Name()}
+	p.Size = int64(n) + rest
+	sum.Sum(p.SHA256[:0])
+	return p, nil
+}
+
+// headBytes is enough to tell what a download is.
+const headBytes = 16
+
+// nameOf is what people are shown of an address.
+func nameOf(u *url.URL) string {
+	if base := path.Base(u.Path); base != "." && base != "/" {
+		return base
+	}
+	return u.Host
+}
+
+// folder is where downloads go; it is made with the first one.
+func (f *Finder) folder() (string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.dir == "" {
+		dir, err := os.MkdirTemp("", "realm-apply-")
+		if err != nil {
+			return "", fmt.Errorf("keep download: %w", err)
+		}
+		f.dir = dir
+	}
+	return f.dir, nil
+}
