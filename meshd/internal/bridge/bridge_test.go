@@ -4,17 +4,14 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -55,6 +52,9 @@ func newHost(t *testing.T) host.Host {
 	return h
 }
 
+// accountWithin is how long the callee's runnerd may take over an account.
+const accountWithin = time.Second
+
 // world is two nodes. Requests to caller's meshd go over libp2p to callee, whose
 // daemons are one handler.
 type world struct {
@@ -75,14 +75,14 @@ func newWorld(t *testing.T, daemon http.Handler) *world {
 
 	w := &world{caller: newHost(t), callee: newHost(t)}
 	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 2)
-	for s, h := range map[api.Service]http.Handler{api.ServiceBlob: Blobs(local, quiet), api.ServiceCall: Calls(local, quiet)} {
+	ended := make(chan error, 3)
+	for s, h := range map[api.Service]http.Handler{api.ServiceBlob: Blobs(local, quiet), api.ServiceCall: Calls(local, quiet), api.ServiceNode: Accounts(local, accountWithin, quiet)} {
 		srv := streams.Listen(w.callee, realm, s, h, quiet)
 		go func() { ended <- srv.Run(ctx, time.Second) }()
 	}
 	t.Cleanup(func() {
 		cancel()
-		if err := errors.Join(<-ended, <-ended); err != nil {
+		if err := errors.Join(<-ended, <-ended, <-ended); err != nil {
 			t.Error(err)
 		}
 	})
@@ -93,7 +93,7 @@ func newWorld(t *testing.T, daemon http.Handler) *world {
 		t.Fatal(err)
 	}
 	transports := map[api.Service]http.RoundTripper{}
-	for _, s := range []api.Service{api.ServiceBlob, api.ServiceCall} {
+	for _, s := range []api.Service{api.ServiceBlob, api.ServiceCall, api.ServiceNode} {
 		tr := streams.NewTransport(w.caller, realm, s, 0)
 		t.Cleanup(tr.CloseIdleConnections)
 		transports[s] = tr
@@ -103,11 +103,17 @@ func newWorld(t *testing.T, daemon http.Handler) *world {
 		t.Fatal(err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle(api.RoutePeer, Peers(self, transports, quiet))
-	meshd := httptest.NewServer(mux)
-	t.Cleanup(meshd.Close)
-	w.url = meshd.URL
+	mux.Handle(api.RoutePeer, Peers(self, transports, map[api.Service]time.Duration{api.ServiceNode: 3 * accountWithin}, quiet))
+	w.url = serve(t, mux)
 	return w
+}
+
+// serve answers on loopback with h.
+func serve(t *testing.T, h http.Handler) (url string) {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s.URL
 }
 
 func (w *world) path(t *testing.T, s api.Service, path string) string {
@@ -182,6 +188,19 @@ func TestAllowList(t *testing.T) {
 		{"GET", api.ServiceCall, "/components/%2e/x", refused},
 		{"GET", api.ServiceCall, "/metrics", refused},
 		{"GET", api.ServiceCall, "/blobs/" + sum, refused},
+		{"GET", api.ServiceCall, "/workloads/component/web", refused},
+		{"GET", api.ServiceNode, "/workloads/component/web", offered},
+		{"GET", api.ServiceNode, "/workloads/function/double", offered},
+		{"POST", api.ServiceNode, "/workloads/component/web", refused},
+		{"GET", api.ServiceNode, "/workloads/component", refused},
+		{"GET", api.ServiceNode, "/workloads/component/", refused},
+		{"GET", api.ServiceNode, "/workloads/component/web/", refused},
+		{"GET", api.ServiceNode, "/workloads/component/Web", refused},
+		{"GET", api.ServiceNode, "/workloads/component/%2e%2e", refused},
+		{"GET", api.ServiceNode, "/workloads/manifest/web", refused},
+		{"GET", api.ServiceNode, "/workloads/member/web", refused},
+		{"GET", api.ServiceNode, "/components/web", refused},
+		{"GET", api.ServiceNode, "/metrics", refused},
 		{"GET", api.ServiceSync, "/intents", http.StatusNotFound},
 		{"GET", "nonsense", "/blobs/" + sum, http.StatusNotFound},
 	} {
@@ -307,61 +326,6 @@ func TestBothWaysAtOnce(t *testing.T) {
 		t.Errorf("then %q, %v", rest, err)
 	}
 }
-
-// TestLargeBody passes 64 MiB each way and looks at the memory in between.
-func TestLargeBody(t *testing.T) {
-	const size = 64 << 20
-	w := newWorld(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		sum := sha256.New()
-		n, err := io.Copy(sum, r.Body)
-		if err != nil {
-			t.Error(err)
-		}
-		rw.Header().Set("Sum", fmt.Sprintf("%x %d", sum.Sum(nil), n))
-		_, _ = io.CopyN(rw, zeros{}, size)
-	}))
-	var before, most runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-
-	sum := sha256.New()
-	up := io.TeeReader(io.LimitReader(rand.NewChaCha8([32]byte{}), size), sum)
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.path(t, api.ServiceCall, "/components/web"), up)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if want := fmt.Sprintf("%x %d", sum.Sum(nil), size); resp.Header.Get("Sum") != want {
-		t.Errorf("%s has arrived; want %s", resp.Header.Get("Sum"), want)
-	}
-	var got int64
-	for range 8 {
-		n, err := io.CopyN(io.Discard, resp.Body, size/8)
-		if got += n; err != nil {
-			t.Fatal(err)
-		}
-		var now runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&now)
-		if now.HeapAlloc > most.HeapAlloc {
-			most = now
-		}
-	}
-	if got != size {
-		t.Errorf("%d bytes came back; want %d", got, size)
-	}
-	if grown := int64(most.HeapAlloc) - int64(before.HeapAlloc); grown > 24<<20 {
-		t.Errorf("the heap has grown by %d MiB for a body of %d", grown>>20, size>>20)
-	}
-}
-
-type zeros struct{}
-
-func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
 
 // TestDaemonAway calls a member whose runnerd is being started again: the caller
 // may go elsewhere, and learns nothing of the member's files.

@@ -7,6 +7,7 @@ import (
 	"net/http/httputil"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/local"
@@ -73,6 +74,28 @@ func isCallPath(method, path string) bool {
 		return true
 	}
 	return false
+}
+
+// Accounts serves [api.ServiceNode]: what runnerd tells of a workload
+// ([api.RouteAccount]), within so long.
+func Accounts(next http.RoundTripper, within time.Duration, log *slog.Logger) http.Handler {
+	forward := Within(within, toDaemon(next, api.Runnerd, log))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet || !isAccountPath(r.URL.Path) {
+			refuse(w)
+			return
+		}
+		forward.ServeHTTP(w, r)
+	})
+}
+
+func isAccountPath(path string) bool {
+	f := strings.Split(path, "/")
+	if len(f) != 4 || f[0] != "" || f[1] != "workloads" {
+		return false
+	}
+	r := api.Ref{Kind: api.Kind(f[2]), Name: api.Name(f[3])}
+	return r.Kind.Workload() && r.Validate() == nil
 }
 
 func refuse(w http.ResponseWriter) { local.WriteError(w, http.StatusForbidden, errNotOffered) }

@@ -8,6 +8,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/local"
@@ -15,11 +16,15 @@ import (
 
 // Peers serves [api.RoutePeer]: the services of other members for the daemons of
 // this node. self is this node; transports reach each service that daemons may
-// use, at the peer whose id is the host of the URL.
-func Peers(self api.PeerID, transports map[api.Service]http.RoundTripper, log *slog.Logger) http.Handler {
+// use, at the peer whose id is the host of the URL. Those of which limits says how long
+// an answer may take, all of it, are bound to that.
+func Peers(self api.PeerID, transports map[api.Service]http.RoundTripper, limits map[api.Service]time.Duration, log *slog.Logger) http.Handler {
 	proxies := make(map[api.Service]http.Handler, len(transports))
 	for s, t := range transports {
 		proxies[s] = toPeer(s, t, log)
+		if d, bound := limits[s]; bound {
+			proxies[s] = Within(d, proxies[s])
+		}
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, err := api.ParsePeerID(r.PathValue("peer"))

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"sync"
+	"time"
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/local"
@@ -39,6 +41,10 @@ func proxy(next http.RoundTripper, log *slog.Logger, rewrite func(*httputil.Prox
 			r.Out.Header.Del(local.HeaderToken)
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			if errors.Is(r.Context().Err(), context.DeadlineExceeded) {
+				local.WriteError(w, http.StatusGatewayTimeout, errors.New("no answer in time: try again"))
+				return
+			}
 			if r.Context().Err() != nil {
 				panic(http.ErrAbortHandler) // the caller has gone
 			}
@@ -59,6 +65,16 @@ func proxy(next http.RoundTripper, log *slog.Logger, rewrite func(*httputil.Prox
 			return
 		}
 		p.ServeHTTP(w, r)
+	})
+}
+
+// Within bounds how long next takes over a request. What has not begun to be answered
+// by then is answered with an error, an answer that goes on is cut off.
+func Within(d time.Duration, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), d)
+		defer cancel()
+		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 

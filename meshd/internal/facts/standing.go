@@ -10,15 +10,17 @@ import (
 // Terms are what the realm's intents say of a member. They hold over what it says of
 // itself.
 type Terms struct {
-	Roles  []string // that it has, and no others; none: those that it says
+	Roles  []string // that it has, and no others; nil: those that it says
 	Client bool     // a command line without a node
 }
 
-func (t Terms) equal(o Terms) bool { return t.Client == o.Client && slices.Equal(t.Roles, o.Roles) }
+func (t Terms) equal(o Terms) bool {
+	return t.Client == o.Client && (t.Roles == nil) == (o.Roles == nil) && slices.Equal(t.Roles, o.Roles)
+}
 
 // cut is f under t.
 func (t Terms) cut(f api.PeerFact) api.PeerFact {
-	if len(t.Roles) > 0 {
+	if t.Roles != nil {
 		f.Roles = t.Roles
 	}
 	f.Client = f.Client || t.Client

@@ -59,6 +59,7 @@ func (k *Keeper) Accept(all []intent.Signed, by Source) (ledger.Change, []error)
 type request struct {
 	by     Source
 	items  []intent.Signed
+	whole  bool // all of it or nothing
 	done   bool
 	change ledger.Change
 	errs   []error // one each
@@ -88,6 +89,9 @@ func (k *Keeper) flush(batch []*request) {
 	for _, r := range batch {
 		r.done = true
 		k.take(r, now)
+		if r.whole {
+			lines.Write(headOf(len(r.change.Added)))
+		}
 		for _, s := range r.change.Added {
 			lines.Write(s.Envelope)
 			lines.WriteByte('\n')
@@ -150,20 +154,29 @@ func (k *Keeper) take(r *request, now time.Time) {
 		return
 	}
 	r.errs = make([]error, len(r.items))
+	if r.whole {
+		k.takeWhole(r, now)
+		return
+	}
 	for i, s := range r.items {
-		c, err := k.takeNew(s, r.by, now)
-		r.change.Added = append(r.change.Added, c.Added...)
-		r.change.Dropped = append(r.change.Dropped, c.Dropped...)
-		r.change.Trust = r.change.Trust || c.Trust
+		c, err := takeNew(k.ledger, s, r.by, now)
+		r.note(c)
 		r.errs[i] = err
 	}
 }
 
-// takeNew adds s, which somebody has signed just now.
-func (k *Keeper) takeNew(s intent.Signed, by Source, now time.Time) (ledger.Change, error) {
-	held, err := k.ledger.Check(s, now)
+// note adds to what r has changed.
+func (r *request) note(c ledger.Change) {
+	r.change.Added = append(r.change.Added, c.Added...)
+	r.change.Dropped = append(r.change.Dropped, c.Dropped...)
+	r.change.Trust = r.change.Trust || c.Trust
+}
+
+// takeNew adds s, which somebody has signed just now, to l.
+func takeNew(l *ledger.Ledger, s intent.Signed, by Source, now time.Time) (ledger.Change, error) {
+	held, err := l.Check(s, now)
 	if held && by == BySubmit && !s.Kind.Trust() {
-		return ledger.Change{}, k.stands(s, now)
+		return ledger.Change{}, stands(l, s, now)
 	}
 	if held {
 		return ledger.Change{}, nil
@@ -172,15 +185,15 @@ func (k *Keeper) takeNew(s intent.Signed, by Source, now time.Time) (ledger.Chan
 		err = nil // Add tells
 	}
 	if err == nil {
-		err = k.ledger.Fresh(s, now)
+		err = l.Fresh(s, now)
 	}
 	if err == nil && by == BySubmit && !s.Kind.Trust() {
-		err = k.follows(s, now)
+		err = follows(l, s, now)
 	}
 	if err != nil {
 		return ledger.Change{}, err
 	}
-	return k.ledger.Add(s, now)
+	return l.Add(s, now)
 }
 
 // grantOf is the grant that came with s.
@@ -193,19 +206,27 @@ func grantOf(s intent.Signed) (intent.Signed, bool) {
 }
 
 // stands reports that s, which is held, has been replaced since.
-func (k *Keeper) stands(s intent.Signed, now time.Time) error {
-	if seq, _ := k.ledger.Next(s.Ref, now); s.Seq+1 == seq {
+func stands(l *ledger.Ledger, s intent.Signed, now time.Time) error {
+	if seq, _ := l.Next(s.Ref, now); s.Seq+1 == seq {
 		return nil
 	}
-	return k.follows(s, now)
+	return follows(l, s, now)
 }
 
 // follows reports why s is not the version that comes next.
-func (k *Keeper) follows(s intent.Signed, now time.Time) error {
-	seq, prev := k.ledger.Next(s.Ref, now)
+func follows(l *ledger.Ledger, s intent.Signed, now time.Time) error {
+	seq, prev := l.Next(s.Ref, now)
 	if s.Seq == seq && s.Prev == prev {
 		return nil
 	}
 	return fmt.Errorf("%w: %s is at number %d on this node, and this one is number %d: look at realm history %s, and give the command again; --force puts it over whatever is there",
-		ErrOvertaken, s.Ref, seq-1, s.Seq, s.Name)
+		ErrOvertaken, s.Ref, seq-1, s.Seq, historyName(s.Ref))
+}
+
+// historyName is what realm history calls r.
+func historyName(r api.Ref) string {
+	if r.Kind.Workload() {
+		return string(r.Name)
+	}
+	return r.String()
 }

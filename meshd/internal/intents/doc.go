@@ -12,8 +12,8 @@
 //   - The log is also the proof that this node has held something before: what a key
 //     has signed before the owner replaced it counts until the rotation is settled,
 //     and nothing new of it is taken.
-//   - A crash at any byte leaves a last line cut short, which is dropped: nobody
-//     was told of it. A damaged line before others is an error, since going on
+//   - A crash at any byte leaves a last line cut short, or a batch that is to be taken
+//     as a whole without its end, which is dropped: nobody was told of it. A damaged line before others is an error, since going on
 //     without it could hide a revocation.
 //   - When the log is opened, and when it has grown to twice what is held, lines of
 //     intents that are no longer held go.

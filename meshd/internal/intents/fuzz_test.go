@@ -28,7 +28,9 @@ func FuzzLog(f *testing.F) {
 	}
 	one, two := w.component(f, "a", 1, api.Digest{}), w.component(f, "b", 1, api.Digest{})
 	whole := append(append(append([]byte(nil), header...), append(one.Envelope, '\n')...), append(two.Envelope, '\n')...)
-	for _, b := range [][]byte{nil, header, whole, whole[:len(whole)-3], append(whole, "x\ny\n"...), append(header, "x\n"...)} {
+	batch := append(append(append([]byte(nil), header...), headOf(2)...), whole[len(header):]...)
+	for _, b := range [][]byte{nil, header, whole, whole[:len(whole)-3], append(whole, "x\ny\n"...), append(header, "x\n"...),
+		batch, batch[:len(batch)-3], append(batch, headOf(3)...), append(batch[:len(header):len(header)], "{\"together\":0}\n"...)} {
 		f.Add(b)
 	}
 	more := w.component(f, "more", 1, api.Digest{})

@@ -41,23 +41,42 @@ func readLog(path string, limit int64) (content, error) {
 		return content{}, err
 	}
 	defer f.Close()
+	c, torn, err := readLines(f, path, limit)
+	if err == nil && torn > 0 { // without the beginning of what is whole or not there
+		end := c.size + c.cut
+		if c, _, err = readLines(f, path, torn); err == nil {
+			c.cut = end - c.size
+		}
+	}
+	return c, err
+}
+
+// readLines is readLog for an open file. torn is where a batch begins that was not
+// written to its end; 0: there is none.
+func readLines(f *os.File, path string, limit int64) (c content, torn int64, err error) {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return c, 0, err
+	}
 	r := logReader{path: path}
 	if err := eachLine(io.LimitReader(f, limit), r.line); err != nil {
-		return content{}, err
+		return c, 0, err
 	}
 	if err := r.check(); err != nil {
-		return content{}, err
+		return c, 0, err
 	}
 	fi, err := f.Stat()
 	if err != nil {
-		return content{}, err
+		return c, 0, err
 	}
 	r.size = r.end
-	if r.bad.no > 0 {
-		r.size = r.bad.at
+	switch {
+	case r.bad.no > 0:
+		r.size, torn = r.bad.at, r.bad.batch
+	case r.batch.left > 0:
+		torn = r.batch.at
 	}
 	r.cut = min(fi.Size(), limit) - r.size
-	return r.content, nil
+	return r.content, torn, nil
 }
 
 // eachLine calls fn for each whole line of r; one that is too long is nil. size is
@@ -97,12 +116,17 @@ type logReader struct {
 	end   int64 // of the last of them
 	chunk []rawLine
 	bad   rawLine // the first one that is damaged
+	batch struct {
+		at   int64 // where the last one begins
+		left int   // lines that are missing of it
+	}
 }
 
 // rawLine is a line that has not been checked.
 type rawLine struct {
 	no       int
 	at       int64 // where it begins
+	batch    int64 // where the batch begins that it belongs to; 0: none
 	envelope []byte
 }
 
@@ -116,7 +140,16 @@ func (r *logReader) line(b []byte, size int64) error {
 		}
 		return nil
 	}
-	r.chunk = append(r.chunk, rawLine{r.no, at, bytes.Clone(b)})
+	if n, begins := batchHead(b); begins && r.batch.left == 0 {
+		r.batch.at, r.batch.left = at, n
+		return nil
+	}
+	l := rawLine{no: r.no, at: at, envelope: bytes.Clone(b)}
+	if r.batch.left > 0 {
+		l.batch = r.batch.at
+		r.batch.left--
+	}
+	r.chunk = append(r.chunk, l)
 	if len(r.chunk) < readChunk {
 		return nil
 	}

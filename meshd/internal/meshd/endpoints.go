@@ -21,6 +21,12 @@ func (d *Daemon) serve() error {
 			})
 		},
 		func() error {
+			return bus.Handle(s, api.SubjectBatch, func(ctx context.Context, r *api.SubmitBatch) (any, error) {
+				digests, err := d.stage().SubmitAll(ctx, r.Envelopes)
+				return api.SubmitBatchReply{Digests: digests}, err
+			})
+		},
+		func() error {
 			return s.HandleRaw(api.SubjectMesh, func(context.Context, []byte) (any, error) { return d.stage().Status(), nil })
 		},
 		func() error {

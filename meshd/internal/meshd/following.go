@@ -98,7 +98,7 @@ func (d *Daemon) nodeConfig(pin trust.Pin, proof api.Proof) node.Config {
 		Fresh:     err != nil || strings.TrimSpace(string(synced)) != string(pin.Realm),
 		Synced:    func() { d.synced(pin.Realm) },
 		Repin:     func(p trust.Pin) error { return p.Write(env.Home.Pin()) },
-		Fact:      api.PeerFact{Version: buildinfo.Version, Host: host, Roles: env.Config.Roles, Client: env.Config.Client},
+		Fact:      api.PeerFact{Version: buildinfo.Version, Host: host, Roles: env.Config.Roles, Client: env.Config.Client, Capacity: env.Config.Capacity()},
 		Bootstrap: d.bootstrap, MDNS: *env.Config.MDNS,
 		Book:    d.state(filePeers),
 		Daemons: env.Client.Transport,

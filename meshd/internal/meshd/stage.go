@@ -14,6 +14,7 @@ import (
 type stage interface {
 	Status() api.MeshStatus
 	Submit(ctx context.Context, envelope []byte) (api.Digest, error)
+	SubmitAll(ctx context.Context, envelopes [][]byte) ([]api.Digest, error)
 	Providers(ctx context.Context, blob api.Digest) ([]api.PeerID, error)
 	Announce(blobs []api.Digest)
 	Members(after api.PeerID) (api.MembersReply, error)
@@ -43,6 +44,8 @@ func (w waiting) Status() api.MeshStatus { return w.status() }
 func (w waiting) Submit(context.Context, []byte) (api.Digest, error) {
 	return api.Digest{}, w.why()
 }
+
+func (w waiting) SubmitAll(context.Context, [][]byte) ([]api.Digest, error) { return nil, w.why() }
 
 func (w waiting) Providers(context.Context, api.Digest) ([]api.PeerID, error) {
 	return []api.PeerID{}, nil

@@ -22,6 +22,8 @@ const (
 	coalesce     = 80 * time.Millisecond  // changes of facts that follow each other closely are one message
 	blobHeaders  = 30 * time.Second       // casd answers from disk
 	syncHeaders  = 20 * time.Second       // memory and a few disk reads
+	nodeWithin   = 5 * time.Second        // runnerd tells what it knows, and the end of a log
+	nodeAway     = 2 * nodeWithin         // the same of another member, which may have to be dialled
 	respread     = 16                     // intents learnt by sync that are gossiped again, at once …
 	respreadEach = 500 * time.Millisecond // … and one more each so long
 )

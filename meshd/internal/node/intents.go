@@ -45,6 +45,30 @@ func (n *Node) Submit(ctx context.Context, envelope []byte) (api.Digest, error) 
 	return s.Digest, nil
 }
 
+// SubmitAll is [Node.Submit] for several intents, of which all are accepted or none.
+func (n *Node) SubmitAll(ctx context.Context, envelopes [][]byte) ([]api.Digest, error) {
+	ctx, cancel := context.WithTimeout(ctx, submitWithin)
+	defer cancel()
+	all, news, err := n.keeper.SubmitAll(ctx, envelopes)
+	if err != nil {
+		n.cfg.Observe.Intent(string(intents.BySubmit), false, err)
+		return nil, err
+	}
+	added := make(map[api.Digest]bool, len(news))
+	for _, s := range news {
+		added[s.Digest] = true
+	}
+	out := make([]api.Digest, 0, len(all))
+	for _, s := range all {
+		n.cfg.Observe.Intent(string(intents.BySubmit), added[s.Digest], nil)
+		if added[s.Digest] {
+			n.tell(ctx, s)
+		}
+		out = append(out, s.Digest)
+	}
+	return out, nil
+}
+
 // accept adds intents that others have sent. from says of each who probably has
 // what it names.
 func (n *Node) accept(by intents.Source, all []intent.Signed, from func(i int) peer.ID) (ledger.Change, []error) {

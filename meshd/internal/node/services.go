@@ -30,6 +30,7 @@ func (n *Node) openServices() {
 		api.ServiceEnroll: n.ifMember(desk.Handler()),
 		api.ServiceBlob:   bridge.Blobs(n.cfg.Daemons, n.cfg.Log),
 		api.ServiceCall:   bridge.Calls(n.cfg.Daemons, n.cfg.Log),
+		api.ServiceNode:   bridge.Accounts(n.cfg.Daemons, nodeWithin, n.cfg.Log),
 	}
 	for s, h := range inbound {
 		n.servers = append(n.servers, streams.Listen(n.host, n.cfg.Pin.Realm, s, n.counted(s, true, h), n.cfg.Log))
@@ -39,7 +40,8 @@ func (n *Node) openServices() {
 	n.peers = bridge.Peers(n.self, map[api.Service]http.RoundTripper{
 		api.ServiceBlob: countedTrips{blob, n, api.ServiceBlob},
 		api.ServiceCall: countedTrips{call, n, api.ServiceCall},
-	}, n.cfg.Log)
+		api.ServiceNode: countedTrips{n.transport(api.ServiceNode, 0), n, api.ServiceNode},
+	}, map[api.Service]time.Duration{api.ServiceNode: nodeAway}, n.cfg.Log)
 	n.openSync()
 }
 

@@ -34,9 +34,14 @@ const (
 func (n *Node) Changed(_ intents.Source, c ledger.Change) {
 	if c.Trust {
 		n.client.TrustChanged()
+	}
+	if c.Trust || slices.ContainsFunc(c.Added, ofNode) || slices.ContainsFunc(c.Dropped, ofNode) {
 		notify(n.trust)
 	}
 }
+
+// ofNode reports whether s says what a node is to do.
+func ofNode(s intent.Signed) bool { return s.Kind == api.KindNode }
 
 // watchTrust draws the conclusions when somebody's say has changed, until ctx ends or
 // the node is to be opened again.
@@ -107,12 +112,9 @@ func (n *Node) pin() trust.Pin {
 	return trust.Pin{Realm: n.cfg.Pin.Realm, Owner: n.ledger().Owner()}
 }
 
-// roles are what this node is: what its membership says, else its settings.
+// roles are what this node is: what the owner wants of it, else what its own settings say.
 func (n *Node) roles() []string {
-	if m, ok := n.ledger().Member(n.key, n.cfg.Now()); ok && len(m.Roles) > 0 {
-		return m.Roles
-	}
-	return n.cfg.Fact.Roles
+	return n.ledger().Roles(n.key, n.cfg.Fact.Roles, n.cfg.Now())
 }
 
 // takeRoles tells others when the roles of this node are others than before.

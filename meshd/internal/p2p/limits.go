@@ -37,6 +37,7 @@ const (
 	StreamsSync = 16
 	StreamsBlob = 64
 	StreamsCall = 256
+	StreamsNode = 8
 )
 
 // StreamCap is the cap of a service among the above.
@@ -46,6 +47,8 @@ func StreamCap(s api.Service) int {
 		return StreamsBlob
 	case api.ServiceCall:
 		return StreamsCall
+	case api.ServiceNode:
+		return StreamsNode
 	default:
 		return StreamsSync
 	}
@@ -105,7 +108,7 @@ func limits(realm api.RealmID) rcmgr.ConcreteLimitConfig {
 		ProtocolPeer: map[protocol.ID]rcmgr.ResourceLimits{},
 	}
 	if realm != "" {
-		for _, s := range []api.Service{api.ServiceSync, api.ServiceBlob, api.ServiceCall} {
+		for _, s := range []api.Service{api.ServiceSync, api.ServiceBlob, api.ServiceCall, api.ServiceNode} {
 			id, n := protocol.ID(api.Protocol(realm, s)), rcmgr.LimitVal(StreamCap(s))
 			set.ProtocolPeer[id] = rcmgr.ResourceLimits{Streams: 2 * n, StreamsInbound: n, StreamsOutbound: n, Memory: peerMemory}
 			set.Protocol[id] = rcmgr.ResourceLimits{Streams: systemStreams / 2, StreamsInbound: systemStreams / 4, StreamsOutbound: systemStreams / 4, Memory: systemMemory}
