@@ -4,6 +4,7 @@ package sandboxtest
 import (
 	"fmt"
 	"os"
+	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -17,6 +18,8 @@ import (
 type Rig struct {
 	cache sandbox.Cache
 	dir   string
+
+	compiling sync.Mutex
 }
 
 // Main runs the tests of a package with a rig, after prepare, and ends the process.
@@ -48,14 +51,23 @@ func (r *Rig) Ready(t testing.TB, wasm []byte, memoryMB int) *sandbox.Module {
 		t.Fatal(err)
 	}
 	small := m.Compact(wasm)
-	if !r.cache.Has(api.Sum(small)) {
-		if err := sandbox.Compile(t.Context(), r.cache, small); err != nil {
-			t.Fatal(err)
-		}
-	}
+	r.compile(t, small)
 	loaded, err := sandbox.NewEngine(r.cache).Load(t.Context(), api.Sum(wasm), m.Shape, small, memoryMB)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return loaded
+}
+
+// compile compiles a module, unless that was done before.
+func (r *Rig) compile(t testing.TB, wasm []byte) {
+	t.Helper()
+	r.compiling.Lock()
+	defer r.compiling.Unlock()
+	if r.cache.Has(api.Sum(wasm)) {
+		return
+	}
+	if err := sandbox.Compile(t.Context(), r.cache, wasm); err != nil {
+		t.Fatal(err)
+	}
 }
