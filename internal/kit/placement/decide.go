@@ -25,12 +25,17 @@ type Replica struct {
 	// Good: some version runs or answers there, or has ended well: the wanted one, or
 	// one before it.
 	Good bool
+	// Kept, of self alone: a version that was good is kept here, and comes back by
+	// itself if it does not run now.
+	Kept bool
 }
 
 // Rollout is how a version takes the place of another.
 type Rollout struct {
-	Most   int  // members on their way to it at once
-	Strict bool // by rank alone: a slow member holds up those below it
+	Most int // members on their way to it at once
+	// Strict: what runs stops before the new version starts. Members that run nothing
+	// count then, too, and a slow member holds up those below it.
+	Strict bool
 }
 
 // Verdict is what a member owes a workload.
@@ -38,6 +43,9 @@ type Verdict struct {
 	Duty api.Duty
 	Rank int    // from 1; 0: it cannot run it
 	Why  string // for people
+	// Meanwhile is the duty until the verdict has stood for [Pause]; empty: it counts
+	// at once. See [Patience].
+	Meanwhile api.Duty
 }
 
 // Decide says what self owes w. Of members that are not up replicas must not be
@@ -58,93 +66,26 @@ func Decide(self api.PeerID, w Workload, r Ranking, replicas map[api.PeerID]Repl
 	}
 }
 
-// view is what self sees of a workload.
-type view struct {
-	rank  int    // of self among those that can run it, from 1; 0: it cannot
-	place int    // of self in the order of those that have not refused, then the others, from 0
-	want  int    // how many shall run it
-	good  int    // above self that do
-	why   string // it cannot
-
-	waiting int // above self, to run it, that are prepared, or failed, or on their way
-	slow    int // likewise, that are not even prepared
-	moving  int // below self that are on their way
-	blocker api.PeerID
-	failed  bool // the blocker has
-}
-
-// look counts what others tell. Those that have refused come after all that have not,
-// those that cannot run w last: whoever of them still runs it ends when so many run it
-// as shall.
-func (v *view) look(self api.PeerID, w Workload, r Ranking, replicas map[api.PeerID]Replica) {
-	var eligible, others []api.PeerID
-	for i, p := range r.In {
-		if p == self {
-			v.rank = i + 1
-		}
-		if replicas[p].Phase == PhaseRefused {
-			others = append(others, p)
-		} else {
-			eligible = append(eligible, p)
-		}
-	}
-	for _, o := range r.Out {
-		if o.Peer == self {
-			v.why = o.Why
-		}
-		others = append(others, o.Peer)
-	}
-	v.want = w.Replicas
-	if v.want == 0 {
-		v.want = len(eligible)
-	}
-	above := true
-	for i, p := range append(eligible, others...) {
-		if p == self {
-			v.place, above = i, false
-			continue
-		}
-		v.count(p, replicas[p], above, i < min(v.want, len(eligible)))
-	}
-}
-
-// count takes down what member p tells; chosen: it is one of those that run w.
-func (v *view) count(p api.PeerID, r Replica, above, chosen bool) {
-	if above && r.Good {
-		v.good++
-	}
-	if !chosen || r.Phase == PhaseReady {
-		return
-	}
-	switch {
-	case r.Phase == PhaseNone:
-		if above {
-			v.slow++
-		}
-	case above:
-		v.waiting++
-		if v.blocker == "" || r.Phase == PhaseFailed && !v.failed {
-			v.blocker, v.failed = p, r.Phase == PhaseFailed
-		}
-	case r.Phase == PhaseStarting:
-		v.moving++
-	}
-}
-
 // run is for a member that shall run w.
 func (v *view) run(w Workload, mine Replica, roll Rollout) Verdict {
 	out := Verdict{Duty: api.DutyRun, Rank: v.rank, Why: fmt.Sprintf("it is number %d in rank of the %d that run it", v.place+1, v.want)}
 	if w.Replicas == 0 {
 		out.Why = "every member that its target names runs it"
 	}
-	if !mine.Good || mine.Phase == PhaseReady || mine.Phase == PhaseStarting || mine.Phase == PhaseFailed {
+	if !mine.Good || mine.Phase != PhaseNone && mine.Phase != PhasePrepared {
 		return out // nothing that is good is given up for it, or that is done already
 	}
-	before := v.waiting + v.moving
+	most, busy := max(1, roll.Most), v.waiting+v.moving
 	if roll.Strict {
-		before += v.slow
+		busy += v.slow + v.down
 	}
-	if before < max(1, roll.Most) {
+	if busy < most && (roll.Strict || busy+v.slow < most) {
+		return out
+	}
+	if busy < most && mine.Phase == PhasePrepared {
+		// Only members that have not even prepared it are in the way: it passes them,
+		// unless what they have to say is but late.
+		out.Meanwhile = api.DutyHold
 		return out
 	}
 	out.Duty = api.DutyHold
@@ -159,11 +100,28 @@ func (v *view) run(w Workload, mine Replica, roll Rollout) Verdict {
 	return out
 }
 
-// leave is for a member that shall not run w.
+// leave is for a member that shall not run w. What is good here goes on for as long
+// as others might need it.
 func (v *view) leave(w Workload, mine Replica, why string) Verdict {
 	out := Verdict{Duty: api.DutyNone, Rank: v.rank, Why: why}
-	if mine.Good && w.Replicas > 0 && v.good < w.Replicas {
+	switch {
+	case !mine.Good && !mine.Kept:
+	case v.good < v.enough(w):
 		out.Duty, out.Why = api.DutyKeep, why+"; it goes on until those above it are ready"
+	case mine.Good:
+		out.Meanwhile = api.DutyKeep
 	}
 	return out
+}
+
+// enough is how many members above one that shall not run w must run it for that one
+// to stop.
+func (v *view) enough(w Workload) int {
+	switch {
+	case w.Replicas == 0:
+		return max(1, v.eligible-v.hopeless)
+	case v.why != "" && !v.drained && v.eligible > 0:
+		return min(w.Replicas, v.eligible)
+	}
+	return w.Replicas
 }

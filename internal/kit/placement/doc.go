@@ -12,15 +12,34 @@
 //
 // [Decide] says what one member owes one workload, by the ranking and by what the
 // members tell of their replicas. Nobody is asked and nobody waits for an answer:
-// each member acts on its own copy of the facts. Three rules keep replicas alive
+// each member acts on its own copy of the facts. These rules keep replicas alive
 // while copies differ:
-//   - the first replicas members that have not refused run it;
-//   - a member further down that still runs it goes on until so many members above it
-//     do, and does not start it;
-//   - a member changes from a version that runs to a new one only while few enough
-//     members above it are on their way to it (see [api.Update]).
+//   - As many members as replicas are asked for run it, the first that have not refused.
+//   - A member further down, or one that is drained or not meant any more, goes on with
+//     what runs until so many members above it do, and starts nothing.
+//   - It stops only when that has been so for [Pause], which is longer than facts take to
+//     get round twice. Else two members of which each holds the other to be the first
+//     could stop both.
+//   - A member changes from a version that runs to a new one only while few enough others
+//     are on their way to it (see [api.Update]). One that has it ready passes those above
+//     it that are not that far, after the same pause.
+//   - Where a version has failed, that counts as on its way: a bad version stops where it
+//     is tried first.
 //
-// So a replica ends after its successor is ready, a bad version stops where it is
-// tried first, and once facts have settled there are as many replicas as were asked
-// for, or as fit.
+// So a replica ends after its successor is ready, and once facts have settled there
+// are as many replicas as were asked for, or as fit. Where too few fit, what drained
+// members run, or those that have refused the newest version, goes on. A member that
+// the target does not name any more stops once all that fit run it; while nobody fits,
+// it goes on, so that a wrong target takes nothing down.
+//
+// What is not promised: facts about a member are wrong for as long as its loss is not
+// noticed. A replica that was given up in that time for one that is lost is started
+// again when the loss is noticed. With order stop-first, at most as many replicas as
+// [api.Update] allows are stopped at once for a new version, as long as rankings do not
+// change within the time that facts take; on both sides of a partition each side counts
+// for itself.
+//
+// Callers hand in only what counts: nothing of members that are not up, and Good for
+// nobody but self who is not live right now, since what is stopped in favour of
+// another should be there.
 package placement

@@ -27,8 +27,9 @@ type Workload struct {
 
 // Out is a member that cannot run a workload, and why.
 type Out struct {
-	Peer api.PeerID
-	Why  string // for people
+	Peer    api.PeerID
+	Why     string // for people
+	Drained bool   // it could run it, and is drained
 }
 
 // Ranking is the order in which members are to run a workload.
@@ -115,10 +116,10 @@ func (r *roster) rank(w Workload) *placing {
 		slices.SortFunc(l, func(a, b seat) int { return cmp.Or(cmp.Compare(a.cost, b.cost), a.member-b.member) })
 	}
 	for _, s := range drained {
-		p.out = append(p.out, Out{r.members[s.member].Peer, "it is drained"})
+		p.out = append(p.out, Out{Peer: r.members[s.member].Peer, Why: "it is drained", Drained: true})
 	}
 	for _, s := range unfit {
-		p.out = append(p.out, Out{r.members[s.member].Peer, unfitness(w, &r.members[s.member])})
+		p.out = append(p.out, Out{Peer: r.members[s.member].Peer, Why: unfitness(w, &r.members[s.member])})
 	}
 	return p
 }

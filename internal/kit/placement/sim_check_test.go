@@ -1,0 +1,169 @@
+package placement_test
+
+import (
+	"slices"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/placement"
+)
+
+// missed checks that n, which has stopped something good because others run it, was
+// right to: as many run it as shall, but for mishaps that it cannot know of.
+func (s *sim) missed(n *node) {
+	if s.wild {
+		return
+	}
+	running, excused := 0, 0
+	for _, m := range s.nodes {
+		switch {
+		case m == n:
+		case !connected(n, m):
+			if n.sight[m.id].parted > 0 && s.now-n.sight[m.id].parted < forgiven {
+				excused++
+			}
+		case m.good():
+			running++
+		case m.mishap > 0 && s.now-m.mishap < forgiven || m.parked != nil || m.held > 0 && s.now-m.held < forgiven:
+			excused++
+		}
+	}
+	if need := n.owed(); running+excused < need {
+		s.fail("%s stops what it runs, and %d run it (%d excused) where %d should", n, running, excused, need)
+	}
+}
+
+// owed is how many others must run the workload for n to stop it, as far as n knows.
+func (n *node) owed() int {
+	eligible := 0
+	r := n.ranking()
+	for _, p := range r.In {
+		for _, o := range n.nodes {
+			if peers[o.id] == p && n.facts[o.id].phase(n.wanted.digest) != placement.PhaseRefused {
+				eligible++
+			}
+		}
+	}
+	if n.wanted.Replicas == 0 {
+		return 1
+	}
+	return max(1, min(n.wanted.Replicas, eligible))
+}
+
+// parks checks that not too many have stopped what is good for the sake of a new version.
+func (s *sim) parks(n *node) {
+	if s.wild || s.now-s.unrest < forgiven {
+		return
+	}
+	down := 0
+	for _, m := range s.nodes {
+		if m.parked != nil && m.gave && connected(n, m) {
+			down++
+		}
+	}
+	if most := n.rollout(n.ranking()).Most; down > most {
+		s.fail("%d members have stopped the old version at once, where %d may", down, most)
+	}
+}
+
+// settled checks what must hold once nothing has happened for long enough.
+func (s *sim) settled() {
+	var w *version
+	var at *node
+	for _, n := range s.nodes {
+		if !n.alive {
+			continue
+		}
+		if at == nil {
+			w, at = n.wanted, n
+		} else if n.wanted != w || !sameRealm(&n.realm, &at.realm) {
+			s.fail("%s and %s do not know the same: %s and %s", at, n, w, n.wanted)
+			return
+		}
+	}
+	if w == nil {
+		return
+	}
+	var in, others []*node // eligible members by rank, and the rest
+	for _, p := range append(at.ranking().In, outs(at.ranking())...) {
+		for _, n := range s.nodes {
+			if peers[n.id] != p {
+				continue
+			}
+			if x := n.of[n.id]; !x.drained && w.Target.Matches(p, x.roles) && n.refused != w.digest {
+				in = append(in, n)
+			} else {
+				others = append(others, n)
+			}
+		}
+	}
+	s.counts(w, in, others)
+	for _, n := range s.nodes {
+		if n.alive && n.duty == api.DutyHold && w.kind == good && !spoilt(in, w) {
+			s.fail("%s still waits for others", n)
+		}
+	}
+}
+
+func outs(r placement.Ranking) (l []api.PeerID) {
+	for _, o := range r.Out {
+		l = append(l, o.Peer)
+	}
+	return l
+}
+
+// spoilt reports whether some of l could not start w, which others can.
+func spoilt(l []*node, w *version) bool {
+	return slices.ContainsFunc(l, func(n *node) bool { return n.sick || n.failed == w.digest && n.ailing })
+}
+
+// counts checks that as many run w as shall, in the version that is wanted if that is good.
+func (s *sim) counts(w *version, in, others []*node) {
+	want := w.Replicas
+	if want == 0 {
+		want = max(1, len(in))
+	}
+	shall := in[:min(want, len(in))]
+	running, kept := 0, 0
+	for _, n := range s.nodes {
+		if n.good() {
+			running++
+		}
+	}
+	for _, n := range others {
+		if n.good() {
+			kept++
+		}
+	}
+	if w.stopped || w.removed {
+		if running > 0 {
+			s.fail("%d run what is stopped", running)
+		}
+		return
+	}
+	if running > want {
+		s.fail("%d run it where %d should (%d can)", running, want, len(in))
+	}
+	if w.kind != good || spoilt(in, w) {
+		return
+	}
+	for _, n := range shall {
+		if !n.good() || n.run.v != w {
+			s.fail("%s should run %s", n, w)
+		}
+	}
+	if len(in) >= want && running > want {
+		s.fail("%d run it where %d should", running, want)
+	}
+	if kept > 0 && w.Replicas == 0 && len(in) > 0 {
+		s.fail("%d go on that should not", kept)
+	}
+}
+
+func sameRealm(a, b *realm) bool {
+	for i := range a.of {
+		if a.of[i].seq != b.of[i].seq {
+			return false
+		}
+	}
+	return a.wanted == b.wanted
+}

@@ -1,0 +1,127 @@
+package placement_test
+
+import (
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+)
+
+// quiet is how long after the last event a realm may take to settle: until a member
+// that has refused looks again, and the slowest version has been given up, and then
+// some.
+const quiet = 3*deadline + 2*refusedFor
+
+// world makes a realm of nodes that know each other and nothing else.
+func world(seed uint64) (*sim, []event) {
+	rng := rand.New(rand.NewPCG(seed, 0))
+	s := &sim{rng: rng, wild: seed%8 == 7, swaps: seed%4 == 1, salt: rng.Uint64()}
+	count := 2 + rng.IntN(6)
+	for i := range count {
+		s.nodes = append(s.nodes, &node{sim: s, id: i, alive: true, cpus: 1 + rng.IntN(4), room: rng.IntN(3) > 0,
+			sight: make([]sight, count), facts: make([]fact, count), fetched: map[int]bool{},
+			realm: realm{versions: map[int]*version{}}})
+	}
+	absent := rng.IntN(count)
+	s.nodes[absent].alive = count < 3
+	for _, n := range s.nodes {
+		for i, o := range s.nodes {
+			n.of = append(n.of, settings{member: o.alive, roles: roles[s.salt>>i&3]})
+			n.facts[i] = fact{cpus: o.cpus}
+			sees := o != n && connected(n, o)
+			n.sight[i] = sight{linked: sees, live: sees}
+		}
+		if n.said = n.facts[n.id]; n.alive {
+			n.start()
+		}
+	}
+	events := script(rng, count)
+	first := event{at: 0, a: rng.IntN(5), b: rng.IntN(8)}
+	s.nodes[(absent+1)%count].sign(func(v *version) {
+		v.inst, v.Replicas, v.stopFirst, v.most = s.digests, first.a, first.b < 2, api.DefaultMaxUnavailable
+		v.Kind, v.Name = api.KindComponent, "web"
+	})
+	return s, events
+}
+
+// play runs a sequence of events and returns what is wrong, if anything is.
+func play(seed uint64, events []event, trace *strings.Builder) string {
+	s, all := world(seed)
+	if events == nil {
+		events = all
+	}
+	s.trace = trace
+	s.rng = rand.New(rand.NewPCG(seed, 1))
+	for _, n := range s.nodes {
+		s.after(s.between(0, 25*time.Second), func() { s.refresh(n) })
+	}
+	for _, e := range events {
+		s.run(e.at)
+		if s.problem != "" {
+			return s.problem
+		}
+		s.happen(e)
+	}
+	// What was to end by itself has 50 s for that.
+	s.run(s.now + 50*time.Second)
+	s.heal()
+	s.run(s.now + quiet)
+	if s.problem == "" {
+		s.settled()
+	}
+	if s.problem == "" && s.now-s.acted < 30*time.Second {
+		s.fail("it does not come to rest")
+	}
+	return s.problem
+}
+
+// shrink leaves out events for as long as something is wrong.
+func shrink(seed uint64, events []event) []event {
+	for again := true; again; {
+		again = false
+		for i := range events {
+			fewer := append(append(make([]event, 0, len(events)), events[:i]...), events[i+1:]...)
+			if play(seed, fewer, nil) != "" {
+				events, again = fewer, true
+				break
+			}
+		}
+	}
+	return events
+}
+
+// TestSequences plays random sequences of events. REALM_SEQUENCES is how many,
+// REALM_SEED the first.
+func TestSequences(t *testing.T) {
+	count, first := number(t, "REALM_SEQUENCES", 2000), number(t, "REALM_SEED", 1)
+	bad := 0
+	for seed := first; seed < first+count; seed++ {
+		if play(seed, nil, nil) == "" {
+			continue
+		}
+		_, events := world(seed)
+		events = shrink(seed, events)
+		var trace strings.Builder
+		why := play(seed, events, &trace)
+		t.Errorf("REALM_SEED=%d REALM_SEQUENCES=1: %s\nevents: %v\n%s", seed, why, events, trace.String())
+		if bad++; bad == 3 {
+			break
+		}
+	}
+}
+
+func number(t *testing.T, name string, otherwise uint64) uint64 {
+	v := os.Getenv(name)
+	if v == "" {
+		return otherwise
+	}
+	n, err := strconv.ParseUint(v, 10, 32)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return n
+}
