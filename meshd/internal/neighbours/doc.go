@@ -5,7 +5,7 @@
 // one that does not speak them is cut off and remembered as a stranger for a
 // while. Every connection is pinged every [Interval], and closed when an answer
 // takes longer than [Timeout]: a member whose machine lost power is noticed
-// within the sum of both, 9 s. One that was killed and came back on its old port
+// after 6 to 8 s. One that was killed and came back on its old port
 // is noticed at once, since a second connection makes the first be pinged there
 // and then.
 //

@@ -22,7 +22,7 @@ import (
 
 // Timing of pings.
 const (
-	Interval = 3 * time.Second
+	Interval = 2 * time.Second
 	Timeout  = 6 * time.Second
 )
 

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -74,6 +75,7 @@ func runChild(dir string) (err error) {
 		return err
 	}
 	running.Store(n)
+	n.Table().SetOwn(api.WorkloadFact{Ref: ref("web"), Peer: n.self, Seq: 1, State: api.StateRunning, Since: time.Now()})
 	fmt.Println(n.Addrs()[0])
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {

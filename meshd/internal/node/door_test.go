@@ -164,7 +164,7 @@ func TestWhoIsLetIn(t *testing.T) {
 				t.Fatalf("it is a %s; want %s", got, c.want)
 			}
 			realm := func(s api.Service) protocol.ID { return protocol.ID(api.Protocol(r.Pin.Realm, s)) }
-			for _, id := range []protocol.ID{realm(api.ServiceSync), realm(api.ServiceBlob), realm(api.ServiceCall), identify.ID, ping.ID, api.ProtocolClaim,
+			for _, id := range []protocol.ID{realm(api.ServiceSync), realm(api.ServiceBlob), realm(api.ServiceCall), realm(api.ServiceNode), identify.ID, ping.ID, api.ProtocolClaim,
 				protocol.ID(api.ProtocolDHT(r.Pin.Realm) + "/kad/1.0.0"), protocol.ID("/realm/" + string(r.Pin.Realm) + "/meshsub/1.2.0")} {
 				if got != p2p.Member && speaks(t, h, m, id) {
 					t.Errorf("%s is spoken with a %s", id, got)

@@ -53,6 +53,8 @@ type place struct {
 	daemons http.RoundTripper
 	mdns    bool
 
+	capacity api.Capacity
+
 	clock atomic.Int64 // how far it is off, in nanoseconds
 	full  atomic.Bool  // the disk
 }
@@ -177,7 +179,7 @@ func (p *place) config(keeper *intents.Keeper) Config {
 		Key: p.key, Pin: p.pin, Proof: p.proof, Keeper: keeper, Now: p.now,
 		Fresh: err != nil, Synced: func() { _ = atomicfile.Write(synced, nil, 0o600) },
 		Repin: func(pin trust.Pin) error { return pin.Write(filepath.Join(p.dir, "trust.json")) },
-		Fact:  api.PeerFact{Version: "v0", Roles: p.roles},
+		Fact:  api.PeerFact{Version: "v0", Roles: p.roles, Capacity: p.capacity},
 		Book:  filepath.Join(p.dir, "peers.json"), MDNS: p.mdns,
 		Daemons: p.daemons, Log: meshtest.Log().With("node", p.id().Short()), Listen: p.listen,
 		Observe: Observer{Gossip: func(string, gossip.Verdict) {}, Intent: func(string, bool, error) {}, Sync: func(int, error) {}, Stream: func(api.Service, bool) {}},

@@ -154,6 +154,38 @@ func TestKilledMemberIsNoticed(t *testing.T) {
 	})
 }
 
+// TestKilledMemberIsDead has processes of members killed: within 8 s they are not live,
+// and nothing that they ran is left.
+func TestKilledMemberIsDead(t *testing.T) {
+	o := meshtest.NewRealm(t)
+	m := newPlace(t, o).start(t)
+	v := watchTable(m)
+	for range 3 {
+		id, kill := startChild(t, newChildDir(t, o), m)
+		child, err := p2p.ID(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		until(t, 5*time.Second, "the child is live, and says what it runs", func() bool {
+			_, ok := v.workload(t, ref("web"), child)
+			return ok && v.peer(t, child).Live
+		})
+		kill()
+		took := until(t, neighbours.Interval+neighbours.Timeout+5*time.Second, "the child is dead", func() bool { return !v.peer(t, child).Live })
+		if _, ok := v.workload(t, ref("web"), child); ok {
+			t.Error("what it ran is left")
+		}
+		if t.Logf("a killed member is dead after %v", took); took > neighbours.Interval+neighbours.Timeout+time.Second {
+			t.Errorf("it took longer than %v", neighbours.Interval+neighbours.Timeout)
+		}
+		// What gossip still brings, and what is asked of others, does not revive it.
+		time.Sleep(time.Second)
+		if r := v.peer(t, child); r.Live || r.Connected {
+			t.Errorf("it is back: %+v", r)
+		}
+	}
+}
+
 // TestHeardAfterARestart has a member come back at once, again and again, and say
 // something when its neighbour has brought it what was said a moment ago.
 func TestHeardAfterARestart(t *testing.T) {
