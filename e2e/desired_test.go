@@ -35,23 +35,17 @@ func TestReplicas(t *testing.T) {
 		t.Errorf("realm explain does not say that 2 are missing:\n%s", out)
 	}
 	do(t, nodes[2], "scale", "ticker", "1")
-	if again := r.settle(1, 0); again[0] != first[0] {
-		t.Errorf("%v ran the first replica, %v runs the last", first, again)
-	}
+	r.settleOn(first[0])
 
 	runner := byPeer(t, nodes, first[0])
 	elsewhere := others(t, nodes, first)[0]
 	do(t, elsewhere, "node", "drain", first[0])
-	if moved := r.settle(1, 0); moved[0] == first[0] {
-		t.Error("the drained node runs it still")
-	}
+	r.settleOff(first[0])
 	if out := do(t, runner, "explain", "ticker"); !strings.Contains(out, "drained") {
 		t.Errorf("realm explain does not say that the node is drained:\n%s", out)
 	}
 	do(t, elsewhere, "node", "resume", first[0])
-	if back := r.settle(1, 0); back[0] != first[0] {
-		t.Errorf("resumed, it does not run on %v again, but on %v", first, back)
-	}
+	r.settleOn(first[0])
 	r.neverBelow(1)
 
 	do(t, nodes[0], "push", "--name", "special", "--file", sample("ticker"), "--replicas", "1", "--tag", "special", "--wait=false")
@@ -61,9 +55,7 @@ func TestReplicas(t *testing.T) {
 	}
 	chosen := peerOf(t, nodes[2])
 	do(t, nodes[0], "node", "set", chosen, "--role", "special")
-	if got := s.settle(1, 0); got[0] != chosen {
-		t.Errorf("it runs on %v, want %s", got, chosen)
-	}
+	s.settleOn(chosen)
 }
 
 // TestSuccessor kills what runs a replica: the daemon, then the node. The first comes
@@ -75,7 +67,7 @@ func TestSuccessor(t *testing.T) {
 	first := r.settle(1, 0)
 	if first[0] == peerOf(t, nodes[0]) { // which tells what happens
 		do(t, nodes[0], "node", "drain", first[0])
-		first = r.settle(1, 0)
+		first[0] = r.settleOff(first[0])
 	}
 	runner := byPeer(t, nodes, first[0])
 	pid, err := runner.DaemonPID(testContext(t), "runnerd")
@@ -97,14 +89,7 @@ func TestSuccessor(t *testing.T) {
 	}
 	<-runner.Done()
 	died := time.Now()
-	var second []string
-	until(t, "another node runs it", func(context.Context) error {
-		second = r.settle(1, 0)
-		if second[0] == first[0] {
-			return fmt.Errorf("%v", second)
-		}
-		return nil
-	})
+	r.settleOff(first[0])
 	took := time.Since(died)
 	t.Logf("a dead node's replica ran elsewhere after %v", took.Round(100*time.Millisecond))
 	if took > 20*time.Second {
@@ -112,12 +97,7 @@ func TestSuccessor(t *testing.T) {
 	}
 	r.mark()
 	start(t, runner, "--mdns=false")
-	until(t, "it runs where it ranks first again", func(context.Context) error {
-		if got := r.settle(1, 0); got[0] != first[0] {
-			return fmt.Errorf("it runs on %v", got)
-		}
-		return nil
-	})
+	r.settleOn(first[0]) // where it ranks first
 	r.neverBelow(1)
 }
 

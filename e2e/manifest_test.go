@@ -79,7 +79,7 @@ func TestManifest(t *testing.T) {
 	}
 
 	// A lower version is refused, also after everything has been started again.
-	refuse(t, first, []string{"version 6"}, "apply", "--file", path, "--version", "4", "--yes")
+	refuse(t, first, []string{"version 4", "applied last, 6"}, "apply", "--file", path, "--version", "4", "--yes")
 	for _, n := range nodes {
 		if err := n.Stop(); err != nil {
 			t.Fatal(err)
@@ -96,7 +96,7 @@ func TestManifest(t *testing.T) {
 		}
 		waitPeers(t, n, 2)
 	}
-	refuse(t, nodes[2], []string{"version 6"}, "apply", "--file", path, "--version", "5", "--yes")
+	refuse(t, nodes[2], []string{"version 5", "applied last, 6"}, "apply", "--file", path, "--version", "5", "--yes")
 
 	// Somebody else's program is not taken over unasked, nor is one of the manifest.
 	do(t, first, "push", "--name", "own", "--file", sample("ticker"), "--replicas", "1")

@@ -118,7 +118,25 @@ func (r *replicas) neverBelow(want int) {
 // does anywhere; it returns them.
 func (r *replicas) settle(count int, version uint64) (peers []string) {
 	r.t.Helper()
-	until(r.t, fmt.Sprintf("%d replicas of %s", count, r.name), func(context.Context) error {
+	return r.until(fmt.Sprintf("%d replicas of %s", count, r.name), version, func(got []string) bool { return len(got) == count })
+}
+
+// settleOn waits until one replica runs, and does so on peer.
+func (r *replicas) settleOn(peer string) {
+	r.t.Helper()
+	r.until(r.name+" on …"+api.PeerID(peer).Short()+" alone", 0, func(got []string) bool { return len(got) == 1 && got[0] == peer })
+}
+
+// settleOff waits until one replica runs, and does so elsewhere than on peer, which it
+// returns.
+func (r *replicas) settleOff(peer string) string {
+	r.t.Helper()
+	return r.until(r.name+" elsewhere than on …"+api.PeerID(peer).Short(), 0, func(got []string) bool { return len(got) == 1 && got[0] != peer })[0]
+}
+
+func (r *replicas) until(what string, version uint64, ok func(peers []string) bool) (peers []string) {
+	r.t.Helper()
+	until(r.t, what, func(context.Context) error {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		peers = nil
@@ -130,12 +148,12 @@ func (r *replicas) settle(count int, version uint64) (peers []string) {
 				return fmt.Errorf("…%s still runs version %d: %s %s", api.PeerID(peer).Short(), f.Serving, f.State, f.Reason)
 			}
 		}
-		if len(peers) != count {
-			return fmt.Errorf("%d run", len(peers))
+		slices.Sort(peers)
+		if !ok(peers) {
+			return fmt.Errorf("%v run it", peers)
 		}
 		return nil
 	})
-	slices.Sort(peers)
 	return peers
 }
 
