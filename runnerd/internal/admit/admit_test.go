@@ -223,13 +223,13 @@ func TestOpenGivesWhatWasLookedAt(t *testing.T) {
 	if err := os.Symlink(other, given+"/data"); err != nil {
 		t.Fatal(err)
 	}
-	if _, errno := mounts[0].Folder.FS().Stat("sub"); errno != 0 {
+	if _, errno := mounts[0].Folder.View().Stat("sub"); errno != 0 {
 		t.Errorf("the folder that was opened: %v", errno)
 	}
-	if _, errno := mounts[1].Folder.FS().Stat("data/data"); errno == 0 {
+	if _, errno := mounts[1].Folder.View().Stat("data/data"); errno == 0 {
 		t.Error("a link leads out of a mount")
 	}
-	if errno := mounts[1].Folder.FS().Mkdir("new", 0o700); errno == 0 {
+	if errno := mounts[1].Folder.View().Mkdir("new", 0o700); errno == 0 {
 		t.Error("a mount for reading is written to")
 	}
 }

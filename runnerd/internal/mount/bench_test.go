@@ -38,7 +38,7 @@ func bothMounts(b *testing.B, do func(b *testing.B, fs sys.FS)) {
 				b.Fatal(err)
 			}
 			defer d.Close()
-			do(b, d.FS())
+			do(b, d.View())
 		})
 	}
 }

@@ -11,10 +11,10 @@ import (
 )
 
 // Lstat implements [sys.FS].
-func (g *guestFS) Lstat(path string) (wsys.Stat_t, sys.Errno) { return stat(g.root.Lstat, path) }
+func (g *View) Lstat(path string) (wsys.Stat_t, sys.Errno) { return stat(g.root.Lstat, path) }
 
 // Stat implements [sys.FS].
-func (g *guestFS) Stat(path string) (wsys.Stat_t, sys.Errno) { return stat(g.root.Stat, path) }
+func (g *View) Stat(path string) (wsys.Stat_t, sys.Errno) { return stat(g.root.Stat, path) }
 
 func stat(look func(string) (fs.FileInfo, error), path string) (wsys.Stat_t, sys.Errno) {
 	name, errno := hostName(path)
@@ -29,7 +29,7 @@ func stat(look func(string) (fs.FileInfo, error), path string) (wsys.Stat_t, sys
 }
 
 // Readlink implements [sys.FS].
-func (g *guestFS) Readlink(path string) (string, sys.Errno) {
+func (g *View) Readlink(path string) (string, sys.Errno) {
 	name, errno := hostName(path)
 	if errno != 0 {
 		return "", errno
@@ -39,7 +39,7 @@ func (g *guestFS) Readlink(path string) (string, sys.Errno) {
 }
 
 // change is the name of something that is to be changed.
-func (g *guestFS) change(path string) (hostPath, sys.Errno) {
+func (g *View) change(path string) (hostPath, sys.Errno) {
 	if g.folder.readOnly {
 		return hostPath{}, sys.EROFS
 	}
@@ -47,7 +47,7 @@ func (g *guestFS) change(path string) (hostPath, sys.Errno) {
 }
 
 // Mkdir implements [sys.FS].
-func (g *guestFS) Mkdir(path string, perm fs.FileMode) sys.Errno {
+func (g *View) Mkdir(path string, perm fs.FileMode) sys.Errno {
 	name, errno := g.change(path)
 	if errno != 0 {
 		return errno
@@ -56,7 +56,7 @@ func (g *guestFS) Mkdir(path string, perm fs.FileMode) sys.Errno {
 }
 
 // Chmod implements [sys.FS].
-func (g *guestFS) Chmod(path string, perm fs.FileMode) sys.Errno {
+func (g *View) Chmod(path string, perm fs.FileMode) sys.Errno {
 	name, errno := g.change(path)
 	if errno != 0 {
 		return errno
@@ -65,7 +65,7 @@ func (g *guestFS) Chmod(path string, perm fs.FileMode) sys.Errno {
 }
 
 // Rename implements [sys.FS].
-func (g *guestFS) Rename(from, to string) sys.Errno {
+func (g *View) Rename(from, to string) sys.Errno {
 	source, errno := g.change(from)
 	if errno != 0 {
 		return errno
@@ -89,7 +89,7 @@ func (g *guestFS) Rename(from, to string) sys.Errno {
 }
 
 // Rmdir implements [sys.FS].
-func (g *guestFS) Rmdir(path string) sys.Errno {
+func (g *View) Rmdir(path string) sys.Errno {
 	name, errno := g.change(path)
 	switch {
 	case errno != 0:
@@ -101,7 +101,7 @@ func (g *guestFS) Rmdir(path string) sys.Errno {
 }
 
 // Unlink implements [sys.FS].
-func (g *guestFS) Unlink(path string) sys.Errno {
+func (g *View) Unlink(path string) sys.Errno {
 	name, errno := g.change(path)
 	switch {
 	case errno != 0:
@@ -122,7 +122,7 @@ func (g *guestFS) Unlink(path string) sys.Errno {
 }
 
 // Link implements [sys.FS].
-func (g *guestFS) Link(oldPath, newPath string) sys.Errno {
+func (g *View) Link(oldPath, newPath string) sys.Errno {
 	source, errno := g.change(oldPath)
 	if errno != 0 {
 		return errno
@@ -136,7 +136,7 @@ func (g *guestFS) Link(oldPath, newPath string) sys.Errno {
 
 // Symlink implements [sys.FS]. Absolute targets are refused, as WASI has it: they
 // are paths of the host.
-func (g *guestFS) Symlink(target, link string) sys.Errno {
+func (g *View) Symlink(target, link string) sys.Errno {
 	name, errno := g.change(link)
 	switch {
 	case errno != 0:
@@ -150,7 +150,7 @@ func (g *guestFS) Symlink(target, link string) sys.Errno {
 }
 
 // Utimens implements [sys.FS].
-func (g *guestFS) Utimens(path string, atim, mtim int64) sys.Errno {
+func (g *View) Utimens(path string, atim, mtim int64) sys.Errno {
 	name, errno := g.change(path)
 	if errno != 0 {
 		return errno

@@ -14,7 +14,7 @@ const maxEntries = 1 << 20
 
 // folder is a folder that a guest has open.
 type folder struct {
-	handle
+	*handle
 	sys.DirFile
 }
 

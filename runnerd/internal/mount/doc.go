@@ -14,11 +14,9 @@
 // answers EROFS to whatever would change it.
 //
 // A [Folder] is opened once and may be shown to many guests at once; each of them
-// has an [experimental/sys.FS] of its own, which counts its open files.
+// has a [View] of its own, which knows its open files.
 //
 // WASI as wazero speaks it has no number for some errors. A full disk (ENOSPC) and a
 // file that is too large (EFBIG) are EIO to guests; too many open files (EMFILE) are
 // EAGAIN, a rename from one file system to another (EXDEV) is ENOTSUP.
-//
-// [experimental/sys.FS]: https://pkg.go.dev/github.com/tetratelabs/wazero/experimental/sys#FS
 package mount

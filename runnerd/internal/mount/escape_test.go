@@ -183,7 +183,7 @@ func FuzzPaths(f *testing.F) {
 	f.Cleanup(func() { d.Close() })
 	want := snapshot(f, outside)
 	f.Fuzz(func(t *testing.T, a, b string) {
-		fs := d.FS()
+		fs := d.View()
 		for _, flag := range []sys.Oflag{sys.O_RDONLY, sys.O_RDWR | sys.O_CREAT | sys.O_TRUNC, sys.O_DIRECTORY | sys.O_NOFOLLOW} {
 			if file, errno := fs.OpenFile(a, flag, 0o600); errno == 0 {
 				_, _ = file.Write([]byte("fuzz"))

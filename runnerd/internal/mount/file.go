@@ -12,7 +12,7 @@ import (
 // handle is what files and folders that are open have in common.
 type handle struct {
 	sys.UnimplementedFile
-	fs     *guestFS
+	fs     *View
 	name   hostPath
 	host   *os.File
 	opened wsys.Stat_t // as it was opened: device and inode stay
@@ -20,9 +20,9 @@ type handle struct {
 }
 
 // newFile makes a file of the guest's of one that is open.
-func (g *guestFS) newFile(f *os.File, name hostPath, info fs.FileInfo, flag sys.Oflag) (sys.File, sys.Errno) {
-	h := handle{fs: g, name: name, host: f, opened: wsys.NewStat_t(info)}
-	g.open++
+func (g *View) newFile(f *os.File, name hostPath, info fs.FileInfo, flag sys.Oflag) (sys.File, sys.Errno) {
+	h := &handle{fs: g, name: name, host: f, opened: wsys.NewStat_t(info)}
+	g.open[h] = struct{}{}
 	if info.IsDir() {
 		return &folder{handle: h}, 0
 	}
@@ -89,13 +89,13 @@ func (h *handle) Close() sys.Errno {
 		return 0
 	}
 	h.closed = true
-	h.fs.open--
+	delete(h.fs.open, h)
 	return fileErrno(h.host.Close())
 }
 
 // file is a regular file that a guest has open.
 type file struct {
-	handle
+	*handle
 	appends bool
 }
 

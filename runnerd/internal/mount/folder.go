@@ -35,23 +35,32 @@ func (d *Folder) Close() error {
 	return nil
 }
 
-// FS is the folder as one guest sees it. It is used by one goroutine at a time.
-func (d *Folder) FS() sys.FS { return &guestFS{folder: d, root: d.root} }
+// View returns the folder as one guest sees it. The caller must close it.
+func (d *Folder) View() *View { return &View{folder: d, root: d.root, open: map[*handle]struct{}{}} }
 
 // maxOpen is how many files one guest may have open in one mount. They are
 // descriptors of this process, which all guests share.
 const maxOpen = 256
 
-// guestFS implements [sys.FS]. It is compared by its address.
-type guestFS struct {
+// View is a folder as one guest sees it. It implements [sys.FS], and is used by one
+// goroutine at a time.
+type View struct {
 	sys.UnimplementedFS
 	folder *Folder
 	root   *os.Root
-	open   int // files, at most maxOpen
+	open   map[*handle]struct{} // at most maxOpen
+}
+
+// Close closes what the guest has left open. wazero does so too, but not for a guest
+// that is stopped while it sleeps.
+func (g *View) Close() {
+	for h := range g.open {
+		h.Close() // what could not be written is the guest's loss
+	}
 }
 
 // OpenFile implements [sys.FS].
-func (g *guestFS) OpenFile(path string, flag sys.Oflag, perm fs.FileMode) (sys.File, sys.Errno) {
+func (g *View) OpenFile(path string, flag sys.Oflag, perm fs.FileMode) (sys.File, sys.Errno) {
 	name, errno := hostName(path)
 	if errno != 0 {
 		return nil, errno
@@ -74,11 +83,11 @@ const (
 	changing = writing | sys.O_APPEND | sys.O_CREAT | sys.O_TRUNC
 )
 
-func (g *guestFS) openHost(name hostPath, flag sys.Oflag, perm fs.FileMode) (sys.File, sys.Errno) {
+func (g *View) openHost(name hostPath, flag sys.Oflag, perm fs.FileMode) (sys.File, sys.Errno) {
 	switch {
 	case g.folder.readOnly && flag&changing != 0:
 		return nil, sys.EROFS
-	case g.open >= maxOpen:
+	case len(g.open) >= maxOpen:
 		return nil, sys.EAGAIN
 	}
 	if errno := g.checkType(name, flag); errno != 0 {
@@ -102,7 +111,7 @@ func (g *guestFS) openHost(name hostPath, flag sys.Oflag, perm fs.FileMode) (sys
 // checkType refuses to open what is there and is neither a file nor a folder:
 // opening some devices is an act in itself. What takes its place before it is
 // opened is looked at once more, and does not block meanwhile.
-func (g *guestFS) checkType(name hostPath, flag sys.Oflag) sys.Errno {
+func (g *View) checkType(name hostPath, flag sys.Oflag) sys.Errno {
 	if flag&sys.O_CREAT != 0 && flag&sys.O_EXCL != 0 {
 		return 0 // nothing is opened that is there
 	}

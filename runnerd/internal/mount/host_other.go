@@ -12,7 +12,7 @@ import (
 const neverBlock = 0
 
 // rename replaces no folder: Windows does not either.
-func (g *guestFS) rename(from, to string) sys.Errno {
+func (g *View) rename(from, to string) sys.Errno {
 	if from == to {
 		_, err := g.root.Lstat(from)
 		return pathErrno(err)
@@ -31,7 +31,7 @@ func (g *guestFS) rename(from, to string) sys.Errno {
 	return pathErrno(g.root.Rename(from, to))
 }
 
-func (g *guestFS) rmdir(name string) sys.Errno {
+func (g *View) rmdir(name string) sys.Errno {
 	info, err := g.root.Lstat(name)
 	switch {
 	case err != nil:
@@ -42,7 +42,7 @@ func (g *guestFS) rmdir(name string) sys.Errno {
 	return pathErrno(g.root.Remove(name))
 }
 
-func (g *guestFS) unlink(name string) sys.Errno {
+func (g *View) unlink(name string) sys.Errno {
 	info, err := g.root.Lstat(name)
 	switch {
 	case err != nil:

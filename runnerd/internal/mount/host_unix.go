@@ -16,13 +16,13 @@ const neverBlock = unix.O_NONBLOCK
 
 // parent opens the folder that holds name, a clean path, and returns the last
 // component: system calls on both follow no link.
-func (g *guestFS) parent(name string) (*os.File, string, error) {
+func (g *View) parent(name string) (*os.File, string, error) {
 	dir, err := g.root.OpenFile(filepath.Dir(name), os.O_RDONLY|unix.O_DIRECTORY, 0)
 	return dir, filepath.Base(name), err
 }
 
 // rename differs from [os.Root.Rename], which never replaces a folder.
-func (g *guestFS) rename(from, to string) sys.Errno {
+func (g *View) rename(from, to string) sys.Errno {
 	source, old, err := g.parent(from)
 	if err != nil {
 		return pathErrno(err)
@@ -40,7 +40,7 @@ func (g *guestFS) rename(from, to string) sys.Errno {
 	return pathErrno(err)
 }
 
-func (g *guestFS) rmdir(name string) sys.Errno {
+func (g *View) rmdir(name string) sys.Errno {
 	err := g.unlinkat(name, unix.AT_REMOVEDIR)
 	if errors.Is(err, unix.EEXIST) { // as some file systems say
 		return sys.ENOTEMPTY
@@ -48,7 +48,7 @@ func (g *guestFS) rmdir(name string) sys.Errno {
 	return pathErrno(err)
 }
 
-func (g *guestFS) unlink(name string) sys.Errno {
+func (g *View) unlink(name string) sys.Errno {
 	err := g.unlinkat(name, 0)
 	if errors.Is(err, unix.EPERM) { // POSIX's word for a folder; Linux says EISDIR
 		if info, e := g.root.Lstat(name); e == nil && info.IsDir() {
@@ -58,7 +58,7 @@ func (g *guestFS) unlink(name string) sys.Errno {
 	return pathErrno(err)
 }
 
-func (g *guestFS) unlinkat(name string, flags int) error {
+func (g *View) unlinkat(name string, flags int) error {
 	dir, base, err := g.parent(name)
 	if err != nil {
 		return err

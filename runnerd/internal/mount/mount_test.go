@@ -14,18 +14,23 @@ import (
 )
 
 // shown opens dir for one guest; it is closed at the end of the test.
-func shown(t testing.TB, dir string, readOnly bool) sys.FS {
+func shown(t testing.TB, dir string, readOnly bool) *View {
 	t.Helper()
 	d, err := Open(dir, readOnly)
 	if err != nil {
 		t.Fatal(err)
 	}
+	v := d.View()
 	t.Cleanup(func() {
+		v.Close()
+		if len(v.open) != 0 {
+			t.Errorf("%d files are left open", len(v.open))
+		}
 		if err := d.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return d.FS()
+	return v
 }
 
 // tree makes files, folders (names that end in a slash) and links (NAME -> TARGET)
@@ -303,7 +308,7 @@ func TestOpenFilesAreCapped(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	one, other := d.FS(), d.FS()
+	one, other := d.View(), d.View()
 	var last sys.File
 	for range maxOpen {
 		last = open(t, one, "file", sys.O_RDONLY)
@@ -327,7 +332,7 @@ func TestFolderIsGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fs := d.FS()
+	fs := d.View()
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -19,14 +19,14 @@ const (
 	maxRunaways = 2
 )
 
-// config is what wazero gives to one instance.
-func config(env *Env, sleep *sleeper) wazero.ModuleConfig {
+// config is what wazero gives to an instance.
+func (i *Instance) config(env *Env) wazero.ModuleConfig {
 	c := wazero.NewModuleConfig().
 		WithName(""). // many instances side by side
 		WithStartFunctions().
 		WithSysWalltime().
 		WithSysNanotime().
-		WithNanosleep(sleep.nanosleep).
+		WithNanosleep(i.sleep.nanosleep).
 		WithRandSource(rand.Reader).
 		WithArgs(env.Args...)
 	for _, v := range env.Vars {
@@ -42,16 +42,11 @@ func config(env *Env, sleep *sleeper) wazero.ModuleConfig {
 		c = c.WithStderr(env.Stderr)
 	}
 	if len(env.Mounts) > 0 {
-		c = c.WithFSConfig(fileSystems(env.Mounts))
-	}
-	return c
-}
-
-// fileSystems gives each mount to one instance.
-func fileSystems(mounts []Mount) wazero.FSConfig {
-	c := wazero.NewFSConfig()
-	for _, m := range mounts {
-		c = c.(sysfs.FSConfig).WithSysFSMount(m.Folder.FS(), m.Guest) //nolint:forcetypeassert // as wazero documents it
+		fs := wazero.NewFSConfig()
+		for n, m := range env.Mounts {
+			fs = fs.(sysfs.FSConfig).WithSysFSMount(i.views[n], m.Guest) //nolint:forcetypeassert // as wazero documents it
+		}
+		c = c.WithFSConfig(fs)
 	}
 	return c
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	wapi "github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/realm-mesh/realm/runnerd/internal/mount"
 )
@@ -23,6 +24,8 @@ const (
 //
 // The streams are used from a goroutine of the guest, even after a call ended
 // with [ErrRunaway]. They must not block for long once the guest's context has ended.
+// They must not keep what they are given to write: it is the guest's own memory, and
+// gone with it.
 type Env struct {
 	Args   []string // the first is the program's name
 	Vars   []Var
@@ -46,6 +49,8 @@ type Instance struct {
 	module *Module
 	guest  wapi.Module
 	sleep  sleeper
+	memory memory
+	views  []*mount.View // of the mounts
 
 	mu      sync.Mutex
 	busy    bool // a call is on its way, perhaps as a runaway
@@ -120,7 +125,11 @@ func (i *Instance) Close() {
 
 func (i *Instance) open(ctx context.Context, env Env) error {
 	i.sleep.until(ctx)
-	guest, err := i.module.runtime.InstantiateModule(ctx, i.module.compiled, config(&env, &i.sleep))
+	for _, m := range env.Mounts {
+		i.views = append(i.views, m.Folder.View())
+	}
+	ctx = experimental.WithMemoryAllocator(ctx, &i.memory)
+	guest, err := i.module.runtime.InstantiateModule(ctx, i.module.compiled, i.config(&env))
 	if err != nil {
 		return guestError(ctx, err)
 	}
@@ -149,6 +158,10 @@ func (i *Instance) shut() {
 	if i.guest != nil {
 		_ = i.guest.Close(context.Background()) // frees memory of this process alone
 	}
+	for _, v := range i.views {
+		v.Close()
+	}
+	i.memory.free()
 	i.module.Release()
 }
 

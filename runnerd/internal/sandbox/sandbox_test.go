@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 }
 
 // ready compiles and loads a module; it is unloaded at the end of the test.
-func ready(t *testing.T, wasm []byte, memoryMB int) *Module {
+func ready(t testing.TB, wasm []byte, memoryMB int) *Module {
 	t.Helper()
 	c := NewCache(cacheDir)
 	if !c.Has(api.Sum(wasm)) {
@@ -307,5 +307,15 @@ func TestPruneRemovesOldest(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(c.root, "wazero-v0.0.1")); !os.IsNotExist(err) {
 		t.Error("the code of another compiler is still there")
+	}
+}
+
+// TestGuestWithoutMountsSeesNoFiles: not even a root folder.
+func TestGuestWithoutMountsSeesNoFiles(t *testing.T) {
+	m := ready(t, probe, 64)
+	for _, path := range []string{"/", ".", "/etc"} {
+		if out, _, err := run(t.Context(), m, "ls="+path); err != nil || !strings.HasPrefix(out, "0 open") {
+			t.Errorf("%s: %q, %v", path, out, err)
+		}
 	}
 }

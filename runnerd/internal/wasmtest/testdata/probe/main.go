@@ -10,6 +10,9 @@ import (
 	"time"
 )
 
+// held are files that stay open.
+var held []*os.File
+
 func main() {
 	for _, step := range os.Args[1:] {
 		name, arg, _ := strings.Cut(step, "=")
@@ -56,6 +59,15 @@ func do(name, arg string) {
 			b[i] = 1
 		}
 		fmt.Println(len(b))
+	case "open": // and leave it open
+		f, err := os.OpenFile(arg, os.O_RDWR|os.O_CREATE, 0o600)
+		must(err)
+		_, err = f.WriteString("opened\n")
+		must(err)
+		held = append(held, f)
+	case "ls":
+		entries, err := os.ReadDir(arg)
+		fmt.Println(len(entries), err)
 	case "raw":
 		text, err := strconv.Unquote(`"` + arg + `"`)
 		must(err)
