@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -27,6 +28,9 @@ type nodeFlags struct {
 	listenPort               int
 	httpListen, manageListen string
 	mdns                     bool
+	mounts                   []string
+	capacityMB               int64
+	capacityCPUs             int
 }
 
 func (n *nodeFlags) declare(f *pflag.FlagSet) {
@@ -38,6 +42,9 @@ func (n *nodeFlags) declare(f *pflag.FlagSet) {
 	f.StringVar(&n.httpListen, "http-listen", "", "HOST:PORT where programs are reached (default "+config.DefaultHTTPListen+")")
 	f.StringVar(&n.manageListen, "manage-listen", "", "HOST:PORT of metrics, logs and health (default "+config.DefaultManageListen+")")
 	f.BoolVar(&n.mdns, "mdns", true, "find members on the local network")
+	f.StringArrayVar(&n.mounts, "allow-mount", nil, "folder of this node that programs may mount, with all in it; may be repeated")
+	f.Int64Var(&n.capacityMB, "capacity-mb", 0, "MiB that the memory caps of commands may add up to here (default: four times the machine's memory)")
+	f.IntVar(&n.capacityCPUs, "capacity-cpus", 0, "processors that count when programs are shared out (default: those of the machine)")
 }
 
 // over lays the flags that were given over c. lists says how a list that is
@@ -47,6 +54,10 @@ func (n *nodeFlags) over(c *config.Node, given func(flag string) bool, lists fun
 		if err := addr.Check(s); err != nil {
 			return fmt.Errorf("--bootstrap: %w", err)
 		}
+	}
+	mounts, err := absolute(n.mounts)
+	if err != nil {
+		return fmt.Errorf("--allow-mount: %w", err)
 	}
 	for flag, set := range map[string]func(){
 		"owner": func() {
@@ -62,12 +73,27 @@ func (n *nodeFlags) over(c *config.Node, given func(flag string) bool, lists fun
 		"http-listen":   func() { c.HTTPListen = n.httpListen },
 		"manage-listen": func() { c.ManageListen = n.manageListen },
 		"mdns":          func() { c.MDNS = &n.mdns },
+		"allow-mount":   func() { c.Mounts = lists(c.Mounts, mounts) },
+		"capacity-mb":   func() { c.CapacityMB = n.capacityMB },
+		"capacity-cpus": func() { c.CapacityCPUs = n.capacityCPUs },
 	} {
 		if given(flag) {
 			set()
 		}
 	}
 	return c.Validate()
+}
+
+// absolute are folders as the node finds them, wherever it was brought up.
+func absolute(folders []string) (out []string, err error) {
+	for _, f := range folders {
+		abs, err := filepath.Abs(f)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, abs)
+	}
+	return out, nil
 }
 
 func replaceList(_, given []string) []string { return given }
@@ -83,20 +109,23 @@ func addToList(old, given []string) []string {
 
 func newConfigure(a *app) *cobra.Command {
 	var f nodeFlags
-	var remove, removeRoles []string
+	var remove, removeRoles, removeMounts []string
 	cmd := &cobra.Command{
 		Use:   "configure",
 		Short: "Change the settings of the node here",
 		Long: `Change config.toml in the node's home. What is not named stays as it is:
---bootstrap and --role add to their lists, --remove and --remove-role take away.
+--bootstrap, --role and --allow-mount add to their lists, --remove, --remove-role and
+--remove-mount take away.
 The settings count from the next realm up. Without flags, show them.`,
 		Example: `  realm configure --owner ed25519:… --bootstrap /ip4/192.0.2.7/udp/4001/quic-v1/p2p/12D3KooW…
   realm configure --remove /ip4/192.0.2.7/udp/4001/quic-v1/p2p/12D3KooW…
-  realm configure --role edge --listen-port 4001`,
+  realm configure --role edge --listen-port 4001
+  realm configure --allow-mount /srv/data --capacity-mb 8192`,
 		Args: arguments(),
 	}
 	f.declare(cmd.Flags())
 	cmd.Flags().StringSliceVar(&remove, "remove", nil, "address to take off the bootstrap list; may be repeated")
+	cmd.Flags().StringArrayVar(&removeMounts, "remove-mount", nil, "folder that programs may not mount any more; may be repeated")
 	cmd.Flags().StringSliceVar(&removeRoles, "remove-role", nil, "role to take away; may be repeated")
 	cmd.RunE = a.bounded(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
 		h, err := a.home()
@@ -114,6 +143,13 @@ The settings count from the next realm up. Without flags, show them.`,
 			return err
 		}
 		if c.Roles, err = takeAway("role", c.Roles, removeRoles); err != nil {
+			return err
+		}
+		away, err := absolute(removeMounts)
+		if err == nil {
+			c.Mounts, err = takeAway("folder", c.Mounts, away)
+		}
+		if err != nil {
 			return err
 		}
 		return a.configure(ctx, h, c, changesSomething(cmd))
@@ -151,6 +187,9 @@ type configView struct {
 	ManageListen string       `json:"manage_listen,omitempty"`
 	MDNS         *bool        `json:"mdns,omitempty"`
 	Tofu         api.Duration `json:"tofu,omitzero"`
+	Mounts       []string     `json:"mounts"`
+	CapacityMB   int64        `json:"capacity_mb,omitempty"`
+	CapacityCPUs int          `json:"capacity_cpus,omitempty"`
 }
 
 func (a *app) configure(ctx context.Context, h paths.Home, c config.Node, write bool) error {
@@ -165,7 +204,7 @@ func (a *app) configure(ctx context.Context, h paths.Home, c config.Node, write 
 			return err
 		}
 	}
-	v := configView{h.Config(), c.Owner, c.Realm, list(c.Bootstrap), list(c.Roles), c.ListenPort, c.HTTPListen, c.ManageListen, c.MDNS, c.Tofu}
+	v := configView{h.Config(), c.Owner, c.Realm, list(c.Bootstrap), list(c.Roles), c.ListenPort, c.HTTPListen, c.ManageListen, c.MDNS, c.Tofu, list(c.Mounts), c.CapacityMB, c.CapacityCPUs}
 	return a.print(v, func() {
 		fmt.Fprintf(a.out, "# %s\n", v.File)
 		for _, row := range settingRows(c) {
@@ -214,6 +253,15 @@ func settingRows(c config.Node) []string {
 	add("mdns", fmt.Sprint(c.MDNS == nil || *c.MDNS))
 	if c.Tofu != 0 {
 		add("tofu", time.Duration(c.Tofu).String())
+	}
+	for _, m := range c.Mounts {
+		add("mounts", m)
+	}
+	if c.CapacityMB != 0 {
+		add("capacity_mb", fmt.Sprint(c.CapacityMB))
+	}
+	if c.CapacityCPUs != 0 {
+		add("capacity_cpus", fmt.Sprint(c.CapacityCPUs))
 	}
 	return rows
 }

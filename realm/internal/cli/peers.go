@@ -20,6 +20,21 @@ import (
 type peersView struct {
 	Peers   []api.PeerRecord `json:"peers"`
 	Members []api.Member     `json:"members"`
+	Drained []api.PeerID     `json:"drained"` // by the owner
+
+	loads map[api.PeerID]loadView // what runs on each; nil: it is not shown
+}
+
+// drained are the members that are to run nothing.
+func drained(s node.Snapshot) []api.PeerID {
+	out := []api.PeerID{}
+	for p, v := range s.Settings {
+		if v.Drain {
+			out = append(out, p)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 func newPeers(a *app) *cobra.Command {
@@ -46,7 +61,7 @@ A conflict is two nodes with one key: one of them is a copy.`,
 }
 
 func (a *app) listPeers(ctx context.Context, n *node.Node) error {
-	s, err := n.Look(ctx, node.Scope{})
+	s, err := lookAtAll(ctx, n)
 	if err != nil {
 		return err
 	}
@@ -54,7 +69,7 @@ func (a *app) listPeers(ctx context.Context, n *node.Node) error {
 	if err != nil {
 		return err
 	}
-	v := peersView{append([]api.PeerRecord{}, s.PeerList()...), append([]api.Member{}, members.Members...)}
+	v := peersView{Peers: append([]api.PeerRecord{}, s.PeerList()...), Members: append([]api.Member{}, members.Members...), Drained: drained(s)}
 	slices.SortFunc(v.Peers, rollout.ComparePeers)
 	return a.print(v, func() {
 		now := time.Now()
@@ -71,7 +86,11 @@ const maxHost = 20
 // printPeers is a table of who is, or should be, here, with a line below each of
 // whom there is something to say. It fits into 100 columns unless roles are many.
 func (a *app) printPeers(v peersView, now time.Time) {
-	rows := [][]string{{"MEMBER", "PEER", "STANDING", "CONNECTED", "RTT", "ROLES", "PLATFORM", "VERSION"}}
+	heads := []string{"MEMBER", "PEER", "STANDING", "CONNECTED", "RTT", "ROLES", "PLATFORM", "VERSION"}
+	if v.loads != nil {
+		heads[6] = "PROGRAMS"
+	}
+	rows := [][]string{heads}
 	notes := [][]string{nil} // below each row
 	seen := map[api.PeerID]bool{}
 	standing := map[api.PeerID]api.Standing{}
@@ -84,16 +103,28 @@ func (a *app) printPeers(v peersView, now time.Time) {
 		if p.Client {
 			is = string(api.StandingClient)
 		}
-		rows = append(rows, []string{orDash(clip(oneLine(p.Host), maxHost)), "…" + p.Peer.Short(), orDash(is), connectedText(p, now), rttText(p),
-			orDash(strings.Join(p.Roles, ",")), orDash(oneLine(p.Platform)), orDash(oneLine(p.Version))})
+		about := orDash(oneLine(p.Platform))
+		if v.loads != nil {
+			about = v.loads[p.Peer].text(p)
+		}
+		rows = append(rows, []string{orDash(clip(oneLine(p.Host), maxHost)), "…" + p.Peer.Short(), v.standing(p.Peer, is), connectedText(p, now), rttText(p),
+			orDash(strings.Join(p.Roles, ",")), about, orDash(oneLine(p.Version))})
 		notes = append(notes, peerNotes(p))
 	}
 	for _, m := range v.Members {
 		if m.Standing == api.StandingMember && !seen[m.Peer] {
-			rows = append(rows, []string{"-", "…" + m.Peer.Short(), string(m.Standing), "not seen", "-", orDash(strings.Join(m.Roles, ",")), "-", "-"})
+			rows = append(rows, []string{"-", "…" + m.Peer.Short(), v.standing(m.Peer, string(m.Standing)), "not seen", "-", orDash(strings.Join(m.Roles, ",")), "-", "-"})
 		}
 	}
 	tableWithNotes(a.out, rows, notes)
+}
+
+// standing is what a node is in the realm, and whether it is drained.
+func (v peersView) standing(p api.PeerID, is string) string {
+	if slices.Contains(v.Drained, p) {
+		return strings.Join(nonEmpty(is, "drained"), ", ")
+	}
+	return orDash(is)
 }
 
 // tableWithNotes is [table] with lines below some of its rows.

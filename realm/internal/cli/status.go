@@ -29,7 +29,55 @@ type statusView struct {
 	Members   []api.Member       `json:"members"`
 	Daemons   []api.DaemonStatus `json:"daemons"`
 	Workloads []workloadView     `json:"workloads"`
+	Drained   []api.PeerID       `json:"drained"` // by the owner
+	Loads     []loadView         `json:"loads"`   // what runs on each connected member
+	Drift     int                `json:"drift"`   // of all workloads
 	Problems  []string           `json:"problems"`
+}
+
+// loadView is how many programs a member runs, and how many of them are not as they
+// should be, in JSON.
+type loadView struct {
+	Peer    api.PeerID `json:"peer"`
+	Desired int        `json:"desired"` // that it should run
+	Running int        `json:"running"` // that run or answer there, in any version, or have ended well
+	Drift   int        `json:"drift"`   // that it should run and does not in the version that counts, or runs and should not
+}
+
+func (l loadView) text(p api.PeerRecord) string {
+	if !rollout.Up(p) {
+		return "-"
+	}
+	text := fmt.Sprintf("%d of %d", l.Running, l.Desired)
+	if l.Drift > 0 {
+		text += fmt.Sprintf(", %d off", l.Drift)
+	}
+	return text
+}
+
+// loads counts what runs on each member that is connected.
+func loads(peers []api.PeerRecord, all []workloadView) []loadView {
+	out := []loadView{}
+	for _, p := range peers {
+		if !rollout.Up(p) {
+			continue
+		}
+		l := loadView{Peer: p.Peer}
+		for _, w := range all {
+			is := w.here[p.Peer]
+			if is.should {
+				l.Desired++
+			}
+			if is.runs {
+				l.Running++
+			}
+			if is.should && !is.updated || !is.should && is.runs {
+				l.Drift++
+			}
+		}
+		out = append(out, l)
+	}
+	return out
 }
 
 type nodeView struct {
@@ -109,7 +157,7 @@ func look(ctx context.Context, n *node.Node, patience time.Duration) (statusView
 		v.Members = append(v.Members, members.Members...)
 		return err
 	})
-	s, err := n.Look(ctx, node.Scope{})
+	s, err := lookAtAll(ctx, n)
 	if err != nil {
 		return v, err
 	}
@@ -120,12 +168,13 @@ func look(ctx context.Context, n *node.Node, patience time.Duration) (statusView
 			v.Node.Host = p.Host
 		}
 	}
-	all, err := workloads(ctx, n)
-	v.Workloads = append([]workloadView{}, all...)
+	v.Workloads, v.Drained = viewWorkloads(s), drained(s)
 	for i := range v.Workloads {
 		v.Workloads[i].without(standingOf(v.Members, api.StandingRevoked))
+		v.Drift += v.Workloads[i].Drift
 	}
-	return v, err
+	v.Loads = loads(v.Peers, v.Workloads)
+	return v, nil
 }
 
 func (a *app) printStatus(v statusView, now time.Time) {
@@ -149,6 +198,9 @@ func (a *app) printStatus(v statusView, now time.Time) {
 		}
 	}
 	fmt.Fprintf(w, "daemons  %s\n", daemonsText(v.Daemons))
+	if v.Drift > 0 {
+		fmt.Fprintf(w, "drift    %s not as it should be: see below, and realm explain NAME\n", plural(v.Drift, "replica"))
+	}
 	for _, p := range v.Problems {
 		fmt.Fprintf(w, "problem  %s\n", p)
 	}
@@ -159,7 +211,11 @@ func (a *app) printStatus(v statusView, now time.Time) {
 		fmt.Fprintf(w, "pending  %s to be admitted: see realm peers\n", waitText(waiting))
 	}
 	fmt.Fprintln(w)
-	a.printPeers(peersView{v.Peers, v.Members}, now)
+	shown := peersView{Peers: v.Peers, Members: v.Members, Drained: v.Drained, loads: map[api.PeerID]loadView{}}
+	for _, l := range v.Loads {
+		shown.loads[l.Peer] = l
+	}
+	a.printPeers(shown, now)
 	fmt.Fprintln(w)
 	if len(v.Workloads) == 0 {
 		fmt.Fprintln(w, "No programs yet: realm push --name NAME --file FILE, or realm fn deploy --name NAME --wasm FILE")
@@ -186,11 +242,7 @@ func daemonsText(all []api.DaemonStatus) string {
 func (a *app) printWorkloads(all []workloadView) {
 	rows := [][]string{{"PROGRAM", "VERSION", "RUNS ON", "SIZE", "NOTE"}}
 	for _, w := range all {
-		runs := fmt.Sprintf("%d of %d", w.Running, w.Desired)
-		if !w.Started {
-			runs = "stopped"
-		}
-		rows = append(rows, []string{w.String(), fmt.Sprint(w.Version), runs, bytesText(w.Size), workloadNote(w)})
+		rows = append(rows, []string{w.String(), fmt.Sprint(w.Version), w.runsText(), bytesText(w.Size), workloadNote(w)})
 		for _, m := range w.Members {
 			if text := memberText(w, m); text != "" {
 				rows = append(rows, []string{"  " + peerText(m.Host, m.Peer), "", "", "", text})
@@ -200,15 +252,28 @@ func (a *app) printWorkloads(all []workloadView) {
 	table(a.out, rows)
 }
 
+// runsText is on how many of the members that should run a program it does.
+func (w workloadView) runsText() string {
+	switch {
+	case !w.Started && w.Running > 0:
+		return fmt.Sprintf("stopping, %d left", w.Running)
+	case !w.Started:
+		return "stopped"
+	case w.Running > w.Desired:
+		return fmt.Sprintf("%d of %d, and %d too many", w.Updated, w.Desired, w.Running-w.Desired)
+	}
+	return fmt.Sprintf("%d of %d", w.Updated, w.Desired)
+}
+
 func workloadNote(w workloadView) string {
 	note := string(w.Interface)
+	if w.Source != "" && w.Source != (api.Source{}).String() {
+		note = strings.Join(nonEmpty(note, "of "+w.Source), "; ")
+	}
 	if len(w.Target.Peers)+len(w.Target.Tags) > 0 {
 		note = strings.Join(nonEmpty(note, "for "+rollout.TargetText(w.Target)), "; ")
 	}
-	if w.Started && w.Desired == 0 {
-		note = strings.Join(nonEmpty(note, "no connected node is one that it is for"), "; ")
-	}
-	return note
+	return strings.Join(nonEmpty(note, oneLine(w.Pending)), "; ")
 }
 
 // memberText is what is worth a line about a member; "" where all is well.

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -9,6 +8,7 @@ import (
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/intent"
+	"github.com/realm-mesh/realm/internal/kit/placement"
 	"github.com/realm-mesh/realm/internal/kit/trust"
 	"github.com/realm-mesh/realm/realm/internal/node"
 	"github.com/realm-mesh/realm/realm/internal/rollout"
@@ -20,15 +20,27 @@ type workloadView struct {
 	Version   uint64        `json:"version"` // sequence number of its newest intent
 	Digest    api.Digest    `json:"digest"`  // of that intent
 	Issued    time.Time     `json:"issued"`
+	Source    string        `json:"source,omitempty"` // of a component: "push", or "manifest NAME"
 	Blob      api.Digest    `json:"blob"`
 	Size      int64         `json:"size"`
 	Limits    api.Limits    `json:"limits"`
 	Interface api.Interface `json:"interface,omitempty"`
 	Target    api.Target    `json:"target"`
 	Started   bool          `json:"started"`
-	Desired   int           `json:"desired"` // connected members that are to run it
-	Running   int           `json:"running"` // those of them that run this version, or have ended well
+	Replicas  int           `json:"replicas"`          // asked for; 0: every member that its target names
+	Desired   int           `json:"desired"`           // replicas, or connected members that its target names and that are not drained; 0 where it is stopped
+	Running   int           `json:"running"`           // connected members that run or answer, in any version, or have ended well
+	Updated   int           `json:"updated"`           // those of them that do in this version
+	Drift     int           `json:"drift"`             // replicas that are missing in this version, or too many
+	Pending   string        `json:"pending,omitempty"` // why fewer members can run it than are desired
 	Members   []memberView  `json:"members"`
+
+	here map[api.PeerID]place
+}
+
+// place is what a member has to do with a workload.
+type place struct {
+	should, runs, updated bool
 }
 
 // memberView is how a workload stands on one member, in JSON.
@@ -58,60 +70,86 @@ func memberViews(all []rollout.Progress) []memberView {
 
 // workloads are all that the owner of the node wants kept, by kind and name.
 func workloads(ctx context.Context, n *node.Node) ([]workloadView, error) {
+	s, err := lookAtAll(ctx, n)
+	return viewWorkloads(s), err
+}
+
+// lookAtAll is all that the node knows: members, what is wanted, and how that stands.
+func lookAtAll(ctx context.Context, n *node.Node) (node.Snapshot, error) {
 	pin, err := trust.ReadPin(n.Home.Pin())
-	if errors.Is(err, trust.ErrUnclaimed) {
-		return nil, nil
+	if errors.Is(err, trust.ErrUnclaimed) { // nobody's wishes are known
+		return n.Look(ctx, node.Scope{})
 	}
 	if err != nil {
-		return nil, err
+		return node.Snapshot{}, err
 	}
-	s, err := n.Look(ctx, node.Scope{Intents: &pin})
-	if err != nil {
-		return nil, err
-	}
-	return viewWorkloads(s), nil
+	return n.Look(ctx, node.Scope{Intents: &pin})
 }
 
 func viewWorkloads(s node.Snapshot) []workloadView {
-	out := []workloadView{}
+	up := upNow(s)
+	wanted := map[api.Ref]rollout.Wanted{}
+	var all []placement.Workload
 	for ref, in := range s.Intents {
-		if in.Tombstone {
-			continue
-		}
 		// What does not decode is of a newer version.
-		if w, err := in.Workload(); err == nil {
-			out = append(out, viewWorkload(in, w, s.PeerList(), s.Facts[ref]))
+		if w, err := rollout.WantedOf(in); err == nil && w.Goal != rollout.Remove {
+			wanted[ref] = w
+			all = append(all, w.Work)
 		}
 	}
-	slices.SortFunc(out, func(a, b workloadView) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
-	})
+	var placed []placement.Member
+	for _, m := range up {
+		placed = append(placed, m.Placed())
+	}
+	ranks := placement.PlaceAll(all, placed)
+	out := []workloadView{}
+	for ref, w := range wanted {
+		out = append(out, viewWorkload(s.Intents[ref], w, ranks[ref], up, s))
+	}
+	slices.SortFunc(out, func(a, b workloadView) int { return compareRefs(a.Ref, b.Ref) })
 	return out
 }
 
-func viewWorkload(in intent.Signed, w api.Workload, peers []api.PeerRecord, facts map[api.PeerID]api.WorkloadFact) workloadView {
-	p := w.Program()
-	v := workloadView{Ref: in.Ref, Version: in.Seq, Digest: in.Digest, Issued: in.Issued, Blob: p.Blob, Size: p.Size,
-		Limits: p.Limits, Target: in.Target, Started: w.Started(), Members: []memberView{}}
-	if c, ok := w.(*api.Component); ok {
-		v.Interface = c.Interface
+func viewWorkload(in intent.Signed, w rollout.Wanted, rank placement.Ranking, up []rollout.Member, s node.Snapshot) workloadView {
+	a := rollout.Assess(w, up, s.Facts[in.Ref], true)
+	v := workloadView{Ref: in.Ref, Version: in.Seq, Digest: in.Digest, Issued: in.Issued, Target: in.Target, Started: w.Goal == rollout.Run,
+		Replicas: w.Work.Replicas, Running: a.Running, Updated: a.Updated, Members: []memberView{}, here: map[api.PeerID]place{}}
+	v.body(in)
+	if v.Started {
+		v.Desired, v.Pending = a.Asked, a.Pending
 	}
+	v.Drift = max(v.Desired-v.Updated, v.Running-v.Desired)
+	chosen := rollout.Chosen(w, rank, s.Facts[in.Ref])
+	peers := s.PeerList()
 	slices.SortFunc(peers, rollout.ComparePeers)
 	for _, peer := range peers {
-		f, has := facts[peer.Peer]
-		meant := (peer.Live || peer.Self) && !peer.Client && in.Target.Matches(peer.Peer, peer.Roles)
-		if !meant && !has {
-			continue
+		f, has := s.Facts[in.Ref][peer.Peer]
+		if has && rollout.Up(peer) {
+			v.here[peer.Peer] = place{v.Started && chosen[peer.Peer], rollout.Runs(f), f.Intent == in.Digest && f.State.Reached()}
+		} else {
+			v.here[peer.Peer] = place{should: v.Started && chosen[peer.Peer]}
 		}
-		if meant && v.Started {
-			v.Desired++
-			if has && f.Intent == in.Digest && f.State.Reached() {
-				v.Running++
-			}
+		if f.State == api.StateRemoved && !chosen[peer.Peer] {
+			continue // nothing of it is there, nor should be
 		}
-		v.Members = append(v.Members, viewMember(peer, f, has))
+		if has || chosen[peer.Peer] {
+			v.Members = append(v.Members, viewMember(peer, f, has))
+		}
 	}
 	return v
+}
+
+// body takes down what the version says of the program.
+func (v *workloadView) body(in intent.Signed) {
+	w, err := in.Workload()
+	if err != nil {
+		return
+	}
+	p := w.Program()
+	v.Blob, v.Size, v.Limits = p.Blob, p.Size, p.Limits
+	if c, ok := w.(*api.Component); ok {
+		v.Interface, v.Source = c.Interface, c.Source.String()
+	}
 }
 
 // without leaves out what is known of nodes that were revoked: they have no say in

@@ -66,7 +66,7 @@ func TestViewWorkloads(t *testing.T) {
 		for _, m := range w.Members {
 			row = append(row, m.Host+"="+m.State)
 		}
-		got = append(got, strings.Join(row, " ")+" "+string(rune('0'+w.Running))+"/"+string(rune('0'+w.Desired)))
+		got = append(got, strings.Join(row, " ")+" "+string(rune('0'+w.Updated))+"/"+string(rune('0'+w.Desired)))
 	}
 	want := []string{
 		"component/lost 0/0",

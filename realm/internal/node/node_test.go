@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -84,7 +85,7 @@ func newPin(t *testing.T) (trust.Pin, func(api.Intent) intent.Signed) {
 	}
 	pin := trust.NewPin(keys.PublicOf(key))
 	return pin, func(in api.Intent) intent.Signed {
-		in.Realm, in.Issued, in.Tombstone = pin.Realm, time.Unix(1, 0), true
+		in.Realm, in.Issued, in.Tombstone = pin.Realm, time.Unix(1, 0), in.Body == nil
 		s, err := intent.Sign(in, key)
 		if err != nil {
 			t.Fatal(err)
@@ -272,5 +273,62 @@ func TestFollowLog(t *testing.T) {
 		})
 	if err != nil || strings.Join(lines, ",") != "tick" {
 		t.Errorf("got %q %v", lines, err)
+	}
+}
+
+// A watch with a pace tells the last of many changes, and not each of them.
+func TestWatchAtAPace(t *testing.T) {
+	h, _ := nodetest.Bus(t)
+	n, meshd := dial(t, h), nodetest.As(t, h, api.Meshd)
+	ctx, stop := context.WithCancel(nodetest.Context(t))
+	told := 0
+	const changes = 200
+	err := n.Watch(ctx, node.Scope{Pace: 50 * time.Millisecond}, func(s node.Snapshot) error {
+		if told++; told == 1 {
+			go func() {
+				for i := range changes {
+					nodetest.Put(t, meshd, api.BucketPeers, string(peerA), api.PeerRecord{PeerFact: api.PeerFact{Peer: peerA, Host: strconv.Itoa(i)}})
+				}
+			}()
+		}
+		if s.Peers[peerA].Host == strconv.Itoa(changes-1) {
+			stop()
+		}
+		return nil
+	})
+	if err != nil || ctx.Err() == nil || told >= changes {
+		t.Errorf("told %d times of %d changes, %v", told, changes, err)
+	}
+	failed := errors.New("enough")
+	if err := n.Watch(nodetest.Context(t), node.Scope{Pace: time.Hour}, func(node.Snapshot) error { return failed }); !errors.Is(err, failed) {
+		t.Errorf("watch returned %v", err)
+	}
+}
+
+func TestWatchOfSettings(t *testing.T) {
+	h, _ := nodetest.Bus(t)
+	n, meshd := dial(t, h), nodetest.As(t, h, api.Meshd)
+	pin, sign := newPin(t)
+	k, err := keys.OfPeer(peerA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	about := api.Ref{Kind: api.KindNode, Name: api.KeyName(k.Key())}
+	look := func(in api.Intent) map[api.PeerID]api.NodeSettings {
+		t.Helper()
+		s := sign(in)
+		nodetest.Put(t, meshd, api.BucketIntents, api.KeySlot(s.Ref, s.By()), s.Envelope)
+		now, err := n.Look(nodetest.Context(t), node.Scope{Intents: &pin, Ref: &ref})
+		if err != nil || len(now.Intents) != 0 {
+			t.Errorf("%v %v", now.Intents, err)
+		}
+		return now.Settings
+	}
+	first := api.Intent{Ref: about, Seq: 1, Body: []byte(`{"drain":true}`)}
+	if got := look(first); !got[peerA].Drain || len(got) != 1 {
+		t.Errorf("settings %v", got)
+	}
+	if got := look(api.Intent{Ref: about, Seq: 2, Prev: api.Sum(nil), Tombstone: true}); len(got) != 0 {
+		t.Errorf("settings %v after they were taken back", got)
 	}
 }

@@ -38,7 +38,7 @@ func (w *watch) event(ctx context.Context, s source, ev bus.Event) error {
 	default:
 		s.entry(ev)
 	}
-	if w.changed == nil {
+	if w.changed == nil || w.missing > 0 {
 		return w.tell(ctx)
 	}
 	select {

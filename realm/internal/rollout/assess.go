@@ -63,7 +63,7 @@ func (a *Assessment) add(w Wanted, p Progress, f *api.WorkloadFact) {
 	if p.Outcome == Done && (!p.Gone || p.Must) {
 		a.reached++
 	}
-	if f != nil && !p.Gone && (f.Answers() || f.State == api.StateExited || f.State == api.StateUnhealthy) {
+	if f != nil && !p.Gone && Runs(*f) {
 		a.Running++
 		if f.Intent == w.Digest && f.State.Reached() {
 			a.Updated++
@@ -72,6 +72,12 @@ func (a *Assessment) add(w Wanted, p Progress, f *api.WorkloadFact) {
 	if p.Must || p.State != "" && p.Outcome != Idle || p.Serving != 0 {
 		a.Members = append(a.Members, p)
 	}
+}
+
+// Runs reports whether some version runs or answers by what a member says, or has ended
+// well.
+func Runs(f api.WorkloadFact) bool {
+	return f.Answers() || f.State == api.StateExited || f.State == api.StateUnhealthy
 }
 
 // outcome sums the members up.
@@ -127,8 +133,7 @@ func choose(w Wanted, members []Member, facts Facts) selection {
 	}
 	r := placement.Place(w.Work, placed)
 	for _, p := range r.In {
-		f := facts.of(p)
-		if f != nil && !w.Newer(version(f)) && f.State == api.StateRefused {
+		if f := facts.of(p); w.refused(f) {
 			s.unfit = append(s.unfit, unfit{known[p], f.Reason})
 			continue
 		}
@@ -140,6 +145,26 @@ func choose(w Wanted, members []Member, facts Facts) selection {
 	}
 	slices.SortFunc(s.unfit, func(a, b unfit) int { return ComparePeers(a.PeerRecord, b.PeerRecord) })
 	return s
+}
+
+// Chosen are the members that shall run w, ranked as by [placement.PlaceAll]: the first
+// ones that have not refused.
+func Chosen(w Wanted, rank placement.Ranking, facts Facts) map[api.PeerID]bool {
+	out := map[api.PeerID]bool{}
+	for _, p := range rank.In {
+		if w.Work.Replicas > 0 && len(out) == w.Work.Replicas {
+			break
+		}
+		if !w.refused(facts.of(p)) {
+			out[p] = true
+		}
+	}
+	return out
+}
+
+// refused reports whether a member has said that it cannot take w.
+func (w Wanted) refused(f *api.WorkloadFact) bool {
+	return f != nil && !w.Newer(version(f)) && f.State == api.StateRefused
 }
 
 // reachable are the members on which something of w may be.
