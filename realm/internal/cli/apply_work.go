@@ -70,7 +70,16 @@ type work struct {
 }
 
 // survey looks how a manifest and its components stand, and plans what to change.
-func (a *app) survey(ctx context.Context, n *node.Node, pin trust.Pin, name api.Name, desired []plan.Desired, o plan.Options) (w work, err error) {
+func (a *app) survey(ctx context.Context, n *node.Node, pin trust.Pin, name api.Name, desired []plan.Desired, o plan.Options) (work, error) {
+	w, err := a.look(ctx, n, pin, name, desired)
+	if err == nil {
+		w.plan, err = plan.Make(name, desired, w.seen, o)
+	}
+	return w, err
+}
+
+// look is survey without a plan.
+func (a *app) look(ctx context.Context, n *node.Node, pin trust.Pin, name api.Name, desired []plan.Desired) (w work, err error) {
 	var names []api.Name
 	for _, d := range desired {
 		names = append(names, d.Name)
@@ -78,9 +87,7 @@ func (a *app) survey(ctx context.Context, n *node.Node, pin trust.Pin, name api.
 	w.again = func(ctx context.Context) (*node.Survey, error) {
 		return n.Survey(ctx, pin, []api.Kind{api.KindManifest, api.KindComponent}, plan.Choose(name, names))
 	}
-	if w.seen, err = w.again(ctx); err == nil {
-		w.plan, err = plan.Make(name, desired, w.seen, o)
-	}
+	w.seen, err = w.again(ctx)
 	return w, err
 }
 

@@ -60,17 +60,29 @@ func (a *app) compare(ctx context.Context, n *node.Node, m manifest.Manifest, o 
 	if err != nil {
 		return plan.Plan{}, err
 	}
+	return w.plan, a.printComparison(w.plan)
+}
+
+func (a *app) printComparison(p plan.Plan) error {
 	v := struct {
 		plan.Plan
 		Changes bool `json:"changes"`
-	}{w.plan, w.plan.Pending()}
-	return w.plan, a.print(v, func() { a.printPlan(w.plan) })
+	}{p, p.Pending()}
+	return a.print(v, func() { a.printPlan(p) })
 }
 
 // dryRun is apply that signs nothing.
 func (a *app) dryRun(ctx context.Context, n *node.Node, m manifest.Manifest, f applyFlags) error {
 	p, err := a.compare(ctx, n, m, f.Options)
 	if err != nil {
+		return err
+	}
+	return blocked(p)
+}
+
+// printDry shows a plan that is not carried out.
+func (a *app) printDry(p plan.Plan) error {
+	if err := a.printComparison(p); err != nil {
 		return err
 	}
 	return blocked(p)

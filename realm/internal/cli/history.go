@@ -11,6 +11,7 @@ import (
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/keys"
 	"github.com/realm-mesh/realm/internal/kit/ledger"
+	"github.com/realm-mesh/realm/realm/internal/diff"
 	"github.com/realm-mesh/realm/realm/internal/node"
 	"github.com/realm-mesh/realm/realm/internal/owner"
 )
@@ -18,10 +19,11 @@ import (
 func newHistory(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "history [KIND/]NAME",
-		Short: "Show the versions of a program, who signed them, and forks",
-		Long: `Show the versions of a component or function that this node holds, the newest
-first: who signed them, when, and what has become of them. Each member keeps the
-newest eight of each signer.
+		Short: "Show the versions of a program or manifest, who signed them, and forks",
+		Long: `Show the versions of a component, function or manifest that this node holds, the
+newest first: who signed them, when, what each has changed, and what has become of
+them. Each member keeps the newest eight of each signer. Where a manifest has signed
+a component, its name and version stand with it.
 
   current      it counts
   replaced     by one with a later number
@@ -29,9 +31,10 @@ newest eight of each signer.
   shadowed     its signer has no say in this name, or others come first
   quarantine   issued in the future: it counts when that has come`,
 		Example: `  realm history ticker
+  realm history manifest/shop
   realm history function/double --json`,
 		Args:              arguments("NAME"),
-		ValidArgsFunction: a.completeNames(api.KindComponent, api.KindFunction),
+		ValidArgsFunction: a.completeHistory,
 		RunE: a.bounded(func(ctx context.Context, cmd *cobra.Command, args []string) error {
 			refs, err := parseAnyRefs(args[0])
 			if err != nil {
@@ -55,8 +58,12 @@ func parseAnyRefs(arg string) ([]api.Ref, error) {
 // versionView is a version in JSON.
 type versionView struct {
 	api.Version
-	Key        string    `json:"signer_key"`           // as realm key show prints it
-	CountsFrom time.Time `json:"counts_from,omitzero"` // where it is in quarantine
+	Key        string     `json:"signer_key"`           // as realm key show prints it
+	CountsFrom time.Time  `json:"counts_from,omitzero"` // where it is in quarantine
+	Source     api.Source `json:"source,omitzero"`      // of a component: who looks after it
+	// Changes are those from the version that it replaced; Text tells them to people.
+	Changes []diff.Change `json:"changes,omitempty"`
+	Text    string        `json:"text,omitempty"`
 }
 
 func viewVersion(v api.Version) versionView {
@@ -81,7 +88,7 @@ func (a *app) history(ctx context.Context, n *node.Node, refs []api.Ref) error {
 			return err
 		}
 		for _, f := range found {
-			all[r] = append(all[r], viewVersion(f))
+			all[r] = append(all[r], viewVersion(f).since(found))
 		}
 		v.Versions = append(v.Versions, all[r]...)
 	}
@@ -107,6 +114,7 @@ func (a *app) history(ctx context.Context, n *node.Node, refs []api.Ref) error {
 // line that ties them.
 func (a *app) printHistory(all []versionView) {
 	rows := [][]string{{"NUMBER", "DIGEST", "SIGNER", "ISSUED", "WHAT", "STATE"}}
+	below := [][]string{nil}
 	for i, v := range all {
 		number := fmt.Sprint(v.Seq)
 		switch after := i > 0 && all[i-1].Seq == v.Seq; {
@@ -118,9 +126,24 @@ func (a *app) printHistory(all []versionView) {
 			number += " ┬"
 		}
 		rows = append(rows, []string{number, v.Digest.Short(), signerText(v), v.Issued.Local().Format(time.DateTime), owner.What(v.Intent), versionText(v)})
+		below = append(below, wrapped(v.Text, historyWidth))
 	}
-	table(a.out, rows)
+	var b strings.Builder
+	table(&b, rows)
+	for line := range strings.Lines(b.String()) {
+		fmt.Fprint(a.out, line)
+		for _, text := range below[0] {
+			fmt.Fprintf(a.out, "%*s%s\n", historyIndent, "", text)
+		}
+		below = below[1:]
+	}
 }
+
+// What versions changed stands below them.
+const (
+	historyIndent = 8
+	historyWidth  = 100
+)
 
 // maxSigner is the room for a signer in a table, in characters.
 const maxSigner = 28

@@ -48,8 +48,8 @@ func TestHistory(t *testing.T) {
 	for _, want := range []string{
 		`^function/double\nNUMBER +DIGEST +SIGNER +ISSUED +WHAT +STATE\n`,
 		`\n4 +[0-9a-f]{12} +owner +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d +removed +quarantine until 20`,
-		`\n3 +[0-9a-f]{12} +owner .* +stopped, sha256 [0-9a-f]{12} +current\n`,
-		`\n2 ┬ +[0-9a-f]{12} +owner .* +sha256 [0-9a-f]{12} +replaced\n2 └ +[0-9a-f]{12} +owner .* +sha256 [0-9a-f]{12} +fork: lost to the one above\n`,
+		`\n3 +[0-9a-f]{12} +owner .* +stopped, sha256 [0-9a-f]{12} +current\n        stopped\n2`,
+		`\n2 ┬ +[0-9a-f]{12} +owner .* +sha256 [0-9a-f]{12} +replaced\n        new program\n2 └ +[0-9a-f]{12} +owner .* +sha256 [0-9a-f]{12} +fork: lost to the one above\n        new program\n1`,
 		`\n1 +[0-9a-f]{12} +owner .* replaced\n$`,
 	} {
 		if !regexp.MustCompile(want).MatchString(out) {

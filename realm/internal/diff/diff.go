@@ -56,9 +56,9 @@ func between(from, to map[string]leaf) []Change {
 	}
 	slices.SortStableFunc(out, func(a, b Change) int {
 		switch {
-		case a.Field == fieldProgram:
+		case a.Field == FieldProgram:
 			return -1
-		case b.Field == fieldProgram:
+		case b.Field == FieldProgram:
 			return 1
 		}
 		return 0
@@ -68,25 +68,26 @@ func between(from, to map[string]leaf) []Change {
 
 // Fields that others ask for.
 const (
+	FieldProgram   = "program"
+	FieldStart     = "start"
 	FieldRestarted = "restarted"
-	fieldProgram   = "program"
 )
 
 // names are those of fields in realm.toml; the others are called as on the wire.
 var names = map[string]string{
 	"interface":                    "http",
-	"program.blob":                 fieldProgram,
+	"program.blob":                 FieldProgram,
 	"program.limits.memory_max_mb": "memory_max_mb",
 	"program.limits.fuel":          "fuel",
 	"program.limits.epoch_ms":      "epoch_ms",
-	"stopped":                      "start",
+	"stopped":                      FieldStart,
 	"target.peers":                 "target_peer_ids",
 	"target.tags":                  "target_tags",
 }
 
 // defaults are what a field that is left out says.
 var defaults = map[string]string{
-	"replicas": "every", "visibility": "local", "start": "true", "restart": "on-failure",
+	"replicas": "every", "visibility": "local", FieldStart: "true", "restart": "on-failure",
 	"memory_max_mb": "default", "fuel": "default", "epoch_ms": "default",
 	"health.interval": "default", "health.timeout": "default", "health.failures": "default", "health.alive": "default",
 	"update.order": "start-first", "update.max_unavailable": "default", "update.deadline": "default",

@@ -48,8 +48,8 @@ func (n *Node) Survey(ctx context.Context, pin trust.Pin, kinds []api.Kind, choo
 
 // surveyOnce reads the bucket and meshd's answers; same tells whether they agree.
 func (n *Node) surveyOnce(ctx context.Context, pin trust.Pin, kinds []api.Kind, choose Choose) (*Survey, bool, error) {
-	var patterns []string
-	for _, k := range append(sayKinds(), kinds...) {
+	patterns := sayPatterns()
+	for _, k := range kinds {
 		patterns = append(patterns, allOf(k))
 	}
 	l, err := n.readLedger(ctx, pin, patterns)
@@ -94,3 +94,26 @@ func (s *Survey) Refs() []api.Ref {
 
 // Versions of r that the node holds, the newest first.
 func (s *Survey) Versions(r api.Ref) []api.Version { return s.views[r].versions }
+
+// Wanted is what counts of one kind, tombstones left out, in the order of the names.
+func (n *Node) Wanted(ctx context.Context, pin trust.Pin, k api.Kind) ([]intent.Signed, error) {
+	l, err := n.readLedger(ctx, pin, append(sayPatterns(), allOf(k)))
+	if err != nil {
+		return nil, err
+	}
+	var out []intent.Signed
+	for _, r := range l.Refs() {
+		if s, ok := l.Current(r, n.Now()); ok && r.Kind == k && !s.Tombstone {
+			out = append(out, s)
+		}
+	}
+	return out, nil
+}
+
+// sayPatterns match what tells who may sign what.
+func sayPatterns() (patterns []string) {
+	for _, k := range sayKinds() {
+		patterns = append(patterns, allOf(k))
+	}
+	return patterns
+}

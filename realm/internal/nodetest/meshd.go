@@ -31,6 +31,8 @@ type Meshd struct {
 	Refuse func(intent.Signed) error
 	// After, when set, runs after each submission that was accepted.
 	After func(intent.Signed)
+	// Gone are the blobs that no member has.
+	Gone map[api.Digest]bool
 	// Lose, when set, says of which accepted submissions the answer is lost once.
 	Lose func(intent.Signed) bool
 
@@ -54,6 +56,14 @@ func (m *Meshd) Serve() {
 			return nil, err
 		}
 		return m.history(r.Ref), nil
+	})
+	Handle(m.T, m.Conn, api.SubjectProviders, func(b []byte) (any, error) {
+		var r api.ProvidersRequest
+		err := api.Decode(b, api.MaxMessage, &r)
+		if err != nil || m.Gone[r.Blob] {
+			return api.ProvidersReply{Peers: []api.PeerID{}}, err
+		}
+		return api.ProvidersReply{Peers: []api.PeerID{m.Status.Peer}}, nil
 	})
 	Handle(m.T, m.Conn, api.SubjectMembers, func(b []byte) (any, error) {
 		var r api.MembersRequest

@@ -12,14 +12,15 @@ import (
 // Change is what is to be signed: the components that change, then the manifest.
 func (p Plan) Change() node.Together {
 	var acts []owner.Act
+	mine := api.Source{Manifest: p.Manifest, Version: p.Version}
 	for _, i := range p.Items {
 		switch i.Action {
 		case Create, Update, TakeOver:
 			body := i.want.Body
-			body.Source = api.Source{Manifest: p.Manifest, Version: p.Version}
-			acts = append(acts, owner.Act{Ref: ref(i.Name), Change: owner.Set(i.want.Target, &body)})
+			body.Source = mine
+			acts = append(acts, owner.Act{Ref: ComponentRef(i.Name), Change: owner.From(mine, i.Action == TakeOver, owner.Set(i.want.Target, &body))})
 		case Remove:
-			acts = append(acts, owner.Act{Ref: ref(i.Name), Change: owner.Remove()})
+			acts = append(acts, owner.Act{Ref: ComponentRef(i.Name), Change: owner.From(mine, false, owner.Remove())})
 		case Unchanged, Leave, Blocked:
 		}
 	}
@@ -41,7 +42,7 @@ func (p Plan) manifest(signed []intent.Signed) api.Manifest {
 		if i.current != nil {
 			c.Intent = i.current.Digest
 		}
-		if at := slices.IndexFunc(signed, func(s intent.Signed) bool { return s.Ref == ref(i.Name) }); at >= 0 {
+		if at := slices.IndexFunc(signed, func(s intent.Signed) bool { return s.Ref == ComponentRef(i.Name) }); at >= 0 {
 			c.Intent = signed[at].Digest
 		}
 		m.Components = append(m.Components, c)
@@ -75,7 +76,7 @@ func Choose(name api.Name, desired []api.Name) node.Choose {
 			}
 		}
 		for n := range mine {
-			refs = append(refs, ref(n))
+			refs = append(refs, ComponentRef(n))
 		}
 		return refs
 	}

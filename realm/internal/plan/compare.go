@@ -66,7 +66,7 @@ func (m *maker) owned(n api.Name) bool {
 
 // wanted says what is to be done about a component that the manifest asks for.
 func (m *maker) wanted(d Desired) (Item, error) {
-	i := Item{Name: d.Name, want: &d, current: m.scene.Current(ref(d.Name))}
+	i := Item{Name: d.Name, want: &d, current: m.scene.Current(ComponentRef(d.Name))}
 	if i.current != nil {
 		i.Number = i.current.Seq
 	}
@@ -111,7 +111,7 @@ func (m *maker) foreign(i *Item, s api.Source) {
 
 // unwanted says what is to be done about a component that the manifest had.
 func (m *maker) unwanted(n api.Name) Item {
-	i := Item{Name: n, Action: Remove, current: m.scene.Current(ref(n))}
+	i := Item{Name: n, Action: Remove, current: m.scene.Current(ComponentRef(n))}
 	i.Number = i.current.Seq
 	if m.owned(n) {
 		i.ByHand = m.byHand(n, *i.current)
@@ -155,7 +155,7 @@ func (m *maker) asked(n api.Name) (api.Version, bool) {
 	if !ok {
 		return api.Version{}, false
 	}
-	versions := m.scene.Versions(ref(n))
+	versions := m.scene.Versions(ComponentRef(n))
 	at := slices.IndexFunc(versions, func(v api.Version) bool { return v.Digest == c.Intent })
 	if at < 0 {
 		return api.Version{}, false

@@ -78,11 +78,21 @@ type Options struct {
 	TakeOver bool   // components of other sources
 }
 
-// ref is what intents about a component are about.
-func ref(n api.Name) api.Ref { return api.Ref{Kind: api.KindComponent, Name: n} }
+// ComponentRef is what intents about a component are about.
+func ComponentRef(n api.Name) api.Ref { return api.Ref{Kind: api.KindComponent, Name: n} }
 
 // Ref is what intents about a manifest are about.
 func Ref(n api.Name) api.Ref { return api.Ref{Kind: api.KindManifest, Name: n} }
+
+// Was is what a version of a component asked for.
+func Was(in api.Intent) (Desired, error) {
+	c, err := component(in)
+	if err != nil {
+		return Desired{}, err
+	}
+	c.Source = api.Source{}
+	return Desired{Name: in.Name, Target: in.Target, Body: *c}, nil
+}
 
 // Make compares what is desired of a manifest with how it stands.
 func Make(name api.Name, desired []Desired, scene Scene, o Options) (Plan, error) {

@@ -80,7 +80,7 @@ func (m *maker) differsIn(d Desired, whole bool, last uint64) string {
 		}
 	}
 	if !ok {
-		cur := m.scene.Current(ref(d.Name))
+		cur := m.scene.Current(ComponentRef(d.Name))
 		if cur == nil || cur.Tombstone {
 			return string(d.Name) + ": what it was is not known any more"
 		}
@@ -109,7 +109,7 @@ func difference(was api.Intent, d Desired) string {
 // firstOf is the version of n that the manifest signed first with one of its versions:
 // those after it, with the same source, are by hand.
 func (m *maker) firstOf(n api.Name, version uint64) (first api.Version, ok bool) {
-	for _, v := range slices.Backward(m.scene.Versions(ref(n))) {
+	for _, v := range slices.Backward(m.scene.Versions(ComponentRef(n))) {
 		if v.Tombstone {
 			continue
 		}
