@@ -1,6 +1,8 @@
 package reconcile
 
 import (
+	"time"
+
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/placement"
 	"github.com/realm-mesh/realm/runnerd/internal/workload"
@@ -19,17 +21,18 @@ func (s *state) decide(l *load) (workload.Want, bool) {
 	w := workload.Want{Signed: l.wanted.Signed, Lost: l.wanted.Lost, News: l.wanted.News, Duty: api.DutyNone}
 	l.verdict = placement.Verdict{Duty: api.DutyNone}
 	if !l.gone() {
-		l.verdict = s.verdict(l, s.Self, s.replicas(l))
+		replicas := s.replicas(l)
+		l.verdict = s.patient(l, s.verdict(l, s.Self, replicas))
 		w.Duty, w.Why, w.Unfit = l.verdict.Duty, l.verdict.Why, l.verdict.Rank == 0
 		w.Last = s.lastGood(l)
 	}
 	if w.Duty == api.DutyNone {
 		l.kept = keptNo // nothing will be left of it
 	}
-	if l.told && !l.again && w.Same(l.shown) {
+	if l.told && !l.renew && w.Same(l.shown) {
 		return w, false
 	}
-	l.shown, l.told, l.again = w, true, false
+	l.shown, l.told, l.renew = w, true, false
 	l.wanted.News = false
 	return w, true
 }
@@ -49,8 +52,45 @@ func (s *state) verdict(l *load, p api.PeerID, replicas map[api.PeerID]placement
 	v := placement.Decide(p, l.asks.Workload, l.rank, replicas, s.rollout(l))
 	if v.Rank == 0 && s.untargeted(l, p) {
 		v.Why = "its target does not name the member: " + v.Why
+		if len(l.rank.In) == 0 { // nobody is there whom it could wait for
+			v.Duty, v.Meanwhile = api.DutyNone, ""
+		}
 	}
 	return v
+}
+
+// hold is a verdict that is not acted on before its time.
+type hold struct {
+	load  *load
+	until time.Time
+}
+
+// patient returns what to act on now, where v is the verdict.
+func (s *state) patient(l *load, v placement.Verdict) placement.Verdict {
+	act, until := l.patience.Act(v, l.wanted.Digest, s.Now())
+	if !until.Equal(l.until) {
+		l.until = until
+		if !until.IsZero() {
+			s.held = append(s.held, hold{l, until})
+		}
+	}
+	if act.Duty != v.Duty {
+		act.Why += "; it waits a moment, in case that changes"
+	}
+	return act
+}
+
+// release has those decided on whose verdict has stood for long enough.
+func (s *state) release(now time.Time) {
+	n := 0
+	for ; n < len(s.held) && !now.Before(s.held[n].until); n++ {
+		if h := s.held[n]; h.load.until.Equal(h.until) {
+			s.touch(h.load)
+		}
+	}
+	if s.held = s.held[n:]; len(s.held) == 0 {
+		s.held = nil
+	}
 }
 
 // untargeted reports whether the target of l leaves out p, which is up.
@@ -80,7 +120,8 @@ func (s *state) replicas(l *load) map[api.PeerID]placement.Replica {
 		}
 	}
 	mine := l.mine()
-	out[s.Self] = placement.Replica{Phase: mine.phase(l.wanted.Digest), Good: mine.good() || mine.early() && s.isKept(l)}
+	kept := mine.early() && s.isKept(l)
+	out[s.Self] = placement.Replica{Phase: mine.phase(l.wanted.Digest), Good: mine.good() || kept, Kept: kept}
 	return out
 }
 

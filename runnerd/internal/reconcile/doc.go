@@ -15,6 +15,7 @@
 //     at the start everybody counts as live a moment ago. This node is always up.
 //   - What the bucket of facts has lost counts for [Grace] more: a bus or a meshd that
 //     starts again has nothing for a moment.
+//   - What others may not have said yet is waited for: see [placement.Patience].
 //   - Facts change one workload each, and members all; changes are collected for a
 //     moment, and looked at together.
 //

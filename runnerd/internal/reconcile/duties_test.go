@@ -98,7 +98,12 @@ func TestHold(t *testing.T) {
 		n.isDuty("the bus has lost everything", ref, api.DutyHold)
 		time.Sleep(2 * Grace)
 		synctest.Wait()
-		n.isDuty("nobody says so any more", ref, api.DutyRun)
+		n.isDuty("nobody says so any more, and it is not ready here", ref, api.DutyHold)
+		n.say(self, three, api.StatePrepared, serving(2))
+		n.isDuty("it could start now", ref, api.DutyHold)
+		time.Sleep(placement.Pause)
+		synctest.Wait()
+		n.isDuty("others have nothing to say for long", ref, api.DutyRun)
 
 		n.show(sign(n, owner, ref, 4, &api.Component{Module: program(4), Stopped: true}))
 		n.isDuty("stopped, whatever others do", ref, api.DutyRun)
@@ -108,7 +113,7 @@ func TestHold(t *testing.T) {
 // TestMaxUnavailable counts those that change at once.
 func TestMaxUnavailable(t *testing.T) {
 	const members = 8
-	ref := selfAt(t, members, members, 0)
+	ref := selfAt(t, 3, members, 0)
 	others := othersOf(ref, members, 0)
 	for most, holds := range map[api.Share]bool{"25%": true, "2": true, "3": false, "": true, "50%": false} {
 		withNode(t, func(n *node) {
@@ -158,7 +163,9 @@ func TestKeptOnDisk(t *testing.T) {
 			n.say(others[0], s, api.StateRunning)
 			n.isDuty("one of two is ready", ref, want)
 			n.say(others[1], s, api.StateRunning)
-			n.isDuty("both are ready", ref, api.DutyNone)
+			if kept {
+				n.isGivenUp("both are ready", ref)
+			}
 			n.say(others[1], s, api.StateStarting)
 			n.isDuty("nothing is left that could be kept", ref, api.DutyNone)
 		})
@@ -230,6 +237,36 @@ func TestRefused(t *testing.T) {
 			n.Errorf("%+v", x)
 		}
 	})
+}
+
+// TestTargetMoves has the target name others: what runs here ends when they are ready,
+// or at once where there is nobody.
+func TestTargetMoves(t *testing.T) {
+	for _, ref := range []api.Ref{double, web} {
+		withNode(t, func(n *node) {
+			n.show(memberOf(n, 1, "a"), memberOf(n, 2, "b"))
+			n.hear(2)
+			var body any = function(1)
+			if ref == web {
+				body = component(1, 1)
+			}
+			one := sign(n, owner, ref, 1, body, tags("a"))
+			n.show(one)
+			n.say(self, one, api.StateRunning)
+			two := sign(n, owner, ref, 2, body, tags("b"))
+			n.show(two)
+			n.say(self, two, api.StatePending, serving(1))
+			n.isDuty("another one is to run it", ref, api.DutyKeep)
+			n.say(2, two, api.StateRunning)
+			n.isGivenUp("it does", ref)
+			n.say(self, two, api.StateRemoved)
+			n.show(sign(n, owner, ref, 3, body, tags("a")))
+			n.isDuty("back", ref, api.DutyRun)
+			n.say(self, two, api.StateRunning)
+			n.show(sign(n, owner, ref, 4, body, tags("c")))
+			n.isDuty("nobody is to run it", ref, api.DutyNone)
+		})
+	}
 }
 
 // TestLast has a node step in while a new version does not come up anywhere.

@@ -59,6 +59,9 @@ func (r *Reconciler) Explain(ref api.Ref) (*api.ExplainReply, error) {
 // row is what p, which is up, owes l.
 func (s *state) row(l *load, p api.PeerID, replicas map[api.PeerID]placement.Replica) api.Ranked {
 	v := s.verdict(l, p, replicas)
+	if p == s.Self && l.told {
+		v = l.verdict
+	}
 	out := api.Ranked{Peer: p, Rank: v.Rank, Duty: v.Duty, Why: v.Why, Live: p == s.Self}
 	if p == s.Self {
 		out.Fact = l.own

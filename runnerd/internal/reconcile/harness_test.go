@@ -14,6 +14,7 @@ import (
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/internal/kit/keys"
+	"github.com/realm-mesh/realm/internal/kit/placement"
 	"github.com/realm-mesh/realm/internal/kit/trust"
 	"github.com/realm-mesh/realm/runnerd/internal/wanted"
 	"github.com/realm-mesh/realm/runnerd/internal/workload"
@@ -220,6 +221,15 @@ func (n *node) isDuty(step string, ref api.Ref, want api.Duty) {
 	if got := n.duty(ref); got != want {
 		n.Errorf("%s: %s: %q, want %q (%s)", step, ref, got, want, n.want(ref).Why)
 	}
+}
+
+// isGivenUp checks that what runs here goes on for a moment, and no longer.
+func (n *node) isGivenUp(step string, ref api.Ref) {
+	n.Helper()
+	n.isDuty(step+", just now", ref, api.DutyKeep)
+	time.Sleep(placement.Pause)
+	synctest.Wait()
+	n.isDuty(step, ref, api.DutyNone)
 }
 
 // say has member p say of the workload of s that it is in state at.

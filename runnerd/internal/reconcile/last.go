@@ -6,11 +6,11 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/placement"
 )
 
-// lastGood is the version that others run while the wanted one is ready nowhere, for a
-// node that has none of its own to go on with. Once there is one, it stays until
-// another version is wanted, or somebody's say is lost.
+// lastGood is the version that others run, or did before they were lost, while the
+// wanted one is ready nowhere, for a node that has none of its own to go on with. Once
+// there is one, it stays until another version is wanted, or somebody's say is lost.
 func (s *state) lastGood(l *load) *intent.Signed {
-	if l.again {
+	if l.renew {
 		l.last = nil
 	}
 	duty := l.verdict.Duty
@@ -26,6 +26,9 @@ func (s *state) lastGood(l *load) *intent.Signed {
 		case f.answers() < l.wanted.Seq:
 			seq = max(seq, f.answers())
 		}
+	}
+	if seq == 0 && l.served < l.wanted.Seq {
+		seq = l.served
 	}
 	if seq == 0 {
 		return nil

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/intent"
@@ -22,11 +23,15 @@ type load struct {
 	own    *api.WorkloadFact // nil: nothing is told of it here
 	kept   kept
 
-	last    *intent.Signed // see [workload.Want]; for as long as the same version is wanted
-	verdict placement.Verdict
-	shown   workload.Want // applied last
-	told    bool          // shown was applied
-	again   bool          // it is to be applied again in any case
+	served   uint64            // number of the newest version that was seen to run or answer anywhere
+	last     *intent.Signed    // see [workload.Want]; for as long as the same version is wanted
+	verdict  placement.Verdict // that is acted on
+	patience placement.Patience
+	until    time.Time // when patience ends; zero: it does not
+
+	shown workload.Want // applied last
+	told  bool          // shown was applied
+	renew bool          // it is to be applied again in any case
 }
 
 // asks is what the wanted version says of where and how it runs.
@@ -77,7 +82,7 @@ func (s *state) want(w wanted.Want) {
 	if l.wanted.Digest != w.Digest {
 		l.last = nil
 	}
-	l.wanted, l.again = w, true
+	l.wanted, l.renew = w, true
 	l.asks = asks{}
 	if !l.gone() {
 		l.asks = read(w.Signed)
@@ -121,6 +126,7 @@ func (s *state) own(f api.WorkloadFact) {
 	l := s.load(f.Ref)
 	before := l.mine()
 	l.own = &f
+	l.served = max(l.served, l.mine().answers())
 	if f.State == api.StateRemoved {
 		l.own = nil
 	}

@@ -80,11 +80,11 @@ func TestWhoIsUp(t *testing.T) {
 		n.isDuty("it runs here", ref, api.DutyRun)
 
 		n.hear(others[0])
-		n.isDuty("it is back, and said that it runs it", ref, api.DutyNone)
+		n.isDuty("it is back, and said that it runs it", ref, api.DutyKeep)
 		n.say(others[0], s, api.StateStarting)
 		n.isDuty("it starts, and is not ready", ref, api.DutyKeep)
 		n.say(others[0], s, api.StateRunning)
-		n.isDuty("it is ready", ref, api.DutyNone)
+		n.isGivenUp("it is ready", ref)
 
 		n.rec.RecordGone(peer(others[1]))
 		time.Sleep(Grace / 2)
@@ -184,7 +184,7 @@ func TestDrain(t *testing.T) {
 			n.Errorf("%+v", w)
 		}
 		n.say(next, s, api.StateRunning)
-		n.isDuty("the next one is ready", ref, api.DutyNone)
+		n.isGivenUp("the next one is ready", ref)
 		n.show(sign(n, owner, settingsRef(self), 2, nil))
 		n.isDuty("resumed", ref, api.DutyRun)
 	})

@@ -71,6 +71,7 @@ type state struct {
 	loads   map[api.Ref]*load
 	dirty   []*load // to be decided on, each once
 	fading  []fade  // facts that are gone, in the order in which they stop to count
+	held    []hold  // verdicts that are not acted on yet, in the order in which they are
 	replan  scope   // of which rankings are to be made anew
 }
 

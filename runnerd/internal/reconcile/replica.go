@@ -97,6 +97,7 @@ func (s *state) fact(f api.WorkloadFact) {
 	}
 	l := s.load(f.Ref)
 	is := replicaOf(&f)
+	l.served = max(l.served, is.answers())
 	was, had := l.others[f.Peer]
 	l.others[f.Peer] = remote{replica: is, epoch: s.epoch[Facts]}
 	if !had || was.replica != is {

@@ -67,6 +67,7 @@ func (r *Reconciler) refresh() bool {
 		r.replan = all
 	}
 	r.expire(now)
+	r.release(now)
 	return true
 }
 
@@ -91,9 +92,18 @@ func (r *Reconciler) next() (at time.Time, ok bool) {
 	}
 	at = r.members.next
 	if len(r.fading) > 0 {
-		if gone := r.fading[0].gone.Add(Grace); at.IsZero() || gone.Before(at) {
-			at = gone
-		}
+		at = sooner(at, r.fading[0].gone.Add(Grace))
+	}
+	if len(r.held) > 0 {
+		at = sooner(at, r.held[0].until)
 	}
 	return at, !at.IsZero()
+}
+
+// sooner is the earlier one of a, which is zero where there is none, and b.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
 }

@@ -55,6 +55,8 @@ type node struct {
 	owner ed25519.PrivateKey
 	prev  map[api.Ref]intent.Signed
 
+	settings []string // more of the daemon's environment
+
 	users  []*server.NkeyUser
 	key    nkeys.KeyPair // of the launcher
 	srv    *server.Server
@@ -250,6 +252,7 @@ func (n *node) start() {
 		}
 	}
 	n.cmd.Env = append(n.cmd.Env, envDaemon+"=1", paths.EnvHome+"="+n.home.Root(), daemon.EnvLifeline+"=1", "REALM_ROLES=edge,gpu")
+	n.cmd.Env = append(n.cmd.Env, n.settings...)
 	stdin, err := n.cmd.StdinPipe()
 	n.check(err)
 	n.stdin = stdin

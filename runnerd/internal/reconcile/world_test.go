@@ -1,0 +1,289 @@
+package reconcile
+
+import (
+	"context"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/intent"
+	"github.com/realm-mesh/realm/runnerd/internal/wanted"
+	"github.com/realm-mesh/realm/runnerd/internal/workload"
+)
+
+// Times of the world, which passes in a bubble.
+const (
+	gossip  = 400 * time.Millisecond // at most, for a fact or an intent to reach another
+	noticed = 2 * time.Second        // at most, until a member that is gone counts as such
+	bringUp = time.Second            // at most, for a version to be ready or to fail
+)
+
+// world is several members, each with a Reconciler of its own, which hear of each other
+// late, and a program that runs on them.
+type world struct {
+	*testing.T
+	rng   *rand.Rand
+	sims  []*sim
+	wants map[api.Ref]intent.Signed // newest of each
+	bad   map[api.Digest]bool       // versions that do not come up
+	drain map[api.PeerID]bool
+	crash time.Time // of a member, last
+	todo  []deed    // in the order of their times
+}
+
+// deed is what happens at a time.
+type deed struct {
+	at time.Time
+	do func()
+}
+
+// sim is a member of a world.
+type sim struct {
+	*world
+	id      api.PeerID
+	up      bool
+	life    int // counts its starts
+	rec     *Reconciler
+	end     func()
+	applied chan workload.Want
+	known   map[api.Ref]intent.Signed
+	jobs    map[api.Ref]*job
+	kept    map[api.Ref]intent.Signed // on its disk
+	refuses bool
+	heard   map[api.PeerID]time.Time // when the last message to each of the others arrives
+}
+
+// job is a workload on a member: a small likeness of package workload.
+type job struct {
+	want    workload.Want
+	running intent.Signed // Seq is 0 for nothing
+	since   time.Time     // of running
+	trying  api.Digest
+	failed  api.Digest
+	refused api.Digest
+	fact    api.WorkloadFact
+}
+
+func newWorld(t *testing.T, seed uint64, members int) *world {
+	w := &world{T: t, rng: rand.New(rand.NewPCG(seed, 1)), wants: map[api.Ref]intent.Signed{}, bad: map[api.Digest]bool{}, drain: map[api.PeerID]bool{}}
+	for i := range members {
+		s := &sim{world: w, id: peer(i + 1), kept: map[api.Ref]intent.Signed{}, known: map[api.Ref]intent.Signed{}}
+		w.sims = append(w.sims, s)
+	}
+	for _, s := range w.sims {
+		s.start()
+	}
+	return w
+}
+
+// sim as [Realm]: everybody is a member, and knows of settings at once.
+
+func (s *sim) Members() (out []api.PeerID) {
+	for _, o := range s.sims {
+		out = append(out, o.id)
+	}
+	return out
+}
+
+func (s *sim) Terms(p api.PeerID, own []string) ([]string, bool) { return own, s.drain[p] }
+
+func (s *sim) Version(ref api.Ref, seq uint64) (intent.Signed, bool) {
+	v := history[ref][seq]
+	return v, v.Seq != 0
+}
+
+// history is all that was signed, by number. It is the same for all worlds.
+var history = map[api.Ref]map[uint64]intent.Signed{}
+
+// after has f happen once d has passed, unless s has ended or started again by then.
+func (s *sim) after(d time.Duration, f func()) {
+	life := s.life
+	s.at(time.Now().Add(d), func() {
+		if s.up && s.life == life {
+			f()
+		}
+	})
+}
+
+func (w *world) at(t time.Time, do func()) {
+	i, _ := slices.BinarySearchFunc(w.todo, t, func(d deed, t time.Time) int {
+		if d.at.After(t) {
+			return 1
+		}
+		return -1 // after those of the same time
+	})
+	w.todo = slices.Insert(w.todo, i, deed{t, do})
+}
+
+// pass lets d pass.
+func (w *world) pass(d time.Duration) {
+	const step = 5 * time.Millisecond
+	for end := time.Now().Add(d); time.Now().Before(end); {
+		time.Sleep(step)
+		synctest.Wait()
+		for _, s := range w.sims {
+			s.apply()
+		}
+		for len(w.todo) > 0 && !w.todo[0].at.After(time.Now()) {
+			do := w.todo[0].do
+			w.todo = w.todo[1:]
+			do()
+		}
+	}
+}
+
+func (w *world) upTo(d time.Duration) time.Duration { return time.Duration(w.rng.Int64N(int64(d))) }
+
+// start has s come up, with what lies on its disk, and hear of the others.
+func (s *sim) start() {
+	s.up, s.life = true, s.life+1
+	s.jobs, s.heard = map[api.Ref]*job{}, map[api.PeerID]time.Time{}
+	s.applied = make(chan workload.Want, 1000)
+	ctx, cancel := context.WithCancel(context.Background())
+	applied := s.applied
+	s.rec = New(Config{Self: s.id, Realm: s, Now: time.Now,
+		Kept:  func(r api.Ref) bool { return s.kept[r].Seq != 0 },
+		Apply: func(_ context.Context, w workload.Want) error { applied <- w; return nil }})
+	ended := make(chan error, 1)
+	rec := s.rec
+	go func() { ended <- rec.Run(ctx) }()
+	s.end = func() {
+		cancel()
+		check(s, <-ended)
+	}
+	for _, src := range []Source{Records, Facts} {
+		s.rec.Begin(src)
+		s.rec.End(src)
+	}
+	for _, in := range s.known {
+		s.rec.Wanted(wanted.Change{Wants: []wanted.Want{{Signed: in}}})
+	}
+	s.rec.End(Intents)
+	for _, o := range s.sims {
+		if o != s && o.up {
+			o.meets(s)
+			s.meets(o)
+		}
+	}
+}
+
+// meets has s tell o that it is there, and all that it has to say.
+func (s *sim) meets(o *sim) {
+	s.send(o, func() { o.rec.Record(api.PeerRecord{PeerFact: api.PeerFact{Peer: s.id}, Live: true}) })
+	for _, ref := range sorted(s.jobs) {
+		if f := s.jobs[ref].fact; f.State != "" {
+			s.send(o, func() { o.rec.Fact(f) })
+		}
+	}
+	for _, ref := range sorted(s.known) {
+		in := s.known[ref]
+		s.send(o, func() { o.learn(in) })
+	}
+}
+
+// send has do happen at o, after what was sent before.
+func (s *sim) send(o *sim, do func()) {
+	arrives := time.Now().Add(s.upTo(gossip))
+	if last := s.heard[o.id]; last.After(arrives) {
+		arrives = last
+	}
+	s.heard[o.id] = arrives
+	life, mine := o.life, s.life
+	s.at(arrives, func() {
+		if o.up && o.life == life && s.life == mine {
+			do()
+		}
+	})
+}
+
+// stop has s end without notice: its disk stays.
+func (s *sim) stop() {
+	s.up, s.crash = false, time.Now()
+	s.end()
+	for _, o := range s.sims {
+		if o == s || !o.up {
+			continue
+		}
+		life, mine := o.life, s.life
+		at := time.Now().Add(s.upTo(noticed))
+		if last := s.heard[o.id]; last.After(at) {
+			at = last
+		}
+		s.at(at, func() {
+			if !o.up || o.life != life || s.up && s.life != mine {
+				return
+			}
+			o.rec.Record(api.PeerRecord{PeerFact: api.PeerFact{Peer: s.id}})
+			for ref := range s.wants {
+				o.rec.FactGone(ref, s.id)
+			}
+		})
+	}
+}
+
+// learn has s accept an intent, and pass it on.
+func (s *sim) learn(in intent.Signed) {
+	if !in.Version().Newer(s.known[in.Ref].Version()) {
+		return
+	}
+	s.known[in.Ref] = in
+	s.rec.Wanted(wanted.Change{Wants: []wanted.Want{{Signed: in, News: true}}})
+	for _, o := range s.sims {
+		if o != s && o.up {
+			s.send(o, func() { o.learn(in) })
+		}
+	}
+}
+
+// push signs a version of ref and has some member accept it.
+func (w *world) push(ref api.Ref, body any, bad bool) {
+	w.Helper()
+	in := sign(w, owner, ref, w.wants[ref].Seq+1, body)
+	w.wants[ref], w.bad[in.Digest] = in, bad
+	if history[ref] == nil {
+		history[ref] = map[uint64]intent.Signed{}
+	}
+	history[ref][in.Seq] = in
+	if up := w.live(); len(up) > 0 {
+		up[w.rng.IntN(len(up))].learn(in)
+	}
+}
+
+func (w *world) live() (out []*sim) {
+	for _, s := range w.sims {
+		if s.up {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// running is which versions run where.
+func (w *world) running(ref api.Ref) map[api.PeerID]uint64 {
+	out := map[api.PeerID]uint64{}
+	for _, s := range w.live() {
+		if j := s.jobs[ref]; j != nil && j.running.Seq != 0 {
+			out[s.id] = j.running.Seq
+		}
+	}
+	return out
+}
+
+func (w *world) end() {
+	for _, s := range w.live() {
+		s.end()
+	}
+}
+
+func sorted[V any](m map[api.Ref]V) []api.Ref {
+	return slices.SortedFunc(maps.Keys(m), func(a, b api.Ref) int {
+		if a.String() < b.String() {
+			return -1
+		}
+		return 1
+	})
+}
