@@ -355,8 +355,8 @@ func FuzzIntent(f *testing.F) {
 		if err != nil {
 			t.Fatalf("valid, yet its body is not: %v", err)
 		}
-		if w.Instance() != w.Instance() {
-			t.Fatal("an instance that is not the same as itself")
+		if again, err := in.Workload(); err != nil || again.Instance() != w.Instance() {
+			t.Fatalf("read again it is another instance (%v)", err)
 		}
 		if p := w.Program(); p.Validate() != nil || p.Size > MaxModule || p.Limits.MemoryMaxMB > MaxMemoryMB {
 			t.Fatalf("program %+v", p)

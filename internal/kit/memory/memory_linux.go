@@ -17,7 +17,7 @@ func physical() (int64, error) {
 	if err := unix.Sysinfo(&i); err != nil {
 		return 0, err
 	}
-	n := int64(i.Totalram) * int64(i.Unit) //nolint:unconvert // Totalram has 32 bits on some processors
+	n := int64(i.Totalram) * int64(i.Unit)
 	for _, path := range limits {
 		n = min(n, limit(path, n))
 	}
