@@ -26,12 +26,6 @@ func Identity(name string, t byte) Func {
 	return Func{Export: name, Params: []byte{t}, Results: []byte{t}, Code: []byte{0x20, 0}}
 }
 
-// Spin counts its only parameter, an i64, down to 0 and returns what is left of it.
-func Spin(name string) Func {
-	return Func{Export: name, Params: []byte{I64}, Results: []byte{I64}, Code: []byte{
-		0x03, 0x40, 0x20, 0, 0x42, 1, 0x7d, 0x22, 0, 0x50, 0x45, 0x0d, 0, 0x0b, 0x20, 0}} // loop: tee(n - 1), again unless 0
-}
-
 // Functions is a module of functions alone.
 func Functions(fs ...Func) []byte { return Module{Funcs: fs, MinPages: 1}.Bytes() }
 

@@ -11,7 +11,10 @@ type Step func(*script) []byte
 
 // Script is a WASI command that does its steps in order: small enough that
 // compiling it takes no time, unlike anything with a runtime.
-func Script(steps ...Step) []byte {
+func Script(steps ...Step) []byte { return Procedure("_start", steps...) }
+
+// Procedure is a module that does steps whenever its one function, of that name, is called.
+func Procedure(name string, steps ...Step) []byte {
 	s := &script{next: scriptData}
 	code := s.all(steps)
 	i32 := func(n int) []byte { return bytes.Repeat([]byte{I32}, n) }
@@ -23,7 +26,7 @@ func Script(steps ...Step) []byte {
 			{Module: "wasi_snapshot_preview1", Name: "poll_oneoff", Params: i32(4), Results: i32(1)},
 			{Module: "wasi_snapshot_preview1", Name: "path_open", Params: []byte{I32, I32, I32, I32, I32, I64, I64, I32, I32}, Results: i32(1)},
 		},
-		Funcs:    []Func{{Export: "_start", Code: code}},
+		Funcs:    []Func{{Export: name, Code: code}},
 		MinPages: uint32(s.next>>16) + 1,
 		Data:     s.data,
 	}.Bytes()

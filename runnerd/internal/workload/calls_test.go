@@ -1,7 +1,6 @@
 package workload
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
@@ -12,9 +11,9 @@ import (
 	"github.com/realm-mesh/realm/runnerd/internal/wasmtest"
 )
 
-// slowWeb is a web program that takes 600 ms to answer with a text.
+// slowWeb is a web program that takes a second to answer with a text.
 func (n *node) slowWeb(text string, order api.Order) *api.Component {
-	c := n.command(wasmtest.Err("begun\n"), wasmtest.Sleep(600*time.Millisecond), wasmtest.Out("Content-Type: text/plain\n\n"+text))
+	c := n.command(wasmtest.Err("begun\n"), wasmtest.Sleep(time.Second), wasmtest.Out("Content-Type: text/plain\n\n"+text))
 	c.Interface = api.InterfaceCGI
 	c.Update = &api.Update{Order: order}
 	return c
@@ -106,8 +105,8 @@ func TestWaitingForRequestsEnds(t *testing.T) {
 // TestCallOnItsWay has a function be replaced and removed while it is called.
 func TestCallOnItsWay(t *testing.T) {
 	n := newNode(t)
-	spin := &api.Function{Module: n.program(wasmtest.Functions(wasmtest.Spin("answer")))}
-	n.push(fn, spin)
+	slow := &api.Function{Module: n.program(wasmtest.Procedure("answer", wasmtest.Out("begun\n"), wasmtest.Sleep(time.Second), wasmtest.Out("done\n")))}
+	n.push(fn, slow)
 	n.await(1, api.StateRunning)
 	for _, to := range []api.Workload{n.constant(1), nil} {
 		done := make(chan error, 1)
@@ -117,13 +116,10 @@ func TestCallOnItsWay(t *testing.T) {
 		}
 		go func() {
 			defer release()
-			b, err := f.Call(t.Context(), []json.RawMessage{json.RawMessage("10000000")})
-			if err == nil && string(b) != "0" {
-				err = errors.New(string(b))
-			}
+			_, err := f.Call(t.Context(), nil)
 			done <- err
 		}()
-		time.Sleep(20 * time.Millisecond)
+		n.until("the call is on its way", func() bool { tail := n.set.Tail(fn); return len(tail) > 0 && tail[len(tail)-1] == "begun" })
 		n.push(fn, to)
 		seq := n.prev[fn].Seq
 		state := api.StateRunning
@@ -141,7 +137,7 @@ func TestCallOnItsWay(t *testing.T) {
 			t.Error(err)
 		}
 		if to != nil {
-			n.push(fn, spin)
+			n.push(fn, slow)
 			n.await(seq+1, api.StateRunning)
 		}
 	}

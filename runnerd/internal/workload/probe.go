@@ -3,6 +3,7 @@ package workload
 import (
 	"context"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/realm-mesh/realm/api"
@@ -57,7 +58,8 @@ func (p *prober) tell(err error, failures int) {
 // asked together for ever.
 func jitter(d time.Duration) time.Duration { return d - d/10 + rand.N(d/5+1) }
 
-// asker returns what asks v, in its turn.
+// asker returns what asks v, in its turn. A program that takes long keeps its place for
+// a moment only: some that hang must not keep all others from being asked.
 func (a *actor) asker(v *version) func(context.Context) error {
 	return func(ctx context.Context) error {
 		select {
@@ -65,7 +67,9 @@ func (a *actor) asker(v *version) func(context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		defer func() { <-a.set.probes }()
+		leave := sync.OnceFunc(func() { <-a.set.probes })
+		defer leave()
+		defer time.AfterFunc(api.DefaultHealthTimeout, leave).Stop()
 		return v.web.Probe(ctx, v.health.Path, time.Duration(v.health.Timeout))
 	}
 }

@@ -44,7 +44,7 @@ func (a *actor) reach(life, attempt context.Context, w Want) {
 // bringAbout does what the duty asks for a version that is to run, here or elsewhere.
 func (a *actor) bringAbout(life, attempt context.Context, w Want, work api.Workload) {
 	inst := work.Instance()
-	if !a.pursues(w, inst) {
+	if !a.pursues(w, work, inst) {
 		a.dropNext(life)
 	}
 	if a.adopt(life, w, inst) || attempt.Err() != nil {
@@ -76,13 +76,16 @@ func (a *actor) bringAbout(life, attempt context.Context, w Want, work api.Workl
 
 // pursues reports whether the version that is made ready, or proves itself, is w, and
 // has it go on as w.
-func (a *actor) pursues(w Want, inst api.Digest) bool {
+func (a *actor) pursues(w Want, work api.Workload, inst api.Digest) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.next == nil || a.next.instance != inst {
 		return false
 	}
 	a.next.signed = w.Signed
+	if c, ok := work.(*api.Component); ok && !a.next.begun {
+		a.next.update = c.Update.WithDefaults()
+	}
 	a.pass()
 	return true
 }
@@ -127,6 +130,7 @@ func (a *actor) depart(w Want) {
 // vacate stops what is here and tells that nothing is, if anybody has heard of it.
 func (a *actor) vacate(w Want) {
 	a.clear()
+	a.log.Close() // who moves away needs no file; what still comes opens it again
 	a.course = course{}
 	a.mu.Lock()
 	heard := a.fact.State != "" || w.News && w.Tombstone

@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -35,7 +36,7 @@ func (a *actor) tell(life context.Context, v *version, st status) {
 	if v.said.state != st.state {
 		v.since = time.Now().UTC()
 	}
-	v.said = st
+	v.said, v.cause = st, cmp.Or(st.cause, v.cause)
 	comes := !v.good && (st.state == api.StateRunning || st.state == api.StateExited)
 	if comes {
 		v.good, v.overdue = true, 0

@@ -79,14 +79,14 @@ func TestBadVersionsBesideAGoodOne(t *testing.T) {
 	n.push(worker, n.counting())
 	before := n.await(1, api.StateRunning)
 	running := n.version(worker)
-	soon := &api.Update{Deadline: api.Duration(400 * time.Millisecond)}
+	soon := &api.Update{Deadline: api.Duration(time.Second)}
 	for i, bad := range []struct {
 		*api.Component
 		reason, tail string
 	}{
-		{n.command(wasmtest.Err("five\n"), wasmtest.Leave(5)), "it was not ready after 400ms: exit code 5; version 1 goes on", "five"},
-		{n.command(wasmtest.Fault()), "it was not ready after 400ms: trap: unreachable; version 1 goes on", ""},
-		{n.command(wasmtest.Sleep(100*time.Millisecond), wasmtest.Leave(1)), "it was not ready after 400ms: exit code 1; version 1 goes on", ""},
+		{n.command(wasmtest.Err("five\n"), wasmtest.Leave(5)), "it was not ready after 1s: exit code 5; version 1 goes on", "five"},
+		{n.command(wasmtest.Fault()), "it was not ready after 1s: trap: unreachable; version 1 goes on", ""},
+		{n.command(wasmtest.Sleep(100*time.Millisecond), wasmtest.Leave(1)), "it was not ready after 1s: exit code 1; version 1 goes on", ""},
 		{&api.Component{Module: n.program(wasmtest.Functions())}, "it exports no functions: build it as a WASI command, which exports _start; version 1 goes on", "line"},
 		{n.command(wasmtest.Err("once\n"), wasmtest.Leave(7)), "exit code 7; version 1 goes on", "once"},
 	} {
@@ -261,5 +261,20 @@ func TestRestartPolicies(t *testing.T) {
 				t.Errorf("%+v", last)
 			}
 		})
+	}
+}
+
+// TestFailuresEndByThemselves has a command fail until what it waits for is there.
+func TestFailuresEndByThemselves(t *testing.T) {
+	files, option := withFiles(t)
+	n := newNode(t, option)
+	c := n.command(wasmtest.IfFile("there", []wasmtest.Step{wasmtest.Out("at last\n"), wasmtest.Sleep(time.Hour)}, []wasmtest.Step{wasmtest.Leave(1)}))
+	c.Mounts = []api.Mount{{Host: files.dir, Guest: "/state"}}
+	c.Update = &api.Update{Deadline: api.Duration(time.Millisecond)} // nothing waits for it to be ready
+	n.push(worker, c)
+	n.until("it has failed twice", func() bool { f := n.last(); return f.State == api.StateBackoff && f.Restarts == 1 })
+	files.set("there")
+	if f := n.await(1, api.StateRunning); f.Restarts < 2 || f.Reason != "" {
+		t.Errorf("%d restarts, %s", f.Restarts, f.Reason)
 	}
 }

@@ -46,6 +46,7 @@ type version struct {
 	begun   bool          // it was started
 	good    bool          // it has been ready, now or before the process has started
 	said    status        // what it has said last
+	cause   string        // what went wrong last, if anything did
 	since   time.Time     // since when it has been in that state
 	kept    api.Digest    // it was kept on disk under that name
 	overdue time.Duration // it was not ready after that; 0: it was, or still may be
@@ -166,7 +167,7 @@ func (v *version) status() status {
 	st := v.said
 	if v.overdue > 0 && !st.over && !v.good {
 		st.state, st.tail = api.StateFailed, v.lastWords()
-		why := cmp.Or(st.cause, "it is "+string(v.said.state))
+		why := cmp.Or(v.cause, "it is "+string(v.said.state))
 		st.reason = fmt.Sprintf("it was not ready after %s: %s", v.overdue, why)
 	}
 	return st
