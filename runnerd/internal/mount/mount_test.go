@@ -326,6 +326,21 @@ func TestOpenFilesAreCapped(t *testing.T) {
 	}
 }
 
+func TestViewClosesWhatIsOpen(t *testing.T) {
+	dir := t.TempDir()
+	tree(t, dir, "file", "sub/")
+	fs := shown(t, dir, false)
+	files := []sys.File{open(t, fs, "file", sys.O_RDWR), open(t, fs, "sub", sys.O_RDONLY), open(t, fs, "new", sys.O_CREAT|sys.O_WRONLY)}
+	files[0].Close()
+	fs.Close()
+	fs.Close()
+	for i, f := range files {
+		if _, errno := f.Stat(); errno != sys.EBADF {
+			t.Errorf("file %d: %v", i, errno)
+		}
+	}
+}
+
 // TestFolderIsGone: wazero bears one error alone when it opens a mount.
 func TestFolderIsGone(t *testing.T) {
 	d, err := Open(t.TempDir(), false)

