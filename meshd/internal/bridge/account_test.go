@@ -44,7 +44,7 @@ func TestAccountInTime(t *testing.T) {
 			}
 			defer resp.Body.Close()
 			body, err := io.ReadAll(resp.Body)
-			if took := time.Since(began); took < accountWithin || took > 2*accountWithin {
+			if took := time.Since(began); took < accountWithin || took >= 3*accountWithin { // which is what the caller waits
 				t.Errorf("it took %v", took)
 			}
 			if begin && err == nil {

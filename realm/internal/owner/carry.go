@@ -21,16 +21,19 @@ func againIn(l *ledger.Ledger, ref api.Ref, now time.Time) Act {
 			return Wanted{}, ErrUnknown
 		}
 		w := again(*cur)
-		var m api.Manifest
-		if cur.Tombstone || api.Decode(cur.Body, api.MaxEnvelope, &m) != nil {
-			return w, nil // what a newer version has written stays as it is
+		if m, ok := readManifest(*cur); ok { // else a newer version has written it: it stays as it is
+			for i := range m.Components {
+				m.Components[i].Intent = successor(l, m.Components[i], now)
+			}
+			w.Body = &m
 		}
-		for i := range m.Components {
-			m.Components[i].Intent = successor(l, m.Components[i], now)
-		}
-		w.Body = &m
 		return w, nil
 	}}
+}
+
+func readManifest(s intent.Signed) (m api.Manifest, ok bool) {
+	ok = !s.Tombstone && api.Decode(s.Body, api.MaxEnvelope, &m) == nil
+	return m, ok
 }
 
 // successor is the version of c that counts, if it says the same as the one that c
