@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -86,6 +87,7 @@ func (a *app) apply(ctx context.Context, n *node.Node, m manifest.Manifest, f ap
 		return err
 	}
 	defer found.finder.Close()
+	a.warn(found.desired)
 	w, err := a.survey(ctx, n, s.pin, m.Name, found.desired, f.Options)
 	if err != nil {
 		return err
@@ -125,11 +127,17 @@ func (a *app) carryOut(ctx context.Context, n *node.Node, s signer, w work, foun
 // confirmPlan asks before something is lost. Where nobody can answer, that the file
 // does not name it is answer enough.
 func (a *app) confirmPlan(ctx context.Context, p plan.Plan, yes bool) error {
-	removed, taken := p.Count(plan.Remove), p.Count(plan.TakeOver)
-	if removed+taken == 0 || !a.terminal() {
+	var losses []string
+	if n := p.Count(plan.Remove); n > 0 {
+		losses = append(losses, "removes "+plural(n, "component"))
+	}
+	if n := p.Count(plan.TakeOver); n > 0 {
+		losses = append(losses, "takes "+plural(n, "component")+" over")
+	}
+	if len(losses) == 0 || !a.terminal() {
 		return nil
 	}
-	return a.confirm(ctx, yes, fmt.Sprintf("This removes %s and takes %s over.", plural(removed, "component"), plural(taken, "component")))
+	return a.confirm(ctx, yes, fmt.Sprintf("This %s.", strings.Join(losses, " and ")))
 }
 
 // applyView is what apply and the rollback of a manifest say in JSON.

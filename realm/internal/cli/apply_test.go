@@ -319,6 +319,16 @@ func TestApplyWithoutWaiting(t *testing.T) {
 	f.apply(1, []string{"Nothing to change", "component/web failed", "exit code 2"}, shop)
 }
 
+// What is kept and not acted on yet is told once, with all whom it is about.
+func TestApplyWarns(t *testing.T) {
+	f := newFolder(t)
+	f.program("web")
+	f.program("api")
+	text := strings.ReplaceAll(shop, ".wasm\"", ".wasm\"\nfuel = 7")
+	f.apply(0, []string{"warning: api, web: fuel is kept"}, text)
+	f.diff(0, []string{"warning: api, web: fuel is kept", "Nothing to change"})
+}
+
 func TestApplyWrong(t *testing.T) {
 	f := newFolder(t)
 	f.apply(1, []string{"realm.toml:2:1: unknown key \"sorce\" in [components.web]: did you mean \"source\"?", "   2 | sorce = 'x'", "     | ^^^^^"}, "[components.web]\nsorce = 'x'\n")

@@ -36,7 +36,7 @@ needed. With --exit-code it ends with code 3 where there is something to change.
 		}
 		return a.onNode(ctx, func(n *node.Node) error {
 			p, err := a.compare(ctx, n, m, o)
-			if err == nil && exitCode && (p.Pending() || p.Count(plan.Blocked) > 0) {
+			if err == nil && exitCode && p.Differs() {
 				return errChanges
 			}
 			return err
@@ -56,6 +56,7 @@ func (a *app) compare(ctx context.Context, n *node.Node, m manifest.Manifest, o 
 		return plan.Plan{}, err
 	}
 	defer found.finder.Close()
+	a.warn(found.desired)
 	w, err := a.survey(ctx, n, pin, m.Name, found.desired, o)
 	if err != nil {
 		return plan.Plan{}, err
@@ -67,7 +68,7 @@ func (a *app) printComparison(p plan.Plan) error {
 	v := struct {
 		plan.Plan
 		Changes bool `json:"changes"`
-	}{p, p.Pending()}
+	}{p, p.Differs()}
 	return a.print(v, func() { a.printPlan(p) })
 }
 

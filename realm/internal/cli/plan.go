@@ -8,6 +8,23 @@ import (
 	"github.com/realm-mesh/realm/realm/internal/plan"
 )
 
+// warn tells of what components ask for and this version does not act on yet: each once.
+func (a *app) warn(desired []plan.Desired) {
+	names := map[string][]string{}
+	var texts []string
+	for _, d := range desired {
+		for _, text := range notActedOn(&d.Body) {
+			if names[text] == nil {
+				texts = append(texts, text)
+			}
+			names[text] = append(names[text], string(d.Name))
+		}
+	}
+	for _, text := range texts {
+		a.note("warning: %s: %s", clip(strings.Join(names[text], ", "), maxValue), text)
+	}
+}
+
 // signs are what a plan's actions look like, at a glance.
 var signs = map[plan.Action]string{
 	plan.Create: "+", plan.Update: "~", plan.TakeOver: ">", plan.Remove: "-", plan.Leave: ".", plan.Blocked: "!",

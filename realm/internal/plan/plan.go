@@ -127,6 +127,10 @@ func (p Plan) Pending() bool {
 	return p.signs() || p.record == nil || p.record.Version != p.Version
 }
 
+// Differs reports whether anything is not as the manifest says, also what it may not
+// change.
+func (p Plan) Differs() bool { return p.Pending() || p.Count(Blocked) > 0 }
+
 // signs reports whether anything is to be signed but the manifest itself.
 func (p Plan) signs() bool {
 	return p.Count(Create)+p.Count(Update)+p.Count(TakeOver)+p.Count(Remove) > 0 || p.relisted()
