@@ -25,7 +25,7 @@ func (p *Program) Probe(ctx context.Context, path string, timeout time.Duration)
 	r := &http.Request{Method: http.MethodGet, URL: at, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Host: "localhost",
 		Header: http.Header{"User-Agent": {"realm-probe/" + buildinfo.Version}}, Body: http.NoBody}
 	answer := &verdict{header: http.Header{}}
-	if err := p.probe(answer, r.WithContext(ctx)); err != nil {
+	if err := p.probe(ctx, answer, r); err != nil {
 		return fmt.Errorf("GET %s: %w", path, err)
 	}
 	if answer.status < http.StatusOK || answer.status >= http.StatusBadRequest {
@@ -35,13 +35,13 @@ func (p *Program) Probe(ctx context.Context, path string, timeout time.Duration)
 }
 
 // probe serves r, where there is no connection to break off.
-func (p *Program) probe(w http.ResponseWriter, r *http.Request) (err error) {
+func (p *Program) probe(ctx context.Context, w http.ResponseWriter, r *http.Request) (err error) {
 	defer func() {
 		switch v := recover(); v {
 		case nil:
 		case http.ErrAbortHandler:
 			err = errors.New("the answer breaks off")
-			if cause := context.Cause(r.Context()); cause != nil {
+			if cause := context.Cause(ctx); cause != nil {
 				err = cause
 			}
 		default:
@@ -49,7 +49,7 @@ func (p *Program) probe(w http.ResponseWriter, r *http.Request) (err error) {
 		}
 	}()
 	below := r.URL.Path[len("/probe"+p.script+"/"):]
-	return p.Serve(w, r, below)
+	return p.Serve(w, r.WithContext(ctx), below)
 }
 
 // verdict takes of an answer nothing but its status.

@@ -17,7 +17,7 @@ const maxRetry = 3 * time.Second
 
 // fetch makes w ready to start, as the next version. false: it is not, for now or for
 // good, and the fact says why.
-func (a *actor) fetch(life, attempt context.Context, w Want, work api.Workload) bool {
+func (a *actor) fetch(attempt context.Context, w Want, work api.Workload) bool {
 	v, err := a.prepare(attempt, w.Signed, work, func(s api.State) { a.report(w.Signed, status{state: s}) })
 	if err == nil {
 		a.mu.Lock()
