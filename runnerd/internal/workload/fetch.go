@@ -15,16 +15,16 @@ import (
 // maxRetry is the longest pause between two tries to make a program ready.
 const maxRetry = 3 * time.Second
 
-// fetch makes w ready to start, as the next version. false: it is not, for now or for
-// good, and the fact says why.
-func (a *actor) fetch(attempt context.Context, w Want, work api.Workload) bool {
+// fetch makes w ready to start, as the next version, for when the duty is looked at once
+// more. Where that fails, for now or for good, the fact says why.
+func (a *actor) fetch(attempt context.Context, w Want, work api.Workload) {
 	v, err := a.prepare(attempt, w.Signed, work, func(s api.State) { a.report(w.Signed, status{state: s}) })
 	if err == nil {
 		a.mu.Lock()
 		a.next = v
 		a.mu.Unlock()
 		a.lookAgain() // the duty may be another by now
-		return false
+		return
 	}
 	var (
 		bad  *program.RefusedError
@@ -45,7 +45,6 @@ func (a *actor) fetch(attempt context.Context, w Want, work api.Workload) bool {
 			a.lookAgain()
 		}
 	}
-	return false
 }
 
 // fail has w not be tried again.

@@ -64,7 +64,8 @@ func (a *actor) bringAbout(life, attempt context.Context, w Want, work api.Workl
 	case a.course.failed != nil:
 		a.report(w.Signed, *a.course.failed)
 		return
-	case !a.ready() && !a.fetch(attempt, w, work):
+	case !a.ready():
+		a.fetch(attempt, w, work)
 		return
 	case w.Duty == api.DutyHold && here && !a.begun():
 		a.report(w.Signed, status{state: api.StatePrepared, reason: w.Why})
