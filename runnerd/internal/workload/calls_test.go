@@ -3,6 +3,7 @@ package workload
 import (
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"testing"
 	"time"
@@ -26,6 +27,7 @@ func TestRequestOnItsWay(t *testing.T) {
 		code int
 		body string
 		err  error
+		at   time.Time
 	}
 	for name, change := range map[string]struct {
 		to     func(*node) api.Workload
@@ -55,25 +57,24 @@ func TestRequestOnItsWay(t *testing.T) {
 				rig.Ready(t, wasm, api.DefaultMemoryMB).Release() // compiled before
 			}
 			answered := make(chan answer, 1)
+			p, release, err := n.set.Component(worker.Name)
+			if err != nil {
+				t.Fatal(err)
+			}
 			go func() {
-				code, body, err := n.get(t.Context())
-				answered <- answer{code, body, err}
+				defer release()
+				w := httptest.NewRecorder()
+				err := p.Serve(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/components/worker/", nil), "")
+				answered <- answer{w.Code, w.Body.String(), err, time.Now()}
 			}()
 			n.until("the request is on its way", func() bool { return slices.Contains(n.set.Tail(worker), "begun") })
 			n.push(worker, to)
-			n.await(2, change.state)
-			select {
-			case got := <-answered:
-				if change.during {
-					t.Errorf("the request did not outlast the change: %+v", got)
-				}
-				answered <- got
-			default:
-				if !change.during {
-					t.Error("the change did not wait for the request")
-				}
+			changed := n.await(2, change.state).Since
+			got := <-answered
+			if changed.Before(got.at) != change.during {
+				t.Errorf("the request ended at %s, the change was at %s", got.at, changed)
 			}
-			if got := <-answered; got.code != http.StatusOK || got.body != "v1" || got.err != nil {
+			if got.code != http.StatusOK || got.body != "v1" || got.err != nil {
 				t.Errorf("%+v", got)
 			}
 		})
