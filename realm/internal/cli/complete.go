@@ -67,7 +67,7 @@ func (a *app) completeFlags(cmd *cobra.Command) {
 		return cobra.FixedCompletions(w, cobra.ShellCompDirectiveNoFileComp)
 	}
 	for flag, complete := range map[string]cobra.CompletionFunc{
-		"peer": a.completeWhom, "name": a.completeFlagNames, "tag": a.completeRoles,
+		"peer": a.completeWhom, "name": a.completeFlagNames, "tag": a.completeRoles, "role": a.completeRoles,
 		"http": words(string(api.InterfaceCGI)), "replicas": words(everyReplica), "visibility": words("local", "public"),
 		"order": words("start-first", "stop-first"), "restart": words("on-failure", "always", "never"),
 	} {
@@ -150,7 +150,7 @@ func (a *app) completeMembers(pick func(api.MembersReply) []string) cobra.Comple
 		ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
 		defer cancel()
 		var words []string
-		err := a.onNode(ctx, func(n *node.Node) error {
+		err := a.atHand(ctx, func(n *node.Node) error {
 			all, err := n.Members(ctx)
 			words = pick(all)
 			return err

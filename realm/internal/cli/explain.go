@@ -50,6 +50,8 @@ connected are asked themselves, for two seconds. At the end is what to do next.
 			if err != nil {
 				return err
 			}
+			v.said = args[0]
+			v.Next = append(v.Next, v.advise()...)
 			return a.print(v, func() { a.printExplain(v, time.Now()) })
 		})
 	})
@@ -78,6 +80,8 @@ type explainView struct {
 	Members   []whereView   `json:"members"`
 	Next      []string      `json:"next"`     // what to do, for people
 	Problems  []string      `json:"problems"` // what could not be found out
+
+	said string // what a person called it
 }
 
 // whereView is how a program stands on one member, in JSON.
@@ -131,7 +135,6 @@ func (a *app) explain(ctx context.Context, n *node.Node, refs []api.Ref, tail in
 	if at, err := a.where(); err == nil && at.node == "" { // a client runs nothing, and ranks nobody
 		v.rank(ctx, n)
 	}
-	v.Next = append(v.Next, advise(v, in)...)
 	return v, nil
 }
 

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
-	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/realm/internal/rollout"
 )
 
@@ -53,7 +52,7 @@ func (v *explainView) head(now time.Time) [][2]string {
 		rows = append(rows, [2]string{"program", strings.Join(nonEmpty(string(v.Interface), bytesText(v.Size), "sha256 "+v.Blob.Short(), bySource(v.Source)), ", ")})
 	}
 	if v.Wanted == "running" || v.Running > 0 {
-		rows = append(rows, [2]string{"runs on", v.runsText()})
+		rows = append(rows, [2]string{"runs", v.runsText()})
 	}
 	if v.Pending != "" {
 		rows = append(rows, [2]string{"pending", oneLine(v.Pending)})
@@ -77,12 +76,19 @@ func bySource(source string) string {
 }
 
 func (v *explainView) runsText() string {
-	if v.Wanted != "running" {
-		return plural(v.Running, "node") + " still"
+	things := "node"
+	if v.Replicas > 0 {
+		things = "replica"
 	}
-	text := fmt.Sprintf("%d of %s", v.Running, plural(v.Asked, "node"))
+	text := fmt.Sprintf("%d of %s", v.Running, plural(v.Asked, things))
+	switch {
+	case v.Wanted != "running":
+		return plural(v.Running, "node") + " still"
+	case v.Running > v.Asked:
+		text = fmt.Sprintf("%s, where %d were asked for", plural(v.Running, "node"), v.Asked)
+	}
 	if v.Updated < v.Running {
-		text += fmt.Sprintf(", %d of them in version %d", v.Updated, v.Version)
+		text += fmt.Sprintf("; version %d on %d of them", v.Version, v.Updated)
 	}
 	return text
 }
@@ -92,6 +98,9 @@ func (v *explainView) table(now time.Time) (rows, notes [][]string) {
 	rows = [][]string{{"RANK", "MEMBER", "DUTY", "STATE", "FOR", "VERSION", "RESTARTS"}}
 	notes = [][]string{nil}
 	for _, m := range v.Members {
+		if v.Wanted == "removed" && m.State == "" && m.Silent == "" {
+			continue // as it should be
+		}
 		rank, version, since := "-", "-", "-"
 		if m.Rank > 0 {
 			rank = fmt.Sprint(m.Rank)
@@ -141,8 +150,8 @@ func (x whereView) notes() []string {
 	return out
 }
 
-// advise says what to do about what v shows of in.
-func advise(v *explainView, in intent.Signed) (next []string) {
+// advise says what to do about what v shows: commands, with a comment.
+func (v *explainView) advise() (next []string) {
 	add := func(format string, args ...any) {
 		if text := fmt.Sprintf(format, args...); !slices.Contains(next, text) {
 			next = append(next, text)
@@ -150,14 +159,14 @@ func advise(v *explainView, in intent.Signed) (next []string) {
 	}
 	switch v.Wanted {
 	case "removed":
-		add("realm history %s shows what there was; a push under this name brings it back", v.Ref)
+		add("realm history %s   # what there was; a push under this name brings it back", v.said)
 		return next
 	case "stopped":
-		add("realm start %s starts it again", v.Ref)
+		add("realm start %s   # starts it again", v.said)
 		return next
 	}
 	v.advisePlaces(add)
-	v.adviseFailure(in, add)
+	v.adviseFailure(add)
 	return next
 }
 
@@ -165,7 +174,7 @@ func advise(v *explainView, in intent.Signed) (next []string) {
 func (v *explainView) advisePlaces(add func(string, ...any)) {
 	for _, m := range v.Members {
 		if m.State == api.StateRefused {
-			add("%s refuses it: %s", peerText(oneLine(m.Host), m.Peer), oneLine(m.Reason))
+			add("# %s refuses it: %s", peerText(oneLine(m.Host), m.Peer), oneLine(m.Reason))
 		}
 	}
 	if v.Pending == "" {
@@ -173,21 +182,22 @@ func (v *explainView) advisePlaces(add func(string, ...any)) {
 	}
 	drained := slices.IndexFunc(v.Members, func(m whereView) bool { return m.Drained })
 	if len(v.Target.Tags) > 0 {
-		add("realm node set PEER --role %s gives a node the tag, and realm peers shows who has which", v.Target.Tags[0])
+		add("realm node set PEER --role %s   # gives a node the tag; realm peers shows who has which", v.Target.Tags[0])
 	}
 	if drained >= 0 {
-		add("realm node resume %s lets a drained node run programs again", orElse(oneLine(v.Members[drained].Host), string(v.Members[drained].Peer)))
+		add("realm node resume %s   # lets a drained node run programs again", orElse(oneLine(v.Members[drained].Host), string(v.Members[drained].Peer)))
 	}
 	switch {
 	case v.Desired > 0 && v.Replicas > v.Desired:
-		add("realm scale %s %d asks for as many as there is room for; realm invite brings in another node", v.Ref, v.Desired)
+		add("realm scale %s %d   # asks for as many as there is room for", v.said, v.Desired)
+		add("realm invite   # brings in another node")
 	case len(v.Target.Peers) > 0:
-		add("realm peers shows whether the nodes that it names are connected")
+		add("realm peers   # shows whether the nodes that it names are connected")
 	}
 }
 
 // adviseFailure says what to do about a version that does not come up.
-func (v *explainView) adviseFailure(in intent.Signed, add func(string, ...any)) {
+func (v *explainView) adviseFailure(add func(string, ...any)) {
 	failed := func(m whereView) bool {
 		return m.Version == v.Version && (m.State == api.StateFailed || m.State == api.StateBackoff && m.Restarts >= rollout.MaxRestarts)
 	}
@@ -196,12 +206,12 @@ func (v *explainView) adviseFailure(in intent.Signed, add func(string, ...any)) 
 		v.adviseIll(add)
 		return
 	}
-	if in.Seq > 1 {
-		add("realm rollback %s goes back to a version before %d", v.Name, v.Version)
+	if v.Version > 1 {
+		add("realm rollback %s   # goes back to the version before %d", v.said, v.Version)
 	}
-	add("realm logs %s on %s has more of what it wrote; a push of a mended program replaces it", v.Ref, peerText(oneLine(v.Members[at].Host), v.Members[at].Peer))
+	add("realm logs %s   # on %s: has more of what it wrote; a push of a mended program replaces it", v.said, peerText(oneLine(v.Members[at].Host), v.Members[at].Peer))
 	if v.Members[at].State == api.StateBackoff && v.Members[at].Serving == 0 {
-		add("realm stop %s ends the restarts meanwhile", v.Ref)
+		add("realm stop %s   # ends the restarts meanwhile", v.said)
 	}
 }
 
@@ -209,9 +219,10 @@ func (v *explainView) adviseIll(add func(string, ...any)) {
 	for _, m := range v.Members {
 		switch {
 		case m.State == api.StateUnhealthy:
-			add("it runs on %s, but does not answer as its health asks: realm logs %s there, or realm restart %s", peerText(oneLine(m.Host), m.Peer), v.Ref, v.Ref)
+			add("realm logs %s   # on %s, where it runs and does not answer as its health asks", v.said, peerText(oneLine(m.Host), m.Peer))
+			add("realm restart %s", v.said)
 		case m.State == api.StateBackoff:
-			add("it has ended badly on %s and is started again: realm logs %s there", peerText(oneLine(m.Host), m.Peer), v.Ref)
+			add("realm logs %s   # on %s, where it has ended badly and is started again", v.said, peerText(oneLine(m.Host), m.Peer))
 		}
 	}
 }

@@ -41,6 +41,7 @@ func newDeploy(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&name, "name", "", "what to call it; where the module has several exports, the name of one")
 	cmd.Flags().StringVar(&wasm, "wasm", "", "file or http(s) address of the module")
 	p.declare(cmd.Flags())
+	a.completeFlags(cmd)
 	cmd.RunE = a.bounded(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
 		n, err := parseName(cmd, "name", name)
 		if err != nil {

@@ -41,6 +41,7 @@ these roles, else those that their settings name.`,
 		ValidArgsFunction: a.completePeers(api.StandingPending, api.StandingRevoked),
 	}
 	cmd.Flags().StringSliceVar(&roles, "role", nil, "role that they have, and no others; may be repeated")
+	a.completeFlags(cmd)
 	cmd.RunE = a.bounded(func(ctx context.Context, cmd *cobra.Command, args []string) error {
 		if err := api.ValidateTags(roles); err != nil {
 			return misused(cmd, fmt.Errorf("--role: %w", err))

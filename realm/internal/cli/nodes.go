@@ -98,6 +98,7 @@ settings say, until --reset takes that back. Programs move accordingly.`,
 	cmd.Flags().StringSliceVar(&roles, "role", nil, "role that it has; may be repeated")
 	cmd.Flags().BoolVar(&none, "no-roles", false, "it has none")
 	cmd.Flags().BoolVar(&reset, "reset", false, "it has those of its membership again, or else of its own settings")
+	a.completeFlags(cmd)
 	cmd.RunE = a.bounded(func(ctx context.Context, cmd *cobra.Command, args []string) error {
 		change, err := rolesChange(roles, none, reset)
 		if err != nil {

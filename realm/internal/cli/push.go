@@ -155,9 +155,10 @@ type resultView struct {
 	Version  uint64       `json:"version"`
 	Digest   api.Digest   `json:"digest"` // of the intent
 	Reached  bool         `json:"reached"`
-	Replicas int          `json:"replicas"`          // asked for; 0: every member that its target names
-	Pending  string       `json:"pending,omitempty"` // why fewer can run it than were asked for
-	Members  []memberView `json:"members"`           // that had to do with it
+	Replicas int          `json:"replicas"`           // asked for; 0: every member that its target names
+	Pending  string       `json:"pending,omitempty"`  // why fewer can run it than were asked for
+	Members  []memberView `json:"members"`            // that had to do with it
+	Warnings []string     `json:"warnings,omitempty"` // what of it is kept, and not acted on
 }
 
 // newResult is how a version stands that was followed.
@@ -172,6 +173,11 @@ func acceptedResult(s intent.Signed) resultView {
 	r := resultView{Ref: s.Ref, Version: s.Seq, Digest: s.Digest, Members: []memberView{}}
 	if w, err := rollout.WantedOf(s); err == nil {
 		r.Replicas = w.Work.Replicas
+	}
+	if w, err := s.Workload(); err == nil {
+		if c, ok := w.(*api.Component); ok {
+			r.Warnings = notActedOn(c)
+		}
 	}
 	return r
 }

@@ -260,7 +260,9 @@ func (w workloadView) runsText() string {
 	case !w.Started:
 		return "stopped"
 	case w.Running > w.Desired:
-		return fmt.Sprintf("%d of %d, and %d too many", w.Updated, w.Desired, w.Running-w.Desired)
+		return fmt.Sprintf("%d of %d (%d too many)", w.Updated, w.Desired, w.Running-w.Desired)
+	case w.Running > w.Updated:
+		return fmt.Sprintf("%d of %d (%d older)", w.Updated, w.Desired, w.Running-w.Updated)
 	}
 	return fmt.Sprintf("%d of %d", w.Updated, w.Desired)
 }

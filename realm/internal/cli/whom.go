@@ -77,7 +77,10 @@ func whom(word string, all []someone) (someone, error) {
 
 // completeWhom offers members by their hosts' names, and by the ends of their ids where
 // several have one.
-func (a *app) completeWhom(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+func (a *app) completeWhom(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
 	defer cancel()
 	var words []string
