@@ -79,7 +79,7 @@ func (a *actor) revive(life, attempt context.Context, w Want, inst api.Digest) (
 		a.cannotRevive(attempt, last, err)
 		return false
 	}
-	v.good, v.begun, v.since = good, true, time.Now().UTC()
+	v.good, v.vouched, v.begun, v.since = good, !good, true, time.Now().UTC()
 	v.said = status{state: v.firstState()}
 	a.mu.Lock()
 	a.current = v

@@ -29,8 +29,8 @@ func (a *actor) adopt(life context.Context, w Want, inst api.Digest) bool {
 	return true
 }
 
-// begin starts the next version: in the place of what does not run any more, beside
-// what does, or, if its order asks for that, after that has stopped.
+// begin starts the next version: in the place of what runs no more or never came up,
+// beside what does, or, if its order asks for that, after that has stopped.
 func (a *actor) begin(life, attempt context.Context, w Want) {
 	a.mu.Lock()
 	v, old := a.next, a.current
@@ -38,7 +38,7 @@ func (a *actor) begin(life, attempt context.Context, w Want) {
 		a.mu.Unlock()
 		return
 	}
-	replaces := old.alive()
+	replaces := old.worth()
 	switch {
 	case !replaces:
 		a.current, a.next = v, nil
@@ -97,7 +97,7 @@ func (a *actor) settle(life context.Context, w Want) {
 	}
 	var (
 		st      = v.status()
-		alone   = a.parked == nil && !a.current.alive() // nothing is there to go back to
+		alone   = a.parked == nil && !a.current.worth() // nothing is there to go back to
 		takes   = v.good || alone
 		crashes = a.parked != nil && st.state == api.StateBackoff && st.restarts+1 >= maxTries
 	)

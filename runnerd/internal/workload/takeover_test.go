@@ -204,6 +204,29 @@ func TestNewerWantWhileStopped(t *testing.T) {
 	n.await(5, api.StateRemoved)
 }
 
+// TestNothingGoodToGoBackTo has bad versions follow each other. None is held back for
+// one that never came up, and the newest is tried for ever.
+func TestNothingGoodToGoBackTo(t *testing.T) {
+	n := newNode(t)
+	for seq := uint64(1); seq < 5; seq++ {
+		bad := n.command(wasmtest.Out(fmt.Sprint(seq, "\n")), wasmtest.Leave(1))
+		bad.Update = &api.Update{Deadline: api.Duration(50 * time.Millisecond)}
+		if seq > 2 {
+			bad.Update.Order = api.StopFirst
+		}
+		n.push(worker, bad)
+		n.until("it is tried again and again", func() bool { f := n.last(); return f.Seq == seq && f.State == api.StateBackoff && f.Restarts == 3 })
+		if f := n.last(); f.Serving != 0 {
+			t.Errorf("version %d serves", f.Serving)
+		}
+	}
+	if got := fmt.Sprint(n.words()); got != "[1 2 3 4]" {
+		t.Errorf("they do not follow each other: %s", got)
+	}
+	n.push(worker, n.talking("good"))
+	n.await(5, api.StateRunning)
+}
+
 // TestOneShots has commands follow that end by themselves.
 func TestOneShots(t *testing.T) {
 	n := newNode(t)

@@ -45,6 +45,7 @@ type version struct {
 	signed  intent.Signed // it changes when another version asks for the same
 	begun   bool          // it was started
 	good    bool          // it has been ready, now or before the process has started
+	vouched bool          // others run it, so that it is taken for one that can be
 	said    status        // what it has said last
 	cause   string        // what went wrong last, if anything did
 	since   time.Time     // since when it has been in that state
@@ -147,6 +148,9 @@ func (v *version) runOnce(ctx context.Context, a *actor) error {
 
 // alive reports whether v runs or answers, or will again by itself. It may be nil.
 func (v *version) alive() bool { return v != nil && !v.said.over && v.overdue == 0 }
+
+// worth reports whether v is to go on until another version is ready. It may be nil.
+func (v *version) worth() bool { return v.alive() && (v.good || v.vouched) }
 
 // failed reports whether v is not worth going on with.
 func (v *version) failed() bool { return v.status().state == api.StateFailed }
