@@ -71,11 +71,11 @@ type explainView struct {
 	Size      int64         `json:"size,omitempty"`
 	Interface api.Interface `json:"interface,omitempty"`
 	Target    api.Target    `json:"target"`
-	Replicas  int           `json:"replicas"`          // asked for; 0: every member that matches
-	Asked     int           `json:"asked"`             // likewise, as a number of members
-	Desired   int           `json:"desired"`           // of them, that can run it now
-	Running   int           `json:"running"`           // members that run or answer, in any version
-	Updated   int           `json:"updated"`           // of them, in the version that counts
+	Replicas  int           `json:"replicas"`          // asked for; 0: every member that its target names
+	Desired   int           `json:"desired"`           // replicas, or connected members that its target names and that are not drained; 0 unless it is to run
+	Fit       int           `json:"fit"`               // of them, that can run now
+	Running   int           `json:"running"`           // connected members that run or answer, in any version, or have ended well
+	Updated   int           `json:"updated"`           // those of them that do in the version that counts
 	Pending   string        `json:"pending,omitempty"` // why fewer can than were asked for
 	Members   []whereView   `json:"members"`
 	Next      []string      `json:"next"`     // what to do, for people
@@ -194,7 +194,7 @@ func newExplainView(in intent.Signed, answers []heard) (*explainView, error) {
 	a := rollout.Assess(w, up, facts, true)
 	v.Running = a.Running
 	if w.Goal == rollout.Run {
-		v.Asked, v.Desired, v.Updated, v.Pending = a.Asked, a.Desired, a.Updated, a.Pending
+		v.Desired, v.Fit, v.Updated, v.Pending = a.Asked, a.Desired, a.Updated, a.Pending
 	}
 	v.body(in)
 	return v, nil

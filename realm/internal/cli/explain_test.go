@@ -77,7 +77,7 @@ func TestExplain(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &v); err != nil || code != 0 {
 		t.Fatalf("%d %v\n%s", code, err, out)
 	}
-	if v.Wanted != "running" || v.Version != 2 || v.SignedBy != "owner" || v.Asked != 1 || v.Running != 1 || v.Updated != 0 || len(v.Members) != 3 ||
+	if v.Wanted != "running" || v.Version != 2 || v.SignedBy != "owner" || v.Desired != 1 || v.Running != 1 || v.Updated != 0 || len(v.Members) != 3 ||
 		v.Members[0].Host != "beta" || v.Members[0].Serving != 1 || len(v.Members[0].Log) != 1 || !v.Members[1].Self || v.Members[2].Live || len(v.Next) == 0 {
 		t.Errorf("--json:\n%s", out)
 	}
@@ -110,7 +110,7 @@ func TestExplainWhatDoesNotRun(t *testing.T) {
 	m.want(0, []string{"function/double", "no connected node is one that it is for (tag gpu)", "0 of 0 nodes", "realm node set PEER --role gpu"}, "explain", "double")
 	m.want(0, nil, "rm", "web", "--wait=false")
 	code, out, errs := m.realm("explain", "web")
-	if code != 0 || !strings.Contains(out, "wanted    removed") || !strings.Contains(out, "realm history web") || strings.Contains(out, "RANK") || strings.Contains(out, "problem") {
+	if code != 0 || !strings.Contains(out, "wanted    removed") || !strings.Contains(out, "realm rollback web") || strings.Contains(out, "RANK") || strings.Contains(out, "problem") {
 		t.Errorf("removed: %d\n%s%s", code, out, errs)
 	}
 	m.want(2, []string{"--tail 101"}, "explain", "web", "--tail", "101")

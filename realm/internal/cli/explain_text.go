@@ -80,12 +80,12 @@ func (v *explainView) runsText() string {
 	if v.Replicas > 0 {
 		things = "replica"
 	}
-	text := fmt.Sprintf("%d of %s", v.Running, plural(v.Asked, things))
+	text := fmt.Sprintf("%d of %s", v.Running, plural(v.Desired, things))
 	switch {
 	case v.Wanted != "running":
 		return plural(v.Running, "node") + " still"
-	case v.Running > v.Asked:
-		text = fmt.Sprintf("%s, where %d were asked for", plural(v.Running, "node"), v.Asked)
+	case v.Running > v.Desired:
+		text = fmt.Sprintf("%s, where %d were asked for", plural(v.Running, "node"), v.Desired)
 	}
 	if v.Updated < v.Running {
 		text += fmt.Sprintf("; version %d on %d of them", v.Version, v.Updated)
@@ -159,7 +159,7 @@ func (v *explainView) advise() (next []string) {
 	}
 	switch v.Wanted {
 	case "removed":
-		add("realm history %s   # what there was; a push under this name brings it back", v.said)
+		add("realm rollback %s   # brings it back; realm history has its versions", v.said)
 		return next
 	case "stopped":
 		add("realm start %s   # starts it again", v.said)
@@ -188,8 +188,8 @@ func (v *explainView) advisePlaces(add func(string, ...any)) {
 		add("realm node resume %s   # lets a drained node run programs again", orElse(oneLine(v.Members[drained].Host), string(v.Members[drained].Peer)))
 	}
 	switch {
-	case v.Desired > 0 && v.Replicas > v.Desired:
-		add("realm scale %s %d   # asks for as many as there is room for", v.said, v.Desired)
+	case v.Fit > 0 && v.Replicas > v.Fit:
+		add("realm scale %s %d   # asks for as many as there is room for", v.said, v.Fit)
 		add("realm invite   # brings in another node")
 	case len(v.Target.Peers) > 0:
 		add("realm peers   # shows whether the nodes that it names are connected")

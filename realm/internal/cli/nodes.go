@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -12,6 +13,7 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/keys"
 	"github.com/realm-mesh/realm/realm/internal/node"
 	"github.com/realm-mesh/realm/realm/internal/owner"
+	"github.com/realm-mesh/realm/realm/internal/rollout"
 )
 
 func newNode(a *app) *cobra.Command {
@@ -83,12 +85,13 @@ func newResume(a *app) *cobra.Command {
 
 func newNodeSet(a *app) *cobra.Command {
 	var roles []string
-	var none, reset bool
+	var none, reset, wait bool
 	cmd := &cobra.Command{
 		Use:   "set PEER --role ROLE",
 		Short: "Say which roles a node has",
 		Long: `Sign which roles a node has, and no others, whatever its membership and its own
-settings say, until --reset takes that back. Programs move accordingly.`,
+settings say, until --reset takes that back, and wait until it says so itself.
+Programs move accordingly.`,
 		Example: `  realm node set shed --role edge --role arm
   realm node set shed --no-roles
   realm node set shed --reset`,
@@ -98,6 +101,7 @@ settings say, until --reset takes that back. Programs move accordingly.`,
 	cmd.Flags().StringSliceVar(&roles, "role", nil, "role that it has; may be repeated")
 	cmd.Flags().BoolVar(&none, "no-roles", false, "it has none")
 	cmd.Flags().BoolVar(&reset, "reset", false, "it has those of its membership again, or else of its own settings")
+	cmd.Flags().BoolVar(&wait, "wait", true, "return when the node says so itself; --wait=false: when it is accepted")
 	a.completeFlags(cmd)
 	cmd.RunE = a.bounded(func(ctx context.Context, cmd *cobra.Command, args []string) error {
 		change, err := rolesChange(roles, none, reset)
@@ -106,6 +110,9 @@ settings say, until --reset takes that back. Programs move accordingly.`,
 		}
 		return a.onNode(ctx, func(n *node.Node) error {
 			v, err := a.setNode(ctx, n, args[0], change)
+			if err == nil && wait && !reset {
+				err = awaitRoles(ctx, n, v)
+			}
 			if err != nil {
 				return err
 			}
@@ -153,6 +160,25 @@ func (v nodeSettingsView) rolesText() string {
 		return fmt.Sprintf("%s has no roles.", v.someone)
 	}
 	return fmt.Sprintf("%s has the roles %s, and no others.", v.someone, strings.Join(v.Roles, ", "))
+}
+
+// awaitRoles returns when a node says that it has the roles that it was given, or
+// is not connected.
+func awaitRoles(ctx context.Context, n *node.Node, v nodeSettingsView) error {
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	want := slices.Sorted(slices.Values(v.Roles))
+	err := n.Watch(watching, node.Scope{Pace: manyPace}, func(now node.Snapshot) error {
+		p, ok := now.Peers[v.Peer]
+		if !ok || !rollout.Up(p) || slices.Equal(slices.Sorted(slices.Values(p.Roles)), want) {
+			stop()
+		}
+		return nil
+	})
+	if err == nil && ctx.Err() != nil {
+		return because(ctx, fmt.Errorf("it is accepted, but %s does not say yet that it has the roles: see realm peers", v.someone))
+	}
+	return err
 }
 
 // setNode signs a change of what is wanted of the member that word means.

@@ -37,8 +37,14 @@ func TestNodeSet(t *testing.T) {
 	m.want(2, []string{"--role ROLE, --no-roles or --reset"}, "node", "set", "beta", "--role", "x", "--reset")
 	m.want(2, []string{"--role"}, "node", "set", "beta", "--role", "not one")
 	m.want(1, []string{`no member "bta": did you mean beta?`}, "node", "set", "bta", "--role", "arm")
-	m.want(0, []string{"beta (…G1aoDd2p) has the roles arm, gpu, and no others."}, "node", "set", "beta", "--role", "arm", "--role", "gpu")
-	if s, ok := m.settings(peerB); !ok || !slices.Equal(s.Roles, []string{"arm", "gpu"}) {
+	m.want(1, []string{"does not say yet that it has the roles"}, "node", "set", "beta", "--role", "arm", "--role", "gpu", "--timeout", "500ms")
+	m.seq.After = func(in intent.Signed) {
+		if s, ok := m.settings(peerB); ok {
+			m.peer(member(peerB, "beta", false, true, s.Roles...))
+		}
+	}
+	m.want(0, []string{"beta (…G1aoDd2p) has the roles gpu, arm, and no others."}, "node", "set", "beta", "--role", "gpu", "--role", "arm")
+	if s, ok := m.settings(peerB); !ok || !slices.Equal(s.Roles, []string{"gpu", "arm"}) {
 		t.Errorf("settings %+v %t", s, ok)
 	}
 	code, out, errs := m.realm("node", "set", peerB.Short(), "--no-roles", "--json")
