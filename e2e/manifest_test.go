@@ -112,5 +112,5 @@ func TestManifest(t *testing.T) {
 	watchReplicas(t, first, "own").settle(1, 0)
 
 	typo := manifest(t, strings.Replace(fmt.Sprintf(shop, 1), "replicas = 2", "replica = 2", 1))
-	refuse(t, first, []string{"realm.toml:7:1", "replica", "did you mean replicas"}, "apply", "--file", typo)
+	refuse(t, first, []string{"realm.toml:7:1", "replica", `did you mean "replicas"`}, "apply", "--file", typo)
 }
