@@ -52,5 +52,10 @@ func notAll(failures []error, of int) error {
 	if of == 1 {
 		return failures[0]
 	}
-	return fmt.Errorf("%d of %s are not as they should be:\n%w", len(failures)+max(more-1, 0), plural(of, "program"), errors.Join(failures...))
+	off := len(failures) + max(more-1, 0)
+	are := "are not as they should be"
+	if off == 1 {
+		are = "is not as it should be"
+	}
+	return fmt.Errorf("%d of %s %s:\n%w", off, plural(of, "program"), are, errors.Join(failures...))
 }

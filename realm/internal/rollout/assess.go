@@ -133,8 +133,8 @@ func choose(w Wanted, members []Member, facts Facts) selection {
 	}
 	r := placement.Place(w.Work, placed)
 	for _, p := range r.In {
-		if f := facts.of(p); w.refused(f) {
-			s.unfit = append(s.unfit, unfit{known[p], f.Reason})
+		if w.refused(facts.of(p)) {
+			s.unfit = append(s.unfit, unfit{known[p], "it has refused"}) // it says itself why
 			continue
 		}
 		s.fit = min(s.fit+1, s.asked)

@@ -81,7 +81,7 @@ func TestAssess(t *testing.T) {
 		"a drained one still does":        {crew: "ab~", facts: "a=running b=old", want: Waiting, counts: [4]int{1, 1, 2, 1}, shown: "Ab"},
 		"all are drained":                 {crew: "a~b~", want: Waiting, pending: "no node can run it: host-a, host-b: it is drained"},
 		"one has just gone, but done":     {crew: "ab?", facts: "a=running b=running", want: Done, counts: [4]int{2, 2, 1, 1}, shown: "AB"},
-		"one refuses, nobody is instead":  {crew: "ab", facts: "a=running b=refused", want: Waiting, pending: "1 of 2 nodes that it is for cannot run it: host-b: because", counts: [4]int{2, 1, 1, 1}, shown: "Ab"},
+		"one refuses, nobody is instead":  {crew: "ab", facts: "a=running b=refused", want: Waiting, pending: "1 of 2 nodes that it is for cannot run it: host-b: it has refused", counts: [4]int{2, 1, 1, 1}, shown: "Ab"},
 		"target has moved away":           {tags: []string{"edge"}, crew: "a+b", facts: "a=running b=old", want: Waiting, counts: [4]int{1, 1, 2, 1}, shown: "Ab"},
 		"it failed where it need not run": {tags: []string{"edge"}, crew: "a+b", facts: "a=running b=older-failed", want: Done, counts: [4]int{1, 1, 1, 1}, shown: "A"},
 
@@ -93,7 +93,7 @@ func TestAssess(t *testing.T) {
 		"kept in the old version":    {replicas: 2, crew: "abcd", facts: "a=running b=running c=keeps", want: Waiting, counts: [4]int{2, 2, 3, 2}, shown: "abc"},
 		"others say they need not":   {replicas: 2, crew: "abcd", facts: "a=running b=running c=removed d=removed", want: Done, counts: [4]int{2, 2, 2, 2}, shown: "ab"},
 		"one refuses, the next does": {replicas: 2, crew: "abcd", facts: "a=refused b=running c=running", want: Done, counts: [4]int{2, 2, 2, 2}, shown: "abc"},
-		"one refuses, none is left":  {replicas: 2, crew: "ab", facts: "a=refused b=running", want: Waiting, pending: "1 of 2 replicas can run: host-a: because", counts: [4]int{2, 1, 1, 1}, shown: "ab"},
+		"one refuses, none is left":  {replicas: 2, crew: "ab", facts: "a=refused b=running", want: Waiting, pending: "1 of 2 replicas can run: host-a: it has refused", counts: [4]int{2, 1, 1, 1}, shown: "ab"},
 		"more than there are":        {replicas: 3, crew: "ab", facts: "a=running b=running", want: Waiting, pending: "2 of 3 replicas can run: there are no more nodes", counts: [4]int{3, 2, 2, 2}, shown: "ab"},
 		"more than match": {replicas: 3, tags: []string{"edge"}, crew: "a+b+cd+~", facts: "a=running b=running", want: Waiting,
 			pending: "2 of 3 replicas can run: host-c: it has no tag edge; host-d: it is drained", counts: [4]int{3, 2, 2, 2}, shown: "ab"},
@@ -134,6 +134,16 @@ func TestAssess(t *testing.T) {
 				t.Errorf("asked, desired, running, updated %v, want %v", got, c.counts)
 			}
 		})
+	}
+}
+
+// Members on hosts of one name are told apart.
+func TestPendingOfTwins(t *testing.T) {
+	twins := crew("abc")
+	twins[1].Host = twins[0].Host
+	a := Assess(Wanted{Version: v, Work: web(1, "edge", "gpu")}, append(twins, crew("d+~")...), nil, false)
+	if want := "0 of 1 replica can run: host-a …a, host-a …b, host-c: it has no tag edge or gpu; host-d: it is drained"; a.Pending != want {
+		t.Errorf("got %q, want %q", a.Pending, want)
 	}
 }
 

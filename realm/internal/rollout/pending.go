@@ -46,13 +46,17 @@ func reasons(all []unfit) string {
 	if len(all) == 0 {
 		return "there are no more nodes"
 	}
+	called := map[string]int{}
+	for _, u := range all {
+		called[u.Host]++
+	}
 	var order []string
 	hosts := map[string][]string{}
 	for _, u := range all {
 		if hosts[u.why] == nil {
 			order = append(order, u.why)
 		}
-		hosts[u.why] = append(hosts[u.why], u.name())
+		hosts[u.why] = append(hosts[u.why], u.name(called[u.Host] > 1))
 	}
 	var out []string
 	for _, why := range order {
@@ -65,12 +69,12 @@ func reasons(all []unfit) string {
 	return strings.Join(out, "; ")
 }
 
-// name is what people call m.
-func (m Member) name() string {
-	if m.Host == "" {
-		return "…" + m.Peer.Short()
+// name is what people call m; with the end of its id, where another has its host's name.
+func (m Member) name(twin bool) string {
+	if m.Host != "" && !twin {
+		return m.Host
 	}
-	return m.Host
+	return strings.TrimSpace(m.Host + " …" + m.Peer.Short())
 }
 
 // TargetText names the members that t selects, for people.
