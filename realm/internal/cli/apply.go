@@ -104,6 +104,9 @@ func (a *app) carryOut(ctx context.Context, n *node.Node, s signer, w work, foun
 		return err
 	}
 	if !w.plan.Pending() {
+		if err := found.upload(ctx, a, n); err != nil {
+			return err
+		}
 		return a.follows(ctx, n, w, nil, f.wait)
 	}
 	if err := a.confirmPlan(ctx, w.plan, f.yes); err != nil {
@@ -113,7 +116,7 @@ func (a *app) carryOut(ctx context.Context, n *node.Node, s signer, w work, foun
 	if err != nil {
 		return err
 	}
-	if err := found.upload(ctx, a, n, w.plan); err != nil {
+	if err := found.upload(ctx, a, n); err != nil {
 		return err
 	}
 	signed, err := batch.Submit(ctx)

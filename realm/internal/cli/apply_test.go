@@ -135,7 +135,7 @@ func TestApply(t *testing.T) {
 	f := newFolder(t)
 	f.program("web")
 	f.program("api")
-	f.apply(0, []string{"manifest shop, version 1: it has not been applied before", "+ web  create     sha256 ", "2 to create, 0 unchanged."}, shop, "--dry-run")
+	f.apply(0, []string{"manifest shop, version 1: it has not been applied before", "+ web  create     sha256 ", `, env.GREETING "Hi", replicas 1`, "2 to create, 0 unchanged."}, shop, "--dry-run")
 	f.apply(0, []string{"manifest shop: version 1 is accepted", "web.wasm: 14 B", "Everything is as version 1 of manifest shop says"}, shop)
 	web, c := f.current("web")
 	if web.Seq != 1 || c.Replicas != 1 || c.Env["GREETING"] != "Hi" || c.Source != (api.Source{Manifest: "shop", Version: 1}) {

@@ -36,12 +36,13 @@ func (a *app) resolve(ctx context.Context, n *node.Node, m manifest.Manifest) (*
 	return p, nil
 }
 
-// upload stores on the node those programs that are new to the components of a plan.
-func (p *programs) upload(ctx context.Context, a *app, n *node.Node, pl plan.Plan) error {
+// upload stores on the node what it has not of the programs that are here: also where
+// a component asks for nothing new, since whoever has pushed it may be gone.
+func (p *programs) upload(ctx context.Context, a *app, n *node.Node) error {
 	done := map[api.Digest]bool{}
-	for _, i := range pl.Items {
-		f, ok := p.found[i.Name]
-		if !ok || !f.Here() || !i.NewProgram() || done[f.SHA256] {
+	for _, d := range p.desired {
+		f, ok := p.found[d.Name]
+		if !ok || !f.Here() || done[f.SHA256] {
 			continue
 		}
 		done[f.SHA256] = true

@@ -87,8 +87,12 @@ func (a *app) history(ctx context.Context, n *node.Node, refs []api.Ref) error {
 		if err != nil {
 			return err
 		}
+		applied, err := a.applied(ctx, n, found)
+		if err != nil {
+			return err
+		}
 		for _, f := range found {
-			all[r] = append(all[r], viewVersion(f).since(found))
+			all[r] = append(all[r], viewVersion(f).since(found, applied))
 		}
 		v.Versions = append(v.Versions, all[r]...)
 	}

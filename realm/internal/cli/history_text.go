@@ -12,11 +12,13 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/trust"
 	"github.com/realm-mesh/realm/realm/internal/diff"
 	"github.com/realm-mesh/realm/realm/internal/node"
+	"github.com/realm-mesh/realm/realm/internal/plan"
+	"github.com/realm-mesh/realm/realm/internal/rollback"
 )
 
 // since is v with what it has changed since the version that it replaced, if that is
-// among all.
-func (v versionView) since(all []api.Version) versionView {
+// among all. applied are those that manifests have asked for.
+func (v versionView) since(all []api.Version, applied map[api.Digest]uint64) versionView {
 	if v.Tombstone {
 		return v
 	}
@@ -41,11 +43,57 @@ func (v versionView) since(all []api.Version) versionView {
 			texts = append(texts, inWords(c))
 		}
 	}
-	v.Text = strings.Join(nonEmpty(texts...), ", ")
-	if v.Source.Manifest != "" {
-		v.Text = strings.Join(nonEmpty(fmt.Sprintf("manifest %s version %d", v.Source.Manifest, v.Source.Version), v.Text), ": ")
-	}
+	v.Text = strings.Join(nonEmpty(v.by(all, applied), strings.Join(nonEmpty(texts...), ", ")), ": ")
 	return v
+}
+
+// by says which manifest has signed v, or that somebody has done so by hand.
+func (v versionView) by(all []api.Version, applied map[api.Digest]uint64) string {
+	if v.Source.Manifest == "" {
+		return ""
+	}
+	of := fmt.Sprintf("manifest %s version %d", v.Source.Manifest, v.Source.Version)
+	if _, ok := applied[v.Digest]; ok {
+		return of
+	}
+	if i := slices.IndexFunc(all, func(w api.Version) bool { return w.Digest == v.Prev }); i >= 0 && !all[i].Tombstone {
+		if w, err := all[i].Workload(); err == nil {
+			if c, ok := w.(*api.Component); ok && c.Source == v.Source {
+				return "by hand, after " + of
+			}
+		}
+	}
+	return of
+}
+
+// applied tells of components which versions a manifest has asked for, by its own.
+func (a *app) applied(ctx context.Context, n *node.Node, found []api.Version) (map[api.Digest]uint64, error) {
+	out := map[api.Digest]uint64{}
+	asked := map[api.Name]bool{}
+	for _, v := range found {
+		if v.Tombstone || v.Kind != api.KindComponent {
+			continue
+		}
+		w, err := v.Workload()
+		if err != nil {
+			continue // a newer version's
+		}
+		c, ok := w.(*api.Component)
+		if !ok || c.Source.Manifest == "" || asked[c.Source.Manifest] {
+			continue
+		}
+		asked[c.Source.Manifest] = true
+		versions, err := n.History(ctx, plan.Ref(c.Source.Manifest))
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range rollback.Manifests(versions) {
+			if c, ok := m.Body.Component(v.Name); ok {
+				out[c.Intent] = m.Body.Version
+			}
+		}
+	}
+	return out, nil
 }
 
 // inWords is a change as people would say it.

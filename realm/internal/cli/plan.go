@@ -66,13 +66,18 @@ func planTitle(p plan.Plan) string {
 
 // itemLines are what there is to say of a component, at least one line.
 func itemLines(i plan.Item) []string {
-	var lines []string
-	if d, ok := i.Wanted(); ok && i.Action == plan.Create {
-		lines = append(lines, "sha256 "+d.Body.Module.Blob.Short())
-	}
+	var lines, news []string
 	for _, c := range i.Changes {
-		lines = append(lines, changeText(c))
+		switch {
+		case i.Action != plan.Create:
+			lines = append(lines, changeText(c))
+		case c.Field == diff.FieldProgram:
+			news = append(news, c.To)
+		default:
+			news = append(news, c.Field+" "+clip(oneLine(c.To), maxValue))
+		}
 	}
+	lines = append(lines, wrapped(strings.Join(news, ", "), planWidth)...)
 	if i.Note != "" {
 		lines = append(lines, oneLine(i.Note))
 	}
@@ -85,8 +90,11 @@ func itemLines(i plan.Item) []string {
 	return lines
 }
 
-// maxValue is the room for a value in a line of a plan, in characters.
-const maxValue = 60
+// Room for a value in a line of a plan, and for a line, in characters.
+const (
+	maxValue  = 60
+	planWidth = 90 // of what a new component has
+)
 
 func changeText(c diff.Change) string {
 	c.From, c.To = clip(oneLine(c.From), maxValue), clip(oneLine(c.To), maxValue)

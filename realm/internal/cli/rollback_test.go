@@ -130,7 +130,7 @@ func TestRollbackManifest(t *testing.T) {
 	_, out, _ = f.m.realm("history", "web")
 	for _, want := range []string{
 		`\n +manifest shop version 8: replicas 1 -> 2\n5 `,
-		`\n +manifest shop version 6: replicas 1 -> 7\n3 `,
+		`\n +by hand, after manifest shop version 6: replicas 1 -> 7\n3 `,
 		`\n1 .*\n +manifest shop version 1\n$`,
 	} {
 		if !regexp.MustCompile(want).MatchString(out) {

@@ -77,6 +77,10 @@ func (m *maker) wanted(d Desired) (Item, error) {
 	body := m.bodies[d.Name]
 	if body == nil {
 		i.Action = Create
+		var err error
+		if i.Changes, err = diff.Of(api.Intent{Body: []byte("{}")}, d.Target, &d.Body); err != nil {
+			return i, err
+		}
 		if asked, ok := m.asked(d.Name); ok && i.current != nil && asked.Digest != i.current.Digest {
 			i.Note = "removed by hand " + m.by(*i.current)
 		}

@@ -43,7 +43,7 @@ type Item struct {
 	Name    api.Name      `json:"name"`
 	Action  Action        `json:"action"`
 	Number  uint64        `json:"number,omitempty"`  // of the version that counts now; 0: none
-	Changes []diff.Change `json:"changes,omitempty"` // from that version
+	Changes []diff.Change `json:"changes,omitempty"` // from that version; where there is none, what is not the default
 	ByHand  []diff.Change `json:"by_hand,omitempty"` // what others have changed since the manifest did
 	Note    string        `json:"note,omitempty"`    // for people
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/intent"
+	"github.com/realm-mesh/realm/realm/internal/diff"
 	"github.com/realm-mesh/realm/realm/internal/owner"
 )
 
@@ -43,7 +44,9 @@ func (s scene) Refs() (out []api.Ref) {
 	return out
 }
 
-func digest(in api.Intent) api.Digest { return api.Sum(fmt.Appendf(nil, "%s %d %s", in.Ref, in.Seq, in.Body)) }
+func digest(in api.Intent) api.Digest {
+	return api.Sum(fmt.Appendf(nil, "%s %d %s", in.Ref, in.Seq, in.Body))
+}
 
 func (s scene) sign(r api.Ref, body any) {
 	in := api.Intent{Ref: r, Seq: uint64(len(s[r]) + 1), Issued: time.Unix(0, 0), Tombstone: body == nil}
@@ -95,6 +98,9 @@ func text(p Plan) string {
 	for _, i := range p.Items {
 		item := fmt.Sprintf("%s %s", i.Action, i.Name)
 		for _, c := range i.Changes {
+			if i.Action == Create && c.Field == diff.FieldProgram {
+				continue
+			}
 			item += ", " + c.String()
 		}
 		for _, c := range i.ByHand {
@@ -130,7 +136,7 @@ func TestMake(t *testing.T) {
 			t.Errorf("after %s: %s", want, text(again))
 		}
 	}
-	step("0>1 true: create api; create web", Options{}, want("web", 1), want("api", 0))
+	step("0>1 true: create api; create web, replicas every -> 1", Options{}, want("web", 1), want("api", 0))
 	step("1>1 false: unchanged api; unchanged web", Options{}, want("web", 1), want("api", 0))
 	step("1>2 true: remove api; create db; update web, replicas 1 -> 2", Options{}, want("web", 2), want("db", 0))
 	step("2>9 true: unchanged db; unchanged web", Options{Version: 9}, want("web", 2), want("db", 0))

@@ -147,7 +147,7 @@ func TestStore(t *testing.T) {
 	}
 	for want, src := range map[string]manifest.Source{
 		"no member has it: name the program by its file": blob(api.Sum(nil)),
-		"is no WebAssembly":                              blob(api.Sum(text)),
+		"is no WebAssembly": blob(api.Sum(text)),
 	} {
 		if _, err := s.one(t, src, api.Digest{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("no %q in %v", want, err)
