@@ -87,7 +87,9 @@ func TestExplain(t *testing.T) {
 func TestExplainOfWhatDoesNotAnswer(t *testing.T) {
 	m := newMesh(t)
 	r := m.runnerd()
-	r.Explain = func(api.Ref) (api.ExplainReply, error) { return api.ExplainReply{}, errors.New("it has just started") }
+	r.Explain = func(api.Ref) (api.ExplainReply, error) {
+		return api.ExplainReply{}, errors.New("it has just started")
+	}
 	m.seq.After = func(in intent.Signed) { m.tell(in, peerA, api.StateRunning, "") }
 	m.want(0, nil, "push", "--name", "web", "--file", m.file, "--http", "cgi", "--replicas", "3", "--wait=false")
 	m.want(0, []string{"running, 3 replicas", "cgi, 8 B", "1 of 3 replicas", "pending   2 of 3 replicas can run: there are no more nodes", "problem   it has just started",

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -148,81 +147,4 @@ func (x whereView) notes() []string {
 		out = append(out, indent+"| "+printable(l.Line))
 	}
 	return out
-}
-
-// advise says what to do about what v shows: commands, with a comment.
-func (v *explainView) advise() (next []string) {
-	add := func(format string, args ...any) {
-		if text := fmt.Sprintf(format, args...); !slices.Contains(next, text) {
-			next = append(next, text)
-		}
-	}
-	switch v.Wanted {
-	case "removed":
-		add("realm rollback %s   # brings it back; realm history has its versions", v.said)
-		return next
-	case "stopped":
-		add("realm start %s   # starts it again", v.said)
-		return next
-	}
-	v.advisePlaces(add)
-	v.adviseFailure(add)
-	return next
-}
-
-// advisePlaces says how to have more members fit.
-func (v *explainView) advisePlaces(add func(string, ...any)) {
-	for _, m := range v.Members {
-		if m.State == api.StateRefused {
-			add("# %s refuses it: %s", peerText(oneLine(m.Host), m.Peer), oneLine(m.Reason))
-		}
-	}
-	if v.Pending == "" {
-		return
-	}
-	drained := slices.IndexFunc(v.Members, func(m whereView) bool { return m.Drained })
-	if len(v.Target.Tags) > 0 {
-		add("realm node set PEER --role %s   # gives a node the tag; realm peers shows who has which", v.Target.Tags[0])
-	}
-	if drained >= 0 {
-		add("realm node resume %s   # lets a drained node run programs again", orElse(oneLine(v.Members[drained].Host), string(v.Members[drained].Peer)))
-	}
-	switch {
-	case v.Fit > 0 && v.Replicas > v.Fit:
-		add("realm scale %s %d   # asks for as many as there is room for", v.said, v.Fit)
-		add("realm invite   # brings in another node")
-	case len(v.Target.Peers) > 0:
-		add("realm peers   # shows whether the nodes that it names are connected")
-	}
-}
-
-// adviseFailure says what to do about a version that does not come up.
-func (v *explainView) adviseFailure(add func(string, ...any)) {
-	failed := func(m whereView) bool {
-		return m.Version == v.Version && (m.State == api.StateFailed || m.State == api.StateBackoff && m.Restarts >= rollout.MaxRestarts)
-	}
-	at := slices.IndexFunc(v.Members, failed)
-	if at < 0 {
-		v.adviseIll(add)
-		return
-	}
-	if v.Version > 1 {
-		add("realm rollback %s   # goes back to the version before %d", v.said, v.Version)
-	}
-	add("realm logs %s   # on %s: has more of what it wrote; a push of a mended program replaces it", v.said, peerText(oneLine(v.Members[at].Host), v.Members[at].Peer))
-	if v.Members[at].State == api.StateBackoff && v.Members[at].Serving == 0 {
-		add("realm stop %s   # ends the restarts meanwhile", v.said)
-	}
-}
-
-func (v *explainView) adviseIll(add func(string, ...any)) {
-	for _, m := range v.Members {
-		switch {
-		case m.State == api.StateUnhealthy:
-			add("realm logs %s   # on %s, where it runs and does not answer as its health asks", v.said, peerText(oneLine(m.Host), m.Peer))
-			add("realm restart %s", v.said)
-		case m.State == api.StateBackoff:
-			add("realm logs %s   # on %s, where it has ended badly and is started again", v.said, peerText(oneLine(m.Host), m.Peer))
-		}
-	}
 }
