@@ -98,7 +98,7 @@ func BenchmarkCalls(b *testing.B) {
 func BenchmarkGuest(b *testing.B) {
 	ctx := b.Context()
 	r := wazero.NewRuntime(ctx)
-	defer r.Close(context.Background()) //nolint:contextcheck // also after the end of ctx
+	defer r.Close(context.Background())
 	if _, err := wasi_snapshot_preview1.Instantiate(ctx, r); err != nil {
 		b.Fatal(err)
 	}

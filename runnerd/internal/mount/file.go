@@ -70,7 +70,7 @@ func (h *handle) Utimens(atim, mtim int64) sys.Errno {
 	case h.fs.folder.readOnly:
 		return sys.EROFS
 	}
-	errno := sys.ENOSYS
+	var errno sys.Errno
 	if ok, err := setTimes(h.host, hostTime(atim), hostTime(mtim)); ok {
 		errno = fileErrno(err)
 	} else {
