@@ -28,22 +28,22 @@ func (s *sim) givesUp(j *job) {
 	if !ran || j.want.Tombstone || time.Since(s.crash) < Grace+noticed {
 		return
 	}
-	if left := len(s.running(ref)); left < s.wanted(ref) {
-		s.Errorf("%s: …%s gives up its replica (%s): %d are left of %d", ref, s.id.Short(), j.want.Why, left, s.wanted(ref))
+	if left, want := len(s.running(ref)), s.wanted(j.want.Signed); left < want {
+		s.Errorf("%s: …%s gives up its replica (%s): %d are left of %d", ref, s.id.Short(), j.want.Why, left, want)
 		s.report(ref)
 	}
 }
 
-// wanted is how many members can run ref and shall.
-func (w *world) wanted(ref api.Ref) int {
+// wanted is how many members can run what in asks for, and shall.
+func (w *world) wanted(in intent.Signed) int {
 	can := 0
 	for _, s := range w.live() {
-		j := s.jobs[ref]
-		if !w.drain[s.id] && (!s.refuses || j != nil && j.running.Digest == w.wants[ref].Digest) {
+		j := s.jobs[in.Ref]
+		if !w.drain[s.id] && (!s.refuses || j != nil && j.running.Digest == in.Digest) {
 			can++
 		}
 	}
-	if asks := read(w.wants[ref]); asks.Replicas > 0 {
+	if asks := read(in); asks.Replicas > 0 {
 		return min(can, asks.Replicas)
 	}
 	return can
@@ -56,7 +56,7 @@ func (w *world) isSettled(step string) {
 	w.Helper()
 	for _, ref := range sorted(w.wants) {
 		in, runs := w.wants[ref], w.running(ref)
-		want := w.wanted(ref)
+		want := w.wanted(in)
 		most := cmp.Or(read(in).Replicas, len(w.live()))
 		if in.Tombstone || w.bad[in.Digest] && len(runs) == 0 && w.forgotten(ref) {
 			want, most = 0, 0
@@ -78,14 +78,14 @@ func (w *world) isSettled(step string) {
 	}
 }
 
-// forgotten reports whether nobody who is up knows of a version of ref that was good:
-// those who did were lost.
+// forgotten reports whether nobody who is up and could run ref knows of a version that
+// was good: those who did were lost.
 func (w *world) forgotten(ref api.Ref) bool {
 	return !slices.ContainsFunc(w.live(), func(s *sim) bool {
 		s.rec.mu.Lock()
 		defer s.rec.mu.Unlock()
 		l := s.rec.loads[ref]
-		return s.kept[ref].Seq != 0 || l != nil && l.served != 0
+		return !s.refuses && !w.drain[s.id] && (s.kept[ref].Seq != 0 || l != nil && l.served != 0)
 	})
 }
 
@@ -146,7 +146,7 @@ func TestBadVersion(t *testing.T) {
 						tried++
 					}
 				}
-				if most := max(1, (w.wanted(web)*25+99)/100); tried == 0 || tried > most {
+				if most := max(1, (w.wanted(w.wants[web])*25+99)/100); tried == 0 || tried > most {
 					w.Errorf("%d members have tried the bad version, at most %d should", tried, most)
 				}
 				w.push(web, component(3, replicas), false)

@@ -120,13 +120,13 @@ func (s *state) replicas(l *load) map[api.PeerID]placement.Replica {
 		}
 	}
 	mine := l.mine()
-	kept := mine.early() && s.isKept(l)
-	out[s.Self] = placement.Replica{Phase: mine.phase(l.wanted.Digest), Good: mine.good() || kept, Kept: kept}
+	kept := !mine.good() && s.isKept(l)
+	out[s.Self] = placement.Replica{Phase: mine.phase(l.wanted.Digest), Good: mine.good() || kept && mine.early(), Kept: kept}
 	return out
 }
 
-// isKept reports whether a version of l goes on here of which no fact tells yet.
-// Functions go on without waiting for anybody: it makes no difference to them.
+// isKept reports whether a version of l comes back here that does not run now.
+// Functions wait for nobody: it makes no difference to them.
 func (s *state) isKept(l *load) bool {
 	if l.kept == keptUnknown {
 		l.kept = keptNo

@@ -172,18 +172,38 @@ func TestKeptOnDisk(t *testing.T) {
 	}
 }
 
-// TestKeptDoesNotOutliveItsEnd has what was kept not come up: it does not count then.
+// TestKeptDoesNotOutliveItsEnd has what was kept not come up: it counts until it is
+// given up.
 func TestKeptDoesNotOutliveItsEnd(t *testing.T) {
 	ref := selfAt(t, 2, 2, 1)
+	withNode(t, func(n *node) {
+		n.kept[ref] = true
+		n.joined(2)
+		n.hear(2)
+		s := sign(n, owner, ref, 1, component(1, 1))
+		n.bucket[s.Slot().Key()] = s.Envelope
+		n.restart()
+		n.isDuty("kept", ref, api.DutyKeep)
+		for _, at := range []api.State{api.StateFetching, api.StateStarting, api.StateBackoff, api.StateStarting, api.StateUnhealthy} {
+			n.say(self, s, at)
+			n.isDuty(string(at), ref, api.DutyKeep)
+		}
+		n.say(2, s, api.StateRunning)
+		n.isDuty("it does not run here, and does elsewhere", ref, api.DutyNone)
+		n.say(2, s, api.StateStarting)
+		n.isDuty("nothing is left", ref, api.DutyNone)
+	})
 	withNode(t, func(n *node) {
 		n.kept[ref] = true
 		n.joined(2)
 		s := sign(n, owner, ref, 1, component(1, 1))
 		n.bucket[s.Slot().Key()] = s.Envelope
 		n.restart()
-		n.isDuty("kept", ref, api.DutyKeep)
 		n.say(self, s, api.StateFailed)
-		n.isDuty("it does not come up", ref, api.DutyNone)
+		n.isDuty("it may come back", ref, api.DutyKeep)
+		n.kept[ref] = false
+		n.say(self, s, api.StateRemoved)
+		n.isDuty("it does not", ref, api.DutyNone)
 	})
 }
 

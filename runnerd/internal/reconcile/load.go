@@ -41,7 +41,7 @@ type asks struct {
 	update  api.Update
 }
 
-// kept is whether a version that goes on is on disk, of which no fact tells yet.
+// kept is whether a version is on disk that comes back by itself.
 type kept int
 
 const (
@@ -130,12 +130,13 @@ func (s *state) own(f api.WorkloadFact) {
 	if f.State == api.StateRemoved {
 		l.own = nil
 	}
-	if f.State == api.StateRemoved || !replicaOf(&f).early() {
+	if l.mine() == before {
+		return
+	}
+	if l.kept = keptUnknown; l.own == nil {
 		l.kept = keptNo
 	}
-	if l.mine() != before {
-		s.touch(l)
-	}
+	s.touch(l)
 }
 
 // mine is this node's own replica, by what it tells.

@@ -30,11 +30,11 @@ func (r replica) good() bool {
 	return r.state == api.StateRunning || r.state == api.StateExited || r.serving != 0
 }
 
-// early reports whether the member has not come far enough with a version to say what
-// else there is.
+// early reports whether the member may yet bring back what it has kept: it has not come
+// far enough to say.
 func (r replica) early() bool {
 	switch r.state {
-	case "", api.StatePending, api.StateFetching, api.StateCompiling, api.StatePrepared:
+	case "", api.StatePending, api.StateFetching, api.StateCompiling, api.StatePrepared, api.StateStarting:
 		return true
 	}
 	return false

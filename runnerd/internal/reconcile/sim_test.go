@@ -92,7 +92,7 @@ func (s *sim) revives(j *job) bool {
 	if last.Seq == 0 || s.bad[last.Digest] || last.Digest == j.trying {
 		return false
 	}
-	s.tell(j, api.StateFetching)
+	s.tell(j, []api.State{api.StateFetching, api.StateStarting}[s.rng.IntN(2)])
 	want := j.want.Digest
 	s.after(s.upTo(bringUp), func() {
 		if j.running.Seq == 0 && j.want.Digest == want && j.want.Duty != api.DutyNone {

@@ -349,7 +349,7 @@ func (n *node) await(ref api.Ref, ok func(api.WorkloadFact) bool) api.WorkloadFa
 		return nil
 	})
 	if !errors.Is(err, errFound) {
-		n.Fatalf("%s stays %+v: %v", ref, last, err)
+		n.Fatalf("%s stays %s of number %d (%s), serving %d: %v", ref, last.State, last.Seq, last.Reason, last.Serving, err)
 	}
 	return last
 }
