@@ -106,7 +106,7 @@ func (v *view) leave(w Workload, mine Replica, why string) Verdict {
 	out := Verdict{Duty: api.DutyNone, Rank: v.rank, Why: why}
 	switch {
 	case !mine.Good && !mine.Kept:
-	case v.good < v.enough(w):
+	case !v.enough(w):
 		out.Duty, out.Why = api.DutyKeep, why+"; it goes on until those above it are ready"
 	case mine.Good:
 		out.Meanwhile = api.DutyKeep
@@ -114,14 +114,15 @@ func (v *view) leave(w Workload, mine Replica, why string) Verdict {
 	return out
 }
 
-// enough is how many members above one that shall not run w must run it for that one
-// to stop.
-func (v *view) enough(w Workload) int {
-	switch {
+// enough reports whether so many others run w that one that shall not may stop.
+func (v *view) enough(w Workload) bool {
+	switch hopeful := v.eligible - v.hopeless; {
+	case w.Replicas == 0 && hopeful > 0:
+		return v.chosen >= hopeful
 	case w.Replicas == 0:
-		return max(1, v.eligible-v.hopeless)
-	case v.why != "" && !v.drained && v.eligible > 0:
-		return min(w.Replicas, v.eligible)
+		return v.good > 0
+	case v.banned && v.eligible > 0 && v.chosen >= v.eligible:
+		return true
 	}
-	return w.Replicas
+	return v.good >= w.Replicas
 }

@@ -10,7 +10,7 @@ import (
 // missed checks that n, which has stopped something good because others run it, was
 // right to: as many run it as shall, but for mishaps that it cannot know of.
 func (s *sim) missed(n *node) {
-	if s.wild {
+	if s.wild || s.swaps && s.now-s.unrest < forgiven { // some know already who is gone, and rank otherwise
 		return
 	}
 	running, excused := 0, 0
@@ -23,30 +23,47 @@ func (s *sim) missed(n *node) {
 			}
 		case m.good():
 			running++
-		case m.mishap > 0 && s.now-m.mishap < forgiven || m.parked != nil || m.held > 0 && s.now-m.held < forgiven:
+		case m.wanted != nil && (m.wanted.stopped || m.wanted.removed):
+			excused++ // it is told to
+		case m.misled > 0 && s.now-m.misled < orderlyMost:
+			excused++ // n cannot know yet that it has stopped
+		case m.mishap > 0 && s.now-m.mishap < forgiven || m.gave || m.held > 0 && s.now-m.held < forgiven:
 			excused++
+		case n.wanted.Replicas == 0 && (m.sick || n.wanted.kind != good || m.failed == n.wanted.digest):
+			excused++ // it never will
 		}
+	}
+	if slices.ContainsFunc(s.nodes, n.mistakes) {
+		n.misled = s.now
 	}
 	if need := n.owed(); running+excused < need {
 		s.fail("%s stops what it runs, and %d run it (%d excused) where %d should", n, running, excused, need)
 	}
 }
 
+// mistakes reports whether n holds m to run something good, which it cannot know to be
+// wrong.
+func (n *node) mistakes(m *node) bool {
+	return m != n && n.sight[m.id].live && n.facts[m.id].good() && !(connected(n, m) && m.good())
+}
+
 // owed is how many others must run the workload for n to stop it, as far as n knows.
 func (n *node) owed() int {
-	eligible := 0
-	r := n.ranking()
-	for _, p := range r.In {
-		for _, o := range n.nodes {
-			if peers[o.id] == p && n.facts[o.id].phase(n.wanted.digest) != placement.PhaseRefused {
-				eligible++
-			}
+	eligible, able := 0, false
+	for _, p := range n.ranking().In {
+		if f := n.facts[slices.Index(peers, p)]; f.phase(n.wanted.digest) != placement.PhaseRefused {
+			eligible++
 		}
+		able = able || p == peers[n.id]
 	}
-	if n.wanted.Replicas == 0 {
-		return 1
+	x := n.of[n.id]
+	switch {
+	case n.wanted.Replicas == 0:
+		return max(1, eligible)
+	case !able && !(x.drained && n.wanted.Target.Matches(peers[n.id], x.roles)) && eligible > 0:
+		return min(n.wanted.Replicas, eligible)
 	}
-	return max(1, min(n.wanted.Replicas, eligible))
+	return n.wanted.Replicas
 }
 
 // parks checks that not too many have stopped what is good for the sake of a new version.
@@ -54,14 +71,21 @@ func (s *sim) parks(n *node) {
 	if s.wild || s.now-s.unrest < forgiven {
 		return
 	}
-	down := 0
+	down, tried := 0, 0
 	for _, m := range s.nodes {
-		if m.parked != nil && m.gave && connected(n, m) {
+		if m.gave && !m.good() && connected(n, m) {
 			down++
 		}
+		if m.tried == n.wanted.digest && connected(n, m) {
+			tried++
+		}
 	}
-	if most := n.rollout(n.ranking()).Most; down > most {
+	most := n.rollout(n.ranking()).Most
+	if down > most {
 		s.fail("%d members have stopped the old version at once, where %d may", down, most)
+	}
+	if n.wanted.kind != good && tried > most {
+		s.fail("%d members have tried a bad version, where %d may", tried, most)
 	}
 }
 
@@ -123,39 +147,38 @@ func (s *sim) counts(w *version, in, others []*node) {
 		want = max(1, len(in))
 	}
 	shall := in[:min(want, len(in))]
-	running, kept := 0, 0
+	running, ready, over := 0, 0, true
 	for _, n := range s.nodes {
 		if n.good() {
 			running++
 		}
 	}
-	for _, n := range others {
+	for _, n := range shall {
 		if n.good() {
-			kept++
+			ready++
+		} else if n.failed != w.digest && n.says().phase(w.digest) != placement.PhaseFailed {
+			over = false
 		}
 	}
-	if w.stopped || w.removed {
+	switch {
+	case w.stopped || w.removed:
 		if running > 0 {
 			s.fail("%d run what is stopped", running)
 		}
 		return
-	}
-	if running > want {
+	case running > want:
 		s.fail("%d run it where %d should (%d can)", running, want, len(in))
 	}
-	if w.kind != good || spoilt(in, w) {
-		return
-	}
-	for _, n := range shall {
-		if !n.good() || n.run.v != w {
-			s.fail("%s should run %s", n, w)
+	for _, n := range others {
+		meant := w.Target.Matches(peers[n.id], n.of[n.id].roles)
+		if n.good() && ready > 0 && (w.Replicas == 0 && over || !meant && ready == len(shall)) {
+			s.fail("%s goes on that should not", n)
 		}
 	}
-	if len(in) >= want && running > want {
-		s.fail("%d run it where %d should", running, want)
-	}
-	if kept > 0 && w.Replicas == 0 && len(in) > 0 {
-		s.fail("%d go on that should not", kept)
+	for _, n := range shall {
+		if w.kind == good && !spoilt(in, w) && (!n.good() || n.run.v != w) {
+			s.fail("%s should run %s", n, w)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/placement"
 )
 
 // event is something that people or the world do to the realm.
@@ -72,6 +73,9 @@ var happenings = []struct {
 		})
 	}},
 	{"drain", 4, func(_ *sim, n *node, e event) { n.settle(e.member(n), func(x *settings) { x.drained = e.a%3 != 0 }) }},
+	{"drain the next", 3, func(s *sim, n *node, e event) {
+		s.ambush = func(n *node) { n.settle(n.id, func(x *settings) { x.drained = true }) }
+	}},
 	{"roles", 3, func(_ *sim, n *node, e event) {
 		n.settle(e.member(n), func(x *settings) { x.roles = roles[e.a%len(roles)] })
 	}},
@@ -129,10 +133,10 @@ var happenings = []struct {
 			n.wake()
 		}
 	}},
-	{"sicken", 1, func(s *sim, n *node, e event) {
+	{"sicken", 2, func(s *sim, n *node, e event) {
 		n.sick, n.ailing = true, true
 		n.mishaps()
-		s.after(time.Duration(e.a%30000)*time.Millisecond, func() { n.sick = e.b%8 == 0; n.mishaps() })
+		s.after(time.Duration(e.a%30000)*time.Millisecond, func() { n.sick = e.b%2 == 0; n.mishaps() })
 	}},
 	{"split", 3, func(s *sim, n *node, e event) {
 		for i, o := range s.nodes {
@@ -194,7 +198,7 @@ func (s *sim) happen(e event) {
 // sign makes a new version that n tells all others.
 func (n *node) sign(change func(*version)) {
 	n.digests++
-	v := &version{}
+	v := &version{Workload: placement.Workload{Ref: api.Ref{Kind: api.KindComponent, Name: "web"}}, most: api.DefaultMaxUnavailable}
 	if n.wanted != nil {
 		*v = *n.wanted
 	}
@@ -213,6 +217,7 @@ func (n *node) settle(of int, change func(*settings)) {
 	x.seq = x.seq/16*16 + 16 + n.id // two of them never sign the same
 	change(&x)
 	n.set(of, x)
+	n.unrest = n.now
 	n.note(n, "sets %s: %+v", n.nodes[of], x)
 	n.tell(n, func(to *node) { to.set(of, x) })
 	n.wake()
@@ -241,6 +246,7 @@ func (n *node) boot() {
 		return
 	}
 	n.alive = true
+	n.unrest = n.now
 	n.mishaps()
 	n.said = fact{epoch: n.said.epoch + 1, cpus: n.cpus}
 	for i := range n.facts {
@@ -256,6 +262,7 @@ func (n *node) boot() {
 
 // heal ends all partitions.
 func (s *sim) heal() {
+	s.unrest = s.now
 	for _, o := range s.nodes {
 		o.group = 0
 	}

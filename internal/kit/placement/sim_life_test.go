@@ -1,6 +1,7 @@
 package placement_test
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/realm-mesh/realm/api"
@@ -39,12 +40,12 @@ func (n *node) clear() { n.run, n.next, n.parked = nil, nil, nil }
 
 // depart leaves nothing here. counts: somebody might miss it.
 func (n *node) depart(counts bool) {
-	was := n.good()
+	was := n.good() || n.run != nil && n.kept != nil // which comes back
 	if n.run != nil || n.next != nil {
 		n.acts, n.acted = n.acts+1, n.now
 	}
 	n.clear()
-	n.kept, n.refused, n.failed = nil, 0, 0
+	n.kept, n.refused, n.failed, n.gave = nil, 0, 0, false
 	if was && counts {
 		n.note(n, "stops")
 		n.missed(n)
@@ -59,7 +60,7 @@ func (n *node) standRefused(d api.Duty) {
 	if d == api.DutyNone && n.run != nil {
 		was := n.good()
 		n.clear()
-		n.kept = nil
+		n.kept, n.gave = nil, false
 		n.acts, n.acted = n.acts+1, n.now
 		if was {
 			n.note(n, "stops what it refuses")
@@ -198,9 +199,12 @@ func (n *node) replace() {
 	case n.run == nil:
 		n.run, n.next = i, nil
 	case i.v.stopFirst:
-		n.gave = n.good()
-		n.run, n.parked = nil, n.run
-		n.parks(n)
+		if n.good() {
+			n.gave, n.tried = true, i.v.digest
+			n.run, n.parked = nil, n.run
+			n.parks(n)
+		}
+		n.run, n.parked = nil, cmp.Or(n.parked, n.run)
 		n.watch(i)
 	default:
 		n.watch(i)
@@ -246,11 +250,16 @@ func (n *node) try(i *inst) {
 // ready has an instance take the place of the one before.
 func (n *node) ready(i *inst) {
 	i.state, i.proven = api.StateRunning, true
+	if n.ambush != nil {
+		strike := n.ambush
+		n.ambush = nil
+		defer strike(n)
+	}
 	if n.next == i {
 		n.note(n, "%s is ready", i.v)
 		n.run, n.next, n.parked = i, nil, nil
 	}
-	n.kept = i.v
+	n.kept, n.gave = i.v, false
 }
 
 // crash ends an instance badly; it is started again after a growing pause.

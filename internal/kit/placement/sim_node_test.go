@@ -35,13 +35,15 @@ type node struct {
 	duty api.Duty
 
 	run, next, parked *inst
-	gave              bool // parked was good
+	gave              bool // something good for a new version, and nothing is good since
+	tried             int  // digest of the version that it was given up for
 	kept              *version
 	failed            int // digest of a version that is not tried again
 	refused           int
 	recheck           time.Duration
-	fetched           map[int]bool // by what instances are made of
-	mishap            time.Duration
+	fetched           map[int]bool  // by what instances are made of
+	mishap            time.Duration // the last
+	misled            time.Duration // when it last stopped something for what had been lost unnoticed
 }
 
 // sight is what a node knows of another's being there.

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/realm-mesh/realm/api"
 )
 
 // quiet is how long after the last event a realm may take to settle: until a member
@@ -16,18 +14,34 @@ import (
 // some.
 const quiet = 3*deadline + 2*refusedFor
 
-// world makes a realm of nodes that know each other and nothing else.
+// world makes a realm as a seed says, and what happens to it.
 func world(seed uint64) (*sim, []event) {
 	rng := rand.New(rand.NewPCG(seed, 0))
-	s := &sim{rng: rng, wild: seed%8 == 7, swaps: seed%4 == 1, salt: rng.Uint64()}
 	count := 2 + rng.IntN(6)
-	for i := range count {
-		s.nodes = append(s.nodes, &node{sim: s, id: i, alive: true, cpus: 1 + rng.IntN(4), room: rng.IntN(3) > 0,
-			sight: make([]sight, count), facts: make([]fact, count), fetched: map[int]bool{},
-			realm: realm{versions: map[int]*version{}}})
-	}
 	absent := rng.IntN(count)
-	s.nodes[absent].alive = count < 3
+	if count < 3 {
+		absent = -1
+	}
+	s := newSim(rng, count, absent)
+	s.wild, s.swaps = seed%8 == 7, seed%4 == 1
+	events := script(rng, count)
+	replicas, order := rng.IntN(5), rng.IntN(8)
+	s.nodes[(absent+1)%count].sign(func(v *version) {
+		v.inst, v.Replicas, v.stopFirst = s.digests, replicas, order < 2
+	})
+	return s, events
+}
+
+// newSim makes a realm of nodes that know each other, and of no workload. One of them
+// may be absent, and no member yet.
+func newSim(rng *rand.Rand, count, absent int) *sim {
+	s := &sim{rng: rng, salt: rng.Uint64()}
+	for i := range count {
+		s.nodes = append(s.nodes, &node{
+			sim: s, id: i, alive: i != absent, cpus: 1 + rng.IntN(4), room: rng.IntN(3) > 0,
+			sight: make([]sight, count), facts: make([]fact, count), fetched: map[int]bool{}, realm: realm{versions: map[int]*version{}},
+		})
+	}
 	for _, n := range s.nodes {
 		for i, o := range s.nodes {
 			n.of = append(n.of, settings{member: o.alive, roles: roles[s.salt>>i&3]})
@@ -38,14 +52,9 @@ func world(seed uint64) (*sim, []event) {
 		if n.said = n.facts[n.id]; n.alive {
 			n.start()
 		}
+		s.after(s.between(0, 25*time.Second), func() { s.refresh(n) })
 	}
-	events := script(rng, count)
-	first := event{at: 0, a: rng.IntN(5), b: rng.IntN(8)}
-	s.nodes[(absent+1)%count].sign(func(v *version) {
-		v.inst, v.Replicas, v.stopFirst, v.most = s.digests, first.a, first.b < 2, api.DefaultMaxUnavailable
-		v.Kind, v.Name = api.KindComponent, "web"
-	})
-	return s, events
+	return s
 }
 
 // play runs a sequence of events and returns what is wrong, if anything is.
@@ -56,9 +65,6 @@ func play(seed uint64, events []event, trace *strings.Builder) string {
 	}
 	s.trace = trace
 	s.rng = rand.New(rand.NewPCG(seed, 1))
-	for _, n := range s.nodes {
-		s.after(s.between(0, 25*time.Second), func() { s.refresh(n) })
-	}
 	for _, e := range events {
 		s.run(e.at)
 		if s.problem != "" {

@@ -41,10 +41,12 @@ type sim struct {
 	nodes   []*node
 	unrest  time.Duration // when ranks may have changed last
 	digests int
+	ambush  func(*node)   // strikes the member where something is ready next
 	acts    int           // replicas that were stopped or started on purpose
 	acted   time.Duration // the last of them
 	trace   *strings.Builder
 	problem string
+	watch   func() // after everything that happens; nil: nobody
 }
 
 // task is something that happens at a time.
@@ -79,6 +81,9 @@ func (s *sim) run(until time.Duration) {
 		t := heap.Pop(&s.queue).(task)
 		s.now = t.at
 		t.do()
+		if s.watch != nil {
+			s.watch()
+		}
 	}
 	s.now = until
 }

@@ -9,9 +9,10 @@ type view struct {
 	want     int    // how many shall run it
 	eligible int    // how many can, and have not refused
 	why      string // it cannot
-	drained  bool   // it could
+	banned   bool   // it must not, although it may go on until others run it
 
 	good     int // above self that run some version
+	chosen   int // that shall run it and run some version
 	hopeless int // that shall run it, have failed, and run none
 
 	waiting int // above self, to run it, that are prepared, or failed, or on their way
@@ -42,9 +43,12 @@ func (v *view) look(self api.PeerID, w Workload, r Ranking, replicas map[api.Pee
 	order = append(order, refused...)
 	for _, o := range r.Out {
 		if o.Peer == self {
-			v.why, v.drained = o.Why, o.Drained
+			v.why, v.banned = o.Why, !o.Drained
 		}
 		order = append(order, o.Peer)
+	}
+	if v.rank == 0 && v.why == "" {
+		v.why, v.banned = "it is no member", true
 	}
 	v.want = w.Replicas
 	if v.want == 0 {
@@ -69,7 +73,9 @@ func (v *view) count(p api.PeerID, r Replica, above, chosen bool) {
 		return
 	}
 	failed := r.Phase == PhaseFailed
-	if failed && !r.Good {
+	if r.Good {
+		v.chosen++
+	} else if failed {
 		v.hopeless++
 	}
 	switch {
