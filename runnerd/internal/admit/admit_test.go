@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -160,7 +161,7 @@ func hostFolders(t *testing.T) (n *Node, given, other string) {
 			t.Fatal(err)
 		}
 	}
-	return New(Config{Mounts: []string{given, user, filepath.Join(top, "none")}, Private: []string{filepath.Join(user, "realm"), filepath.Join(user, "owner.pem")}}), given, other
+	return New(Config{Mounts: []string{filepath.Join(given, "data"), given, user, filepath.Join(top, "none")}, Private: []string{filepath.Join(user, "realm"), filepath.Join(user, "owner.pem")}}), given, other
 }
 
 func TestMountsMustBeAllowed(t *testing.T) {
@@ -231,6 +232,56 @@ func TestOpenGivesWhatWasLookedAt(t *testing.T) {
 	}
 	if errno := mounts[1].Folder.View().Mkdir("new", 0o700); errno == 0 {
 		t.Error("a mount for reading is written to")
+	}
+}
+
+// TestRacesShowNothingPrivate has a program that may write to what is given put a link
+// to what is private in the way, again and again.
+func TestRacesShowNothingPrivate(t *testing.T) {
+	n, given, _ := hostFolders(t)
+	user := filepath.Join(filepath.Dir(given), "user")
+	door, aside, trap := filepath.Join(user, "photos"), filepath.Join(user, "aside"), filepath.Join(user, "trap")
+	for name, target := range map[string]string{"keys": door, "other": door} {
+		if err := os.MkdirAll(filepath.Join(target, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("realm", trap); err != nil {
+		t.Fatal(err)
+	}
+	stop := make(chan struct{})
+	var swap sync.WaitGroup
+	swap.Go(func() {
+		for {
+			for _, move := range [][2]string{{door, aside}, {trap, door}, {door, trap}, {aside, door}} {
+				if err := os.Rename(move[0], move[1]); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+			select {
+			case <-stop:
+				return
+			default:
+			}
+		}
+	})
+	got := 0
+	for end := time.Now().Add(time.Second); time.Now().Before(end); {
+		mounts, closeAll, err := n.Open([]api.Mount{{Host: door + "/keys", Guest: "/a"}, {Host: door, Guest: "/b"}})
+		if err != nil {
+			continue
+		}
+		got++
+		if _, errno := mounts[1].Folder.View().Stat("other"); errno != 0 {
+			t.Fatalf("a folder is mounted that is not the one: %v", errno)
+		}
+		closeAll()
+	}
+	close(stop)
+	swap.Wait()
+	if got == 0 {
+		t.Error("it was never opened")
 	}
 }
 

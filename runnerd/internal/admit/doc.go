@@ -8,8 +8,8 @@
 // A folder of the host is mounted only if it lies below one that the node's settings
 // name. Links on the way to it are followed once, here; what they lead to decides. The
 // folder is opened in the same step and kept open, so that what a guest gets is what
-// was looked at. Nothing is mounted that holds what is the node's own: its keys, its
-// tokens, or the key of the owner.
+// was looked at. Nothing is mounted that holds what is the node's own (its keys, its
+// tokens), the key of the owner, or what the system shows of processes and devices.
 //
 // Whatever is refused is refused by this node alone. The errors say so, and what to do.
 package admit

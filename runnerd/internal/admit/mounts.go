@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/realm-mesh/realm/api"
@@ -50,10 +51,8 @@ func (n *Node) openFolder(host string) (*os.Root, error) {
 	if !ok {
 		return nil, notAllowed(host)
 	}
-	for _, p := range n.Private {
-		if p = resolved(p); within(path, p) || within(p, path) {
-			return nil, fmt.Errorf("mount %.200q: it holds what is this node's own, or its owner's, and no program may see: mount another folder", host)
-		}
+	if n.private(path) {
+		return nil, fmt.Errorf("mount %.200q: it holds what is this node's own, its owner's or the system's, and no program may see: mount another folder", host)
 	}
 	root, err := openBelow(below, path)
 	if err != nil {
@@ -62,14 +61,26 @@ func (n *Node) openFolder(host string) (*os.Root, error) {
 	return root, nil
 }
 
-// above returns the folder of the settings, resolved, in which a resolved path lies.
-func (n *Node) above(path string) (string, bool) {
+// above returns the folder of the settings, resolved, in which a resolved path lies. Of
+// several it is the outermost: no program can put anything else in its place.
+func (n *Node) above(path string) (found string, ok bool) {
 	for _, m := range n.Mounts {
-		if m = resolved(m); within(m, path) {
-			return m, true
+		if m = resolved(m); within(m, path) && (!ok || within(m, found)) {
+			found, ok = m, true
 		}
 	}
-	return "", false
+	return found, ok
+}
+
+// ofTheSystem are folders through which a program could reach into others, and devices.
+var ofTheSystem = []string{"/proc", "/sys", "/dev"}
+
+// private reports whether a resolved path holds what no program may see, or lies in it.
+func (n *Node) private(path string) bool {
+	return slices.ContainsFunc(slices.Concat(n.Private, ofTheSystem), func(p string) bool {
+		p = resolved(p)
+		return within(path, p) || within(p, path)
+	})
 }
 
 // open reports whether a path that leads nowhere would lie in a folder of the settings.
@@ -78,8 +89,9 @@ func (n *Node) open(host string) bool {
 	return slices.ContainsFunc(n.Mounts, func(m string) bool { return within(m, host) || within(resolved(m), host) })
 }
 
-// openBelow opens a folder that is, or lies in, another. Should somebody put a link in
-// its way meanwhile, it does not lead out.
+// openBelow opens a folder that is, or lies in, another. Both paths are resolved: it
+// follows no link, so that what it opens is where the path says, whatever somebody puts
+// in the way meanwhile.
 func openBelow(folder, path string) (*os.Root, error) {
 	rel, err := filepath.Rel(folder, path)
 	if err != nil {
@@ -89,8 +101,38 @@ func openBelow(folder, path string) (*os.Root, error) {
 	if err != nil || rel == "." {
 		return root, err
 	}
-	defer root.Close()
-	return root.OpenRoot(rel)
+	for name := range strings.SplitSeq(rel, string(filepath.Separator)) {
+		next, err := enter(root, name)
+		_ = root.Close() // nothing is lost: it holds a descriptor
+		if err != nil {
+			return nil, err
+		}
+		root = next
+	}
+	return root, nil
+}
+
+// errReplaced says that a folder was not what it had been a moment before.
+var errReplaced = errors.New("something else took its place while it was opened: it is tried again")
+
+// enter opens a folder in another, unless that name is a link.
+func enter(root *os.Root, name string) (*os.Root, error) {
+	info, err := root.Lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	next, err := root.OpenRoot(name)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := next.Stat(".")
+	if err == nil && !os.SameFile(info, opened) {
+		err = errReplaced
+	}
+	if err != nil {
+		return nil, errors.Join(err, next.Close())
+	}
+	return next, nil
 }
 
 // within reports whether path is folder or lies in it. Both are absolute and clean.
