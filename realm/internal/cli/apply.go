@@ -59,7 +59,7 @@ has signed, and nothing is signed then, unless with --force.`,
 	fl.BoolVar(&f.dryRun, "dry-run", false, "show what would change, and sign nothing")
 	fl.BoolVar(&f.yes, "yes", false, "do not ask before something is removed or taken over")
 	fl.BoolVar(&f.TakeOver, "take-over", false, "take over components that were pushed, or that another manifest looks after")
-	f.changeFlags.declare(fl, "return when everything is as the manifest says")
+	f.declare(fl, "return when everything is as the manifest says")
 	cmd.RunE = a.bounded(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
 		if cmd.Flags().Changed("version") && f.Version == 0 {
 			return misused(cmd, errors.New("--version 0: versions begin with 1"))

@@ -149,7 +149,7 @@ func (a *app) completeHistory(cmd *cobra.Command, args []string, word string) ([
 		}
 		all, err := n.Wanted(ctx, pin, api.KindManifest)
 		for _, s := range all {
-			names = append(names, s.Ref.String())
+			names = append(names, s.String())
 		}
 		return err
 	})

@@ -47,7 +47,7 @@ down; components that it did not have are removed, as by realm apply.`,
 	fl.BoolVar(&f.dryRun, "dry-run", false, "show what would change, and sign nothing")
 	fl.BoolVar(&f.yes, "yes", false, "manifests: do not ask before something is removed or taken over")
 	fl.BoolVar(&f.TakeOver, "take-over", false, "manifests: take over components that others look after now")
-	f.changeFlags.declare(fl, "return when it is as it was")
+	f.declare(fl, "return when it is as it was")
 	cmd.RunE = a.bounded(func(ctx context.Context, cmd *cobra.Command, args []string) error {
 		if cmd.Flags().Changed("to") && to == 0 {
 			return misused(cmd, errors.New("--to 0: numbers and versions begin with 1"))
@@ -216,13 +216,17 @@ func sourceOfLost(ctx context.Context, n *node.Node, pin trust.Pin, ref api.Ref,
 	if err != nil {
 		return api.Source{}, err
 	}
-	var m api.Manifest
 	cur, ok := l.Current(plan.Ref(c.Source.Manifest), n.Now())
-	if !ok || cur.Tombstone || api.Decode(cur.Body, api.MaxEnvelope, &m) != nil {
+	if !ok {
 		return api.Source{}, nil
 	}
-	if _, ok := m.Component(ref.Name); !ok {
+	if m, ok := plan.Record(cur); !ok || !lists(m, ref.Name) {
 		return api.Source{}, nil
 	}
 	return c.Source, nil
+}
+
+func lists(m api.Manifest, n api.Name) bool {
+	_, ok := m.Component(n)
+	return ok
 }

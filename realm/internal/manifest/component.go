@@ -70,14 +70,14 @@ func (d *document) bodyKeys(c *api.Component, known keys) {
 	limits := &c.Module.Limits
 	more := keys{
 		"memory_max_mb": func(f field) {
-			n, _ := d.integer(f, 1, api.MaxMemoryMB)
+			n, _ := d.integer(f, api.MaxMemoryMB)
 			limits.MemoryMaxMB = int(n)
 		},
 		"fuel": func(f field) {
-			n, _ := d.integer(f, 1, math.MaxInt64)
+			n, _ := d.integer(f, math.MaxInt64)
 			limits.Fuel = uint64(n)
 		},
-		"epoch_ms":    func(f field) { limits.EpochMS, _ = d.integer(f, 1, api.MaxEpochMS) },
+		"epoch_ms":    func(f field) { limits.EpochMS, _ = d.integer(f, api.MaxEpochMS) },
 		"http":        func(f field) { c.Interface = d.http(f) },
 		"args":        func(f field) { c.Args = d.args(f) },
 		"env":         func(f field) { c.Env = d.env(f) },
@@ -142,7 +142,7 @@ func (d *document) env(f field) map[string]string {
 // replicas reads a number or "every", which is 0.
 func (d *document) replicas(f field) int {
 	if f.kind == unstable.Integer {
-		n, _ := d.integer(f, 1, api.MaxReplicas)
+		n, _ := d.integer(f, api.MaxReplicas)
 		return int(n)
 	}
 	if f.kind != unstable.String || f.text != "every" {
@@ -189,7 +189,7 @@ func (d *document) share(f field) api.Share {
 	s := api.Share(f.text)
 	switch f.kind {
 	case unstable.Integer:
-		n, ok := d.integer(f, 1, api.MaxReplicas)
+		n, ok := d.integer(f, api.MaxReplicas)
 		if !ok {
 			return ""
 		}

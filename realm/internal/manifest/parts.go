@@ -34,7 +34,7 @@ func (d *document) ports(f field) (ports []api.Port) {
 		before := len(d.problems)
 		d.table(item, "a port", keys{
 			"name":     func(f field) { s, _ := d.str(f); p.Name = api.Name(s) },
-			"port":     func(f field) { n, _ := d.integer(f, 1, math.MaxUint16); p.Port = int(n) },
+			"port":     func(f field) { n, _ := d.integer(f, math.MaxUint16); p.Port = int(n) },
 			"protocol": func(f field) { p.Protocol = d.choice(f, "tcp", "udp", "http") },
 		})
 		if len(d.problems) > before || !d.valid(item, api.Component{Ports: []api.Port{p}}) {
@@ -56,7 +56,7 @@ func (d *document) health(f field) *api.Health {
 		"timeout":  func(f field) { h.Timeout = d.duration(f); d.valid(f, web(api.Health{Timeout: h.Timeout})) },
 		"alive":    func(f field) { h.Alive = d.duration(f); d.valid(f, web(api.Health{Alive: h.Alive})) },
 		"failures": func(f field) {
-			n, _ := d.integer(f, 1, math.MaxInt32)
+			n, _ := d.integer(f, math.MaxInt32)
 			h.Failures = int(n)
 			d.valid(f, web(api.Health{Failures: h.Failures}))
 		},

@@ -59,16 +59,17 @@ func (d *document) flag(f field) (set, ok bool) {
 	return f.text == "true", d.is(f, unstable.Bool)
 }
 
-func (d *document) integer(f field, least, most int64) (int64, bool) {
+// integer reads a number from 1.
+func (d *document) integer(f field, most int64) (int64, bool) {
 	if !d.is(f, unstable.Integer) {
 		return 0, false
 	}
 	n, err := strconv.ParseInt(f.text, 0, 64)
-	if err != nil || n < least || n > most {
+	if err != nil || n < 1 || n > most {
 		if most == math.MaxInt64 {
-			d.wrong(f.value.at, "%s: want %d or more", f.key, least)
+			d.wrong(f.value.at, "%s: want 1 or more", f.key)
 		} else {
-			d.wrong(f.value.at, "%s: want %d to %d", f.key, least, most)
+			d.wrong(f.value.at, "%s: want 1 to %d", f.key, most)
 		}
 		return 0, false
 	}

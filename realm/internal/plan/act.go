@@ -58,11 +58,10 @@ func Choose(name api.Name, desired []api.Name) node.Choose {
 		for _, n := range desired {
 			mine[n] = true
 		}
-		if s := current(Ref(name)); s != nil && !s.Tombstone {
-			if m, err := decode(s.Intent); err == nil {
-				for _, c := range m.Components {
-					mine[c.Name] = true
-				}
+		if s := current(Ref(name)); s != nil {
+			m, _ := Record(*s) // what cannot be read is told by Make
+			for _, c := range m.Components {
+				mine[c.Name] = true
 			}
 		}
 		for _, r := range all {

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -186,8 +185,9 @@ func (m *maker) by(s intent.Signed) string {
 	return "on " + s.Issued.Local().Format(time.DateTime)
 }
 
-// decode reads the body of a manifest's version.
-func decode(v api.Intent) (m api.Manifest, err error) {
-	err = json.Unmarshal(v.Body, &m)
-	return m, err
+// Record reads what a manifest says of itself; ok is false where it was removed, or is
+// of a newer version of realm.
+func Record(s intent.Signed) (m api.Manifest, ok bool) {
+	ok = !s.Tombstone && api.Decode(s.Body, api.MaxEnvelope, &m) == nil
+	return m, ok
 }

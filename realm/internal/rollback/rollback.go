@@ -124,7 +124,7 @@ func Manifests(versions []api.Version) (out []Manifest) {
 	for _, v := range versions {
 		m := Manifest{Version: v}
 		if v.Tombstone || v.State != api.VersionCurrent && v.State != api.VersionReplaced ||
-			api.Decode(v.Intent.Body, api.MaxEnvelope, &m.Body) != nil {
+			api.Decode(v.Body, api.MaxEnvelope, &m.Body) != nil {
 			continue
 		}
 		out = append(out, m)
