@@ -12,7 +12,9 @@ import (
 type Update struct {
 	Order Order `json:"order,omitempty"`
 	// MaxUnavailable is how many replicas may be on their way to a new version at
-	// once, as a number ("2") or a share of all ("25%"), rounded up; default 25%.
+	// once, as a number ("2") or a share of all ("25%"), rounded up; default 25%. Where
+	// the version has failed, that counts, too. With StopFirst so many may be down, for
+	// whatever reason, and slow members are waited for; else those are passed.
 	MaxUnavailable Share `json:"max_unavailable,omitempty"`
 	// Deadline is how long after its start a version may take to be ready before it
 	// counts as failed; default 5 min.

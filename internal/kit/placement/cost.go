@@ -8,7 +8,8 @@ import (
 
 // hash names s by 64 bits that look random.
 func hash(s string) uint64 {
-	sum := sha256.Sum256([]byte(s))
+	var b [128]byte // most are no longer: they cost no allocation
+	sum := sha256.Sum256(append(b[:0], s...))
 	return binary.BigEndian.Uint64(sum[:])
 }
 

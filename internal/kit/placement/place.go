@@ -69,7 +69,7 @@ type roster struct {
 }
 
 func newRoster(members []Member) *roster {
-	r := &roster{members: slices.Clone(members)}
+	r := &roster{members: slices.Clone(members), hashes: make([]uint64, 0, len(members))}
 	slices.SortFunc(r.members, func(a, b Member) int { return cmp.Compare(a.Peer, b.Peer) })
 	for _, m := range r.members {
 		r.hashes = append(r.hashes, hash(string(m.Peer)))
@@ -98,6 +98,16 @@ type seat struct {
 	cost   uint64
 }
 
+func (s seat) compare(o seat) int {
+	switch {
+	case s.cost < o.cost:
+		return -1
+	case s.cost > o.cost:
+		return 1
+	}
+	return s.member - o.member
+}
+
 func (r *roster) rank(w Workload) *placing {
 	p := &placing{Workload: w, hash: hash(w.Ref.String()), in: make([]seat, 0, len(r.members)), from: r}
 	var drained, unfit []seat
@@ -113,7 +123,7 @@ func (r *roster) rank(w Workload) *placing {
 		}
 	}
 	for _, l := range [][]seat{p.in, drained, unfit} {
-		slices.SortFunc(l, func(a, b seat) int { return cmp.Or(cmp.Compare(a.cost, b.cost), a.member-b.member) })
+		slices.SortFunc(l, seat.compare)
 	}
 	for _, s := range drained {
 		p.out = append(p.out, Out{Peer: r.members[s.member].Peer, Why: "it is drained", Drained: true})

@@ -42,11 +42,12 @@ func (n *node) clear() { n.run, n.next, n.parked = nil, nil, nil }
 func (n *node) depart(counts bool) {
 	was := n.good() || n.run != nil && n.kept != nil // which comes back
 	if n.run != nil || n.next != nil {
-		n.acts, n.acted = n.acts+1, n.now
+		n.acted = n.now
 	}
 	n.clear()
 	n.kept, n.refused, n.failed, n.gave = nil, 0, 0, false
 	if was && counts {
+		n.saw("a replica given up for others")
 		n.note(n, "stops")
 		n.missed(n)
 	}
@@ -61,7 +62,7 @@ func (n *node) standRefused(d api.Duty) {
 		was := n.good()
 		n.clear()
 		n.kept, n.gave = nil, false
-		n.acts, n.acted = n.acts+1, n.now
+		n.acted = n.now
 		if was {
 			n.note(n, "stops what it refuses")
 			n.missed(n)
@@ -153,6 +154,7 @@ func (n *node) last() *version {
 // fetch makes w ready to start, or refuses it.
 func (n *node) fetch(w *version) {
 	if !n.takes(w) {
+		n.saw("refusal")
 		n.note(n, "refuses %s", w)
 		n.refused, n.recheck = w.digest, n.now+refusedFor
 		n.after(refusedFor+time.Millisecond, n.wake)
@@ -193,13 +195,14 @@ func (n *node) later(d time.Duration, i *inst, do func()) {
 // replace starts the next version: alone, beside what runs, or after that has stopped.
 func (n *node) replace() {
 	i := n.next
-	n.acts, n.acted = n.acts+1, n.now
+	n.acted = n.now
 	n.note(n, "starts %s", i.v)
 	switch {
 	case n.run == nil:
 		n.run, n.next = i, nil
 	case i.v.stopFirst:
 		if n.good() {
+			n.saw("a replica stopped before the next starts")
 			n.gave, n.tried = true, i.v.digest
 			n.run, n.parked = nil, n.run
 			n.parks(n)
@@ -224,7 +227,12 @@ func (n *node) watch(i *inst) {
 
 // begin starts a version that is known to be good, or that others run.
 func (n *node) begin(v *version, proven bool) *inst {
-	n.acts, n.acted = n.acts+1, n.now
+	n.acted = n.now
+	if proven {
+		n.saw("a kept version brought back")
+	} else {
+		n.saw("a version started that others run")
+	}
 	n.note(n, "brings back %s", v)
 	i := &inst{v: v, proven: proven}
 	n.run = i
@@ -256,6 +264,7 @@ func (n *node) ready(i *inst) {
 		defer strike(n)
 	}
 	if n.next == i {
+		n.saw("a version replaced")
 		n.note(n, "%s is ready", i.v)
 		n.run, n.next, n.parked = i, nil, nil
 	}
@@ -276,6 +285,7 @@ func (n *node) crash(i *inst) {
 
 // giveUp has what was before the next version go on.
 func (n *node) giveUp(i *inst) {
+	n.saw("a version given up")
 	n.note(n, "%s has failed", i.v)
 	n.failed = i.v.digest
 	n.dropNext()

@@ -207,6 +207,12 @@ func (n *node) look() {
 	if n.duty != v.Duty {
 		n.note(n, "%s for %s: %s [%s]", v.Duty, n.wanted, v.Why, n.reasons(r, replicas))
 	}
+	if n.duty == api.DutyKeep && v.Duty == api.DutyRun {
+		n.saw("a replica given up and needed again")
+	}
+	if n.duty == api.DutyHold && v.Meanwhile == api.DutyHold && v.Duty == api.DutyRun {
+		n.saw("a late member passed")
+	}
 	n.duty = v.Duty
 	n.act(v)
 	n.publish()

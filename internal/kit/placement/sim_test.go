@@ -35,7 +35,7 @@ func world(seed uint64) (*sim, []event) {
 // newSim makes a realm of nodes that know each other, and of no workload. One of them
 // may be absent, and no member yet.
 func newSim(rng *rand.Rand, count, absent int) *sim {
-	s := &sim{rng: rng, salt: rng.Uint64()}
+	s := &sim{rng: rng, salt: rng.Uint64(), seen: map[string]int{}}
 	for i := range count {
 		s.nodes = append(s.nodes, &node{
 			sim: s, id: i, alive: i != absent, cpus: 1 + rng.IntN(4), room: rng.IntN(3) > 0,
@@ -57,8 +57,9 @@ func newSim(rng *rand.Rand, count, absent int) *sim {
 	return s
 }
 
-// play runs a sequence of events and returns what is wrong, if anything is.
-func play(seed uint64, events []event, trace *strings.Builder) string {
+// play runs a sequence of events, those of the seed if there are none, until all has
+// settled or something is wrong.
+func play(seed uint64, events []event, trace *strings.Builder) *sim {
 	s, all := world(seed)
 	if events == nil {
 		events = all
@@ -66,9 +67,8 @@ func play(seed uint64, events []event, trace *strings.Builder) string {
 	s.trace = trace
 	s.rng = rand.New(rand.NewPCG(seed, 1))
 	for _, e := range events {
-		s.run(e.at)
-		if s.problem != "" {
-			return s.problem
+		if s.run(e.at); s.problem != "" {
+			return s
 		}
 		s.happen(e)
 	}
@@ -82,7 +82,7 @@ func play(seed uint64, events []event, trace *strings.Builder) string {
 	if s.problem == "" && s.now-s.acted < 30*time.Second {
 		s.fail("it does not come to rest")
 	}
-	return s.problem
+	return s
 }
 
 // shrink leaves out events for as long as something is wrong.
@@ -91,7 +91,7 @@ func shrink(seed uint64, events []event) []event {
 		again = false
 		for i := range events {
 			fewer := append(append(make([]event, 0, len(events)), events[:i]...), events[i+1:]...)
-			if play(seed, fewer, nil) != "" {
+			if play(seed, fewer, nil).problem != "" {
 				events, again = fewer, true
 				break
 			}
@@ -103,19 +103,30 @@ func shrink(seed uint64, events []event) []event {
 // TestSequences plays random sequences of events. REALM_SEQUENCES is how many,
 // REALM_SEED the first.
 func TestSequences(t *testing.T) {
-	count, first := number(t, "REALM_SEQUENCES", 2000), number(t, "REALM_SEED", 1)
-	bad := 0
-	for seed := first; seed < first+count; seed++ {
-		if play(seed, nil, nil) == "" {
-			continue
+	count, first := number(t, "REALM_SEQUENCES", 3000), number(t, "REALM_SEED", 1)
+	seen, bad := map[string]int{}, 0
+	for seed := first; seed < first+count && bad < 3; seed++ {
+		s := play(seed, nil, nil)
+		for what, n := range s.seen {
+			seen[what] += n
 		}
-		_, events := world(seed)
-		events = shrink(seed, events)
-		var trace strings.Builder
-		why := play(seed, events, &trace)
-		t.Errorf("REALM_SEED=%d REALM_SEQUENCES=1: %s\nevents: %v\n%s", seed, why, events, trace.String())
-		if bad++; bad == 3 {
-			break
+		if s.nodes[0].forked {
+			seen["fork"]++
+		}
+		if s.problem != "" {
+			bad++
+			_, events := world(seed)
+			events = shrink(seed, events)
+			var trace strings.Builder
+			t.Errorf("REALM_SEED=%d REALM_SEQUENCES=1: %s\nevents: %v\n%s", seed, play(seed, events, &trace).problem, events, trace.String())
+		}
+	}
+	for _, what := range []string{
+		"a kept version brought back", "a late member passed", "a replica given up and needed again", "a replica given up for others",
+		"a replica stopped before the next starts", "a version given up", "a version replaced", "a version started that others run", "fork", "refusal",
+	} {
+		if t.Logf("%s: %d times", what, seen[what]); seen[what] == 0 && count >= 1000 {
+			t.Errorf("%s was not tried", what)
 		}
 	}
 }

@@ -41,9 +41,9 @@ type sim struct {
 	nodes   []*node
 	unrest  time.Duration // when ranks may have changed last
 	digests int
-	ambush  func(*node)   // strikes the member where something is ready next
-	acts    int           // replicas that were stopped or started on purpose
-	acted   time.Duration // the last of them
+	ambush  func(*node)    // strikes the member where something is ready next
+	acted   time.Duration  // when a replica was last stopped or started on purpose
+	seen    map[string]int // how often something was tried
 	trace   *strings.Builder
 	problem string
 	watch   func() // after everything that happens; nil: nobody
@@ -94,6 +94,9 @@ func (s *sim) fail(format string, args ...any) {
 		s.note(nil, "%s", s.problem)
 	}
 }
+
+// saw counts that something was tried.
+func (s *sim) saw(what string) { s.seen[what]++ }
 
 // note writes into the trace, if there is one.
 func (s *sim) note(n *node, format string, args ...any) {
@@ -259,6 +262,7 @@ type realm struct {
 	wanted   *version
 	versions map[int]*version // by number
 	of       []settings       // by node
+	forked   bool             // two versions had the same number
 	changes  int
 }
 
@@ -270,6 +274,7 @@ func (r *realm) take(v *version) bool {
 	if !r.wanted.before(v) {
 		return false
 	}
+	r.forked = r.forked || r.wanted != nil && r.wanted.seq == v.seq
 	r.wanted = v
 	r.changes++
 	return true
