@@ -266,6 +266,8 @@ func TestRacesShowNothingPrivate(t *testing.T) {
 			}
 		}
 	})
+	defer swap.Wait()
+	defer close(stop)
 	got := 0
 	for end := time.Now().Add(time.Second); time.Now().Before(end); {
 		mounts, closeAll, err := n.Open([]api.Mount{{Host: door + "/keys", Guest: "/a"}, {Host: door, Guest: "/b"}})
@@ -274,12 +276,10 @@ func TestRacesShowNothingPrivate(t *testing.T) {
 		}
 		got++
 		if _, errno := mounts[1].Folder.View().Stat("other"); errno != 0 {
-			t.Fatalf("a folder is mounted that is not the one: %v", errno)
+			t.Errorf("a folder is mounted that is not the one: %v", errno)
 		}
 		closeAll()
 	}
-	close(stop)
-	swap.Wait()
 	if got == 0 {
 		t.Error("it was never opened")
 	}

@@ -145,7 +145,7 @@ func TestRacesDoNotLeaveTheFolder(t *testing.T) {
 			got++
 			text := make([]byte, 100)
 			if n, errno := f.Pread(text, 0); errno != 0 || string(text[:n]) != "harmless" {
-				t.Fatalf("read %q, %v", text[:n], errno)
+				t.Errorf("read %q, %v", text[:n], errno)
 			}
 			f.Close()
 		}
