@@ -89,8 +89,8 @@ func TestKeepStartsNothingNew(t *testing.T) {
 	n.await(1, api.StateRunning)
 	running := n.version(worker)
 	n.owe(worker, api.DutyKeep, "others are not ready")
-	n.push(fn, n.constant(1)) // the actor of the worker has had its time when this runs
-	n.await(1, api.StateRunning)
+	n.push(fn, n.constant(1))
+	n.until("the function runs", func() bool { return n.of(fn).State == api.StateRunning })
 	bad := n.command(wasmtest.Leave(1))
 	n.push(worker, bad)
 	n.until("version 2 is tried", func() bool { return n.last().State == api.StateBackoff })
