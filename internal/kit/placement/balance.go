@@ -84,8 +84,8 @@ func (b *balance) share(p *placing, shares []uint64) {
 		sum += b.weight(s.member)
 	}
 	left := uint64(p.Replicas)
-	rest := append(b.scratch[:0], p.in...)
-	b.scratch = rest
+	b.scratch = append(b.scratch[:0], p.in...)
+	rest := b.scratch
 	slices.SortFunc(rest, func(x, y seat) int { return cmp.Compare(b.weight(y.member), b.weight(x.member)) })
 	for ; left*b.weight(rest[0].member) > sum; rest = rest[1:] {
 		shares[rest[0].member] += 1 << shareBits

@@ -109,7 +109,7 @@ func (s seat) compare(o seat) int {
 }
 
 func (r *roster) rank(w Workload) *placing {
-	p := &placing{Workload: w, hash: hash(w.Ref.String()), in: make([]seat, 0, len(r.members)), from: r}
+	p := &placing{Workload: w, hash: hash(w.String()), in: make([]seat, 0, len(r.members)), from: r}
 	var drained, unfit []seat
 	for i := range r.members {
 		s := seat{i, r.cost(p.hash, i)}

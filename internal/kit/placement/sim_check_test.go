@@ -44,7 +44,7 @@ func (s *sim) missed(n *node) {
 // mistakes reports whether n holds m to run something good, which it cannot know to be
 // wrong.
 func (n *node) mistakes(m *node) bool {
-	return m != n && n.sight[m.id].live && n.facts[m.id].good() && !(connected(n, m) && m.good())
+	return m != n && n.sight[m.id].live && n.facts[m.id].good() && (!connected(n, m) || !m.good())
 }
 
 // owed is how many others must run the workload for n to stop it, as far as n knows.
@@ -56,11 +56,11 @@ func (n *node) owed() int {
 		}
 		able = able || p == peers[n.id]
 	}
-	x := n.of[n.id]
+	meant := n.wanted.Target.Matches(peers[n.id], n.of[n.id].roles)
 	switch {
 	case n.wanted.Replicas == 0:
 		return max(1, eligible)
-	case !able && !(x.drained && n.wanted.Target.Matches(peers[n.id], x.roles)) && eligible > 0:
+	case !able && !meant && eligible > 0:
 		return min(n.wanted.Replicas, eligible)
 	}
 	return n.wanted.Replicas

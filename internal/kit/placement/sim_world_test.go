@@ -4,7 +4,6 @@ import (
 	"container/heap"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"time"
 
@@ -356,5 +355,3 @@ var peers = func() (out []api.PeerID) {
 	}
 	return out
 }()
-
-func has(list []string, s string) bool { return slices.Contains(list, s) }
