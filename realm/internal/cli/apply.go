@@ -59,6 +59,7 @@ has signed, and nothing is signed then, unless with --force.`,
 	fl.BoolVar(&f.dryRun, "dry-run", false, "show what would change, and sign nothing")
 	fl.BoolVar(&f.yes, "yes", false, "do not ask before something is removed or taken over")
 	fl.BoolVar(&f.TakeOver, "take-over", false, "take over components that were pushed, or that another manifest looks after")
+	completeManifest(cmd)
 	f.declare(fl, "return when everything is as the manifest says")
 	cmd.RunE = a.bounded(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
 		if cmd.Flags().Changed("version") && f.Version == 0 {
@@ -71,6 +72,13 @@ has signed, and nothing is signed then, unless with --force.`,
 		return a.onNode(ctx, func(n *node.Node) error { return a.apply(ctx, n, m, f) })
 	})
 	return cmd
+}
+
+// completeManifest offers TOML files for --file.
+func completeManifest(cmd *cobra.Command) {
+	if err := cmd.MarkFlagFilename("file", "toml"); err != nil {
+		panic(err) // the flag is declared
+	}
 }
 
 // apply makes the mesh run what m says.

@@ -27,6 +27,7 @@ needed. With --exit-code it ends with code 3 where there is something to change.
 	}
 	f := cmd.Flags()
 	f.StringVar(&file, "file", defaultManifest, "the manifest")
+	completeManifest(cmd)
 	f.BoolVar(&o.TakeOver, "take-over", false, "show what --take-over would do")
 	f.BoolVar(&exitCode, "exit-code", false, "end with code 3 where there is something to change")
 	cmd.RunE = a.bounded(func(ctx context.Context, _ *cobra.Command, _ []string) error {

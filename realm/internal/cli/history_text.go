@@ -56,7 +56,11 @@ func (v versionView) by(all []api.Version, applied map[api.Digest]uint64) string
 	if _, ok := applied[v.Digest]; ok {
 		return of
 	}
-	if i := slices.IndexFunc(all, func(w api.Version) bool { return w.Digest == v.Prev }); i >= 0 && !all[i].Tombstone {
+	i := slices.IndexFunc(all, func(w api.Version) bool { return w.Digest == v.Prev })
+	switch {
+	case i < 0 && !v.Prev.IsZero(): // who knows
+		return "of " + of
+	case i >= 0 && !all[i].Tombstone:
 		if w, err := all[i].Workload(); err == nil {
 			if c, ok := w.(*api.Component); ok && c.Source == v.Source {
 				return "by hand, after " + of
