@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -178,4 +180,41 @@ func hammer(t *testing.T, nodes []*node.Node, path string) (stop func()) {
 		}
 		t.Logf("%d requests were answered", asked.Load())
 	}
+}
+
+// TestMount lets a program count in a folder of the host: only once the node's own
+// settings allow it, and on from where it was after a restart.
+func TestMount(t *testing.T) {
+	n := startNode(t)
+	shared := t.TempDir()
+	dir := filepath.Join(shared, "counter")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	push := []string{"push", "--name", "counter", "--file", sample("counter-file"), "--mount", "host=" + dir + ",guest=/data"}
+	refuse(t, n, []string{"--allow-mount"}, append(push, "--timeout", "5s")...)
+	if out := do(t, n, "explain", "counter"); !strings.Contains(out, "--allow-mount") {
+		t.Errorf("realm explain does not say what to do:\n%s", out)
+	}
+	do(t, n, "configure", "--allow-mount", shared)
+	do(t, n, "restart", "runnerd")
+	count := func(more int) (got int) {
+		t.Helper()
+		until(t, "the count to go on", func(context.Context) error {
+			b, err := os.ReadFile(filepath.Join(dir, "count"))
+			if err != nil {
+				return err
+			}
+			if got, err = strconv.Atoi(strings.TrimSpace(string(b))); err == nil && got < more {
+				err = fmt.Errorf("it is %d", got)
+			}
+			return err
+		})
+		return got
+	}
+	before := count(2)
+	do(t, n, "restart", "counter")
+	count(before + 2)
+	refuse(t, n, []string{"goes on"}, append(push[:len(push)-1], push[len(push)-1]+",ro", "--timeout", "20s")...)
+	count(count(0) + 2) // the one that may write is still there
 }
