@@ -67,7 +67,7 @@ func (a *app) completeFlags(cmd *cobra.Command) {
 		return cobra.FixedCompletions(w, cobra.ShellCompDirectiveNoFileComp)
 	}
 	for flag, complete := range map[string]cobra.CompletionFunc{
-		"peer": a.completeWhom, "name": a.completeFlagNames, "tag": a.completeRoles, "role": a.completeRoles,
+		"peer": a.completePeers(api.StandingMember), "name": a.completeFlagNames, "tag": a.completeRoles, "role": a.completeRoles,
 		"http": words(string(api.InterfaceCGI)), "replicas": words(everyReplica), "visibility": words("local", "public"),
 		"order": words("start-first", "stop-first"), "restart": words("on-failure", "always", "never"),
 	} {

@@ -46,7 +46,7 @@ func TestCompletion(t *testing.T) {
 		{[]string{"restart", ""}, append([]string{"web"}, strings.Split(daemonNames(), ", ")...)},
 		{[]string{"node", "drain", ""}, twins},
 		{[]string{"node", "set", "alpha", ""}, nil},
-		{[]string{"push", "--peer", ""}, twins},
+		{[]string{"push", "--peer", ""}, []string{string(peerA), string(peerB), string(peerC)}},
 		{[]string{"push", "--tag", ""}, []string{"edge", "gpu"}},
 		{[]string{"push", "--name", ""}, []string{"double", "web"}},
 		{[]string{"push", "--restart", ""}, []string{"on-failure", "always", "never"}},

@@ -71,7 +71,7 @@ func TestManualTellsExitCodesAndStates(t *testing.T) {
 			t.Errorf("%s does not tell of exit code %d", manual, code)
 		}
 	}
-	states := text[strings.Index(text, "### States"):]
+	_, states, _ := strings.Cut(text, "### States")
 	for _, s := range []api.State{api.StatePending, api.StateFetching, api.StateCompiling, api.StatePrepared, api.StateStarting, api.StateRunning,
 		api.StateUnhealthy, api.StateExited, api.StateBackoff, api.StateFailed, api.StateRefused, api.StateStopped, api.StateRemoved} {
 		if !strings.Contains(states, "`"+string(s)+"`") {

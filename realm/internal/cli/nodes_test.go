@@ -73,7 +73,7 @@ func TestDrain(t *testing.T) {
 	m.seq.After = func(in intent.Signed) {
 		if in.Kind == api.KindNode && !in.Tombstone {
 			m.later.Go(func() {
-				time.Sleep(100 * time.Millisecond)
+				time.Sleep(1500 * time.Millisecond) // until it was seen that they run
 				m.tell(one, peerA, api.StateRunning, "")
 				m.tell(one, peerB, api.StateRemoved, "it is drained")
 				m.tell(every, peerB, api.StateRemoved, "it is drained")
@@ -164,7 +164,7 @@ func TestScaleAndRestart(t *testing.T) {
 	m.want(0, nil, "fn", "deploy", "--name", "double", "--wasm", m.file, "--wait=false")
 	m.want(1, []string{"function/double: a function answers on every member"}, "scale", "double", "2")
 	m.want(1, []string{"function/double: a function answers on every member"}, "restart", "double")
-	m.want(1, []string{"wbe: there is no such program: did you mean web?"}, "restart", "wbe")
+	m.want(1, []string{"wbe: there is no such program: did you mean web?", "the daemons here are casd, meshd, runnerd, gatewayd, upgraded"}, "restart", "wbe")
 	m.want(0, nil, "stop", "web", "--wait=false")
 	m.want(1, []string{"it is stopped: start it with realm start"}, "restart", "web")
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -11,7 +10,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/realm-mesh/realm/api"
-	"github.com/realm-mesh/realm/realm/internal/node"
 	"github.com/realm-mesh/realm/realm/internal/owner"
 	"github.com/realm-mesh/realm/realm/internal/wasmfile"
 )
@@ -34,7 +32,7 @@ func (p *programFlags) declareLimits(f *pflag.FlagSet) {
 
 func (p *programFlags) declare(f *pflag.FlagSet) {
 	p.declareLimits(f)
-	f.StringSliceVar(&p.peers, "peer", nil, "node that runs it, by its host's name, its peer id or the end of that (default: every node); may be repeated")
+	f.StringSliceVar(&p.peers, "peer", nil, "peer id of a node that runs it (default: every node); may be repeated")
 	f.StringSliceVar(&p.tags, "tag", nil, "role of the nodes that run it; may be repeated: any of them will do")
 	f.BoolVar(&p.start, "start", true, "start it; --start=false only brings it to the nodes")
 	p.changeFlags.declare(f, "return when it runs on all its nodes")
@@ -45,18 +43,19 @@ func (p *programFlags) limits() (api.Limits, error) {
 	return l, l.Validate()
 }
 
-// target is whom the program is for, but for the peers that are named otherwise than by
-// their ids: they are left in names.
-func (p *programFlags) target() (t api.Target, names []string, err error) {
-	t.Tags = p.tags
+func (p *programFlags) target() (api.Target, error) {
+	t := api.Target{Tags: p.tags}
 	for _, s := range p.peers {
-		if id, err := api.ParsePeerID(s); err == nil {
-			t.Peers = append(t.Peers, id)
-		} else {
-			names = append(names, s)
+		id, err := api.ParsePeerID(s)
+		if err != nil {
+			return t, fmt.Errorf("--peer: %w: realm peers lists them", err)
 		}
+		t.Peers = append(t.Peers, id)
 	}
-	return t, names, t.Validate()
+	if err := t.Validate(); err != nil {
+		return t, err
+	}
+	return t, nil
 }
 
 // program is a workload that is ready to be pushed.
@@ -65,30 +64,10 @@ type program struct {
 	file   string // what a person called it
 	module wasmfile.Module
 	target api.Target
-	peers  []string // that it is for, too, as people call them
 	body   api.Workload
 	// takeOver: also where a manifest looks after it.
 	takeOver bool
 	changeFlags
-}
-
-// find looks up the peers that were not named by their ids.
-func (p *program) find(ctx context.Context, n *node.Node) error {
-	if len(p.peers) == 0 {
-		return nil
-	}
-	all, err := members(ctx, n)
-	if err != nil {
-		return err
-	}
-	for _, word := range p.peers {
-		m, err := whom(word, all)
-		if err != nil {
-			return fmt.Errorf("--peer: %w", err)
-		}
-		p.target.Peers = append(p.target.Peers, m.Peer)
-	}
-	return p.target.Validate()
 }
 
 // build puts the parts that the flags describe together: body gets the program
@@ -98,7 +77,7 @@ func (p *programFlags) build(cmd *cobra.Command, ref api.Ref, file string, body 
 	if err != nil {
 		return nil, misused(cmd, err)
 	}
-	target, names, err := p.target()
+	target, err := p.target()
 	if err != nil {
 		return nil, misused(cmd, err)
 	}
@@ -112,7 +91,7 @@ func (p *programFlags) build(cmd *cobra.Command, ref api.Ref, file string, body 
 			return nil, misused(cmd, err)
 		}
 	}
-	return &program{ref: ref, file: file, module: m, target: target, peers: names, body: w, changeFlags: p.changeFlags}, nil
+	return &program{ref: ref, file: file, module: m, target: target, body: w, changeFlags: p.changeFlags}, nil
 }
 
 // firstProgram is the one that realm up --wasm pushes; nil for none.

@@ -82,9 +82,6 @@ func (a *app) push(ctx context.Context, p program) error {
 		if err != nil {
 			return err
 		}
-		if err := p.find(ctx, n); err != nil {
-			return err
-		}
 		step, err := n.Begin(ctx, s.pin, s.Signer, p.ref, owner.From(api.Source{}, p.takeOver, owner.Set(p.target, p.body)), p.force)
 		if err != nil {
 			return err

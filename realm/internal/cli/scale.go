@@ -98,7 +98,11 @@ A component of that name is reached as component/NAME.`,
 		if d := api.Daemon(args[0]); slices.Contains(api.Daemons(), d) {
 			return a.restartDaemon(ctx, cmd, d)
 		}
-		return a.changeNamed(ctx, cmd, args[0], owner.Restart(time.Now()), f)
+		err := a.changeNamed(ctx, cmd, args[0], owner.Restart(time.Now()), f)
+		if errors.Is(err, owner.ErrUnknown) {
+			return fmt.Errorf("%w (the daemons here are %s)", err, daemonNames())
+		}
+		return err
 	})
 	return cmd
 }

@@ -259,12 +259,15 @@ func (w workloadView) runsText() string {
 		return fmt.Sprintf("stopping, %d left", w.Running)
 	case !w.Started:
 		return "stopped"
-	case w.Running > w.Desired:
-		return fmt.Sprintf("%d of %d (%d too many)", w.Updated, w.Desired, w.Running-w.Desired)
-	case w.Running > w.Updated:
-		return fmt.Sprintf("%d of %d (%d older)", w.Updated, w.Desired, w.Running-w.Updated)
 	}
-	return fmt.Sprintf("%d of %d", w.Updated, w.Desired)
+	text := fmt.Sprintf("%d of %d", w.right, w.Desired)
+	switch older := w.Running - w.Updated; {
+	case older > 0:
+		text += fmt.Sprintf(" (%d older)", older)
+	case w.surplus > 0:
+		text += fmt.Sprintf(" (%d elsewhere)", w.surplus)
+	}
+	return text
 }
 
 func workloadNote(w workloadView) string {

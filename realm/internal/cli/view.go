@@ -35,7 +35,9 @@ type workloadView struct {
 	Pending   string        `json:"pending,omitempty"` // why fewer members can run it than are desired
 	Members   []memberView  `json:"members"`
 
-	here map[api.PeerID]place
+	here    map[api.PeerID]place
+	right   int // members that should run it, and do in the version that counts
+	surplus int // members that should not, and do
 }
 
 // place is what a member has to do with a workload.
@@ -118,7 +120,6 @@ func viewWorkload(in intent.Signed, w rollout.Wanted, rank placement.Ranking, up
 	if v.Started {
 		v.Desired, v.Pending = a.Asked, a.Pending
 	}
-	v.Drift = max(v.Desired-v.Updated, v.Running-v.Desired)
 	chosen := rollout.Chosen(w, rank, s.Facts[in.Ref])
 	peers := s.PeerList()
 	slices.SortFunc(peers, rollout.ComparePeers)
@@ -129,6 +130,7 @@ func viewWorkload(in intent.Signed, w rollout.Wanted, rank placement.Ranking, up
 		} else {
 			v.here[peer.Peer] = place{should: v.Started && chosen[peer.Peer]}
 		}
+		v.count(v.here[peer.Peer])
 		if f.State == api.StateRemoved && !chosen[peer.Peer] {
 			continue // nothing of it is there, nor should be
 		}
@@ -136,7 +138,18 @@ func viewWorkload(in intent.Signed, w rollout.Wanted, rank placement.Ranking, up
 			v.Members = append(v.Members, viewMember(peer, f, has))
 		}
 	}
+	v.Drift = max(v.Desired-v.right, v.surplus)
 	return v
+}
+
+// count counts what a member has to do with v.
+func (v *workloadView) count(p place) {
+	switch {
+	case p.should && p.updated:
+		v.right++
+	case !p.should && p.runs:
+		v.surplus++
+	}
 }
 
 // body takes down what the version says of the program.

@@ -51,7 +51,7 @@ func (w *watch) event(ctx context.Context, s source, ev bus.Event) error {
 // tell calls fn, if all is known; w.mu is held.
 func (w *watch) tell(ctx context.Context) error {
 	if w.missing > 0 || ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // what the end of ctx breaks off is no error
 	}
 	if w.wanted != nil {
 		w.wanted.settle() //nolint:contextcheck // reading intents waits for nothing

@@ -48,7 +48,7 @@ func TestScaleAndRestart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w, err := c.change(c.cur)
 			if c.err != nil {
-				if err == nil || c.err != errAny && !errors.Is(err, c.err) {
+				if err == nil || !errors.Is(c.err, errAny) && !errors.Is(err, c.err) {
 					t.Errorf("error %v, want %v", err, c.err)
 				}
 				return
