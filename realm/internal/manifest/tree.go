@@ -152,7 +152,7 @@ func (b *builder) expression(n *unstable.Node) {
 // enter is the table that a dotted key leads to from t; what is not there is made.
 func (b *builder) enter(t *value, key unstable.Iterator) *value {
 	for key.Next() {
-		t = b.step(t, key.Node(), kindTable)
+		t = b.step(t, key.Node())
 	}
 	return t
 }
@@ -162,25 +162,23 @@ func (b *builder) enterList(key unstable.Iterator) *value {
 	t := b.root
 	for key.Next() {
 		if key.IsLast() {
-			list := b.list(t, key.Node())
+			list := b.child(t, key.Node(), kindArray)
 			list.at = b.span(key.Node())
 			return list
 		}
-		t = b.step(t, key.Node(), kindTable)
+		t = b.step(t, key.Node())
 	}
 	return t
 }
 
 // step is the table of t with this key; of a list of tables it is the newest.
-func (b *builder) step(t *value, key *unstable.Node, kind unstable.Kind) *value {
-	next := b.child(t, key, kind)
+func (b *builder) step(t *value, key *unstable.Node) *value {
+	next := b.child(t, key, kindTable)
 	if next.kind == kindArray && len(next.items) > 0 {
 		return next.items[len(next.items)-1]
 	}
 	return next
 }
-
-func (b *builder) list(t *value, key *unstable.Node) *value { return b.child(t, key, kindArray) }
 
 func (b *builder) child(t *value, key *unstable.Node, kind unstable.Kind) *value {
 	name := string(key.Data)
@@ -196,7 +194,7 @@ func (b *builder) child(t *value, key *unstable.Node, kind unstable.Kind) *value
 func (b *builder) keyValue(t *value, n *unstable.Node) {
 	for key := n.Key(); key.Next(); {
 		if !key.IsLast() {
-			t = b.step(t, key.Node(), kindTable)
+			t = b.step(t, key.Node())
 			continue
 		}
 		at := b.span(key.Node())

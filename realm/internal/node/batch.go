@@ -50,6 +50,9 @@ func (b *Batch) sign(v *Survey) ([]intent.Signed, error) {
 	var all []intent.Signed
 	for _, a := range b.change.Acts {
 		s, err := b.signOne(v, a)
+		if errors.Is(err, owner.ErrUnchanged) {
+			continue // somebody else has done it meanwhile
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -212,16 +212,33 @@ func TestGrantedBatch(t *testing.T) {
 	}
 }
 
-func TestStored(t *testing.T) {
+// What somebody else has removed meanwhile need not be removed again.
+func TestForcedRemoval(t *testing.T) {
 	s := newStand(t)
-	_, ok, err := s.node.Stored(shortContext(t), api.Sum(nil))
-	if ok || err == nil || !strings.Contains(err.Error(), "realm logs casd") {
-		t.Errorf("without casd: %v %v", ok, err)
+	if _, err := s.batch(2, 1, false).Submit(nodetest.Context(t)); err != nil {
+		t.Fatal(err)
 	}
-}
-
-func shortContext(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(nodetest.Context(t), 200*time.Millisecond)
-	t.Cleanup(cancel)
-	return ctx
+	again := func(ctx context.Context) (*node.Survey, error) {
+		return s.node.Survey(ctx, s.meshd.Pin, []api.Kind{api.KindComponent, api.KindManifest}, func(func(api.Ref) *intent.Signed, []api.Ref) []api.Ref {
+			return []api.Ref{shopRef, component(0), component(1)}
+		})
+	}
+	seen, err := again(nodetest.Context(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	change := node.Together{Acts: []owner.Act{{Ref: component(0), Change: owner.Remove()}, {Ref: component(1), Change: owner.Remove()}}, Last: together(0, 0).Last}
+	b, err := s.node.BeginAll(s.meshd.Pin, s.owner, seen, again, change, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := s.owner.Act(s.meshd.Ledger(), owner.Act{Ref: component(1), Change: owner.Remove()}, time.Now(), time.Now().Add(-time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.meshd.Take(in)
+	signed, err := b.Submit(nodetest.Context(t))
+	if err != nil || len(signed) != 2 || signed[0].Ref != component(0) || signed[1].Ref != shopRef {
+		t.Errorf("%d signed, %v", len(signed), err)
+	}
 }
