@@ -15,7 +15,7 @@ import (
 // runs has version v run for j, and remembers it on the disk.
 func (s *sim) runs(j *job, v intent.Signed) {
 	j.running, j.since = v, time.Now()
-	s.kept[v.Ref] = v
+	s.keep(v.Ref, v)
 }
 
 // givesUp ends what runs for j. A member that gives up a replica that others need has
@@ -24,7 +24,7 @@ func (s *sim) givesUp(j *job) {
 	ref := j.want.Ref
 	ran := j.running.Seq != 0 && time.Since(j.since) > 2*burst // else it was decided before
 	j.running, j.failed = intent.Signed{}, api.Digest{}
-	delete(s.kept, ref)
+	s.keep(ref, intent.Signed{})
 	if !ran || j.want.Tombstone || time.Since(s.crash) < Grace+noticed {
 		return
 	}
@@ -39,7 +39,7 @@ func (w *world) wanted(in intent.Signed) int {
 	can := 0
 	for _, s := range w.live() {
 		j := s.jobs[in.Ref]
-		if !w.drain[s.id] && (!s.refuses || j != nil && j.running.Digest == in.Digest) {
+		if !w.drained(s.id) && (!s.refuses || j != nil && j.running.Digest == in.Digest) {
 			can++
 		}
 	}
@@ -64,10 +64,10 @@ func (w *world) isSettled(step string) {
 		stale, fit := 0, 0
 		for _, s := range w.live() {
 			seq := runs[s.id]
-			if seq != 0 && seq != in.Seq && !w.drain[s.id] && !s.refuses {
+			if seq != 0 && seq != in.Seq && !w.drained(s.id) && !s.refuses {
 				stale++
 			}
-			if seq != 0 && !w.drain[s.id] && !s.refuses {
+			if seq != 0 && !w.drained(s.id) && !s.refuses {
 				fit++
 			}
 		}
@@ -85,7 +85,7 @@ func (w *world) forgotten(ref api.Ref) bool {
 		s.rec.mu.Lock()
 		defer s.rec.mu.Unlock()
 		l := s.rec.loads[ref]
-		return !s.refuses && !w.drain[s.id] && (s.kept[ref].Seq != 0 || l != nil && l.served != 0)
+		return !s.refuses && !w.drained(s.id) && (s.keeps(ref).Seq != 0 || l != nil && l.served != 0)
 	})
 }
 
@@ -251,7 +251,9 @@ func (w *world) anything(refs []api.Ref) {
 			s.start()
 		}
 	case 4:
+		w.mu.Lock()
 		w.drain[s.id] = !w.drain[s.id]
+		w.mu.Unlock()
 		for _, o := range w.live() {
 			o.after(w.upTo(gossip), func() { o.rec.Wanted(changed) })
 		}

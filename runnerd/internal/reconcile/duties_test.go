@@ -289,6 +289,99 @@ func TestTargetMoves(t *testing.T) {
 	}
 }
 
+// TestLostFacts has what a member says be missing for a moment, and for good.
+func TestLostFacts(t *testing.T) {
+	ref := selfAt(t, 2, 2, 1)
+	withNode(t, func(n *node) {
+		n.joined(2)
+		n.hear(2)
+		s := sign(n, owner, ref, 1, component(1, 1))
+		n.show(s)
+		n.say(2, s, api.StateRefused)
+		n.say(self, s, api.StateRunning)
+		n.isDuty("the first has refused", ref, api.DutyRun)
+		n.rec.FactGone(ref, peer(2)) // its meshd, or ours, starts again
+		time.Sleep(Grace / 2)
+		synctest.Wait()
+		n.isDuty("nobody says so for a moment", ref, api.DutyRun)
+		n.say(2, s, api.StateRefused)
+		time.Sleep(2 * Grace)
+		synctest.Wait()
+		n.isDuty("it is said again", ref, api.DutyRun)
+		n.rec.Begin(Facts) // the bus starts again
+		n.rec.End(Facts)
+		time.Sleep(Grace - 2*burst)
+		synctest.Wait()
+		n.isDuty("the bus has lost everything", ref, api.DutyRun)
+		time.Sleep(3 * burst)
+		synctest.Wait()
+		n.isDuty("nobody says so any more", ref, api.DutyKeep)
+	})
+}
+
+// TestOthersSpeakOfUnknown keeps nothing of what nobody asks for, once nobody speaks of
+// it.
+func TestOthersSpeakOfUnknown(t *testing.T) {
+	withNode(t, func(n *node) {
+		n.joined(2)
+		n.hear(2)
+		n.say(2, sign(n, owner, web, 1, component(1, 1)), api.StateRunning)
+		if len(n.wants) != 0 {
+			n.Error(n.wants)
+		}
+		n.rec.FactGone(web, peer(2))
+		n.rec.FactGone(double, peer(2))
+		time.Sleep(2 * Grace)
+		synctest.Wait()
+		if len(n.rec.loads) != 0 || len(n.rec.fading) != 0 || len(n.rec.dirty) != 0 {
+			n.Errorf("%d are kept", len(n.rec.loads))
+		}
+	})
+}
+
+// TestFunctionsWaitForNobody has others be on their way to a new version.
+func TestFunctionsWaitForNobody(t *testing.T) {
+	withNode(t, func(n *node) {
+		n.joined(5)
+		n.hear(2, 3, 4, 5)
+		one, two := sign(n, owner, double, 1, function(1)), sign(n, owner, double, 2, function(2))
+		n.show(one)
+		for p := 1; p <= 5; p++ {
+			n.say(p, one, api.StateRunning)
+		}
+		for p := 2; p <= 5; p++ {
+			n.say(p, two, api.StateFailed, serving(1))
+		}
+		n.show(two)
+		n.isDuty("it fails on all others", double, api.DutyRun)
+	})
+}
+
+// TestStopFirst has a version that gives up the one before it go strictly by rank.
+func TestStopFirst(t *testing.T) {
+	for order, want := range map[api.Order]api.Duty{api.StopFirst: api.DutyHold, api.StartFirst: api.DutyRun} {
+		ref := selfAt(t, 2, 2, 0)
+		withNode(t, func(n *node) {
+			n.joined(2)
+			n.hear(2)
+			c := component(1, 0)
+			c.Update = &api.Update{Order: order}
+			one := sign(n, owner, ref, 1, c)
+			c.Module = program(2)
+			two := sign(n, owner, ref, 2, c)
+			n.show(one)
+			n.say(2, one, api.StateRunning)
+			n.say(self, one, api.StateRunning)
+			n.show(two)
+			n.say(self, two, api.StatePrepared, serving(1))
+			n.isDuty(string(order)+": the first is slow", ref, api.DutyHold)
+			time.Sleep(2 * placement.Pause)
+			synctest.Wait()
+			n.isDuty(string(order)+": it stays so", ref, want)
+		})
+	}
+}
+
 // TestLast has a node step in while a new version does not come up anywhere.
 func TestLast(t *testing.T) {
 	ref := selfAt(t, 1, 2, 1)

@@ -79,9 +79,6 @@ func (s *state) touch(l *load) {
 func (s *state) want(w wanted.Want) {
 	l := s.load(w.Ref)
 	before, shared, had := l.asks.Workload, l.shared(), !l.gone()
-	if l.wanted.Digest != w.Digest {
-		l.last = nil
-	}
 	l.wanted, l.renew = w, true
 	l.asks = asks{}
 	if !l.gone() {
@@ -133,9 +130,7 @@ func (s *state) own(f api.WorkloadFact) {
 	if l.mine() == before {
 		return
 	}
-	if l.kept = keptUnknown; l.own == nil {
-		l.kept = keptNo
-	}
+	l.kept = keptUnknown
 	s.touch(l)
 }
 

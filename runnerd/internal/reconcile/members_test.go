@@ -71,7 +71,9 @@ func TestWhoIsUp(t *testing.T) {
 		n.isDuty("the others run it", ref, api.DutyNone)
 
 		n.rec.Record(api.PeerRecord{PeerFact: api.PeerFact{Peer: peer(others[0])}})
-		time.Sleep(Grace - 3*burst)
+		time.Sleep(Grace / 2)
+		n.rec.Record(api.PeerRecord{PeerFact: api.PeerFact{Peer: peer(others[0])}, Skew: 1})
+		time.Sleep(Grace/2 - 3*burst)
 		n.isDuty("one is lost, for a moment", ref, api.DutyNone)
 		time.Sleep(4 * burst)
 		synctest.Wait()
@@ -96,6 +98,17 @@ func TestWhoIsUp(t *testing.T) {
 		time.Sleep(Grace + 2*burst)
 		synctest.Wait()
 		n.isDuty("a record is gone", ref, api.DutyRun)
+
+		n.hear(others[1])
+		n.isGivenUp("it is back", ref)
+		n.rec.Begin(Records) // the bus starts again
+		n.hear(others[0])
+		n.rec.End(Records)
+		time.Sleep(Grace - 2*burst)
+		n.isDuty("one was told of no more, for a moment", ref, api.DutyNone)
+		time.Sleep(3 * burst)
+		synctest.Wait()
+		n.isDuty("one is told of no more", ref, api.DutyRun)
 	})
 }
 
@@ -180,7 +193,7 @@ func TestDrain(t *testing.T) {
 		n.say(self, s, api.StateRunning)
 		n.show(sign(n, owner, settingsRef(self), 1, api.NodeSettings{Drain: true}))
 		n.isDuty("drained", ref, api.DutyKeep)
-		if w := n.want(ref); !w.Unfit || w.Why != "it is drained; it goes on until those above it are ready" {
+		if w := n.want(ref); !w.Unfit || w.News || w.Why != "it is drained; it goes on until those above it are ready" {
 			n.Errorf("%+v", w)
 		}
 		n.say(next, s, api.StateRunning)
@@ -214,5 +227,21 @@ func TestStrangersCountForNothing(t *testing.T) {
 		n.isDuty("it is a member now", ref, api.DutyNone)
 		n.show(sign(n, owner, memberRef(2), 2, nil))
 		n.isDuty("it was revoked", ref, api.DutyRun)
+	})
+}
+
+// TestCapacity has a member declare less than a program may take.
+func TestCapacity(t *testing.T) {
+	ref := selfAt(t, 2, 2, 1)
+	withNode(t, func(n *node) {
+		n.joined(2)
+		n.hear(2)
+		n.show(sign(n, owner, ref, 1, component(1, 1)))
+		n.isDuty("the other one ranks first", ref, api.DutyNone)
+		n.rec.Record(api.PeerRecord{PeerFact: api.PeerFact{Peer: peer(2), Capacity: api.Capacity{CPUs: 1, MemoryMB: 100}}, Live: true})
+		n.settle()
+		n.isDuty("it has too little memory", ref, api.DutyRun)
+		n.hear(2)
+		n.isDuty("it has enough", ref, api.DutyNone)
 	})
 }

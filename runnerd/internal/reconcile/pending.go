@@ -68,6 +68,9 @@ func members(n int) string {
 
 // said is why, which is about one member, said of n of them.
 func said(why string, n int) string {
+	if why == "its target names other peers" {
+		why = "it is not among the peers that its target names"
+	}
 	for _, verb := range []struct{ one, many string }{{"has", "have"}, {"is", "are"}} {
 		if rest, ok := strings.CutPrefix(why, "it "+verb.one+" "); ok {
 			if n > 1 {

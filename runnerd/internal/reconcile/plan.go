@@ -43,17 +43,17 @@ func (r *Reconciler) plan() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, w := range loads {
-		r.place(w, rankings[w.Ref], what == all)
+		r.place(w, rankings[w.Ref])
 	}
 }
 
 // place gives w its ranking, if it still asks for the same.
-func (s *state) place(w placement.Workload, rank placement.Ranking, always bool) {
+func (s *state) place(w placement.Workload, rank placement.Ranking) {
 	l := s.loads[w.Ref]
 	if l == nil || l.gone() || !alike(l.asks.Workload, w) {
 		return // its turn comes again
 	}
-	if always || !l.ranked || !slices.Equal(l.rank.In, rank.In) || !slices.Equal(l.rank.Out, rank.Out) {
+	if !l.ranked || !slices.Equal(l.rank.In, rank.In) || !slices.Equal(l.rank.Out, rank.Out) {
 		l.rank, l.ranked = rank, true
 		s.touch(l)
 	}

@@ -85,7 +85,7 @@ func (s *sim) step(j *job) {
 // revives has the version that was kept come up, or that others run; false: there is
 // none, or it is on its way.
 func (s *sim) revives(j *job) bool {
-	last := s.kept[j.want.Ref]
+	last := s.keeps(j.want.Ref)
 	if last.Seq == 0 && j.want.Last != nil && !s.refuses && j.want.Duty != api.DutyKeep {
 		last = *j.want.Last
 	}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,9 +31,12 @@ type world struct {
 	sims  []*sim
 	wants map[api.Ref]intent.Signed // newest of each
 	bad   map[api.Digest]bool       // versions that do not come up
-	drain map[api.PeerID]bool
-	crash time.Time // of a member, last
-	todo  []deed    // in the order of their times
+	crash time.Time                 // of a member, last
+	todo  []deed                    // in the order of their times
+
+	mu      sync.Mutex // of what Reconcilers ask for
+	drain   map[api.PeerID]bool
+	history map[api.Ref]map[uint64]intent.Signed // all that was signed, by number
 }
 
 // deed is what happens at a time.
@@ -52,7 +56,7 @@ type sim struct {
 	applied chan workload.Want
 	known   map[api.Ref]intent.Signed
 	jobs    map[api.Ref]*job
-	kept    map[api.Ref]intent.Signed // on its disk
+	kept    map[api.Ref]intent.Signed // on its disk; under mu
 	refuses bool
 	heard   map[api.PeerID]time.Time // when the last message to each of the others arrives
 }
@@ -69,7 +73,8 @@ type job struct {
 }
 
 func newWorld(t *testing.T, seed uint64, members int) *world {
-	w := &world{T: t, rng: rand.New(rand.NewPCG(seed, 1)), wants: map[api.Ref]intent.Signed{}, bad: map[api.Digest]bool{}, drain: map[api.PeerID]bool{}}
+	w := &world{T: t, rng: rand.New(rand.NewPCG(seed, 1)), wants: map[api.Ref]intent.Signed{}, bad: map[api.Digest]bool{},
+		drain: map[api.PeerID]bool{}, history: map[api.Ref]map[uint64]intent.Signed{}}
 	for i := range members {
 		s := &sim{world: w, id: peer(i + 1), kept: map[api.Ref]intent.Signed{}, known: map[api.Ref]intent.Signed{}}
 		w.sims = append(w.sims, s)
@@ -89,15 +94,33 @@ func (s *sim) Members() (out []api.PeerID) {
 	return out
 }
 
-func (s *sim) Terms(p api.PeerID, own []string) ([]string, bool) { return own, s.drain[p] }
+func (s *sim) Terms(p api.PeerID, own []string) ([]string, bool) { return own, s.drained(p) }
 
 func (s *sim) Version(ref api.Ref, seq uint64) (intent.Signed, bool) {
-	v := history[ref][seq]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := s.history[ref][seq]
 	return v, v.Seq != 0
 }
 
-// history is all that was signed, by number. It is the same for all worlds.
-var history = map[api.Ref]map[uint64]intent.Signed{}
+func (w *world) drained(p api.PeerID) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.drain[p]
+}
+
+// keep has v be what s keeps of ref; the zero intent: nothing.
+func (s *sim) keep(ref api.Ref, v intent.Signed) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kept[ref] = v
+}
+
+func (s *sim) keeps(ref api.Ref) intent.Signed {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.kept[ref]
+}
 
 // after has f happen once d has passed, unless s has ended or started again by then.
 func (s *sim) after(d time.Duration, f func()) {
@@ -146,7 +169,7 @@ func (s *sim) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	applied := s.applied
 	s.rec = New(Config{Self: s.id, Realm: s, Now: time.Now,
-		Kept:  func(r api.Ref) bool { return s.kept[r].Seq != 0 },
+		Kept:  func(r api.Ref) bool { return s.keeps(r).Seq != 0 },
 		Apply: func(_ context.Context, w workload.Want) error { applied <- w; return nil }})
 	ended := make(chan error, 1)
 	rec := s.rec
@@ -244,10 +267,12 @@ func (w *world) push(ref api.Ref, body any, bad bool) {
 	w.Helper()
 	in := sign(w, owner, ref, w.wants[ref].Seq+1, body)
 	w.wants[ref], w.bad[in.Digest] = in, bad
-	if history[ref] == nil {
-		history[ref] = map[uint64]intent.Signed{}
+	w.mu.Lock()
+	if w.history[ref] == nil {
+		w.history[ref] = map[uint64]intent.Signed{}
 	}
-	history[ref][in.Seq] = in
+	w.history[ref][in.Seq] = in
+	w.mu.Unlock()
 	if up := w.live(); len(up) > 0 {
 		up[w.rng.IntN(len(up))].learn(in)
 	}

@@ -96,6 +96,7 @@ func TestFactsAreWritten(t *testing.T) {
 		f.Set(fact(double, api.StateFetching))
 		f.Set(fact(double, api.StateRunning))
 		f.Set(fact(worker, api.StateBackoff))
+		time.Sleep(writePause) // the first may be written by itself
 		synctest.Wait()
 		if m.state(double) != api.StateRunning || m.state(worker) != api.StateBackoff || m.puts > 3 {
 			t.Errorf("%d puts of %s", m.puts, m.values)

@@ -3,6 +3,7 @@ package runnerd
 import (
 	"crypto/ed25519"
 	"encoding/json"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -359,7 +360,7 @@ func TestMetrics(t *testing.T) {
 	n.awaitState(double, 1, api.StateRunning)
 	n.awaitState(here, 1, api.StateRunning)
 	n.await(worker, func(f api.WorkloadFact) bool { return f.Restarts > 0 && f.State == api.StateBackoff })
-	_, body := n.request("GET", "/metrics", "")
+	_, body := n.request(http.MethodGet, "/metrics", "")
 	lines := strings.Split(body, "\n")
 	for _, want := range []string{"components_desired 2", "components_running 1", "components_drift 1", `manifest_version{manifest="shop"} 7`,
 		"agent_commands_received_total 7"} {
@@ -383,15 +384,15 @@ func TestAccount(t *testing.T) {
 	n.push(worker, n.script(wasmtest.Out("one\n"), wasmtest.Err("two\n"), wasmtest.Out("three\n"), wasmtest.Sleep(time.Hour)))
 	n.awaitState(worker, 1, api.StateRunning)
 	ask := func(path string) (int, api.Account) {
-		resp, body := n.request("GET", path, "")
+		resp, body := n.request(http.MethodGet, path, "")
 		var a api.Account
-		if resp.StatusCode == 200 {
+		if resp.StatusCode == http.StatusOK {
 			n.check(api.Decode([]byte(body), api.MaxMessage, &a))
 		}
 		return resp.StatusCode, a
 	}
 	code, a := ask(api.PathAccount(worker) + "?tail=2")
-	if code != 200 || a.Duty != api.DutyRun || a.Fact == nil || a.Fact.State != api.StateRunning || len(a.Log) != 2 {
+	if code != http.StatusOK || a.Duty != api.DutyRun || a.Fact == nil || a.Fact.State != api.StateRunning || len(a.Log) != 2 {
 		t.Fatalf("%d %+v", code, a)
 	}
 	if a.Log[0].Line != "two" || a.Log[0].Stream != "stderr" || a.Log[1].Line != "three" {
@@ -400,12 +401,12 @@ func TestAccount(t *testing.T) {
 	if _, a := ask(api.PathAccount(worker)); len(a.Log) != 0 {
 		t.Errorf("%+v", a.Log)
 	}
-	if code, a := ask(api.PathAccount(double)); code != 200 || a.Fact != nil || a.Duty != api.DutyNone {
+	if code, a := ask(api.PathAccount(double)); code != http.StatusOK || a.Fact != nil || a.Duty != api.DutyNone {
 		t.Errorf("%d %+v", code, a)
 	}
 	for _, path := range []string{api.PathAccount(worker) + "?tail=-1", api.PathAccount(worker) + "?tail=101", api.PathAccount(worker) + "?tail=x",
 		"/workloads/grant/x", "/workloads/component/..%2Fx"} {
-		if code, _ := ask(path); code != 400 {
+		if code, _ := ask(path); code != http.StatusBadRequest {
 			t.Errorf("%s: %d", path, code)
 		}
 	}
