@@ -66,7 +66,7 @@ func TestExplain(t *testing.T) {
 	r.Tell(peerA, ref, api.Account{Duty: api.DutyNone, Why: "it has no tag edge"})
 
 	m.want(0, []string{
-		"component/web\n", "running on every node with tag edge", "2, signed by owner 0s ago", "8 B, sha256 93a44bbb96c7",
+		"component/web\n", "running on every node with tag edge", "version   2, signed by owner ", "8 B, sha256 93a44bbb96c7",
 		"1 of 1 node; version 2 on 0 of them",
 		"1     beta (…G1aoDd2p)", "run   failed", "3\n      every member that its target names runs it\n", "failed: exit code 2\n", "version 1 goes on\n",
 		"| two\n", "| [2Jfour\n", "alpha (…4kx6nXTN), this node  none", "it has no tag edge", "gamma (…Ku1BcvMA), away", "since noon",

@@ -8,6 +8,7 @@ import (
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/intent"
+	"github.com/realm-mesh/realm/internal/kit/trust"
 	"github.com/realm-mesh/realm/realm/internal/node"
 	"github.com/realm-mesh/realm/realm/internal/rollout"
 )
@@ -52,16 +53,51 @@ func pursue(ctx context.Context, n *node.Node, versions []intent.Signed, show fu
 	if err != nil {
 		return stands, err
 	}
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	sights, ended := watch(watching, n, pin, versions)
+	var roster rollout.Roster
+	var seen sight
+	recheck := time.NewTimer(rollout.QuietAfter)
+	defer recheck.Stop()
+	for !allJudged(stands) {
+		select {
+		case <-ctx.Done():
+			return stands, nil
+		case err := <-ended:
+			if ctx.Err() != nil {
+				return stands, nil
+			}
+			return stands, errors.Join(err, errors.New("the node's state is no longer to be seen"))
+		case seen = <-sights:
+		case <-recheck.C:
+		}
+		if seen.facts == nil {
+			continue // there is nothing to judge by yet
+		}
+		next, err := seen.judge(stands, &roster)
+		if err != nil {
+			return stands, err
+		}
+		if !next.IsZero() {
+			recheck.Reset(time.Until(next))
+		}
+		show(stands)
+	}
+	return stands, nil
+}
+
+// watch follows what the node knows of versions until ctx ends, and what ended it if
+// that was something else.
+func watch(ctx context.Context, n *node.Node, pin trust.Pin, versions []intent.Signed) (<-chan sight, <-chan error) {
 	scope := node.Scope{Intents: &pin, Pace: manyPace}
 	if len(versions) == 1 {
 		scope = node.Scope{Intents: &pin, Ref: &versions[0].Ref}
 	}
-	watching, stop := context.WithCancel(ctx)
-	defer stop()
 	sights := make(chan sight, 1) // the newest alone
 	ended := make(chan error, 1)
 	go func() {
-		ended <- n.Watch(watching, scope, func(now node.Snapshot) error {
+		ended <- n.Watch(ctx, scope, func(now node.Snapshot) error {
 			select {
 			case <-sights:
 			default:
@@ -70,45 +106,26 @@ func pursue(ctx context.Context, n *node.Node, versions []intent.Signed, show fu
 			return nil
 		})
 	}()
-	var roster rollout.Roster
-	var seen sight
-	recheck := time.NewTimer(rollout.QuietAfter)
-	defer recheck.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return stands, nil
-		case err := <-ended:
-			if ctx.Err() != nil {
-				continue
-			}
-			return stands, errors.Join(err, errors.New("the node's state is no longer to be seen"))
-		case seen = <-sights:
-		case <-recheck.C:
+	return sights, ended
+}
+
+// judge looks where all stand by what was seen. next is when the answer may change by
+// the passing of time alone; zero for never.
+func (seen sight) judge(all []stand, roster *rollout.Roster) (next time.Time, err error) {
+	now := time.Now()
+	members, next := roster.Update(seen.peers, now)
+	for i := range members {
+		members[i].Drained = seen.settings[members[i].Peer].Drain
+	}
+	for i := range all {
+		if err := all[i].assess(seen, members, now); err != nil {
+			return next, err
 		}
-		now := time.Now()
-		if seen.facts == nil {
-			recheck.Reset(rollout.QuietAfter)
-			continue // there is nothing to judge by yet
-		}
-		members, next := roster.Update(seen.peers, now)
-		for i := range members {
-			members[i].Drained = seen.settings[members[i].Peer].Drain
-		}
-		for i := range stands {
-			if err := stands[i].assess(seen, members, now); err != nil {
-				return stands, err
-			}
-			next = sooner(next, stands[i].quietAt, now)
-		}
-		if !next.IsZero() {
-			recheck.Reset(time.Until(next))
-		}
-		show(stands)
-		if allJudged(stands) {
-			return stands, nil
+		if t := all[i].quietAt; t.After(now) && (next.IsZero() || t.Before(next)) {
+			next = t
 		}
 	}
+	return next, nil
 }
 
 // upNow are the members that are connected as a snapshot shows it, this node first.
@@ -131,14 +148,6 @@ func take(now node.Snapshot, versions []intent.Signed) sight {
 		}
 	}
 	return s
-}
-
-// sooner is the earlier of next (zero: never) and t, unless that is over.
-func sooner(next, t, now time.Time) time.Time {
-	if t.After(now) && (next.IsZero() || t.Before(next)) {
-		return t
-	}
-	return next
 }
 
 func allJudged(all []stand) bool {
