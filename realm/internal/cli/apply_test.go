@@ -34,7 +34,7 @@ func (m *mesh) obey(in intent.Signed) {
 	if !in.Kind.Workload() {
 		return
 	}
-	goal, err := rollout.GoalOf(in.Intent)
+	want, err := rollout.WantedOf(in)
 	if err != nil {
 		m.t.Error(err)
 	}
@@ -45,7 +45,7 @@ func (m *mesh) obey(in intent.Signed) {
 		}
 	}
 	for i, p := range []api.PeerID{peerA, peerB} {
-		s := []api.State{api.StateRunning, api.StateStopped, api.StateRemoved}[goal]
+		s := []api.State{api.StateRunning, api.StateStopped, api.StateRemoved}[want.Goal]
 		if i >= replicas {
 			s = api.StateRemoved
 		}

@@ -113,7 +113,7 @@ func TestBoardDraws(t *testing.T) {
 	}
 }
 
-func TestAwaitAll(t *testing.T) {
+func TestOutcomes(t *testing.T) {
 	m := newMesh(t)
 	var all []intent.Signed
 	m.seq.After = func(in intent.Signed) { all = append(all, in) }
@@ -143,7 +143,7 @@ func TestAwaitAll(t *testing.T) {
 			t.Errorf("no %q in\n%v", want, err)
 		}
 	}
-	if err := a.awaitAll(m.context(), n, all[:2]); err != nil {
+	if _, err := a.outcomes(m.context(), n, all[:2]); err != nil {
 		t.Errorf("those that run: %v", err)
 	}
 }

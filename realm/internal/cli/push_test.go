@@ -140,11 +140,11 @@ func TestPush(t *testing.T) {
 func TestStopStartRemove(t *testing.T) {
 	m := newMesh(t)
 	m.seq.After = func(in intent.Signed) {
-		goal, err := rollout.GoalOf(in.Intent)
+		want, err := rollout.WantedOf(in)
 		if err != nil {
 			t.Error(err)
 		}
-		s := []api.State{api.StateRunning, api.StateStopped, api.StateRemoved}[goal]
+		s := []api.State{api.StateRunning, api.StateStopped, api.StateRemoved}[want.Goal]
 		m.tell(in, peerA, s, "")
 		m.tell(in, peerB, s, "")
 	}

@@ -16,12 +16,6 @@ const (
 	Remove             // nothing of it is left
 )
 
-// GoalOf is what an intent asks for.
-func GoalOf(in api.Intent) (Goal, error) {
-	w, err := WantedOf(intent.Signed{Intent: in})
-	return w.Goal, err
-}
-
 // reached reports whether s is where g ends.
 func (g Goal) reached(s api.State) bool {
 	switch g {

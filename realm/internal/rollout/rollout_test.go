@@ -89,9 +89,9 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-func TestGoalOf(t *testing.T) {
+func TestWantedOf(t *testing.T) {
 	body := func(s string) api.Intent {
-		return api.Intent{Ref: api.Ref{Kind: api.KindComponent, Name: "x"}, Body: []byte(s)}
+		return api.Intent{Seq: 3, Target: api.Target{Tags: []string{"edge"}}, Ref: api.Ref{Kind: api.KindComponent, Name: "x"}, Body: []byte(s)}
 	}
 	blob := api.Sum(nil).String()
 	for name, c := range map[string]struct {
@@ -100,13 +100,14 @@ func TestGoalOf(t *testing.T) {
 	}{
 		"started":   {body(`{"program":{"blob":"` + blob + `","size":1,"limits":{}}}`), Run},
 		"stopped":   {body(`{"program":{"blob":"` + blob + `","size":1,"limits":{}},"stopped":true}`), Stop},
-		"tombstone": {api.Intent{Tombstone: true}, Remove},
+		"tombstone": {api.Intent{Seq: 3, Target: api.Target{Tags: []string{"edge"}}, Tombstone: true}, Remove},
 	} {
-		if got, err := GoalOf(c.in); err != nil || got != c.want {
-			t.Errorf("%s: %d %v, want %d", name, got, err, c.want)
+		got, err := WantedOf(intent.Signed{Intent: c.in, Digest: mine})
+		if err != nil || got.Goal != c.want || got.Version != v || got.Work.Ref != c.in.Ref || len(got.Work.Target.Tags) != 1 {
+			t.Errorf("%s: %+v %v, want %d", name, got, err, c.want)
 		}
 	}
-	if _, err := GoalOf(body(`{}`)); err == nil {
+	if _, err := WantedOf(intent.Signed{Intent: body(`{}`)}); err == nil {
 		t.Error("a body without a program passed")
 	}
 }

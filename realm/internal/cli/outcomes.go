@@ -11,15 +11,9 @@ import (
 	"github.com/realm-mesh/realm/realm/internal/rollout"
 )
 
-// awaitAll is [app.await] for several versions at once: it returns when each of them
-// is done or has failed, or ctx ends. It tells people how they come on; what a program
-// reads is its caller's to print ([app.outcomes]). The error names those that are not done.
-func (a *app) awaitAll(ctx context.Context, n *node.Node, versions []intent.Signed) error {
-	_, err := a.outcomes(ctx, n, versions)
-	return err
-}
-
-// outcomes is [app.awaitAll] that returns how each version stands in the end.
+// outcomes is [app.await] for several versions at once: it returns how each of them
+// stands when it is done or has failed, or ctx ends. It tells people how they come on;
+// what a program reads is its caller's to print. The error names those that are not done.
 func (a *app) outcomes(ctx context.Context, n *node.Node, versions []intent.Signed) ([]resultView, error) {
 	if len(versions) == 0 {
 		return nil, nil
