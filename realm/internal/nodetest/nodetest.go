@@ -70,7 +70,11 @@ func As(t testing.TB, h paths.Home, d api.Daemon) *bus.Conn {
 	return c
 }
 
-// Put writes v, as JSON unless it is bytes, into a bucket.
+// retryEvery is the pause between two tries of what needs the bus.
+const retryEvery = 20 * time.Millisecond
+
+// Put writes v, as JSON unless it is bytes, into a bucket. While the bus is away it
+// waits for it.
 func Put(t testing.TB, c *bus.Conn, bucket, key string, v any) {
 	data, ok := v.([]byte)
 	if !ok {
@@ -80,12 +84,19 @@ func Put(t testing.TB, c *bus.Conn, bucket, key string, v any) {
 			return
 		}
 	}
-	b, err := c.Bucket(Context(t), bucket)
-	if err == nil {
-		err = b.Put(Context(t), key, data)
-	}
-	if err != nil {
-		t.Error(err)
+	for ctx := Context(t); ; {
+		b, err := c.Bucket(ctx, bucket)
+		if err == nil {
+			err = b.Put(ctx, key, data)
+		}
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, bus.ErrDisconnected) || ctx.Err() != nil {
+			t.Error(err)
+			return
+		}
+		time.Sleep(retryEvery)
 	}
 }
 
