@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/realm-mesh/realm/api"
@@ -22,7 +23,7 @@ func (s *state) decide(l *load) (workload.Want, bool) {
 	l.verdict = placement.Verdict{Duty: api.DutyNone}
 	if !l.gone() {
 		replicas := s.replicas(l)
-		l.verdict = s.patient(l, s.verdict(l, s.Self, replicas))
+		l.verdict = s.cautious(l, s.patient(l, s.verdict(l, s.Self, replicas)), replicas[s.Self])
 		w.Duty, w.Why, w.Unfit = l.verdict.Duty, l.verdict.Why, l.verdict.Rank == 0
 		w.Last = s.lastGood(l)
 	}
@@ -80,6 +81,16 @@ func (s *state) patient(l *load, v placement.Verdict) placement.Verdict {
 	return act
 }
 
+// cautious returns v, unless it would start a replica because of what is not known
+// yet: of a member that is up only for all that is known, neither tags nor capacity are,
+// for [Grace] at most.
+func (s *state) cautious(l *load, v placement.Verdict, mine placement.Replica) placement.Verdict {
+	if v.Duty != api.DutyRun || l.asks.Replicas == 0 || l.own != nil || mine.Kept || s.members.unheard == "" {
+		return v
+	}
+	return placement.Verdict{Duty: api.DutyNone, Rank: v.Rank, Why: fmt.Sprintf("it waits for what …%s has to say", s.members.unheard.Short())}
+}
+
 // release has those decided on whose verdict has stood for long enough.
 func (s *state) release(now time.Time) {
 	n := 0
@@ -116,7 +127,7 @@ func (s *state) replicas(l *load) map[api.PeerID]placement.Replica {
 	out := make(map[api.PeerID]placement.Replica, len(l.others)+1)
 	for p, f := range l.others {
 		if s.members.isUp[p] {
-			out[p] = placement.Replica{Phase: f.phase(l.wanted.Digest), Good: f.good()}
+			out[p] = placement.Replica{Phase: f.phase(l.wanted.Digest), Good: f.good() && s.members.isLive[p]}
 		}
 	}
 	mine := l.mine()

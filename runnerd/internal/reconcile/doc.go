@@ -12,7 +12,9 @@
 //     once. What was kept on disk counts as running here until the node's own facts
 //     tell, so that a start gives up no replica.
 //   - A member is up while its record says that it is live, and for [Grace] after;
-//     at the start everybody counts as live a moment ago. This node is always up.
+//     at the start everybody counts as live a moment ago. This node is always up. No
+//     replica ends for one of a member that is not live, and none is started while a
+//     member may be up of which nothing at all is known.
 //   - What the bucket of facts has lost counts for [Grace] more: a bus or a meshd that
 //     starts again has nothing for a moment.
 //   - What others may not have said yet is waited for: see [placement.Patience].

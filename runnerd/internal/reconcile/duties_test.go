@@ -189,6 +189,8 @@ func TestKeptDoesNotOutliveItsEnd(t *testing.T) {
 			n.isDuty(string(at), ref, api.DutyKeep)
 		}
 		n.say(2, s, api.StateRunning)
+		n.isDuty("it ran elsewhere, where nobody is to be heard", ref, api.DutyKeep)
+		n.hear(2)
 		n.isDuty("it does not run here, and does elsewhere", ref, api.DutyNone)
 		n.say(2, s, api.StateStarting)
 		n.isDuty("nothing is left", ref, api.DutyNone)

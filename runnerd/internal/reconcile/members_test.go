@@ -101,6 +101,7 @@ func TestWhoIsUp(t *testing.T) {
 
 		n.hear(others[1])
 		n.isGivenUp("it is back", ref)
+		n.say(self, s, api.StateRemoved)
 		n.rec.Begin(Records) // the bus starts again
 		n.hear(others[0])
 		n.rec.End(Records)
@@ -109,6 +110,38 @@ func TestWhoIsUp(t *testing.T) {
 		time.Sleep(3 * burst)
 		synctest.Wait()
 		n.isDuty("one is told of no more", ref, api.DutyRun)
+	})
+}
+
+// TestUnheard starts a node that runs a replica by what it knows: of other members,
+// which might rank higher, it does not know tags and capacity yet.
+func TestUnheard(t *testing.T) {
+	ref := selfAt(t, 1, 3, 1)
+	withNode(t, func(n *node) {
+		n.joined(3)
+		n.show(sign(n, owner, ref, 1, component(1, 1)), sign(n, owner, web, 1, component(1, 0)))
+		n.restart()
+		n.isDuty("of two nothing is known", ref, api.DutyNone)
+		n.isDuty("whatever runs everywhere waits for nobody", web, api.DutyRun)
+		n.hear(2)
+		n.isDuty("of one nothing is known", ref, api.DutyNone)
+		n.hear(3)
+		n.isDuty("both are known", ref, api.DutyRun)
+	})
+	withNode(t, func(n *node) {
+		n.kept[ref] = true
+		n.joined(3)
+		n.show(sign(n, owner, ref, 1, component(1, 1)))
+		n.restart()
+		n.isDuty("it ran here before", ref, api.DutyRun)
+	})
+	withNode(t, func(n *node) {
+		n.joined(3)
+		n.show(sign(n, owner, ref, 1, component(1, 1)))
+		n.restart()
+		time.Sleep(Grace + 2*burst)
+		synctest.Wait()
+		n.isDuty("nobody else is up", ref, api.DutyRun)
 	})
 }
 

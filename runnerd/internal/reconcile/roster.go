@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -17,7 +18,9 @@ type roster struct {
 	realm   []api.PeerID       // members but this node, by id
 	up      []placement.Member // that are up, and this node, by id
 	isUp    map[api.PeerID]bool
-	next    time.Time // when somebody ceases to be up; zero: never
+	isLive  map[api.PeerID]bool // of those that are up: their records say so
+	unheard api.PeerID          // is up only because it may be: nothing is known of it; empty: nobody
+	next    time.Time           // when somebody ceases to be up; zero: never
 }
 
 // record is what is known of another member. It outlives the member's being lost.
@@ -30,7 +33,7 @@ type record struct {
 }
 
 func newRoster() roster {
-	return roster{records: map[api.PeerID]*record{}, isUp: map[api.PeerID]bool{}}
+	return roster{records: map[api.PeerID]*record{}, isUp: map[api.PeerID]bool{}, isLive: map[api.PeerID]bool{}}
 }
 
 // told takes note of a record.
@@ -84,7 +87,8 @@ func (m *roster) due(now time.Time) bool {
 
 // refresh makes up anew and reports whether it has changed.
 func (m *roster) refresh(cfg *Config, now time.Time) (changed bool) {
-	m.stale, m.next = false, time.Time{}
+	m.stale, m.next, m.unheard = false, time.Time{}, ""
+	isLive := map[api.PeerID]bool{cfg.Self: true}
 	m.realm = slices.DeleteFunc(slices.Clone(cfg.Realm.Members()), func(p api.PeerID) bool { return p == cfg.Self })
 	up := []placement.Member{member(cfg, api.PeerFact{Peer: cfg.Self, Roles: cfg.Roles, Capacity: cfg.Capacity})}
 	for _, p := range m.realm {
@@ -99,13 +103,16 @@ func (m *roster) refresh(cfg *Config, now time.Time) (changed bool) {
 		case !live && (m.next.IsZero() || end.Before(m.next)):
 			m.next = end
 		}
+		if isLive[p] = live; m.records[p] == nil {
+			m.unheard = p
+		}
 		up = append(up, member(cfg, fact))
 	}
 	slices.SortFunc(up, func(a, b placement.Member) int { return cmp.Compare(a.Peer, b.Peer) })
-	if slices.EqualFunc(up, m.up, same) {
+	if slices.EqualFunc(up, m.up, same) && maps.Equal(isLive, m.isLive) {
 		return false
 	}
-	m.up = up
+	m.up, m.isLive = up, isLive
 	clear(m.isUp)
 	for _, u := range up {
 		m.isUp[u.Peer] = true
