@@ -147,7 +147,8 @@ func (s *Service) answer(r micro.Request, fn func(context.Context, []byte) (any,
 	}
 	// An answer that cannot be sent has no reader left: the caller's own deadline tells it.
 	if err != nil {
-		_ = r.Error("500", clip(err.Error(), 4<<10), nil)
+		// r.Error would write what micro reads since it has handed r over.
+		_ = r.Respond(nil, micro.WithHeaders(micro.Headers{micro.ErrorHeader: {clip(err.Error(), 4<<10)}, micro.ErrorCodeHeader: {"500"}}))
 		return
 	}
 	_ = r.Respond(data)
