@@ -52,15 +52,17 @@ func TestHoldWithNothingHere(t *testing.T) {
 
 // TestHoldEndsWhenNothingGoesOn has the version that ran end for good meanwhile.
 func TestHoldEndsWhenNothingGoesOn(t *testing.T) {
-	n := newNode(t)
-	first := n.command(wasmtest.Sleep(time.Second), wasmtest.Leave(1))
-	first.Restart = api.RestartNever
+	files, option := withFiles(t)
+	n := newNode(t, option)
+	first := n.command(wasmtest.Forever(wasmtest.IfFile("end", []wasmtest.Step{wasmtest.Leave(1)}, []wasmtest.Step{wasmtest.Sleep(20 * time.Millisecond)})))
+	first.Mounts, first.Restart = []api.Mount{{Host: files.dir, Guest: "/state"}}, api.RestartNever
 	n.push(worker, first)
 	n.await(1, api.StateRunning)
 	n.apply(Want{Signed: n.sign(worker, n.talking("two")), Duty: api.DutyHold, Why: "another goes first", News: true})
 	if f := n.await(2, api.StatePrepared); f.Serving != 1 {
 		t.Errorf("%+v", f)
 	}
+	files.set("end")
 	n.await(2, api.StateRunning)
 }
 
