@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/agext/levenshtein"
+
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/realm/internal/node"
 	"github.com/realm-mesh/realm/realm/internal/owner"
@@ -41,7 +43,7 @@ func nearest(word string, names []string) []string {
 	}
 	var found []candidate
 	for _, n := range names {
-		d := distance(word, n)
+		d := levenshtein.Distance(word, n, nil)
 		if d > suggestDistance && len(word) > suggestDistance && strings.HasPrefix(n, word) {
 			d = suggestDistance
 		}
@@ -57,26 +59,4 @@ func nearest(word string, names []string) []string {
 		}
 	}
 	return out
-}
-
-// distance is how many letters have to be added, dropped or replaced to make b of a
-// (V. Levenshtein, 1965).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(row[j]+1, row[j+1]+1, change)
-		}
-	}
-	return row[len(b)]
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/agext/levenshtein"
 	"github.com/tyler-smith/go-bip39"
 )
 
@@ -88,7 +89,7 @@ func nearest(w string) string {
 	}
 	best, least := "", 3 // more changes make another word of it
 	for _, s := range bip39.GetWordList() {
-		d := distance(w, s)
+		d := levenshtein.Distance(w, s, nil)
 		if len(w) >= uniqueLetters && strings.HasPrefix(s, w[:uniqueLetters]) {
 			d = 0
 		}
@@ -97,26 +98,4 @@ func nearest(w string) string {
 		}
 	}
 	return best
-}
-
-// distance is how many letters must be changed, added or left out to make b of a
-// (V. Levenshtein, 1966), with one row of the table at a time.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

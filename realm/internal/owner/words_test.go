@@ -98,17 +98,6 @@ func TestParseWordsRefuses(t *testing.T) {
 	}
 }
 
-func TestDistance(t *testing.T) {
-	for _, tt := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"a", "", 1}, {"", "ab", 2}, {"zoo", "zoo", 0}, {"zoo", "zo", 1}, {"kitten", "sitting", 3}, {"panda", "pnada", 2}} {
-		if got := distance(tt.a, tt.b); got != tt.want {
-			t.Errorf("%q to %q: %d, want %d", tt.a, tt.b, got, tt.want)
-		}
-	}
-}
-
 // FuzzParseWords: what is taken as a key is written in the same words.
 func FuzzParseWords(f *testing.F) {
 	for _, s := range vectors {
