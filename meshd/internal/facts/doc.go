@@ -1,9 +1,10 @@
 // Package facts merges what members say of themselves and of their workloads.
 //
 // Each member speaks for itself alone: a fact counts only when its author is the
-// peer that it names. What a member says is ordered by (epoch, sequence); older
-// batches are ignored, whichever way they come. A full batch replaces all that
-// was known of its author, so that a lost message is mended by the next refresh.
+// peer that it names. What a member says is ordered by (epoch, sequence); batches
+// overtake each other on their way, and an older one counts for what no newer one has
+// spoken of. A full batch replaces all that was known of its author, so that a lost
+// message is mended by the next refresh.
 //
 // The table is level-triggered. It keeps what should stand in the buckets of this
 // node and marks keys whose entry has changed; the writer takes the current

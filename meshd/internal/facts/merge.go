@@ -53,15 +53,10 @@ func (t *Table) Fresh(author api.PeerID, b *api.FactBatch) bool {
 		return false
 	}
 	if m := t.others[author]; m != nil {
-		return m.before(b)
+		return m.order.fresh(b)
 	}
 	_, ok := t.terms(author)
 	return ok
-}
-
-// before reports whether b comes after all that was merged of m.
-func (m *member) before(b *api.FactBatch) bool {
-	return b.Epoch > m.epoch || b.Epoch == m.epoch && b.Seq > m.seq
 }
 
 // Merge takes a batch that came by gossip, or [ErrStale].
@@ -86,16 +81,20 @@ func (t *Table) merge(author api.PeerID, b *api.FactBatch, now time.Time, direct
 	if err != nil {
 		return err
 	}
-	restarted := direct && b.Epoch != m.epoch
+	restarted := direct && b.Epoch != m.order.epoch
 	late := !direct && !m.connected && now.Sub(m.lost) < echo
-	if !restarted && !m.before(b) || late {
+	if !restarted && !m.order.fresh(b) || late {
 		return ErrStale
 	}
-	m.epoch, m.seq, m.heard = b.Epoch, b.Seq, now
+	m.order.take(b)
+	m.heard = now
 	t.setLive(author, m, m.alive(now))
-	if b.Peer != nil && !equalPeer(m.fact, *b.Peer) {
-		m.fact = *b.Peer
-		t.markPeer(author)
+	if b.Peer != nil && b.Seq > m.order.peer {
+		m.order.peer = b.Seq
+		if !equalPeer(m.fact, *b.Peer) {
+			m.fact = *b.Peer
+			t.markPeer(author)
+		}
 	}
 	t.mergeWorkloads(author, m, b)
 	return nil
@@ -108,7 +107,7 @@ func (t *Table) mergeWorkloads(author api.PeerID, m *member, b *api.FactBatch) {
 			said[w.Ref] = struct{}{}
 		}
 		for r := range m.workloads {
-			if _, ok := said[r]; !ok {
+			if _, ok := said[r]; !ok && m.order.last[r] < b.Seq {
 				delete(m.workloads, r)
 				t.markWorkload(r, author)
 			}
@@ -116,11 +115,14 @@ func (t *Table) mergeWorkloads(author api.PeerID, m *member, b *api.FactBatch) {
 	}
 	for _, w := range b.Workloads {
 		old, known := m.workloads[w.Ref]
-		if known && equalFact(old, w) || !known && len(m.workloads) >= maxWorkloads {
+		if !known && len(m.workloads) >= maxWorkloads || !m.order.speaks(b, w.Ref) || known && equalFact(old, w) {
 			continue
 		}
 		m.workloads[w.Ref] = w
 		t.markWorkload(w.Ref, author)
+	}
+	if b.Full {
+		m.order.completes(b)
 	}
 }
 

@@ -73,8 +73,7 @@ type member struct {
 	lost      time.Time // when it was a neighbour last, and is not now
 	rtt       time.Duration
 	rttAt     time.Time // of the last change of rtt
-	epoch     int64     // of the last batch
-	seq       uint64
+	order     order
 	heard     time.Time // when a batch was merged last
 	workloads map[api.Ref]api.WorkloadFact
 }
