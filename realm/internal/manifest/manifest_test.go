@@ -88,7 +88,7 @@ source = "cas:0101010101010101010101010101010101010101010101010101010101010101"
 `
 
 func TestParse(t *testing.T) {
-	m, err := Parse("realm.toml", filepath.FromSlash("/work"), []byte(full))
+	m, err := Parse("realm.toml", filepath.FromSlash("/home/me"), []byte(full))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func TestParse(t *testing.T) {
 	if web.Body.Instance() != want.Instance() || *web.Body.Update != *want.Update || *web.Body.Route != *want.Route || web.Body.Replicas != 3 || !web.Body.Stopped || web.Body.Visibility != want.Visibility {
 		t.Errorf("got %+v", web.Body)
 	}
-	if web.Source.Kind != File || web.Source.Path != filepath.FromSlash("/work/build/web.wasm") || web.SHA256 == (api.Digest{}) || web.At != "realm.toml:4:10" {
+	if web.Source.Kind != File || web.Source.Path != filepath.FromSlash("/home/me/build/web.wasm") || web.SHA256 == (api.Digest{}) || web.At != "realm.toml:4:10" {
 		t.Errorf("source %+v %s at %s", web.Source, web.SHA256, web.At)
 	}
 	if len(web.Target.Peers) != 1 || len(web.Target.Tags) != 2 {

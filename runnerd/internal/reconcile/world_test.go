@@ -32,7 +32,7 @@ type world struct {
 	wants map[api.Ref]intent.Signed // newest of each
 	bad   map[api.Digest]bool       // versions that do not come up
 	crash time.Time                 // of a member, last
-	todo  []deed                    // in the order of their times
+	deeds  []deed                    // in the order of their times
 
 	mu      sync.Mutex // of what Reconcilers ask for
 	drain   map[api.PeerID]bool
@@ -133,13 +133,13 @@ func (s *sim) after(d time.Duration, f func()) {
 }
 
 func (w *world) at(t time.Time, do func()) {
-	i, _ := slices.BinarySearchFunc(w.todo, t, func(d deed, t time.Time) int {
+	i, _ := slices.BinarySearchFunc(w.deeds, t, func(d deed, t time.Time) int {
 		if d.at.After(t) {
 			return 1
 		}
 		return -1 // after those of the same time
 	})
-	w.todo = slices.Insert(w.todo, i, deed{t, do})
+	w.deeds = slices.Insert(w.deeds, i, deed{t, do})
 }
 
 // pass lets d pass.
@@ -151,9 +151,9 @@ func (w *world) pass(d time.Duration) {
 		for _, s := range w.sims {
 			s.apply()
 		}
-		for len(w.todo) > 0 && !w.todo[0].at.After(time.Now()) {
-			do := w.todo[0].do
-			w.todo = w.todo[1:]
+		for len(w.deeds) > 0 && !w.deeds[0].at.After(time.Now()) {
+			do := w.deeds[0].do
+			w.deeds = w.deeds[1:]
 			do()
 		}
 	}
