@@ -32,7 +32,7 @@ type world struct {
 	wants map[api.Ref]intent.Signed // newest of each
 	bad   map[api.Digest]bool       // versions that do not come up
 	crash time.Time                 // of a member, last
-	deeds  []deed                    // in the order of their times
+	deeds []deed                    // in the order of their times
 
 	mu      sync.Mutex // of what Reconcilers ask for
 	drain   map[api.PeerID]bool
