@@ -155,7 +155,11 @@ func TestSpoiltToken(t *testing.T) {
 	first := startOwner(t)
 	token := invite(t, first)
 	guest := newGuest(t, "guest")
-	for _, bad := range []string{"", "realm1", token[:len(token)-1], token[:20] + "x" + token[21:], strings.ToUpper(token), "hello"} {
+	other := "x" // than what stands there
+	if token[20] == other[0] {
+		other = "y"
+	}
+	for _, bad := range []string{"", "realm1", token[:len(token)-1], token[:20] + other + token[21:], strings.ToUpper(token), "hello"} {
 		refuse(t, guest, []string{"token"}, "enroll", bad)
 	}
 	do(t, guest, "enroll", token[:30]+"\n  "+token[30:]) // as a mail program breaks it
