@@ -97,6 +97,7 @@ type PeerFact struct {
 	Addrs    []string `json:"addrs,omitempty"`  // multiaddrs without /p2p
 	Client   bool     `json:"client,omitempty"` // a command line without a node: it runs nothing
 	Capacity Capacity `json:"capacity,omitzero"`
+	Full     bool     `json:"full,omitempty"` // its store can keep no more blobs for the realm
 }
 
 // Capacity is what a member declares that programs may have of it. It changes with

@@ -31,6 +31,7 @@ const (
 
 	KindManifest Kind = "manifest" // body: Manifest
 	KindNode     Kind = "node"     // body: NodeSettings; name: the key of the node
+	KindPin      Kind = "pin"      // body: Pin
 )
 
 // Trust reports whether intents of kind k say who may do what. They are applied
@@ -48,14 +49,14 @@ func (k Kind) Workload() bool { return k == KindComponent || k == KindFunction }
 
 // Known reports whether this version knows what intents of kind k mean.
 func (k Kind) Known() bool {
-	return k.Workload() || k.Trust() || k == KindManifest || k == KindNode
+	return k.Workload() || k.Trust() || k == KindManifest || k == KindNode || k == KindPin
 }
 
 // Right is what a granted key needs to sign intents of kind k; "" for those that
 // are the owner's alone.
 func (k Kind) Right() Right {
 	switch k {
-	case KindComponent, KindFunction, KindManifest:
+	case KindComponent, KindFunction, KindManifest, KindPin:
 		return RightPush
 	case "job", "cancel":
 		return RightJob
@@ -147,6 +148,8 @@ func (i Intent) Validate() error {
 		return Decode(i.Body, MaxEnvelope, new(Manifest))
 	case KindNode:
 		return Decode(i.Body, maxTrustBody, new(NodeSettings))
+	case KindPin:
+		return Decode(i.Body, maxTrustBody, new(Pin))
 	}
 	return fmt.Errorf("kind %s is not known to this version", i.Kind)
 }

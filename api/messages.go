@@ -142,13 +142,16 @@ func (*ProvidersReply) Validate() error { return nil }
 
 // AnnounceRequest says that this node has blobs that others may want.
 type AnnounceRequest struct {
-	Blobs []Digest `json:"blobs"`
+	Blobs []Digest `json:"blobs,omitempty"`
+	// Full says that this node can keep no more blobs for the realm; each request
+	// replaces what the one before has said.
+	Full bool `json:"full,omitempty"`
 }
 
 // Validate implements [Validator].
 func (r *AnnounceRequest) Validate() error {
-	if len(r.Blobs) == 0 || len(r.Blobs) > 1024 {
-		return errors.New("announce 1 to 1024 blobs at a time")
+	if len(r.Blobs) > 1024 {
+		return errors.New("announce at most 1024 blobs at a time")
 	}
 	if slices.ContainsFunc(r.Blobs, Digest.IsZero) {
 		return errors.New("announce: a blob is missing")
@@ -194,8 +197,8 @@ type BlobIndex struct {
 	Chunks []BlobInfo `json:"chunks"`
 }
 
-// MaxBlobIndex caps an encoded index: room for a 64 GiB blob in 1 MiB chunks.
-const MaxBlobIndex = 8 << 20
+// MaxBlobIndex caps an encoded index, in bytes: room for [MaxChunks].
+const MaxBlobIndex = 32 << 20
 
 // MaxChunk is the largest chunk, in bytes.
 const MaxChunk = 1 << 20

@@ -127,8 +127,20 @@ const (
 	RouteBlobIndex = "GET /blobs/{sha256}/index"    // -> BlobIndex
 	RouteBlobFetch = "POST /blobs/{sha256}/fetch"   // from peers when it is not here -> BlobInfo; ?size= is checked when given
 	RouteChunkGet  = "GET /chunks/{sha256}"         // raw bytes
+	RouteChunks    = "POST /chunks"                 // ChunksRequest -> chunks, each after its length
 	RouteFunction  = "POST /functions/{name}"       // CallRequest -> CallReply
 	RouteComponent = "/components/{name}/{path...}" // any method; path and query as the program sees them
+
+	RouteBlobs      = "GET /blobs"                 // -> BlobRecords, one a line
+	RouteBlobHave   = "GET /blobs/{sha256}/have"   // -> Have, one a line, while its fetch goes on; 404 when nothing of it is here
+	RouteBlobCopies = "GET /blobs/{sha256}/copies" // -> BlobCopies
+	RoutePin        = "PUT /pins/{sha256}"         // keeps a blob that is here, on this node -> Empty
+	RouteUnpin      = "DELETE /pins/{sha256}"      // -> Empty; 404 when it is not pinned here
+	RouteTransfers  = "GET /transfers"             // -> TransfersReply
+	RouteStorage    = "GET /storage"               // -> StorageStatus
+	RouteCollect    = "POST /storage/gc"           // CollectRequest -> CollectReply
+	RouteVerify     = "POST /storage/verify"       // reads every chunk -> VerifyProgress, one a line
+	RouteReferences = "GET /references"            // meshd: -> References, one a line; ETag and If-None-Match
 
 	RouteAccount = "GET /workloads/{kind}/{name}" // -> Account; ?tail= lines of its log, 0 to MaxAccountLog
 
@@ -162,12 +174,15 @@ func PathPeer(p PeerID, s Service, path string) string {
 }
 
 // Paths of the routes above, filled in.
-func PathBlob(d Digest) string      { return "/blobs/" + d.String() }
-func PathBlobIndex(d Digest) string { return "/blobs/" + d.String() + "/index" }
-func PathBlobFetch(d Digest) string { return "/blobs/" + d.String() + "/fetch" }
-func PathChunk(d Digest) string     { return "/chunks/" + d.String() }
-func PathFunction(n Name) string    { return "/functions/" + string(n) }
-func PathComponent(n Name) string   { return "/components/" + string(n) }
+func PathBlob(d Digest) string       { return "/blobs/" + d.String() }
+func PathBlobIndex(d Digest) string  { return "/blobs/" + d.String() + "/index" }
+func PathBlobFetch(d Digest) string  { return "/blobs/" + d.String() + "/fetch" }
+func PathBlobHave(d Digest) string   { return "/blobs/" + d.String() + "/have" }
+func PathBlobCopies(d Digest) string { return "/blobs/" + d.String() + "/copies" }
+func PathPin(d Digest) string        { return "/pins/" + d.String() }
+func PathChunk(d Digest) string      { return "/chunks/" + d.String() }
+func PathFunction(n Name) string     { return "/functions/" + string(n) }
+func PathComponent(n Name) string    { return "/components/" + string(n) }
 
 // PathAccount is the path of [RouteAccount].
 func PathAccount(r Ref) string { return "/workloads/" + string(r.Kind) + "/" + string(r.Name) }

@@ -181,12 +181,22 @@ func TestParseKeyWorkload(t *testing.T) {
 func TestRoutes(t *testing.T) {
 	daemons := map[Daemon]map[string]string{
 		Casd: {
-			RouteMetrics:   "GET /metrics",
-			RouteBlobPut:   "PUT /blobs",
-			RouteBlobGet:   "GET " + PathBlob(someDigest),
-			RouteBlobIndex: "GET " + PathBlobIndex(someDigest),
-			RouteBlobFetch: "POST " + PathBlobFetch(someDigest),
-			RouteChunkGet:  "GET " + PathChunk(someDigest),
+			RouteMetrics:    "GET /metrics",
+			RouteBlobPut:    "PUT /blobs",
+			RouteBlobGet:    "GET " + PathBlob(someDigest),
+			RouteBlobIndex:  "GET " + PathBlobIndex(someDigest),
+			RouteBlobFetch:  "POST " + PathBlobFetch(someDigest),
+			RouteChunkGet:   "GET " + PathChunk(someDigest),
+			RouteChunks:     "POST /chunks",
+			RouteBlobs:      "GET /blobs",
+			RouteBlobHave:   "GET " + PathBlobHave(someDigest),
+			RouteBlobCopies: "GET " + PathBlobCopies(someDigest),
+			RoutePin:        "PUT " + PathPin(someDigest),
+			RouteUnpin:      "DELETE " + PathPin(someDigest),
+			RouteTransfers:  "GET /transfers",
+			RouteStorage:    "GET /storage",
+			RouteCollect:    "POST /storage/gc",
+			RouteVerify:     "POST /storage/verify",
 		},
 		Meshd: {
 			RouteMetrics:     "GET /metrics",
@@ -198,6 +208,7 @@ func TestRoutes(t *testing.T) {
 			RouteSyncPeers:   "GET /peers",
 			RouteEnroll:      "POST /enroll",
 			RouteClaim:       "POST /claim",
+			RouteReferences:  "GET /references",
 		},
 		Runnerd: {
 			RouteMetrics:   "GET /metrics",

@@ -37,9 +37,12 @@ type Node struct {
 	Tofu   api.Duration `toml:"tofu,omitempty" comment:"how long after its start a node without an owner can be claimed with a code"`   // REALM_TOFU
 	Client bool         `toml:"client,omitempty" comment:"a command line without a node of its own: a member for a time, runs nothing"` // REALM_CLIENT
 
-	CapacityCPUs int      `toml:"capacity_cpus,omitempty" comment:"processors that programs may count on here; 0: those of the machine"`                       // REALM_CAPACITY_CPUS
-	CapacityMB   int64    `toml:"capacity_mb,omitempty" comment:"MiB that the memory caps of programs may add up to here; 0: four times the machine's memory"` // REALM_CAPACITY_MB
-	Mounts       []string `toml:"mounts,omitempty" comment:"folders, with all in them, that programs may mount (default: none)"`                               // REALM_MOUNTS
+	CapacityCPUs   int      `toml:"capacity_cpus,omitempty" comment:"processors that programs may count on here; 0: those of the machine"`                       // REALM_CAPACITY_CPUS
+	CapacityMB     int64    `toml:"capacity_mb,omitempty" comment:"MiB that the memory caps of programs may add up to here; 0: four times the machine's memory"` // REALM_CAPACITY_MB
+	StorageQuotaMB int64    `toml:"storage_quota_mb,omitempty" comment:"MiB that the store of blobs may grow to; 0: half of its file system"`                    // REALM_STORAGE_QUOTA_MB
+	UploadMBS      float64  `toml:"upload_mb_s,omitempty" comment:"MB (1,000,000 bytes) of blobs a second that this node sends to others; 0: no limit"`          // REALM_UPLOAD_MB_S
+	DownloadMBS    float64  `toml:"download_mb_s,omitempty" comment:"MB of blobs a second that this node takes from others; 0: no limit"`                        // REALM_DOWNLOAD_MB_S
+	Mounts         []string `toml:"mounts,omitempty" comment:"folders, with all in them, that programs may mount (default: none)"`                               // REALM_MOUNTS
 }
 
 // Defaults of listening addresses.
