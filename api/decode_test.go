@@ -24,7 +24,7 @@ func messages() []Validator {
 	program := Program{Blob: someDigest, Size: 1000, Limits: Limits{MemoryMaxMB: 64, Fuel: 7, EpochMS: 5000}}
 	body, _ := json.Marshal(&Function{Module: program}) // plain data: cannot fail
 	capacity := Capacity{CPUs: 4, MemoryMB: 8192}
-	peer := PeerFact{Capacity: capacity, Peer: somePeer, Version: "v1.0.0", Platform: "linux/amd64", Host: "box", Roles: []string{"edge"}, Addrs: []string{"/ip4/10.0.0.1/tcp/4001"}}
+	peer := PeerFact{Capacity: capacity, Peer: somePeer, Version: "v1.0.0", Platform: "linux/amd64", Host: "box", Roles: []string{"edge"}, Addrs: []string{"/ip4/10.0.0.1/tcp/4001"}, Down: DaemonList{Casd, Runnerd}}
 	fact := WorkloadFact{Ref: someRef, Peer: somePeer, Intent: someDigest, Seq: 2, State: StateStarting, Since: at, Restarts: 1, Serving: 1}
 	mount := Mount{Host: "/srv/data", Guest: "/data", RO: true}
 	health := Health{Path: "/ready", Interval: Duration(5 * time.Second), Timeout: Duration(time.Second), Failures: 2, Alive: Duration(time.Second)}

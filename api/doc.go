@@ -20,4 +20,5 @@
 //	            routes and a source; manifest and node intents; members tell their
 //	            capacity; states prepared, unhealthy and refused; batches of intents,
 //	            explain, accounts of workloads (service node) and events
+//	2026-11-22  members tell which of their daemons are down
 package api

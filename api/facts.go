@@ -98,6 +98,9 @@ type PeerFact struct {
 	Client   bool     `json:"client,omitempty"` // a command line without a node: it runs nothing
 	Capacity Capacity `json:"capacity,omitzero"`
 	Full     bool     `json:"full,omitempty"` // its store can keep no more blobs for the realm
+	// Down are the node's daemons, meshd left out, that have not been ready for a while:
+	// whatever they did for others they do not do now. It is empty in most facts.
+	Down DaemonList `json:"down,omitempty"`
 }
 
 // Capacity is what a member declares that programs may have of it. It changes with
@@ -141,6 +144,9 @@ func (f PeerFact) Validate() error {
 	}
 	if err := f.Capacity.Validate(); err != nil {
 		return err
+	}
+	if err := f.Down.check(); err != nil {
+		return fmt.Errorf("fact: down: %w", err)
 	}
 	return ValidateTags(f.Roles)
 }

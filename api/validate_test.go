@@ -134,6 +134,9 @@ func TestValidateFacts(t *testing.T) {
 		"an address":         func(f *PeerFact) { f.Addrs = []string{strings.Repeat("x", maxPeerText+1)} },
 		"tag":                func(f *PeerFact) { f.Roles = []string{"no tag"} },
 		"tags":               func(f *PeerFact) { f.Roles = make([]string, maxTags+1) },
+		"down: daemon":       func(f *PeerFact) { f.Down = DaemonList{Casd, "jobd"} },
+		"by name":            func(f *PeerFact) { f.Down = DaemonList{Runnerd, Casd} },
+		"twice":              func(f *PeerFact) { f.Down = DaemonList{Casd, Casd} },
 	})
 	breaks(t, map[string]func(*FactBatch){
 		"epoch and seq":        func(b *FactBatch) { b.Epoch = 0 },
