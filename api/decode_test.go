@@ -24,7 +24,7 @@ func messages() []Validator {
 	program := Program{Blob: someDigest, Size: 1000, Limits: Limits{MemoryMaxMB: 64, Fuel: 7, EpochMS: 5000}}
 	body, _ := json.Marshal(&Function{Module: program}) // plain data: cannot fail
 	capacity := Capacity{CPUs: 4, MemoryMB: 8192}
-	peer := PeerFact{Capacity: capacity, Peer: somePeer, Version: "v1.0.0", Platform: "linux/amd64", Host: "box", Roles: []string{"edge"}, Addrs: []string{"/ip4/10.0.0.1/tcp/4001"}, Down: DaemonList{Casd, Runnerd}}
+	peer := PeerFact{Capacity: capacity, Peer: somePeer, Version: "v1.0.0", Platform: "linux/amd64", Host: "box", Roles: []string{"edge"}, Addrs: []string{"/ip4/10.0.0.1/tcp/4001"}, Down: DaemonList{Casd, Runnerd}, Full: true}
 	fact := WorkloadFact{Ref: someRef, Peer: somePeer, Intent: someDigest, Seq: 2, State: StateStarting, Since: at, Restarts: 1, Serving: 1}
 	mount := Mount{Host: "/srv/data", Guest: "/data", RO: true}
 	health := Health{Path: "/ready", Interval: Duration(5 * time.Second), Timeout: Duration(time.Second), Failures: 2, Alive: Duration(time.Second)}
@@ -49,7 +49,7 @@ func messages() []Validator {
 		&MeshStatus{Peer: somePeer, Realm: someRealm, Owner: "ed25519:x", Addrs: []string{"/ip4/10.0.0.1/tcp/4001"}, Peers: 2},
 		&ProvidersRequest{Blob: someDigest},
 		&ProvidersReply{Peers: []PeerID{somePeer}},
-		&AnnounceRequest{Blobs: []Digest{someDigest}},
+		&AnnounceRequest{Blobs: []Digest{someDigest}, Full: true},
 		&line,
 		&SubmitBatch{Envelopes: [][]byte{[]byte("{}"), []byte("{}")}},
 		&SubmitBatchReply{Digests: []Digest{someDigest}},
@@ -62,6 +62,19 @@ func messages() []Validator {
 		&Event{Ref: someRef, Time: at, Peer: somePeer, Seq: 2, From: StateStarting, To: StateFailed, Reason: "it ended"},
 		&blob,
 		&BlobIndex{BlobInfo: blob, Chunks: []BlobInfo{blob}},
+		&Reference{Blob: someDigest, Size: 5, Ref: someRef, Seq: 2, Current: true},
+		&Have{Index: someDigest, Chunks: 9, Has: []byte{0xff, 1}, Got: []int{1}, Busy: []int{2}, Idle: []int{3}, Whole: true},
+		&ChunksRequest{Blob: someDigest, Chunks: []Digest{someDigest}},
+		&BlobRecord{BlobInfo: blob, Has: 4, Damaged: true, Added: at, Used: at, Pinned: true, Keeper: true, Refs: []Ref{someRef}, Copies: 3},
+		&BlobCopies{BlobInfo: blob, Needed: true, Want: 3, Keepers: []PeerID{somePeer}, Have: []PeerID{somePeer}, Away: []PeerID{somePeer}},
+		&StorageStatus{Dir: "/home/cas", Blobs: 2, Chunks: 3, Logical: 10, Stored: 9, Quota: 100, DiskFree: 50, Needed: 5, Cached: 4, Full: true, ScrubbedAt: at},
+		&CollectRequest{Free: 1 << 20, DryRun: true},
+		&CollectReply{Freed: 5, Blobs: []BlobInfo{blob}, More: 1},
+		&VerifyProgress{Done: 1, Total: 2, Damaged: []Digest{someDigest}, Mended: []Digest{someDigest}, Lost: []Digest{someDigest}, End: true, Error: "the disk is gone"},
+		&TransfersReply{Transfers: []Transfer{{
+			BlobInfo: blob, Done: 4, Began: at, Rate: 1e6,
+			Sources: []TransferSource{{Peer: somePeer, Bytes: 4, Rate: 1e6, State: "slow", Why: "others are faster"}},
+		}}},
 		&CallRequest{Args: []json.RawMessage{json.RawMessage(`7`), json.RawMessage(`"NaN"`)}},
 		&CallReply{Result: json.RawMessage(`14`)},
 		&ExecRequest{Name: "double", Arg: json.RawMessage(`7`)},
@@ -94,6 +107,7 @@ func messages() []Validator {
 			AllowHosts: []string{"db.example:5432"}, Health: &health, Update: &renew, Restart: RestartAlways, Route: &route, Source: source, Restarted: at,
 		},
 		&Manifest{Version: 3, Components: []ManifestComponent{{Name: "api", Intent: someDigest}, {Name: "web", Intent: someDigest}}},
+		&Pin{blob},
 		&NodeSettings{Drain: true, Roles: []string{"edge"}},
 		&Function{Module: program},
 		&Rotation{Key: someKey, Proof: bytes.Repeat([]byte{1}, 64)},

@@ -21,4 +21,6 @@
 //	            capacity; states prepared, unhealthy and refused; batches of intents,
 //	            explain, accounts of workloads (service node) and events
 //	2026-11-22  members tell which of their daemons are down
+//	2026-11-22  the store: pins, references, copies and keepers, have-streams, chunks in
+//	            batches, collection and verification; members tell that their store is full
 package api

@@ -190,7 +190,7 @@ func TestValidateBlobs(t *testing.T) {
 
 // The index of the largest blob that the store takes fits its cap.
 func TestLargestIndexFits(t *testing.T) {
-	idx := BlobIndex{BlobInfo: BlobInfo{SHA256: someDigest, Size: 64 << 30}, Chunks: slices.Repeat([]BlobInfo{{SHA256: someDigest, Size: MaxChunk}}, 64<<10)}
+	idx := BlobIndex{BlobInfo: BlobInfo{SHA256: someDigest, Size: MaxBlob}, Chunks: slices.Repeat([]BlobInfo{{SHA256: someDigest, Size: MaxBlob / MaxChunks}}, MaxChunks)}
 	b, err := json.Marshal(&idx)
 	if err != nil {
 		t.Fatal(err)
