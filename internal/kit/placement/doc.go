@@ -32,6 +32,11 @@
 // the target does not name any more stops once all that fit run it; while nobody fits,
 // it goes on, so that a wrong target takes nothing down.
 //
+// A member that is up may be without its runnerd, as it says itself: then nothing runs
+// there, drained or not, and what its runnerd has said before is not true any more. It is
+// ranked again as soon as it says that runnerd is back, which goes by its own rank at
+// once: nobody is without a runnerd in its own eyes. Where all are, everything is pending.
+//
 // What is not promised: facts about a member are wrong for as long as its loss is not
 // noticed. A replica that was given up in that time for one that is lost is started
 // again when the loss is noticed. With order stop-first, at most as many replicas as
@@ -39,7 +44,7 @@
 // change within the time that facts take; on both sides of a partition each side counts
 // for itself.
 //
-// Callers hand in only what counts: nothing of members that are not up, and Good for
-// nobody but self who is not live right now, since what is stopped in favour of
+// Callers hand in only what counts: nothing of members that are not up, or whose runnerd
+// is down, and Good for nobody but self who is not live right now, since what is stopped in favour of
 // another should be there.
 package placement

@@ -15,7 +15,12 @@ type Member struct {
 	Roles    []string
 	Capacity api.Capacity
 	Drained  bool // the owner wants it to run nothing that can run elsewhere
+	// RunnerDown: its runnerd is not there, so that nothing runs on it, although it is up.
+	RunnerDown bool
 }
+
+// RunnerDownText is why a member whose runnerd is down runs nothing.
+const RunnerDownText = "its runnerd is down"
 
 // Workload is what placement knows of a workload.
 type Workload struct {
@@ -114,7 +119,7 @@ func (r *roster) rank(w Workload) *placing {
 	for i := range r.members {
 		s := seat{i, r.cost(p.hash, i)}
 		switch {
-		case !fits(w, &r.members[i]):
+		case !fits(w, &r.members[i]), r.members[i].RunnerDown:
 			unfit = append(unfit, s)
 		case r.members[i].Drained:
 			drained = append(drained, s)
@@ -161,6 +166,8 @@ func unfitness(w Workload, m *Member) string {
 		return "its target names other peers"
 	case tooBig(w, m) && w.Target.Matches(m.Peer, m.Roles):
 		return fmt.Sprintf("it needs %d MiB, the member gives %d", w.MemoryMB, m.Capacity.MemoryMB)
+	case w.Target.Matches(m.Peer, m.Roles):
+		return RunnerDownText
 	}
 	return "it has no tag " + strings.Join(w.Target.Tags, " or ")
 }

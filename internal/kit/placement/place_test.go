@@ -12,12 +12,14 @@ import (
 )
 
 func TestPlaceFilters(t *testing.T) {
-	const a, b, c, d = 0, 1, 2, 3
+	const a, b, c, d, e = 0, 1, 2, 3, 4
+	const down = "its runnerd is down"
 	members := []placement.Member{
 		{Peer: peers[a], Roles: []string{"edge"}, Capacity: api.Capacity{MemoryMB: 512}},
 		{Peer: peers[b], Roles: []string{"gpu", "edge"}, Capacity: api.Capacity{MemoryMB: 2048}},
 		{Peer: peers[c]},
 		{Peer: peers[d], Roles: []string{"edge"}, Drained: true},
+		{Peer: peers[e], Roles: []string{"edge"}, Drained: true, RunnerDown: true, Capacity: api.Capacity{MemoryMB: 1024}},
 	}
 	for _, tt := range []struct {
 		name   string
@@ -26,15 +28,16 @@ func TestPlaceFilters(t *testing.T) {
 		in     []int
 		out    map[int]string
 	}{
-		{"everybody", api.Target{}, 0, []int{a, b, c}, map[int]string{d: "it is drained"}},
-		{"a tag", api.Target{Tags: []string{"edge"}}, 0, []int{a, b}, map[int]string{c: "it has no tag edge", d: "it is drained"}},
-		{"either tag", api.Target{Tags: []string{"gpu", "web"}}, 0, []int{b}, map[int]string{a: "it has no tag gpu or web", c: "it has no tag gpu or web", d: "it has no tag gpu or web"}},
-		{"peers", api.Target{Peers: []api.PeerID{peers[c], peers[d]}}, 0, []int{c}, map[int]string{a: "its target names other peers", b: "its target names other peers", d: "it is drained"}},
-		{"peers and a tag", api.Target{Peers: []api.PeerID{peers[a], peers[c]}, Tags: []string{"edge"}}, 0, []int{a}, map[int]string{b: "its target names other peers", c: "it has no tag edge", d: "its target names other peers"}},
-		{"memory", api.Target{}, 1024, []int{b, c}, map[int]string{a: "it needs 1024 MiB, the member gives 512", d: "it is drained"}},
-		{"as much memory as there is", api.Target{}, 2048, []int{b, c}, map[int]string{a: "it needs 2048 MiB, the member gives 512", d: "it is drained"}},
-		{"the target tells more than the memory", api.Target{Tags: []string{"gpu"}}, 1024, []int{b}, map[int]string{a: "it has no tag gpu", c: "it has no tag gpu", d: "it has no tag gpu"}},
-		{"nobody", api.Target{Tags: []string{"web"}}, 0, nil, map[int]string{a: "it has no tag web", b: "it has no tag web", c: "it has no tag web", d: "it has no tag web"}},
+		{"everybody", api.Target{}, 0, []int{a, b, c}, map[int]string{d: "it is drained", e: down}},
+		{"a tag", api.Target{Tags: []string{"edge"}}, 0, []int{a, b}, map[int]string{c: "it has no tag edge", d: "it is drained", e: down}},
+		{"either tag", api.Target{Tags: []string{"gpu", "web"}}, 0, []int{b}, map[int]string{a: "it has no tag gpu or web", c: "it has no tag gpu or web", d: "it has no tag gpu or web", e: "it has no tag gpu or web"}},
+		{"peers", api.Target{Peers: []api.PeerID{peers[c], peers[d]}}, 0, []int{c}, map[int]string{a: "its target names other peers", b: "its target names other peers", d: "it is drained", e: "its target names other peers"}},
+		{"peers and a tag", api.Target{Peers: []api.PeerID{peers[a], peers[c]}, Tags: []string{"edge"}}, 0, []int{a}, map[int]string{b: "its target names other peers", c: "it has no tag edge", d: "its target names other peers", e: "its target names other peers"}},
+		{"memory", api.Target{}, 1024, []int{b, c}, map[int]string{a: "it needs 1024 MiB, the member gives 512", d: "it is drained", e: down}},
+		{"as much memory as there is", api.Target{}, 2048, []int{b, c}, map[int]string{a: "it needs 2048 MiB, the member gives 512", d: "it is drained", e: "it needs 2048 MiB, the member gives 1024"}},
+		{"the target tells more than the memory", api.Target{Tags: []string{"gpu"}}, 1024, []int{b}, map[int]string{a: "it has no tag gpu", c: "it has no tag gpu", d: "it has no tag gpu", e: "it has no tag gpu"}},
+		{"one that is down", api.Target{Peers: []api.PeerID{peers[e]}}, 0, nil, map[int]string{a: "its target names other peers", b: "its target names other peers", c: "its target names other peers", d: "its target names other peers", e: down}},
+		{"nobody", api.Target{Tags: []string{"web"}}, 0, nil, map[int]string{a: "it has no tag web", b: "it has no tag web", c: "it has no tag web", d: "it has no tag web", e: "it has no tag web"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := placement.Place(placement.Workload{Ref: api.Ref{Kind: api.KindComponent, Name: "web"}, Target: tt.target, MemoryMB: tt.memory}, members)
@@ -103,6 +106,7 @@ func TestOrderDoesNotMatter(t *testing.T) {
 		for i := range members {
 			members[i].Roles = roles[r.IntN(len(roles))]
 			members[i].Drained = r.IntN(8) == 0
+			members[i].RunnerDown = r.IntN(8) == 0
 		}
 		ws := workloads(r, 1+r.IntN(100), r.IntN(5))
 		for i := range ws {

@@ -72,10 +72,10 @@ func (s *sim) parks(n *node) {
 	}
 	down, tried := 0, 0
 	for _, m := range s.nodes {
-		if m.gave && !m.good() && connected(n, m) {
+		if m.gave && m.up && !m.good() && connected(n, m) {
 			down++
 		}
-		if m.tried == n.wanted.digest && connected(n, m) {
+		if m.tried == n.wanted.digest && m.up && connected(n, m) {
 			tried++
 		}
 	}
@@ -93,7 +93,7 @@ func (s *sim) settled() {
 	var w *version
 	var at *node
 	for _, n := range s.nodes {
-		if !n.alive {
+		if !n.alive || !n.up {
 			continue
 		}
 		if at == nil {
@@ -112,7 +112,7 @@ func (s *sim) settled() {
 			if peers[n.id] != p {
 				continue
 			}
-			if x := n.of[n.id]; !x.drained && w.Target.Matches(p, x.roles) && n.refused != w.digest {
+			if x := n.of[n.id]; n.up && !x.drained && w.Target.Matches(p, x.roles) && n.refused != w.digest {
 				in = append(in, n)
 			} else {
 				others = append(others, n)
@@ -121,7 +121,7 @@ func (s *sim) settled() {
 	}
 	s.counts(w, in, others)
 	for _, n := range s.nodes {
-		if n.alive && n.duty == api.DutyHold && w.kind == good && !spoilt(in, w) {
+		if n.alive && n.up && n.duty == api.DutyHold && w.kind == good && !spoilt(in, w) {
 			s.fail("%s still waits for others", n)
 		}
 	}

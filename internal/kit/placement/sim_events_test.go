@@ -119,6 +119,22 @@ var happenings = []struct {
 			})
 		}
 	}},
+	{"go down", 4, func(s *sim, n *node, e event) {
+		if !n.up {
+			return
+		}
+		s.saw("a process that stays away")
+		n.stop()
+		boots := n.boots
+		if e.b%4 == 0 {
+			return // for good
+		}
+		s.after(time.Duration(5000+e.a%60000)*time.Millisecond, func() {
+			if n.alive && n.boots == boots {
+				n.start()
+			}
+		})
+	}},
 	{"lie low", 2, func(s *sim, n *node, e event) {
 		n.mishaps()
 		n.ailing = true // it may be too late with what it was about to start
@@ -250,7 +266,7 @@ func (n *node) boot() {
 	n.mishaps()
 	n.said = fact{epoch: n.said.epoch + 1, cpus: n.cpus}
 	for i := range n.facts {
-		n.facts[i] = fact{cpus: n.facts[i].cpus}
+		n.facts[i] = fact{cpus: n.facts[i].cpus, down: n.facts[i].down}
 	}
 	for i := range n.sight {
 		n.sight[i].live, n.sight[i].last = false, 0

@@ -136,7 +136,7 @@ func (n *node) revive(w *version) bool {
 func (n *node) last() *version {
 	number := 0
 	for _, o := range n.nodes {
-		if f := n.facts[o.id]; o != n && n.isUp(o) {
+		if f := n.facts[o.id]; o != n && n.isUp(o) && !f.down {
 			if f.phase(n.wanted.digest) == placement.PhaseReady {
 				return nil
 			}

@@ -102,13 +102,33 @@ func (n *node) start() {
 	n.Patience = placement.Patience{}
 	n.wake()
 	n.after(presumed+burst, n.wake)
+	if n.said.down {
+		n.after(n.between(0, backMost), func() { n.tellDown(!n.up) })
+	}
 }
 
-// stop ends the process at once.
+// stop ends the process at once. Its node says so if it stays away.
 func (n *node) stop() {
 	n.mishaps()
 	n.up = false
 	n.run, n.next, n.parked = nil, nil, nil
+	boots := n.boots
+	n.after(n.between(downMin, downMax), func() {
+		if n.boots == boots {
+			n.tellDown(true)
+		}
+	})
+}
+
+// tellDown tells others whether the process is down: until it is back nothing else is said.
+func (n *node) tellDown(is bool) {
+	if !n.alive || n.said.down == is {
+		return
+	}
+	n.unrest = n.now
+	n.note(n, "says that it is down: %v", is)
+	n.said.down = is
+	n.say(n.says())
 }
 
 // isUp reports whether n takes o for a member that is up.
@@ -122,8 +142,8 @@ func (n *node) isUp(o *node) bool {
 
 // rankKey is all that a ranking depends on.
 type rankKey struct {
-	up, changes int
-	cpus        [8]int
+	up, down, changes int
+	cpus              [8]int
 }
 
 // ranking is made anew when what it depends on has changed.
@@ -133,6 +153,9 @@ func (n *node) ranking() placement.Ranking {
 		if n.isUp(o) {
 			key.up |= 1 << o.id
 			key.cpus[o.id] = n.facts[o.id].cpus
+			if o != n && n.facts[o.id].down {
+				key.down |= 1 << o.id
+			}
 		}
 	}
 	if key == n.rankKey {
@@ -142,11 +165,11 @@ func (n *node) ranking() placement.Ranking {
 	for _, o := range n.nodes {
 		if key.up&(1<<o.id) != 0 {
 			x := n.of[o.id]
-			members = append(members, placement.Member{Peer: peers[o.id], Roles: x.roles, Drained: x.drained, Capacity: api.Capacity{CPUs: key.cpus[o.id]}})
+			members = append(members, placement.Member{Peer: peers[o.id], Roles: x.roles, Drained: x.drained, RunnerDown: key.down&(1<<o.id) != 0, Capacity: api.Capacity{CPUs: key.cpus[o.id]}})
 		}
 	}
 	n.rank, n.rankKey = placement.Place(n.wanted.Workload, members), key
-	if h := (n.salt ^ uint64(key.up)*0x9e3779b97f4a7c15) >> 7; n.swaps && h%3 == 0 && len(n.rank.In) > 1 {
+	if h := (n.salt ^ uint64(key.up&^key.down)*0x9e3779b97f4a7c15) >> 7; n.swaps && h%3 == 0 && len(n.rank.In) > 1 {
 		i, j := int(h/3)%len(n.rank.In), int(h/64)%len(n.rank.In)
 		n.rank.In[i], n.rank.In[j] = n.rank.In[j], n.rank.In[i]
 	}
@@ -157,7 +180,7 @@ func (n *node) ranking() placement.Ranking {
 func (n *node) replicas() map[api.PeerID]placement.Replica {
 	out := make(map[api.PeerID]placement.Replica, len(n.nodes))
 	for _, o := range n.nodes {
-		if f := n.facts[o.id]; o != n && n.isUp(o) {
+		if f := n.facts[o.id]; o != n && n.isUp(o) && !f.down {
 			out[peers[o.id]] = placement.Replica{Phase: f.phase(n.wanted.digest), Good: f.good() && n.sight[o.id].live}
 		}
 	}
@@ -243,7 +266,7 @@ func (n *node) reasons(r placement.Ranking, replicas map[api.PeerID]placement.Re
 // says is the fact about what n does now.
 func (n *node) says() fact {
 	w := n.wanted
-	f := fact{epoch: n.said.epoch, seq: n.said.seq, cpus: n.cpus}
+	f := fact{epoch: n.said.epoch, seq: n.said.seq, cpus: n.cpus, down: n.said.down}
 	if w == nil || !n.up {
 		return f
 	}
@@ -271,9 +294,13 @@ func (n *node) says() fact {
 // publish tells others when something has changed.
 func (n *node) publish() {
 	f := n.says()
-	if f.same(n.said) {
-		return
+	if !f.same(n.said) {
+		n.say(f)
 	}
+}
+
+// say tells others f.
+func (n *node) say(f fact) {
 	f.seq++
 	n.said, n.facts[n.id] = f, f
 	n.tell(n, func(to *node) { to.hear(n, f) })

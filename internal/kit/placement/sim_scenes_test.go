@@ -177,3 +177,58 @@ func TestDrainAndJoinLowerNothing(t *testing.T) {
 		}
 	})
 }
+
+// TestDownMembersReplicaRunsElsewhere ends the process of a member that runs a replica
+// for good. When it is started again after all, it has its replica again, and nobody
+// else goes on with one too many.
+func TestDownMembersReplicaRunsElsewhere(t *testing.T) {
+	var slowest time.Duration
+	scenes(t, func(t *testing.T, seed uint64, replicas int) {
+		if replicas == 0 {
+			return
+		}
+		s := scene(t, seed, replicas, startFirst)
+		down := s.nodes[0]
+		for _, n := range s.nodes {
+			n.fetched[1] = true
+			if n.good() {
+				down = n
+			}
+		}
+		down.stop()
+		slowest = max(slowest, s.within(t, 25*time.Second, "heal", func() bool { return s.running() == replicas }))
+		lowest := replicas
+		s.watch = func() { lowest = min(lowest, s.running()) }
+		down.start()
+		s.within(t, time.Minute, "come back", func() bool { return down.good() && s.running() == replicas })
+		s.run(s.now + time.Minute)
+		if lowest < replicas || s.running() != replicas || !down.good() {
+			t.Errorf("%d were good at the worst, %d are in the end, want %d with the one that was away: %v", lowest, s.running(), replicas, down.good())
+		}
+	})
+	t.Logf("it took at most %s, of which %s until it was said", slowest, downMax)
+}
+
+// TestAllDown ends the processes of all members, and starts one again.
+func TestAllDown(t *testing.T) {
+	for seed := range uint64(20) {
+		s := scene(t, seed, 2, startFirst)
+		for _, n := range s.nodes {
+			n.stop()
+		}
+		s.run(s.now + time.Minute)
+		last := s.nodes[seed%5]
+		last.start()
+		s.within(t, 20*time.Second, "run on the only one", func() bool { return last.good() })
+		s.run(s.now + time.Minute)
+		if s.running() != 1 || len(last.rank.In) != 1 {
+			t.Errorf("%d run it, and %d could by what the only one knows", s.running(), len(last.rank.In))
+		}
+		for _, n := range s.nodes {
+			if n != last {
+				n.start()
+			}
+		}
+		s.within(t, time.Minute, "run as before", func() bool { return s.running() == 2 })
+	}
+}

@@ -122,7 +122,7 @@ func TestSequences(t *testing.T) {
 		}
 	}
 	for _, what := range []string{
-		"a kept version brought back", "a late member passed", "a replica given up and needed again", "a replica given up for others",
+		"a kept version brought back", "a process that stays away", "a late member passed", "a replica given up and needed again", "a replica given up for others",
 		"a replica stopped before the next starts", "a version given up", "a version replaced", "a version started that others run", "fork", "refusal",
 	} {
 		if t.Logf("%s: %d times", what, seen[what]); seen[what] == 0 && count >= 1000 {

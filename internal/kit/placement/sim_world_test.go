@@ -19,6 +19,9 @@ const (
 	burst       = 20 * time.Millisecond
 	deadline    = 20 * time.Second // of a version to be ready
 	refusedFor  = 60 * time.Second
+	downMin     = 15 * time.Second        // after which a member at the earliest says that its process is down
+	downMax     = 18 * time.Second        // and at the latest
+	backMost    = 2500 * time.Millisecond // that it takes to say that it is back
 	orderlyMost = 1200 * time.Millisecond // that a fact takes to get round; twice that is below the pause
 	wildMost    = 8 * time.Second
 
@@ -153,7 +156,7 @@ func (s *sim) link(a, b *node, is bool) {
 				a.wake()
 				s.after(presumed, func() {
 					if !l.live { // what it runs is not known any more
-						a.facts[b.id] = fact{cpus: a.facts[b.id].cpus}
+						a.facts[b.id] = fact{cpus: a.facts[b.id].cpus, down: a.facts[b.id].down}
 						a.wake()
 					}
 				})
@@ -304,6 +307,7 @@ type fact struct {
 	state      api.State
 	serving    int
 	restarts   int
+	down       bool // the process that decides; nothing is said then of what it does
 }
 
 func (f fact) phase(wanted int) placement.Phase {
