@@ -180,7 +180,7 @@ func (n Node) Validate() error {
 	if n.ListenPort < 0 || n.ListenPort > 65535 {
 		return fmt.Errorf("%w: listen_port %d: want 1 to 65535, or 0 to choose one", ErrInvalid, n.ListenPort)
 	}
-	if err := errors.Join(n.validateCapacity(), n.validateMounts()); err != nil {
+	if err := errors.Join(n.validateCapacity(), n.validateStorage(), n.validateMounts()); err != nil {
 		return err
 	}
 	return errors.Join(validateListen("http_listen", n.HTTPListen), validateListen("manage_listen", n.ManageListen))

@@ -48,7 +48,7 @@ func all() Node {
 	return Node{Owner: owner, Bootstrap: []string{"/ip4/192.0.2.1/tcp/4001/p2p/X", "/dns/a.example/udp/1/quic-v1/p2p/Y"}, Roles: []string{"edge", "gpu"},
 		ListenPort: 4001, HTTPListen: "127.0.0.1:81", ManageListen: "[::1]:82", MDNS: on(false),
 		Realm: realm, Tofu: api.Duration(10 * time.Minute), Client: true,
-		CapacityCPUs: 8, CapacityMB: 1 << 20, Mounts: []string{folder("data"), folder("our files")}}
+		CapacityCPUs: 8, CapacityMB: 1 << 20, StorageQuotaMB: 2048, UploadMBS: 12.5, DownloadMBS: 1e5, Mounts: []string{folder("data"), folder("our files")}}
 }
 
 // folder is the absolute path of a folder, as this system writes it.
@@ -75,6 +75,8 @@ func TestLoad(t *testing.T) {
 			func(n *Node) { n.Owner, n.Realm, n.Tofu, n.Client = owner, realm, api.Duration(90*time.Second), true }},
 		{"capacity", "capacity_cpus = 4\ncapacity_mb = 512\nmounts = ['" + folder("a b") + "']", map[string]string{"REALM_CAPACITY_MB": "1024"},
 			func(n *Node) { n.CapacityCPUs, n.CapacityMB, n.Mounts = 4, 1024, []string{folder("a b")} }},
+		{"storage", "storage_quota_mb = 512\nupload_mb_s = 2\ndownload_mb_s = 0.5", map[string]string{"REALM_UPLOAD_MB_S": "1e3", "REALM_STORAGE_QUOTA_MB": "64"},
+			func(n *Node) { n.StorageQuotaMB, n.UploadMBS, n.DownloadMBS = 64, 1000, 0.5 }},
 		{"mounts in the environment", "mounts = ['" + folder("a") + "']", map[string]string{"REALM_MOUNTS": folder("b c") + ", " + folder("d")},
 			func(n *Node) { n.Mounts = []string{folder("b c"), folder("d")} }},
 		{"another owner, another realm", "owner = 'ed25519:9sKbNTnJfUQ3GmwkkDRqmkgFXqiu2sFDEWWtDsQmPbn5'\nrealm = '" + string(realm) + "'", map[string]string{"REALM_OWNER": owner},
@@ -145,6 +147,14 @@ func TestLoadRefuses(t *testing.T) {
 		{"processors no number", "", [2]string{"REALM_CAPACITY_CPUS", "all"}, "REALM_CAPACITY_CPUS=\"all\""},
 		{"memory below zero", "", [2]string{"REALM_CAPACITY_MB", "-1"}, "out of range"},
 		{"memory with a unit", "", [2]string{"REALM_CAPACITY_MB", "1GB"}, "REALM_CAPACITY_MB=\"1GB\""},
+		{"quota below zero", "storage_quota_mb = -1", [2]string{}, "storage_quota_mb -1: want 1 to"},
+		{"quota too large", "storage_quota_mb = 1_099_511_627_777", [2]string{}, "storage_quota_mb"},
+		{"quota with a unit", "", [2]string{"REALM_STORAGE_QUOTA_MB", "10GB"}, "REALM_STORAGE_QUOTA_MB=\"10GB\""},
+		{"upload below zero", "upload_mb_s = -1.0", [2]string{}, "upload_mb_s -1: want 0.01 to"},
+		{"upload no number", "upload_mb_s = nan", [2]string{}, "upload_mb_s"},
+		{"upload too slow", "", [2]string{"REALM_UPLOAD_MB_S", "0.001"}, "upload_mb_s"},
+		{"download without end", "", [2]string{"REALM_DOWNLOAD_MB_S", "+Inf"}, "download_mb_s"},
+		{"download with a unit", "", [2]string{"REALM_DOWNLOAD_MB_S", "3MB"}, "REALM_DOWNLOAD_MB_S=\"3MB\""},
 		{"relative mount", "mounts = ['data']", [2]string{}, "absolute path"},
 		{"mount upwards", "mounts = ['" + folder("data") + string(filepath.Separator) + "..']", [2]string{}, "absolute path"},
 		{"empty mount", "", [2]string{"REALM_MOUNTS", folder("data") + ","}, "absolute path"},
@@ -242,6 +252,7 @@ func FuzzConfig(f *testing.F) {
 	for _, seed := range []string{"", "owner = '" + owner + "'", "listen_port = 7\nroles = ['a', 'b']", "bootstrap = ['/ip4/1.2.3.4/tcp/1', '/b']\nmdns = false",
 		"http_listen = ':80'\nmanage_listen = '[::1]:9'", "owner = '" + owner + "'\nrealm = '" + string(realm) + "'\ntofu = '1h'\nclient = true",
 		"capacity_cpus = 2\ncapacity_mb = 64\nmounts = ['" + folder("a b") + "']", "mounts = ['/a,/b']",
+		"storage_quota_mb = 100\nupload_mb_s = 0.25\ndownload_mb_s = 1e3", "upload_mb_s = nan",
 		"[a]", "mdns = 1"} {
 		f.Add(seed)
 	}

@@ -64,6 +64,12 @@ var settings = []setting{
 		n.CapacityMB, err = strconv.ParseInt(v, 10, 64)
 		return err
 	}, func(n *Node) string { return number(n.CapacityMB) }},
+	{"storage_quota_mb", func(n *Node, v string) (err error) {
+		n.StorageQuotaMB, err = strconv.ParseInt(v, 10, 64)
+		return err
+	}, func(n *Node) string { return number(n.StorageQuotaMB) }},
+	rate("upload_mb_s", func(n *Node) *float64 { return &n.UploadMBS }),
+	rate("download_mb_s", func(n *Node) *float64 { return &n.DownloadMBS }),
 	{"mounts", func(n *Node, v string) error {
 		n.Mounts = nil
 		for m := range strings.SplitSeq(v, ",") { // a path may hold spaces
@@ -79,6 +85,20 @@ func number(v int64) string {
 		return ""
 	}
 	return strconv.FormatInt(v, 10)
+}
+
+func rate(name string, field func(*Node) *float64) setting {
+	return setting{name,
+		func(n *Node, v string) (err error) {
+			*field(n), err = strconv.ParseFloat(v, 64)
+			return err
+		},
+		func(n *Node) string {
+			if *field(n) == 0 {
+				return ""
+			}
+			return strconv.FormatFloat(*field(n), 'g', -1, 64)
+		}}
 }
 
 func text(name string, field func(*Node) *string) setting {

@@ -30,6 +30,20 @@ func TestRoom(t *testing.T) {
 	}
 }
 
+func TestSize(t *testing.T) {
+	dir := t.TempDir()
+	size, err := Size(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if free, err := Free(dir); err != nil || size < free {
+		t.Errorf("%d bytes in all, %d free, %v", size, free, err)
+	}
+	if _, err := Size(filepath.Join(dir, "none")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no folder: %v", err)
+	}
+}
+
 func TestIsFull(t *testing.T) {
 	for err, want := range map[error]bool{
 		ErrFull:                           true,

@@ -31,6 +31,8 @@ type nodeFlags struct {
 	mounts                   []string
 	capacityMB               int64
 	capacityCPUs             int
+	storageQuotaMB           int64
+	uploadMBS, downloadMBS   float64
 }
 
 func (n *nodeFlags) declare(f *pflag.FlagSet) {
@@ -45,6 +47,9 @@ func (n *nodeFlags) declare(f *pflag.FlagSet) {
 	f.StringArrayVar(&n.mounts, "allow-mount", nil, "folder of this node that programs may mount, with all in it; may be repeated")
 	f.Int64Var(&n.capacityMB, "capacity-mb", 0, "MiB that the memory caps of commands may add up to here (default: four times the machine's memory)")
 	f.IntVar(&n.capacityCPUs, "capacity-cpus", 0, "processors that count when programs are shared out (default: those of the machine)")
+	f.Int64Var(&n.storageQuotaMB, "storage-quota-mb", 0, "MiB that the store of blobs may grow to (default: half of its file system)")
+	f.Float64Var(&n.uploadMBS, "upload-mb-s", 0, "MB of blobs a second that this node sends to others (default: no limit)")
+	f.Float64Var(&n.downloadMBS, "download-mb-s", 0, "MB of blobs a second that this node takes from others (default: no limit)")
 }
 
 // over lays the flags that were given over c. lists says how a list that is
@@ -76,6 +81,10 @@ func (n *nodeFlags) over(c *config.Node, given func(flag string) bool, lists fun
 		"allow-mount":   func() { c.Mounts = lists(c.Mounts, mounts) },
 		"capacity-mb":   func() { c.CapacityMB = n.capacityMB },
 		"capacity-cpus": func() { c.CapacityCPUs = n.capacityCPUs },
+
+		"storage-quota-mb": func() { c.StorageQuotaMB = n.storageQuotaMB },
+		"upload-mb-s":      func() { c.UploadMBS = n.uploadMBS },
+		"download-mb-s":    func() { c.DownloadMBS = n.downloadMBS },
 	} {
 		if given(flag) {
 			set()
@@ -190,6 +199,10 @@ type configView struct {
 	Mounts       []string     `json:"mounts"`
 	CapacityMB   int64        `json:"capacity_mb,omitempty"`
 	CapacityCPUs int          `json:"capacity_cpus,omitempty"`
+
+	StorageQuotaMB int64   `json:"storage_quota_mb,omitempty"`
+	UploadMBS      float64 `json:"upload_mb_s,omitempty"`
+	DownloadMBS    float64 `json:"download_mb_s,omitempty"`
 }
 
 func (a *app) configure(ctx context.Context, h paths.Home, c config.Node, write bool) error {
@@ -204,7 +217,8 @@ func (a *app) configure(ctx context.Context, h paths.Home, c config.Node, write 
 			return err
 		}
 	}
-	v := configView{h.Config(), c.Owner, c.Realm, list(c.Bootstrap), list(c.Roles), c.ListenPort, c.HTTPListen, c.ManageListen, c.MDNS, c.Tofu, list(c.Mounts), c.CapacityMB, c.CapacityCPUs}
+	v := configView{h.Config(), c.Owner, c.Realm, list(c.Bootstrap), list(c.Roles), c.ListenPort, c.HTTPListen, c.ManageListen, c.MDNS, c.Tofu, list(c.Mounts), c.CapacityMB, c.CapacityCPUs,
+		c.StorageQuotaMB, c.UploadMBS, c.DownloadMBS}
 	return a.print(v, func() {
 		fmt.Fprintf(a.out, "# %s\n", v.File)
 		for _, row := range settingRows(c) {
@@ -234,7 +248,7 @@ func checkPinned(h paths.Home, c config.Node) error {
 
 func settingRows(c config.Node) []string {
 	var rows []string
-	add := func(key, value string) { rows = append(rows, fmt.Sprintf("%-13s  %s", key, value)) }
+	add := func(key, value string) { rows = append(rows, fmt.Sprintf("%-16s  %s", key, value)) }
 	add("owner", orElse(c.Owner, "(the owner key of this account, if it has one)"))
 	if c.Realm != "" {
 		add("realm", string(c.Realm))
@@ -262,6 +276,15 @@ func settingRows(c config.Node) []string {
 	}
 	if c.CapacityCPUs != 0 {
 		add("capacity_cpus", fmt.Sprint(c.CapacityCPUs))
+	}
+	if c.StorageQuotaMB != 0 {
+		add("storage_quota_mb", fmt.Sprint(c.StorageQuotaMB))
+	}
+	if c.UploadMBS != 0 {
+		add("upload_mb_s", fmt.Sprint(c.UploadMBS))
+	}
+	if c.DownloadMBS != 0 {
+		add("download_mb_s", fmt.Sprint(c.DownloadMBS))
 	}
 	return rows
 }
