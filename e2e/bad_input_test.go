@@ -15,7 +15,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -23,7 +22,6 @@ import (
 	"github.com/realm-mesh/realm/e2e/internal/node"
 	"github.com/realm-mesh/realm/e2e/internal/wasm"
 	"github.com/realm-mesh/realm/internal/kit/bus"
-	"github.com/realm-mesh/realm/internal/kit/hosttest"
 	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/internal/kit/keys"
 	"github.com/realm-mesh/realm/internal/kit/paths"
@@ -322,40 +320,6 @@ func largestFile(t *testing.T, dir string) string {
 		t.Fatalf("no chunk under %s: %v", dir, err)
 	}
 	return path
-}
-
-// TestFullDisk fills a node's disk. Pushes are refused in words, what runs goes
-// on, and with space back all is well without a restart.
-func TestFullDisk(t *testing.T) {
-	hosttest.Need(t, hosttest.Tmpfs)
-	mount := t.TempDir()
-	if err := syscall.Mount("tmpfs", mount, "tmpfs", 0, "size=192m"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(mount, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	n := newNode(t, "node", "")
-	n.Home = filepath.Join(mount, "home")
-	do(t, n, "init")
-	start(t, n)
-	do(t, n, "fn", "deploy", "--wasm", sample("double"), "--name", "double")
-
-	filler := filepath.Join(mount, "filler")
-	fill(t, filler)
-	refuse(t, n, []string{"disk full"}, "push", "--name", "late", "--file", sample("ticker"), "--timeout", "15s")
-	unhurt(t, n)
-
-	if err := os.Remove(filler); err != nil {
-		t.Fatal(err)
-	}
-	until(t, "a push with space back", func(ctx context.Context) error {
-		_, err := n.Do(ctx, "push", "--name", "late", "--file", sample("ticker"))
-		return err
-	})
-	unhurt(t, n)
 }
 
 // fill writes until the disk takes no more.

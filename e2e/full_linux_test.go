@@ -1,0 +1,74 @@
+package e2e_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/realm-mesh/realm/internal/kit/hosttest"
+)
+
+func mountTmpfs(t *testing.T, size string) string {
+	t.Helper()
+	hosttest.Need(t, hosttest.Tmpfs)
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// TestFullStore fills the disk of a node under its store: what does not fit is refused
+// in words, and the node works on.
+func TestFullStore(t *testing.T) {
+	dir := mountTmpfs(t, "256m")
+	n := newNode(t, "node", "")
+	n.Home = filepath.Join(dir, "home")
+	n.Env = append(n.Env, "REALM_STORAGE_QUOTA_MB=1000")
+	do(t, n, "init")
+	start(t, n)
+	do(t, n, "push", "--name", "before", "--file", sample("ticker"))
+	big, d := randomFile(t, 50, 250*mib)
+	refuse(t, n, []string{"MiB"}, "storage", "put", big)
+	if holds(testContext(t), n, d) {
+		t.Error("a blob that did not fit is said to be here")
+	}
+	small, e := randomFile(t, 51, 20*mib)
+	storePut(t, n, small, e)
+	if got := storageOf(t, n); got.Stored > 120*mib {
+		t.Errorf("%d bytes stay of what was refused", got.Stored)
+	}
+	do(t, n, "push", "--name", "after", "--http", "cgi", "--file", sample("hello-cgi"))
+}
+
+// TestFullDisk fills a node's disk. Pushes are refused in words, what runs goes
+// on, and with space back all is well without a restart.
+func TestFullDisk(t *testing.T) {
+	mount := mountTmpfs(t, "192m")
+	n := newNode(t, "node", "")
+	n.Home = filepath.Join(mount, "home")
+	do(t, n, "init")
+	start(t, n)
+	do(t, n, "fn", "deploy", "--wasm", sample("double"), "--name", "double")
+
+	filler := filepath.Join(mount, "filler")
+	fill(t, filler)
+	refuse(t, n, []string{"disk full"}, "push", "--name", "late", "--file", sample("ticker"), "--timeout", "15s")
+	unhurt(t, n)
+
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "a push with space back", func(ctx context.Context) error {
+		_, err := n.Do(ctx, "push", "--name", "late", "--file", sample("ticker"))
+		return err
+	})
+	unhurt(t, n)
+}
