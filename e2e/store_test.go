@@ -14,7 +14,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/e2e/internal/node"
