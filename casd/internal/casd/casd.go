@@ -47,7 +47,7 @@ func New(_ context.Context, env *daemon.Env) (daemon.Daemon, error) {
 }
 
 func build(p parts) *Daemon {
-	blobs := store.New(p.dir, p.log)
+	blobs := store.New(p.dir, p.log, nil)
 	announce := newAnnouncer(p.bus, blobs.Blobs, p.cfg.Announce, p.log)
 	e := &endpoints{
 		store:    blobs,

@@ -37,7 +37,7 @@ func (e *endpoints) put(w http.ResponseWriter, r *http.Request) {
 	want, err := queryDigest(r.URL.Query())
 	var info api.BlobInfo
 	if err == nil {
-		info, err = e.store.Put(r.Context(), newIdleReader(w, r, e.idle), want)
+		info, err = e.store.Put(r.Context(), newIdleReader(w, r, e.idle), r.ContentLength, want)
 	}
 	e.metrics.puts.WithLabelValues(result(err)).Inc()
 	if err != nil {

@@ -55,7 +55,7 @@ func newMesh(t *testing.T) *mesh {
 func (m *mesh) restart() {
 	m.t.Helper()
 	logger := slog.New(slog.NewTextHandler(io.MultiWriter(&m.log, m.t.Output()), nil))
-	m.store = store.New(m.dir, logger)
+	m.store = store.New(m.dir, logger, nil)
 	if err := m.store.Recover(); err != nil {
 		m.t.Fatal(err)
 	}

@@ -45,7 +45,7 @@ func TestFullDisk(t *testing.T) {
 
 	big := noise(31, 10*mib)
 	idx := indexOf(big)
-	_, err := s.Put(context.Background(), bytes.NewReader(big), api.Digest{})
+	_, err := s.Put(context.Background(), bytes.NewReader(big), -1, api.Digest{})
 	if !errors.Is(err, disk.ErrFull) {
 		t.Fatalf("put: %v", err)
 	}
@@ -99,7 +99,7 @@ func TestFullBeneathTheReserve(t *testing.T) {
 	if err := os.WriteFile(full, make([]byte, 4*mib), 0o600); !disk.IsFull(err) {
 		t.Fatalf("write to a full disk: %v", err)
 	}
-	if _, err := s.Put(context.Background(), bytes.NewReader(noise(32, 10)), api.Digest{}); !disk.IsFull(err) {
+	if _, err := s.Put(context.Background(), bytes.NewReader(noise(32, 10)), -1, api.Digest{}); !disk.IsFull(err) {
 		t.Fatalf("put: %v", err)
 	}
 	if after := files(t, openStore(t, s.dir)); !slices.Equal(before, after) {

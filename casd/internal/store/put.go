@@ -13,27 +13,27 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/realm-mesh/realm/api"
-	"github.com/realm-mesh/realm/internal/kit/disk"
 	"github.com/realm-mesh/realm/internal/kit/task"
 )
 
 // putChunks is how many chunks of one put are hashed and written side by side.
 const putChunks = 4
 
-// Put stores what r holds as a blob and returns once it is durable. A digest
+// Put stores what r holds as a blob and returns once it is durable. It holds size
+// bytes; -1: that is not known. A digest
 // want other than zero must be that of the bytes, else [ErrMismatch]. After an
 // error nothing of the blob is kept. Other errors: [disk.ErrFull],
 // [api.ErrTooLarge], those of r.
-func (s *Store) Put(ctx context.Context, r io.Reader, want api.Digest) (api.BlobInfo, error) {
-	info, err := s.put(ctx, r, want)
+func (s *Store) Put(ctx context.Context, r io.Reader, size int64, want api.Digest) (api.BlobInfo, error) {
+	info, err := s.put(ctx, r, size, want)
 	if err != nil {
 		return api.BlobInfo{}, fmt.Errorf("put blob: %w", err)
 	}
 	return info, nil
 }
 
-func (s *Store) put(ctx context.Context, r io.Reader, want api.Digest) (api.BlobInfo, error) {
-	if err := disk.Room(s.dir, 0, disk.ReserveBulk); err != nil {
+func (s *Store) put(ctx context.Context, r io.Reader, size int64, want api.Digest) (api.BlobInfo, error) {
+	if err := s.room(ctx, max(size, 0)); err != nil {
 		return api.BlobInfo{}, err
 	}
 	c := &cut{store: s, dir: s.tempPath(), seen: map[api.Digest]bool{}}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -44,26 +45,39 @@ type Store struct {
 	maxChunks int       // of one blob
 	buffers   sync.Pool // of *buffer
 	temp      atomic.Uint64
+	room      Room
 
 	// mu guards which names exist under chunks and blobs: it is held while a name
 	// appears, disappears or is relied upon to stay.
-	mu    sync.Mutex
-	stats Stats // guarded by mu
+	mu     sync.Mutex
+	stats  Stats              // guarded by mu
+	leases map[api.Digest]int // guarded by mu
 }
+
+// Room is asked before n bytes are written. It makes room for them or returns an
+// error that wraps [disk.ErrFull] and says what is missing. It may call the store,
+// and answers fast while there is room: it is asked for each chunk.
+type Room func(ctx context.Context, n int64) error
 
 // Stats counts what a store holds and has met.
 type Stats struct {
 	Blobs   int64 // whole ones
 	Chunks  int64
 	Bytes   int64 // of the chunks
+	Partial int64 // blobs that lack chunks
+	Logical int64 // bytes of all whole blobs, as if nothing were shared
 	Corrupt int64 // chunks that failed their check since the start
 }
 
 type buffer [api.MaxChunk]byte
 
 // New returns the store in dir. It touches nothing; [Store.Recover] comes first.
-func New(dir string, log *slog.Logger) *Store {
-	return &Store{dir: dir, log: log, maxChunks: MaxChunks, buffers: sync.Pool{New: func() any { return new(buffer) }}}
+// Without room, the disk's free space alone is looked at.
+func New(dir string, log *slog.Logger, room Room) *Store {
+	if room == nil {
+		room = func(_ context.Context, n int64) error { return disk.Room(dir, n, disk.ReserveBulk) }
+	}
+	return &Store{dir: dir, log: log, room: room, leases: map[api.Digest]int{}, maxChunks: MaxChunks, buffers: sync.Pool{New: func() any { return new(buffer) }}}
 }
 
 // Recover makes the folders, throws away what a crash left half-written and
@@ -192,7 +206,7 @@ func (s *Store) tempPath() string { return s.path(dirTemp, fmt.Sprintf("f%d", s.
 
 // writeTemp writes and syncs a file under tmp, if the disk has room for it.
 func (s *Store) writeTemp(path string, b []byte) error {
-	if err := disk.Room(s.dir, int64(len(b)), disk.ReserveBulk); err != nil {
+	if err := s.room(context.Background(), int64(len(b))); err != nil {
 		return err
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)

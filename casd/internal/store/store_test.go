@@ -25,7 +25,7 @@ const mib = api.MaxChunk
 
 func openStore(t testing.TB, dir string) *Store {
 	t.Helper()
-	s := New(dir, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	s := New(dir, slog.New(slog.NewTextHandler(t.Output(), nil)), nil)
 	if err := s.Recover(); err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func noise(seed uint64, n int) []byte {
 
 func put(t testing.TB, s *Store, b []byte) api.Digest {
 	t.Helper()
-	info, err := s.Put(context.Background(), bytes.NewReader(b), api.Sum(b))
+	info, err := s.Put(context.Background(), bytes.NewReader(b), -1, api.Sum(b))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +185,7 @@ func TestFailedPutKeepsNothing(t *testing.T) {
 			s.maxChunks = 4
 			kept := put(t, s, noise(6, mib))
 			before := files(t, s)
-			if _, err := s.Put(context.Background(), tt.body, tt.want); !errors.Is(err, tt.err) {
+			if _, err := s.Put(context.Background(), tt.body, -1, tt.want); !errors.Is(err, tt.err) {
 				t.Fatalf("put: %v, want %v", err, tt.err)
 			}
 			if after := files(t, s); !slices.Equal(before, after) {
@@ -206,7 +206,7 @@ func TestPutEndsWithItsContext(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	ctx, cancel := context.WithCancel(context.Background())
 	body := &afterReads{r: zeros{}, n: 3, do: cancel}
-	if _, err := s.Put(ctx, body, api.Digest{}); !errors.Is(err, context.Canceled) {
+	if _, err := s.Put(ctx, body, -1, api.Digest{}); !errors.Is(err, context.Canceled) {
 		t.Fatalf("put: %v", err)
 	}
 	if left := files(t, s); len(left) != 0 {
@@ -238,7 +238,7 @@ func TestConcurrentPuts(t *testing.T) {
 			if i%3 == 0 { // shares its first chunks with the others
 				b = append(slices.Clone(same), byte(i))
 			}
-			info, err := s.Put(context.Background(), bytes.NewReader(b), api.Sum(b))
+			info, err := s.Put(context.Background(), bytes.NewReader(b), -1, api.Sum(b))
 			if err != nil {
 				return err
 			}
