@@ -25,7 +25,7 @@ func (s *sim) givesUp(j *job) {
 	ran := j.running.Seq != 0 && time.Since(j.since) > 2*burst // else it was decided before
 	j.running, j.failed = intent.Signed{}, api.Digest{}
 	s.keep(ref, intent.Signed{})
-	if !ran || j.want.Tombstone || time.Since(s.crash) < Grace+noticed {
+	if !ran || j.want.Tombstone || time.Now().Before(s.forgiven) {
 		return
 	}
 	if left, want := len(s.running(ref)), s.wanted(j.want.Signed); left < want {
@@ -190,6 +190,39 @@ func TestSuccessor(t *testing.T) {
 	}
 }
 
+// TestRunnerDown has runnerd of a member that runs something end for good, while its
+// meshd is there: another one does within the time that it takes to say so.
+func TestRunnerDown(t *testing.T) {
+	for seed := range uint64(10) {
+		inWorld(t, seed, 4, func(w *world) {
+			w.push(web, component(1, 2), false)
+			w.pass(settled)
+			runs := w.running(web)
+			i := slices.IndexFunc(w.sims, func(s *sim) bool { return runs[s.id] != 0 })
+			gone := w.sims[i]
+			gone.goesDown()
+			begun := time.Now()
+			for len(w.running(web)) < 2 {
+				w.pass(10 * time.Millisecond)
+				if time.Since(begun) > downMax+bringUp+2*gossip {
+					w.report(web)
+					w.Fatal("nobody steps in")
+				}
+			}
+			w.pass(settled)
+			w.isSettled("its runnerd is down")
+			gone.start()
+			for range 100 {
+				w.pass(settled / 100)
+				if len(w.running(web)) < 2 {
+					w.Fatal("runnerd comes back, and another one ends what it runs before it is ready")
+				}
+			}
+			w.isSettled("it is back")
+		})
+	}
+}
+
 // TestRestart starts all members anew, one by one, in the middle of an update.
 func TestRestart(t *testing.T) {
 	for seed := range uint64(10) {
@@ -241,7 +274,11 @@ func (w *world) anything(refs []api.Ref) {
 	w.Helper()
 	s := w.sims[w.rng.IntN(len(w.sims))]
 	ref := refs[w.rng.IntN(len(refs))]
-	switch w.rng.IntN(10) {
+	switch w.rng.IntN(11) {
+	case 10:
+		if s.up && len(w.live()) > 1 {
+			s.goesDown()
+		}
 	case 0, 1:
 		if s.up && len(w.live()) > 1 {
 			s.stop()

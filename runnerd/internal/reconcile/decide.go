@@ -126,7 +126,7 @@ func (s *state) rollout(l *load) placement.Rollout {
 func (s *state) replicas(l *load) map[api.PeerID]placement.Replica {
 	out := make(map[api.PeerID]placement.Replica, len(l.others)+1)
 	for p, f := range l.others {
-		if s.members.isUp[p] {
+		if s.heeds(p) {
 			out[p] = placement.Replica{Phase: f.phase(l.wanted.Digest), Good: f.good() && s.members.isLive[p]}
 		}
 	}

@@ -15,6 +15,9 @@
 //     at the start everybody counts as live a moment ago. This node is always up. No
 //     replica ends for one of a member that is not live, and none is started while a
 //     member may be up of which nothing at all is known.
+//   - What a member has said of its replicas does not count while it says that its runnerd
+//     is down, and what it takes back then is forgotten at once. This node's own runnerd is
+//     never down here, whatever meshd has not noticed yet.
 //   - What the bucket of facts has lost counts for [Grace] more: a bus or a meshd that
 //     starts again has nothing for a moment.
 //   - What others may not have said yet is waited for: see [placement.Patience].

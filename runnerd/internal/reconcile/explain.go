@@ -76,7 +76,7 @@ func (s *state) runs(l *load, p api.PeerID) bool {
 	if p == s.Self {
 		return l.mine().good()
 	}
-	return l.others[p].good()
+	return s.heeds(p) && l.others[p].good()
 }
 
 // away lists the members that are not up, by id.

@@ -20,7 +20,7 @@ func (s *state) lastGood(l *load) *intent.Signed {
 	seq := uint64(0)
 	for p, f := range l.others {
 		switch {
-		case !s.members.isUp[p]:
+		case !s.heeds(p):
 		case f.phase(l.wanted.Digest) == placement.PhaseReady:
 			return nil
 		case f.answers() < l.wanted.Seq:

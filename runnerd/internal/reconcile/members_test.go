@@ -113,6 +113,83 @@ func TestWhoIsUp(t *testing.T) {
 	})
 }
 
+// down has members say that their runnerd is.
+func (n *node) down(all ...int) {
+	for _, p := range all {
+		n.rec.Record(api.PeerRecord{PeerFact: api.PeerFact{Peer: peer(p), Host: "host", Capacity: api.Capacity{CPUs: 1}, Down: api.DaemonList{api.Casd, api.Runnerd}}, Live: true})
+	}
+	n.settle()
+}
+
+// TestMembersWithoutRunner has the two that rank before this node say that their runnerd
+// is down, and be back. What they have said before counts no more, whatever the bucket
+// tells first.
+func TestMembersWithoutRunner(t *testing.T) {
+	ref := selfAt(t, 3, 3, 2)
+	others := othersOf(ref, 3, 2)
+	for _, first := range []string{"the reason", "the facts", "neither"} {
+		withNode(t, func(n *node) {
+			n.joined(3)
+			n.hear(others...)
+			s := sign(n, owner, ref, 1, component(1, 2))
+			n.show(s)
+			n.say(others[0], s, api.StateRunning)
+			n.say(others[1], s, api.StateRunning)
+			n.isDuty("the others run it", ref, api.DutyNone)
+
+			switch first {
+			case "the reason":
+				n.down(others[0])
+				n.rec.FactGone(ref, peer(others[0]))
+			case "the facts":
+				n.rec.FactGone(ref, peer(others[0]))
+				n.down(others[0])
+			default:
+				n.down(others[0])
+			}
+			n.settle()
+			n.isDuty("one has no runnerd", ref, api.DutyRun)
+			n.say(self, s, api.StateRunning)
+			if x, err := n.rec.Explain(ref); err != nil || x.Running != 2 || x.Updated != 2 || x.Pending != "" ||
+				x.Members[2].Why != "its runnerd is down" || x.Members[2].Rank != 0 || x.Members[2].Duty != api.DutyNone || !x.Members[2].Live {
+				n.Errorf("one has no runnerd: %+v %v", x, err)
+			}
+			if first == "neither" {
+				return
+			}
+			n.hear(others[0])
+			n.isDuty("it is back, and says nothing yet", ref, api.DutyKeep)
+			time.Sleep(placement.Pause + Grace)
+			synctest.Wait()
+			n.isDuty("it still says nothing", ref, api.DutyKeep)
+			n.say(others[0], s, api.StateRunning)
+			n.isGivenUp("it runs it", ref)
+
+			n.say(self, s, api.StateRemoved)
+			n.down(others...)
+			n.isDuty("nobody else has a runnerd", ref, api.DutyRun)
+			if x, err := n.rec.Explain(ref); err != nil || x.Desired != 1 || x.Running != 0 || x.Pending != "1 of 2 can run: 2 members: their runnerd is down" {
+				n.Errorf("nobody else has a runnerd: %+v %v", x, err)
+			}
+		})
+	}
+}
+
+// TestOwnRunner has meshd say that the runnerd is down that asks: it knows better.
+func TestOwnRunner(t *testing.T) {
+	withNode(t, func(n *node) {
+		n.joined(2)
+		n.down(self, 2)
+		n.show(sign(n, owner, web, 1, component(1, 1)))
+		n.isDuty("it has just come up", web, api.DutyRun)
+		n.show(sign(n, owner, web, 2, component(1, 1), func(in *api.Intent) { in.Target.Peers = []api.PeerID{peer(2)} }))
+		n.isDuty("for another one", web, api.DutyNone)
+		if x, err := n.rec.Explain(web); err != nil || x.Pending != "no member can run it: 1 member: its runnerd is down, 1 is not among the peers that its target names" {
+			n.Errorf("%+v %v", x, err)
+		}
+	})
+}
+
 // TestUnheard starts a node that runs a replica by what it knows: of other members,
 // which might rank higher, it does not know tags and capacity yet.
 func TestUnheard(t *testing.T) {

@@ -68,6 +68,9 @@ func members(n int) string {
 
 // said is why, which is about one member, said of n of them.
 func said(why string, n int) string {
+	if n > 1 && why == placement.RunnerDownText {
+		why = "their runnerd is down"
+	}
 	if why == "its target names other peers" {
 		why = "it is not among the peers that its target names"
 	}

@@ -78,5 +78,8 @@ func (s *state) phase(l *load, p api.PeerID) placement.Phase {
 	if p == s.Self {
 		return l.mine().phase(l.wanted.Digest)
 	}
+	if !s.heeds(p) {
+		return placement.PhaseNone
+	}
 	return l.others[p].phase(l.wanted.Digest)
 }

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"slices"
 	"time"
 
 	"github.com/realm-mesh/realm/api"
@@ -105,14 +106,21 @@ func (s *state) fact(f api.WorkloadFact) {
 	}
 }
 
+// heeds reports whether what p, another member, has said of its replicas counts.
+func (s *state) heeds(p api.PeerID) bool { return s.members.isUp[p] && !s.members.isDown[p] }
+
 // factGone takes note that the bucket does not say any more what p has said. It counts
-// for a while.
+// for a while, unless the member has taken it back because its runnerd is down.
 func (s *state) factGone(ref api.Ref, p api.PeerID, now time.Time) {
 	l := s.loads[ref]
 	if l == nil {
 		return
 	}
-	if f, ok := l.others[p]; ok && f.gone.IsZero() {
+	f, ok := l.others[p]
+	if r := s.members.records[p]; ok && r != nil && r.IsDown(api.Runnerd) {
+		delete(l.others, p)
+		s.touch(l)
+	} else if ok && f.gone.IsZero() {
 		f.gone = now
 		l.others[p] = f
 		s.fading = append(s.fading, fade{l, p, now})
@@ -128,6 +136,19 @@ func (s *state) sweep(now time.Time) {
 			}
 		}
 	}
+}
+
+// forget drops what members have taken back whose runnerd is down, where that was known
+// before the reason: it is not to count again when they are back.
+func (s *state) forget() {
+	s.fading = slices.DeleteFunc(s.fading, func(x fade) bool {
+		f, ok := x.load.others[x.peer]
+		if !s.members.isDown[x.peer] || !ok || !f.gone.Equal(x.gone) {
+			return false
+		}
+		delete(x.load.others, x.peer)
+		return true
+	})
 }
 
 // expire drops the facts that count no more.

@@ -19,6 +19,7 @@ type roster struct {
 	up      []placement.Member // that are up, and this node, by id
 	isUp    map[api.PeerID]bool
 	isLive  map[api.PeerID]bool // of those that are up: their records say so
+	isDown  map[api.PeerID]bool // of those that are up: they say that their runnerd is down
 	unheard api.PeerID          // is up only because it may be: nothing is known of it; empty: nobody
 	next    time.Time           // when somebody ceases to be up; zero: never
 }
@@ -33,7 +34,7 @@ type record struct {
 }
 
 func newRoster() roster {
-	return roster{records: map[api.PeerID]*record{}, isUp: map[api.PeerID]bool{}, isLive: map[api.PeerID]bool{}}
+	return roster{records: map[api.PeerID]*record{}, isUp: map[api.PeerID]bool{}, isLive: map[api.PeerID]bool{}, isDown: map[api.PeerID]bool{}}
 }
 
 // told takes note of a record.
@@ -114,8 +115,10 @@ func (m *roster) refresh(cfg *Config, now time.Time) (changed bool) {
 	}
 	m.up, m.isLive = up, isLive
 	clear(m.isUp)
+	clear(m.isDown)
 	for _, u := range up {
 		m.isUp[u.Peer] = true
+		m.isDown[u.Peer] = u.RunnerDown
 	}
 	return true
 }
@@ -123,9 +126,9 @@ func (m *roster) refresh(cfg *Config, now time.Time) (changed bool) {
 // member is what placement has to know of the member that says f of itself.
 func member(cfg *Config, f api.PeerFact) placement.Member {
 	roles, drained := cfg.Realm.Terms(f.Peer, f.Roles)
-	return placement.Member{Peer: f.Peer, Roles: roles, Capacity: f.Capacity, Drained: drained}
+	return placement.Member{Peer: f.Peer, Roles: roles, Capacity: f.Capacity, Drained: drained, RunnerDown: f.IsDown(api.Runnerd)}
 }
 
 func same(a, b placement.Member) bool {
-	return a.Peer == b.Peer && a.Capacity == b.Capacity && a.Drained == b.Drained && slices.Equal(a.Roles, b.Roles)
+	return a.Peer == b.Peer && a.Capacity == b.Capacity && a.Drained == b.Drained && a.RunnerDown == b.RunnerDown && slices.Equal(a.Roles, b.Roles)
 }

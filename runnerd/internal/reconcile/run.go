@@ -65,6 +65,7 @@ func (r *Reconciler) refresh() bool {
 	now := r.Now()
 	if r.members.due(now) && r.members.refresh(&r.Config, now) {
 		r.replan = all
+		r.forget()
 		for _, l := range r.loads { // whose ranking may stay as it is
 			r.touch(l)
 		}

@@ -135,7 +135,7 @@ func (s *sim) tell(j *job, at api.State) {
 	j.fact = f
 	s.rec.Own(f)
 	for _, o := range s.sims {
-		if o != s && o.up {
+		if o != s && o.up && !s.down {
 			s.send(o, func() { o.rec.Fact(f) })
 		}
 	}

@@ -18,9 +18,12 @@ import (
 
 // Times of the world, which passes in a bubble.
 const (
-	gossip  = 400 * time.Millisecond // at most, for a fact or an intent to reach another
-	noticed = 2 * time.Second        // at most, until a member that is gone counts as such
-	bringUp = time.Second            // at most, for a version to be ready or to fail
+	gossip  = 400 * time.Millisecond  // at most, for a fact or an intent to reach another
+	noticed = 2 * time.Second         // at most, until a member that is gone counts as such
+	downMin = 15 * time.Second        // at least, until a member says that its runnerd is down
+	downMax = 18 * time.Second        // and at most
+	backMax = 2500 * time.Millisecond // at most, until it says that it is back
+	bringUp = time.Second             // at most, for a version to be ready or to fail
 )
 
 // world is several members, each with a Reconciler of its own, which hear of each other
@@ -31,8 +34,9 @@ type world struct {
 	sims  []*sim
 	wants map[api.Ref]intent.Signed // newest of each
 	bad   map[api.Digest]bool       // versions that do not come up
-	crash time.Time                 // of a member, last
 	deeds []deed                    // in the order of their times
+	// forgiven is until when a replica may be given up for one that was lost unnoticed.
+	forgiven time.Time
 
 	mu      sync.Mutex // of what Reconcilers ask for
 	drain   map[api.PeerID]bool
@@ -58,6 +62,7 @@ type sim struct {
 	jobs    map[api.Ref]*job
 	kept    map[api.Ref]intent.Signed // on its disk; under mu
 	refuses bool
+	down    bool                     // it says that its runnerd is, and nothing else
 	heard   map[api.PeerID]time.Time // when the last message to each of the others arrives
 }
 
@@ -187,15 +192,71 @@ func (s *sim) start() {
 	}
 	s.rec.End(Intents)
 	for _, o := range s.sims {
-		if o != s && o.up {
+		switch {
+		case o == s:
+		case o.up:
 			o.meets(s)
+			s.meets(o)
+		case o.down:
+			o.tellsDown(s)
+		}
+	}
+	s.after(s.upTo(backMax), s.isBack)
+}
+
+// isBack has s say that its runnerd is not down any more, and what that runs.
+func (s *sim) isBack() {
+	if !s.down {
+		return
+	}
+	s.down = false
+	for _, o := range s.live() {
+		if o != s {
 			s.meets(o)
 		}
 	}
 }
 
+// goesDown has runnerd of s end for good, without the rest of the node.
+func (s *sim) goesDown() {
+	s.ends(downMax + gossip)
+	life := s.life
+	s.at(time.Now().Add(downMin+s.upTo(downMax-downMin)), func() {
+		if s.up || s.life != life {
+			return
+		}
+		s.down = true
+		for _, o := range s.live() {
+			s.tellsDown(o)
+		}
+	})
+}
+
+// tellsDown has o hear that runnerd of s is down, and takes back what that has said.
+func (s *sim) tellsDown(o *sim) {
+	s.send(o, func() {
+		tell := []func(){
+			func() {
+				o.rec.Record(api.PeerRecord{PeerFact: api.PeerFact{Peer: s.id, Down: api.DaemonList{api.Runnerd}}, Live: true})
+			},
+			func() {
+				for ref := range s.wants {
+					o.rec.FactGone(ref, s.id)
+				}
+			},
+		}
+		first := s.rng.IntN(2) // two watches of a bus keep no order
+		tell[first]()
+		tell[1-first]()
+	})
+}
+
 // meets has s tell o that it is there, and all that it has to say.
 func (s *sim) meets(o *sim) {
+	if s.down {
+		s.tellsDown(o)
+		return
+	}
 	s.send(o, func() { o.rec.Record(api.PeerRecord{PeerFact: api.PeerFact{Peer: s.id}, Live: true}) })
 	for _, ref := range sorted(s.jobs) {
 		if f := s.jobs[ref].fact; f.State != "" {
@@ -225,8 +286,8 @@ func (s *sim) send(o *sim, do func()) {
 
 // stop has s end without notice: its disk stays.
 func (s *sim) stop() {
-	s.up, s.crash = false, time.Now()
-	s.end()
+	s.ends(Grace + noticed)
+	s.down = false
 	for _, o := range s.sims {
 		if o == s || !o.up {
 			continue
@@ -246,6 +307,15 @@ func (s *sim) stop() {
 			}
 		})
 	}
+}
+
+// ends has the process of s end; others find out within the time given.
+func (s *sim) ends(known time.Duration) {
+	s.up = false
+	if until := time.Now().Add(known); until.After(s.forgiven) {
+		s.forgiven = until
+	}
+	s.end()
 }
 
 // learn has s accept an intent, and pass it on.
