@@ -34,7 +34,7 @@ func (a *actor) fetch(attempt context.Context, w Want, work api.Workload) {
 	case attempt.Err() != nil:
 	case errors.As(err, &bad):
 		a.slog.Warn("a version cannot run here", telemetry.KeySeq, w.Seq, telemetry.Error(err))
-		a.fail(w, status{reason: err.Error(), tail: a.log.Tail()})
+		a.fail(w, status{reason: err.Error(), tail: a.firstWords()})
 	case errors.As(err, &full):
 		a.slog.Warn("this node cannot take a version", telemetry.KeySeq, w.Seq, telemetry.Error(err))
 		a.refuse(err)
@@ -45,6 +45,15 @@ func (a *actor) fetch(attempt context.Context, w Want, work api.Workload) {
 			a.lookAgain()
 		}
 	}
+}
+
+// firstWords are the last log lines of a version that could not be made ready: only of a
+// function an instance is made before, and may have said why.
+func (a *actor) firstWords() []string {
+	if a.ref.Kind != api.KindFunction {
+		return nil
+	}
+	return a.log.Tail()
 }
 
 // fail has w not be tried again.
