@@ -171,6 +171,22 @@ func TestCaps(t *testing.T) {
 	}
 }
 
+// TestMistakesWithoutEnd has a file of the largest size be wrong everywhere, in one
+// line: what is told of it is bounded.
+func TestMistakesWithoutEnd(t *testing.T) {
+	const head = "[components.web]\nsource='x'\nargs=["
+	text := head + strings.Repeat("1,", (MaxFile-len(head)-1)/2) + "]"
+	_, err := Parse("realm.toml", ".", []byte(text))
+	var problems Problems
+	if !errors.As(err, &problems) || len(problems) != maxProblems {
+		t.Fatalf("%d problems, want %d; %.200v", len(problems), maxProblems, err)
+	}
+	says := err.Error()
+	if !strings.HasSuffix(says, "\nand more") || strings.Count(says, "put it in quotes") != maxShown || len(says) > maxShown*1024 {
+		t.Errorf("%.2000s", says)
+	}
+}
+
 func TestNearest(t *testing.T) {
 	known := []string{"source", "sha256_hex", "replicas", "env", "args", "restart", "route"}
 	for word, want := range map[string]string{

@@ -24,8 +24,12 @@ func (p Problem) Error() string {
 // Problems are all that is wrong with a file, in the order of its lines.
 type Problems []Problem
 
-// maxShown is how many problems a person is shown at once.
-const maxShown = 20
+const (
+	// maxShown is how many problems a person is shown at once.
+	maxShown = 20
+	// maxProblems is how many are noted: a large file may be wrong everywhere.
+	maxProblems = 100
+)
 
 func (l Problems) Error() string {
 	var b strings.Builder
@@ -35,7 +39,10 @@ func (l Problems) Error() string {
 		}
 		b.WriteString(p.Error())
 	}
-	if more := len(l) - maxShown; more > 0 {
+	switch more := len(l) - maxShown; {
+	case len(l) >= maxProblems:
+		b.WriteString("\nand more")
+	case more > 0:
 		fmt.Fprintf(&b, "\nand %d more", more)
 	}
 	return b.String()
@@ -51,8 +58,11 @@ type document struct {
 	problems Problems
 }
 
-// wrong notes a problem with the piece at s.
+// wrong notes a problem with the piece at s, unless there are very many already.
 func (d *document) wrong(s span, format string, args ...any) {
+	if len(d.problems) == maxProblems {
+		return
+	}
 	line, column := d.position(s.from)
 	d.problems = append(d.problems, Problem{File: d.name, Line: line, Column: column, Message: visible(fmt.Appendf(nil, format, args...)), Excerpt: d.excerpt(s)})
 }
@@ -108,9 +118,9 @@ func (d *document) excerpt(s span) string {
 		end = s.from + i
 	}
 	to := max(s.from, min(s.to, end))
-	before := []rune(visible(d.text[start:s.from]))
-	meant := []rune(visible(d.text[s.from:to]))
-	after := []rune(visible(bytes.TrimRight(d.text[to:end], "\r")))
+	before := []rune(visible(last(d.text[start:s.from])))
+	meant := []rune(visible(first(d.text[s.from:to])))
+	after := []rune(visible(first(bytes.TrimRight(d.text[to:end], "\r"))))
 	if n := len(before); n > excerptBefore {
 		before = append([]rune{'…'}, before[n-excerptBefore+1:]...)
 	}
@@ -124,6 +134,14 @@ func (d *document) excerpt(s span) string {
 	return fmt.Sprintf("%s | %s\n%*s | %s%s", number, string(before)+string(meant)+string(after),
 		len(number), "", strings.Repeat(" ", len(before)), strings.Repeat("^", max(len(meant), 1)))
 }
+
+// excerptBytes hold more characters than an excerpt shows, whatever they are.
+const excerptBytes = utf8.UTFMax * (excerptWidth + 1)
+
+// first and last are so much of b as an excerpt may show.
+func first(b []byte) []byte { return b[:min(len(b), excerptBytes)] }
+
+func last(b []byte) []byte { return b[max(len(b)-excerptBytes, 0):] }
 
 // visible replaces what would move the cursor of a terminal: one character for one.
 func visible(b []byte) string {
