@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Interface says how a component is spoken to.
@@ -109,11 +110,17 @@ func (c *Component) validateArgs() error {
 		if strings.ContainsRune(a, 0) {
 			return errors.New("args: an argument holds a NUL")
 		}
+		if !utf8.ValidString(a) { // JSON would make other text of it
+			return fmt.Errorf("args: %.80q: want text in UTF-8", a)
+		}
 		total += len(a) + 1
 	}
 	for k, v := range c.Env {
 		if k == "" || strings.ContainsAny(k, "=\x00") || strings.ContainsRune(v, 0) {
 			return fmt.Errorf("env %.80q: want NAME without '=', and no NULs", k)
+		}
+		if !utf8.ValidString(k) || !utf8.ValidString(v) {
+			return fmt.Errorf("env %.80q: want text in UTF-8", k)
 		}
 		total += len(k) + len(v) + 2
 	}
@@ -153,6 +160,8 @@ func (m *Mount) Validate() error {
 	switch {
 	case len(m.Host) > maxPath || len(m.Guest) > maxPath || strings.ContainsRune(m.Host+m.Guest, 0):
 		return fmt.Errorf("mount: paths have at most %d bytes, and no NULs", maxPath)
+	case !utf8.ValidString(m.Host + m.Guest):
+		return fmt.Errorf("mount: host %.80q, guest %.80q: want paths in UTF-8", m.Host, m.Guest)
 	case !absolute(m.Host):
 		return fmt.Errorf("mount: host %.80q: want an absolute path", m.Host)
 	case !path.IsAbs(m.Guest) || path.Clean(m.Guest) != m.Guest:
@@ -208,10 +217,10 @@ func (c *Component) validateHosts() error {
 	return nil
 }
 
-// plain reports whether s has no blanks and no control characters, which would say
-// something else in a request.
+// plain reports whether s is text without blanks and control characters, which would
+// say something else in a request.
 func plain(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) })
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) })
 }
 
 // Visibility says who may reach a component.

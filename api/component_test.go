@@ -52,6 +52,8 @@ func TestValidateDesired(t *testing.T) {
 		"at most 1024|guest": func(m *Mount) { m.Guest = "/" + strings.Repeat("x", maxPath) },
 		"no NULs":            func(m *Mount) { m.Host = "/a\x00" },
 		"no NULs|guest":      func(m *Mount) { m.Guest = "/a\x00" },
+		"in UTF-8":           func(m *Mount) { m.Host = "/a\xff" },
+		"in UTF-8|guest":     func(m *Mount) { m.Guest = "/a\xff" },
 	})
 	for _, host := range []string{"/", "/srv/a b", `C:\data`, "d:/data"} {
 		if m := (Mount{Host: host, Guest: "/"}); m.Validate() != nil {
@@ -62,6 +64,7 @@ func TestValidateDesired(t *testing.T) {
 		"path \"ready\"":      func(h *Health) { h.Path = "ready" },
 		"path \"/a b\"":       func(h *Health) { h.Path = "/a b" },
 		"path \"/a\\r\\nB:\"": func(h *Health) { h.Path = "/a\r\nB:" },
+		"path \"/\\xff\"":     func(h *Health) { h.Path = "/\xff" },
 		"path \"/aaa":         func(h *Health) { h.Path = "/" + strings.Repeat("a", maxPath) },
 		"interval -1ns":       func(h *Health) { h.Interval = -1 },
 		"interval 1h0m0.":     func(h *Health) { h.Interval = Duration(maxHealth + 1) },
