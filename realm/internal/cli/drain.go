@@ -119,7 +119,7 @@ func left(now node.Snapshot, peer api.PeerID) []leftView {
 	}
 	var out []leftView
 	for ref, facts := range now.Facts {
-		f, ok := facts[peer]
+		f, ok := rollout.Facts(facts).Of(now.Peers[peer])
 		if !ok || !runs(f) {
 			continue
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/intent"
+	"github.com/realm-mesh/realm/internal/kit/placement"
 	"github.com/realm-mesh/realm/realm/internal/node"
 	"github.com/realm-mesh/realm/realm/internal/rollout"
 )
@@ -102,6 +103,8 @@ type whereView struct {
 	Serving  uint64     `json:"serving,omitempty"` // the older version that goes on there meanwhile
 	Log      []lineView `json:"log"`
 	Silent   string     `json:"silent,omitempty"` // why it did not answer itself
+
+	Down api.DaemonList `json:"down,omitempty"` // daemons there that are down, as it says
 }
 
 const (
@@ -151,7 +154,7 @@ func hear(ctx context.Context, n *node.Node, ref api.Ref, s node.Snapshot, tail 
 	var out []heard
 	for _, m := range upNow(s) {
 		a := heard{Member: m}
-		if f, ok := s.Facts[ref][m.Peer]; ok {
+		if f, ok := rollout.Facts(s.Facts[ref]).Of(m.PeerRecord); ok {
 			a.fact = &f
 		}
 		out = append(out, a)
@@ -201,7 +204,7 @@ func newExplainView(in intent.Signed, answers []heard) (*explainView, error) {
 }
 
 func (x heard) view() whereView {
-	v := whereView{someone: someone{x.Peer, x.Host}, Self: x.Self, Live: true, Drained: x.Drained, Log: []lineView{}}
+	v := whereView{someone: someone{x.Peer, x.Host}, Self: x.Self, Live: true, Drained: x.Drained, Down: x.Down, Log: []lineView{}}
 	if f := x.fact; f != nil {
 		v.State, v.Version, v.Since, v.Restarts, v.Reason, v.Serving = f.State, f.Seq, f.Since, f.Restarts, f.Reason, f.Serving
 		for _, l := range f.Tail {
@@ -210,6 +213,9 @@ func (x heard) view() whereView {
 	}
 	if x.told == nil {
 		v.Silent = oneLine(x.silent.Error())
+		if x.IsDown(api.Runnerd) {
+			v.Duty, v.Why = api.DutyNone, placement.RunnerDownText
+		}
 		return v
 	}
 	v.Duty, v.Why = x.told.Duty, x.told.Why

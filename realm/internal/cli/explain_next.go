@@ -53,6 +53,9 @@ func (n *nextSteps) places() {
 		if m.State == api.StateRefused {
 			n.add("# %s refuses it: %s", m.someone, oneLine(m.Reason))
 		}
+		if slices.Contains(m.Down, api.Runnerd) {
+			n.add("realm restart runnerd   # on %s, where it is down and nothing runs; realm logs runnerd says why", m.someone)
+		}
 		if !m.Live {
 			away++
 		}

@@ -97,6 +97,24 @@ func TestExplainOfWhatDoesNotAnswer(t *testing.T) {
 		"realm scale web 2   # asks for as many as there is room for"}, "explain", "web")
 }
 
+// A member without its runnerd runs nothing, whatever it said before.
+func TestExplainWithoutRunner(t *testing.T) {
+	m := newMesh(t)
+	m.runnerd()
+	down := member(peerB, "beta", false, true, "edge")
+	down.Down = api.DaemonList{api.Runnerd}
+	m.peer(down)
+	m.seq.After = func(in intent.Signed) {
+		m.tell(in, peerA, api.StateRunning, "")
+		m.tell(in, peerB, api.StateRunning, "")
+	}
+	m.want(0, nil, "push", "--name", "web", "--file", m.file, "--replicas", "2", "--wait=false")
+	m.want(0, []string{"1 of 2 replicas", "pending   1 of 2 replicas can run: beta: its runnerd is down",
+		"beta (…G1aoDd2p), runnerd down  none  -", "      its runnerd is down\n", "realm restart runnerd   # on beta (…G1aoDd2p), where"}, "explain", "web")
+	m.want(0, []string{"1 of 2", "down: runnerd (no program runs there)", "1 of 2 replicas can run: beta: its runnerd is down"}, "status")
+	m.want(1, []string{"its runnerd is down"}, "scale", "web", "every", "--timeout", "1s")
+}
+
 func TestExplainWhatDoesNotRun(t *testing.T) {
 	m := newMesh(t)
 	r := m.runnerd()

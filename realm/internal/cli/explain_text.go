@@ -121,6 +121,9 @@ func (x whereView) name() string {
 	if x.Drained {
 		marks = append(marks, "drained")
 	}
+	for _, d := range x.Down {
+		marks = append(marks, string(d)+" down")
+	}
 	if !x.Live {
 		marks = append(marks, "away")
 	}

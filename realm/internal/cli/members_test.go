@@ -199,7 +199,7 @@ func TestPrintPeers(t *testing.T) {
 	client := member(peerC, "gamma", false, true)
 	client.Client = true
 	late := member(peerOf(seedKey(9)), "delta", false, true)
-	late.Skew = api.Duration(90 * time.Second)
+	late.Skew, late.Down = api.Duration(90*time.Second), api.DaemonList{api.Casd, api.Runnerd}
 	waits := peerOf(seedKey(8))
 	v := peersView{Peers: []api.PeerRecord{member(peerA, "alpha", true, true), bad, client, late}, Members: []api.Member{
 		{Peer: peerA, Standing: api.StandingMember}, {Peer: peerB, Standing: api.StandingMember},
@@ -210,7 +210,7 @@ func TestPrintPeers(t *testing.T) {
 		`(?m)^alpha +…4kx6nXTN +member +this node`,
 		`(?m)^longlonglonglonglon… +…G1aoDd2p +member +for - .* edge .*\n  conflict: 2 nodes use its key at the same time \(/ip4/192.0.2.1/udp/1, .*\n  conduct: sends too much:\[2J throttled\n  clock: 2h0m0s behind the one here\n`,
 		`(?m)^gamma +…Ku1BcvMA +client +for -`,
-		`(?m)^delta .*\n  clock: 1m30s ahead of the one here\n`,
+		`(?m)^delta .*\n  down: casd, runnerd \(no program runs there\): see realm logs casd there, then realm restart casd\n  clock: 1m30s ahead of the one here\n`,
 		`(?m)^- +…\S{8} +member +not seen +- +gpu`,
 	} {
 		if !regexp.MustCompile(want).MatchString(out.String()) {

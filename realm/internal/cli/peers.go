@@ -150,6 +150,9 @@ func peerNotes(p api.PeerRecord) []string {
 		out = append(out, fmt.Sprintf("conflict: %s use its key at the same time (%s): one is a copy; stop that, and revoke the key",
 			plural(len(p.Conflict), "node"), clip(oneLine(strings.Join(p.Conflict, ", ")), maxNote)))
 	}
+	if len(p.Down) > 0 {
+		out = append(out, downNote(p.Down))
+	}
 	if p.Conduct != "" {
 		out = append(out, "conduct: "+clip(oneLine(p.Conduct), maxNote))
 	}
@@ -159,6 +162,19 @@ func peerNotes(p api.PeerRecord) []string {
 		out = append(out, fmt.Sprintf("clock: %s behind the one here", (-d).Round(time.Second)))
 	}
 	return out
+}
+
+// downNote says which daemons of a member are down, what that means, and what to do.
+func downNote(down api.DaemonList) string {
+	var all []string
+	for _, d := range down {
+		text := string(d)
+		if d == api.Runnerd {
+			text += " (no program runs there)"
+		}
+		all = append(all, text)
+	}
+	return fmt.Sprintf("down: %s: see realm logs %s there, then realm restart %[2]s", strings.Join(all, ", "), down[0])
 }
 
 // maxNote is the longest part of a note that others have written, in characters.

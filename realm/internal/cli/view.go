@@ -124,7 +124,7 @@ func viewWorkload(in intent.Signed, w rollout.Wanted, rank placement.Ranking, up
 	peers := s.PeerList()
 	slices.SortFunc(peers, rollout.ComparePeers)
 	for _, peer := range peers {
-		f, has := s.Facts[in.Ref][peer.Peer]
+		f, has := rollout.Facts(s.Facts[in.Ref]).Of(peer)
 		if has && rollout.Up(peer) {
 			v.here[peer.Peer] = place{v.Started && chosen[peer.Peer], rollout.Runs(f), f.Intent == in.Digest && f.State.Reached()}
 		} else {

@@ -10,6 +10,16 @@ import (
 // Facts are what members have said last of one workload.
 type Facts map[api.PeerID]api.WorkloadFact
 
+// Of is what p has said last. What runnerd has said before it went down is nothing:
+// it is not so any more.
+func (f Facts) Of(p api.PeerRecord) (api.WorkloadFact, bool) {
+	if p.IsDown(api.Runnerd) {
+		return api.WorkloadFact{}, false
+	}
+	have, ok := f[p.Peer]
+	return have, ok
+}
+
 // Assessment is where a version stands on all members.
 type Assessment struct {
 	Outcome Outcome // Waiting, Done or Failed
@@ -39,7 +49,7 @@ func Assess(w Wanted, members []Member, facts Facts, quiet bool) Assessment {
 		a.Pending = s.pending(w)
 	}
 	for _, m := range members {
-		f := facts.of(m.Peer)
+		f := facts.of(m)
 		p := Judge(w.Goal, w.Version, m, f, quiet)
 		p.Must = s.must[m.Peer]
 		a.add(w, p, f)
@@ -48,8 +58,8 @@ func Assess(w Wanted, members []Member, facts Facts, quiet bool) Assessment {
 	return a
 }
 
-func (f Facts) of(p api.PeerID) *api.WorkloadFact {
-	if have, ok := f[p]; ok {
+func (f Facts) of(m Member) *api.WorkloadFact {
+	if have, ok := f.Of(m.PeerRecord); ok {
 		return &have
 	}
 	return nil
@@ -133,7 +143,7 @@ func choose(w Wanted, members []Member, facts Facts) selection {
 	}
 	r := placement.Place(w.Work, placed)
 	for _, p := range r.In {
-		if w.refused(facts.of(p)) {
+		if w.refused(facts.of(known[p])) {
 			s.unfit = append(s.unfit, unfit{known[p], "it has refused"}) // it says itself why
 			continue
 		}
@@ -155,7 +165,7 @@ func Chosen(w Wanted, rank placement.Ranking, facts Facts) map[api.PeerID]bool {
 		if w.Work.Replicas > 0 && len(out) == w.Work.Replicas {
 			break
 		}
-		if !w.refused(facts.of(p)) {
+		if f, ok := facts[p]; !ok || !w.refused(&f) {
 			out[p] = true
 		}
 	}
@@ -167,13 +177,17 @@ func (w Wanted) refused(f *api.WorkloadFact) bool {
 	return f != nil && !w.Newer(version(f)) && f.State == api.StateRefused
 }
 
-// reachable are the members on which something of w may be.
+// reachable are the members on which something of w may be, and that can remove it.
 func reachable(w Wanted, members []Member, facts Facts) selection {
 	s := selection{must: map[api.PeerID]bool{}}
 	for _, m := range members {
-		if _, has := facts[m.Peer]; has || w.Work.Target.Matches(m.Peer, m.Roles) {
+		_, has := facts.Of(m.PeerRecord)
+		switch {
+		case m.IsDown(api.Runnerd):
+			s.unfit = append(s.unfit, unfit{m, placement.RunnerDownText})
+		case has || w.Work.Target.Matches(m.Peer, m.Roles):
 			s.must[m.Peer] = true
-		} else {
+		default:
 			s.unfit = append(s.unfit, unfit{Member: m})
 		}
 	}

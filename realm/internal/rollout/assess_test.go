@@ -12,8 +12,8 @@ func web(replicas int, tags ...string) placement.Workload {
 	return placement.Workload{Ref: api.Ref{Kind: api.KindComponent, Name: "web"}, Target: api.Target{Tags: tags}, Replicas: replicas}
 }
 
-// crew makes members of letters: "a b~ c? d+" are a, b that is drained, c that has just
-// gone, and d with the role edge.
+// crew makes members of letters: "a b~ c? d+ e!" are a, b that is drained, c that has just
+// gone, d with the role edge, and e whose runnerd is down.
 func crew(letters string) (out []Member) {
 	for _, r := range letters {
 		last := len(out) - 1
@@ -23,6 +23,8 @@ func crew(letters string) (out []Member) {
 			out[last].Drained = true
 		case '?':
 			out[last].Gone = true
+		case '!':
+			out[last].Down = api.DaemonList{api.Casd, api.Runnerd}
 		case '+':
 			out[last].Roles = []string{"edge"}
 		default:
@@ -99,6 +101,11 @@ func TestAssess(t *testing.T) {
 			pending: "2 of 3 replicas can run: host-c: it has no tag edge; host-d: it is drained", counts: [4]int{3, 2, 2, 2}, shown: "ab"},
 		"drained is no place":       {replicas: 2, crew: "a~b", facts: "a=old b=running", want: Waiting, pending: "1 of 2 replicas can run: host-a: it is drained", counts: [4]int{2, 1, 2, 1}, shown: "ab"},
 		"a dead one does not count": {replicas: 2, crew: "a?bc", facts: "a=running b=running", want: Waiting, counts: [4]int{2, 2, 1, 1}, shown: "ab"},
+		"one has no runnerd":        {replicas: 2, crew: "a!bc", facts: "a=running b=running", want: Waiting, counts: [4]int{2, 2, 1, 1}, shown: "b"},
+		"nor does it refuse":        {replicas: 2, crew: "a!bc", facts: "a=refused b=running c=running", want: Done, counts: [4]int{2, 2, 2, 2}, shown: "bc"},
+		"too few have a runnerd":    {replicas: 2, crew: "a!b", facts: "a=old b=running", want: Waiting, pending: "1 of 2 replicas can run: host-a: its runnerd is down", counts: [4]int{2, 1, 1, 1}, shown: "b"},
+		"nobody has a runnerd":      {replicas: 2, crew: "a!b!~", facts: "a=running b=running", want: Waiting, pending: "0 of 2 replicas can run: host-a, host-b: its runnerd is down", counts: [4]int{2, 0, 0, 0}},
+		"every one with a runnerd":  {crew: "ab!", facts: "a=running b=failed", want: Waiting, pending: "1 of 2 nodes that it is for cannot run it: host-b: its runnerd is down", counts: [4]int{2, 1, 1, 1}, shown: "A"},
 		"the first one fails":       {replicas: 2, crew: "abc", facts: "a=loops b=prepared", want: Failed, counts: [4]int{2, 2, 2, 0}, shown: "ab"},
 		"it does not answer":        {replicas: 1, crew: "ab", facts: "a=unhealthy", want: Waiting, counts: [4]int{1, 1, 1, 0}, shown: "a"},
 
@@ -111,6 +118,8 @@ func TestAssess(t *testing.T) {
 		"some never had it":       {goal: Remove, crew: "abc", facts: "a=removed", want: Waiting, counts: [4]int{3, 3, 0, 0}, shown: "ABC"},
 		"some never had it, sure": {goal: Remove, crew: "abc", facts: "a=removed", quiet: true, want: Done, counts: [4]int{3, 3, 0, 0}, shown: "ABC"},
 		"one still has it":        {goal: Remove, tags: []string{"edge"}, crew: "a+b", facts: "a=removed b=old", quiet: true, want: Waiting, counts: [4]int{2, 2, 1, 0}, shown: "AB"},
+		"one cannot remove it":    {goal: Remove, crew: "ab!", facts: "a=removed b=old", want: Done, counts: [4]int{1, 1, 0, 0}, shown: "A"},
+		"nobody can remove it":    {goal: Remove, crew: "a!", facts: "a=old", want: Waiting, pending: "no node can run it: host-a: its runnerd is down"},
 		"a drained one has it":    {goal: Remove, crew: "a~", facts: "a=old", want: Waiting, counts: [4]int{1, 1, 1, 0}, shown: "A"},
 	} {
 		t.Run(name, func(t *testing.T) {

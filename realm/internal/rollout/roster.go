@@ -26,7 +26,7 @@ type Member struct {
 
 // Placed is what placement knows of m.
 func (m Member) Placed() placement.Member {
-	return placement.Member{Peer: m.Peer, Roles: m.Roles, Capacity: m.Capacity, Drained: m.Drained}
+	return placement.Member{Peer: m.Peer, Roles: m.Roles, Capacity: m.Capacity, Drained: m.Drained, RunnerDown: m.IsDown(api.Runnerd)}
 }
 
 // Roster knows which members there are. It is not safe for use by several
