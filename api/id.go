@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base32"
@@ -52,7 +53,7 @@ func (d Digest) Short() string {
 }
 
 // Compare orders digests as unsigned big-endian numbers: -1, 0 or +1.
-func (d Digest) Compare(e Digest) int { return strings.Compare(string(d[:]), string(e[:])) }
+func (d Digest) Compare(e Digest) int { return bytes.Compare(d[:], e[:]) }
 
 // MarshalText implements [encoding.TextMarshaler].
 func (d Digest) MarshalText() ([]byte, error) { return []byte(d.String()), nil }

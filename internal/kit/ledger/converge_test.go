@@ -220,6 +220,7 @@ func view(l *Ledger, now time.Time) map[string]any {
 		s, ok := l.NodeSettings(pub(k), now)
 		v["settings "+string(name(k))] = fmt.Sprint(s, ok, l.Roles(pub(k), []string{"own"}, now))
 	}
+	v["needed"], v["until"] = l.References(now)
 	for slot, s := range l.Tops(now) {
 		v["top "+slot.Key()] = s.Digest
 	}

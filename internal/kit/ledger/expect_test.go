@@ -1,8 +1,10 @@
 package ledger
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/realm-mesh/realm/api"
@@ -13,6 +15,7 @@ import (
 //	KIND/NAME is WHO NUMBER | nothing | removed by WHO NUMBER
 //	next KIND/NAME is NUMBER
 //	history KIND/NAME: WHO NUMBER STATE, ...    the newest first
+//	needed KIND/NAME: NUMBER BLOB [current], ...
 //	NODE is member [roles=a,b] [by INVITE] | revoked | stranger
 //	NODE has [drain] roles=[a,b]                what it says itself is "own"
 //	owner is WHO
@@ -34,6 +37,9 @@ func (p *play) expect(f []string, text string) {
 			all = append(all, fmt.Sprintf("%s %d %s", p.named(v.Signer), v.Seq, v.State))
 		}
 		got = strings.Join(all, ", ")
+	case f[0] == "needed":
+		_, want, _ = strings.Cut(text, ":")
+		want, got = strings.TrimSpace(want), p.needed(p.ref(strings.TrimSuffix(f[1], ":")))
 	case f[0] == "owner":
 		got = p.named(n.Owner())
 	case f[0] == "shared":
@@ -69,6 +75,22 @@ func (p *play) current(ref api.Ref) string {
 		return fmt.Sprintf("removed by %s %d", p.named(s.Signer), s.Seq)
 	}
 	return fmt.Sprintf("%s %d", p.named(s.Signer), s.Seq)
+}
+
+// needed are the references of ref, the newest first.
+func (p *play) needed(ref api.Ref) string {
+	all, _ := p.node().References(p.now)
+	all = slices.DeleteFunc(all, func(r api.Reference) bool { return r.Ref != ref })
+	slices.SortFunc(all, func(a, b api.Reference) int { return cmp.Compare(b.Seq, a.Seq) })
+	var out []string
+	for _, r := range all {
+		text := fmt.Sprintf("%d %s", r.Seq, p.blobs[r.Blob])
+		if r.Current {
+			text += " current"
+		}
+		out = append(out, text)
+	}
+	return strings.Join(out, ", ")
 }
 
 func (p *play) standing(k ed25519.PrivateKey) string {

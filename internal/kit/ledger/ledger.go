@@ -73,8 +73,9 @@ type state struct {
 	changed  [api.SyncBuckets]bool                    // parts that must be made anew
 	count    int                                      // of what they compare
 	events   []intent.Signed                          // what came in or went, and was not told to the caller yet
+	revision uint64                                   // grows whenever something comes in or goes
 
-	bodies  map[api.Digest]any  // of grants and invites that were asked for
+	bodies  map[api.Digest]any  // what was asked for of them: grants, invites, and the blobs of others
 	chief   keys.Public         // the owner's key
 	path    []intent.Signed     // rotations that are known, in their order
 	retired map[keys.Public]int // the keys that path leads from, numbered from 0
@@ -99,7 +100,9 @@ func (l *Ledger) Become(o *Ledger) {
 	defer l.mu.Unlock()
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	revision := max(l.revision, o.revision) + 1
 	l.state = o.state
+	l.revision = revision
 }
 
 // Len is how many intents are held and passed on.

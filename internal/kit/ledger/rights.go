@@ -169,8 +169,11 @@ func (l *state) say(ref api.Ref, now time.Time) (out []intent.Signed) {
 	}
 	var voices []voice
 	for _, k := range l.byRef[ref] {
+		if l.owns(k) || ref.Kind.Trust() {
+			continue
+		}
 		s, counts := l.top(Slot{Ref: ref, Signer: k}, now)
-		if g, err := l.grantOf(k); counts && err == nil && !l.owns(k) && !ref.Kind.Trust() {
+		if g, err := l.grantOf(k); counts && err == nil {
 			voices = append(voices, voice{s, g.Since})
 		}
 	}

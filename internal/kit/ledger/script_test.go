@@ -54,11 +54,13 @@ type play struct {
 	who    map[string]ed25519.PrivateKey
 	labels map[string]intent.Signed
 	number map[Slot]uint64
+	blobs  map[api.Digest]string // words for them
 	turns  []intent.Signed
 }
 
 func newPlay(t testing.TB) *play {
-	p := &play{TB: t, nodes: map[string]*replica{}, now: t0, who: map[string]ed25519.PrivateKey{"owner": owner}, labels: map[string]intent.Signed{}, number: map[Slot]uint64{}}
+	p := &play{TB: t, nodes: map[string]*replica{}, now: t0, who: map[string]ed25519.PrivateKey{"owner": owner}, labels: map[string]intent.Signed{}, number: map[Slot]uint64{},
+		blobs: map[api.Digest]string{program.Blob: "it"}}
 	p.at("here")
 	return p
 }
@@ -275,7 +277,13 @@ func (p *play) signed(who string, o options) intent.Signed {
 func (p *play) body(k api.Kind, o options) any {
 	switch {
 	case k.Workload():
-		return api.Component{Module: program, Args: o.list("args")}
+		c := api.Component{Module: program, Args: o.list("args")}
+		if word, ok := o.value["blob"]; ok {
+			c.Module.Blob = p.blob(word)
+		}
+		return c
+	case k == api.KindPin:
+		return api.Pin{BlobInfo: api.BlobInfo{SHA256: p.blob(o.get("blob", "it")), Size: 7}}
 	case k == api.KindManifest:
 		return api.Manifest{Version: p.num(o.get("version", "1"))}
 	case k == api.KindNode:
@@ -286,6 +294,13 @@ func (p *play) body(k api.Kind, o options) any {
 		return s
 	}
 	return map[string]any{"args": o.list("args")}
+}
+
+// blob is the one that a script has this word for.
+func (p *play) blob(word string) api.Digest {
+	d := api.Sum([]byte(word))
+	p.blobs[d] = word
+	return d
 }
 
 // refusals by the words of scripts.

@@ -37,6 +37,7 @@ func (l *state) insert(s intent.Signed) {
 	}
 	(*part)[s.Digest] = struct{}{}
 	l.events = append(l.events, s)
+	l.revision++
 	l.shares[s.Signer] = l.shares[s.Signer].plus(s, 1)
 	if !l.frozen(s) {
 		l.flip(s, 1)
@@ -55,6 +56,7 @@ func (l *state) remove(s intent.Signed) {
 		l.flip(s, -1)
 	}
 	l.events = append(l.events, s)
+	l.revision++
 	if len(l.slots[slot]) == 0 {
 		l.vacate(slot)
 	}

@@ -1,0 +1,190 @@
+package ledger
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/intent"
+	"github.com/realm-mesh/realm/internal/kit/keys"
+)
+
+// Revision is another number whenever what is held is another set: what was found out
+// about the set holds until then.
+func (l *Ledger) Revision() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.revision
+}
+
+// References lists the blobs that the realm needs at now, in the order of
+// [api.Reference]: the programs of components and functions that are wanted, stopped
+// ones too, those of their versions before, and what is pinned. until is when it may be
+// another list although the set is the same; zero: never.
+//
+// Of a workload the last [api.KeptVersions] programs are needed, and of each all
+// versions that are held with it: one that was scaled or started anew is the same
+// program, and takes no place of what a rollback may go back to. What was before a
+// removal is not needed any more, and neither is what lost to another version with
+// its number. A version that was issued in the future will count one day.
+func (l *Ledger) References(now time.Time) (out []api.Reference, until time.Time) {
+	out, until = l.references(now)
+	slices.SortFunc(out, func(a, b api.Reference) int {
+		return cmp.Or(a.Blob.Compare(b.Blob), strings.Compare(string(a.Kind), string(b.Kind)), strings.Compare(string(a.Name), string(b.Name)),
+			cmp.Compare(b.Seq, a.Seq))
+	})
+	return out, until
+}
+
+func (l *Ledger) references(now time.Time) (out []api.Reference, until time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out = make([]api.Reference, 0, len(l.byRef))
+	for ref, signers := range l.byRef {
+		switch {
+		case ref.Kind.Workload():
+			out = l.programs(out, ref, now)
+		case ref.Kind == api.KindPin:
+			out = l.pinned(out, ref, now)
+		default:
+			continue
+		}
+		if at := l.matures(ref, signers, now); !at.IsZero() && (until.IsZero() || at.Before(until)) {
+			until = at
+		}
+	}
+	return out, until
+}
+
+// pinned appends what the pin ref asks for.
+func (l *state) pinned(out []api.Reference, ref api.Ref, now time.Time) []api.Reference {
+	cur, ok := l.current(ref, now)
+	if !ok || cur.Tombstone {
+		return out
+	}
+	return l.refer(out, cur, true)
+}
+
+// programs appends what the workload ref needs.
+func (l *state) programs(out []api.Reference, ref api.Ref, now time.Time) []api.Reference {
+	cur, ok := l.current(ref, now)
+	if !ok || cur.Tombstone {
+		return out
+	}
+	begin, blobs := len(out), 0
+	var last uint64
+	for _, s := range l.versions(ref) {
+		is := l.become(s, cur, now)
+		switch {
+		case is == api.VersionShadowed, is == api.VersionReplaced && s.Seq == last:
+			continue // it is somebody else's name, or has lost
+		case s.Tombstone && is == api.VersionReplaced && l.outranks(s.Signer, cur.Signer):
+			return out
+		case is != api.VersionQuarantine:
+			last = s.Seq
+		}
+		before := len(out)
+		out = l.refer(out, s, is == api.VersionCurrent)
+		if len(out) == before || slices.ContainsFunc(out[begin:before], func(r api.Reference) bool { return r.Blob == out[before].Blob }) {
+			continue
+		}
+		if blobs++; blobs > api.KeptVersions {
+			return out[:before]
+		}
+	}
+	return out
+}
+
+// outranks reports whether the word of a stands before that of b, who have both signed
+// something that is held: a tombstone of somebody who has less say removes nothing.
+func (l *state) outranks(a, b keys.Public) bool {
+	if a == b || l.owns(a) || l.owns(b) {
+		return a == b || l.owns(a)
+	}
+	older, err := l.grantOf(a)
+	if err != nil {
+		return false
+	}
+	newer, err := l.grantOf(b)
+	return err != nil || cmp.Or(older.Since.Compare(newer.Since), slices.Compare(a[:], b[:])) < 0
+}
+
+// versions are those of ref that are held, the newest first; what retired keys have
+// signed comes last, whatever its numbers.
+func (l *state) versions(ref api.Ref) (out []intent.Signed) {
+	signers := l.byRef[ref]
+	if len(signers) == 1 {
+		return l.slots[Slot{Ref: ref, Signer: signers[0]}]
+	}
+	for _, k := range signers {
+		out = append(out, l.slots[Slot{Ref: ref, Signer: k}]...)
+	}
+	slices.SortFunc(out, func(a, b intent.Signed) int {
+		return cmp.Or(cmp.Compare(l.generation(b.Signer), l.generation(a.Signer)), cmp.Compare(b.Seq, a.Seq), b.Digest.Compare(a.Digest))
+	})
+	return out
+}
+
+// generation orders the keys that the owner has had; all that count are of the last.
+func (l *state) generation(k keys.Public) int {
+	if i, retired := l.retired[k]; retired {
+		return i
+	}
+	return len(l.retired)
+}
+
+// refer appends the reference that s is, if it is one.
+func (l *state) refer(out []api.Reference, s intent.Signed, current bool) []api.Reference {
+	if b := l.blobOf(s); !b.SHA256.IsZero() {
+		out = append(out, api.Reference{Blob: b.SHA256, Size: b.Size, Ref: s.Ref, Seq: s.Seq, Current: current})
+	}
+	return out
+}
+
+// blobOf is the blob that s names; the zero blob for none. It reads no more of the body
+// than that: what a newer version says beside it must not cost anybody the blob.
+func (l *state) blobOf(s intent.Signed) (b api.BlobInfo) {
+	if b, ok := l.bodies[s.Digest].(api.BlobInfo); ok {
+		return b
+	}
+	if s.Kind == api.KindPin {
+		var pin struct {
+			SHA256 api.Digest `json:"sha256"`
+			Size   int64      `json:"size"`
+		}
+		if json.Unmarshal(s.Body, &pin) == nil {
+			b = api.BlobInfo(pin)
+		}
+	} else {
+		var w struct {
+			Program struct {
+				Blob api.Digest `json:"blob"`
+				Size int64      `json:"size"`
+			} `json:"program"`
+		}
+		if json.Unmarshal(s.Body, &w) == nil {
+			b = api.BlobInfo{SHA256: w.Program.Blob, Size: w.Program.Size}
+		}
+	}
+	if b.Validate() != nil || b.Size > api.MaxBlob {
+		b = api.BlobInfo{}
+	}
+	l.bodies[s.Digest] = b
+	return b
+}
+
+// matures is when the first version of ref that does not count yet will; zero: there
+// is none.
+func (l *state) matures(ref api.Ref, signers []keys.Public, now time.Time) (at time.Time) {
+	for _, k := range signers {
+		for _, s := range l.slots[Slot{Ref: ref, Signer: k}] {
+			if begins := s.Issued.Add(-MaxAhead); early(s, now) && (at.IsZero() || begins.Before(at)) {
+				at = begins
+			}
+		}
+	}
+	return at
+}
