@@ -130,9 +130,9 @@ func (s *Store) present(c api.BlobInfo) bool {
 	return err == nil && fi.Size() == c.Size
 }
 
-// place gives a synced file under tmp its name as chunk d. The folder is synced
+// place gives a synced file under tmp, written out of r, its name as chunk d. The folder is synced
 // later, by publish.
-func (s *Store) place(from string, d api.Digest) error {
+func (s *Store) place(from string, d api.Digest, r *Reservation) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	to := s.chunkPath(d)
@@ -143,6 +143,7 @@ func (s *Store) place(from string, d api.Digest) error {
 	if fi, err := os.Lstat(to); err == nil {
 		s.stats.Chunks++
 		s.stats.Bytes += fi.Size()
+		r.add(0, -fi.Size())
 	}
 	// What was kept for a look is mended by now.
 	if err := os.Remove(s.path(dirCorrupt, d.String())); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -91,8 +92,13 @@ func (s *Store) stageIndex(idx api.BlobIndex) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	r, err := s.Reserve(context.Background(), int64(len(b)))
+	if err != nil {
+		return "", err
+	}
+	defer r.Release()
 	path := s.tempPath()
-	return path, s.writeTemp(path, b)
+	return path, r.write(context.Background(), path, b)
 }
 
 // publish makes a blob whole whose chunks have been placed: it syncs what holds

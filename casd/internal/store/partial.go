@@ -63,11 +63,16 @@ func (s *Store) PutChunk(c api.BlobInfo, b []byte) error {
 	if int64(len(b)) != c.Size || len(b) > api.MaxChunk || api.Sum(b) != c.SHA256 {
 		return fmt.Errorf("put chunk %s: %w", c.SHA256.Short(), ErrMismatch)
 	}
-	from := s.tempPath()
-	if err := s.writeTemp(from, b); err != nil {
+	r, err := s.Reserve(context.Background(), c.Size)
+	if err != nil {
 		return fmt.Errorf("put chunk %s: %w", c.SHA256.Short(), err)
 	}
-	if err := s.place(from, c.SHA256); err != nil {
+	defer r.Release()
+	from := s.tempPath()
+	if err := r.write(context.Background(), from, b); err != nil {
+		return fmt.Errorf("put chunk %s: %w", c.SHA256.Short(), err)
+	}
+	if err := s.place(from, c.SHA256, r); err != nil {
 		return fmt.Errorf("put chunk %s: %w", c.SHA256.Short(), errors.Join(err, os.Remove(from)))
 	}
 	return nil

@@ -13,11 +13,16 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/disk"
 	"github.com/realm-mesh/realm/internal/kit/task"
 )
 
 // putChunks is how many chunks of one put are hashed and written side by side.
 const putChunks = 4
+
+// shares is the size up to which a blob is likely to share chunks with others, such as
+// earlier versions of a program.
+const shares = 64 << 20
 
 // Put stores what r holds as a blob and returns once it is durable. It holds size
 // bytes; -1: that is not known. A digest
@@ -33,10 +38,12 @@ func (s *Store) Put(ctx context.Context, r io.Reader, size int64, want api.Diges
 }
 
 func (s *Store) put(ctx context.Context, r io.Reader, size int64, want api.Digest) (api.BlobInfo, error) {
-	if err := s.room(ctx, max(size, 0)); err != nil {
+	promised, err := s.promise(ctx, size)
+	if err != nil {
 		return api.BlobInfo{}, err
 	}
-	c := &cut{store: s, dir: s.tempPath(), seen: map[api.Digest]bool{}}
+	defer promised.Release()
+	c := &cut{store: s, room: promised, dir: s.tempPath(), seen: map[api.Digest]bool{}}
 	if err := os.Mkdir(c.dir, 0o700); err != nil {
 		return api.BlobInfo{}, err
 	}
@@ -49,7 +56,7 @@ func (s *Store) put(ctx context.Context, r io.Reader, size int64, want api.Diges
 		return api.BlobInfo{}, fmt.Errorf("%w: they have %s", ErrMismatch, idx.SHA256)
 	}
 	for _, d := range c.staged {
-		if err := s.place(c.path(d), d); err != nil {
+		if err := s.place(c.path(d), d, promised); err != nil {
 			return api.BlobInfo{}, errors.Join(err, s.prune(idx))
 		}
 	}
@@ -59,10 +66,21 @@ func (s *Store) put(ctx context.Context, r io.Reader, size int64, want api.Diges
 	return idx.BlobInfo, nil
 }
 
+// promise reserves room for a blob of size bytes. Where a small one does not fit, it may
+// yet, for it may share chunks with others: then room is reserved chunk by chunk.
+func (s *Store) promise(ctx context.Context, size int64) (*Reservation, error) {
+	r, err := s.Reserve(ctx, max(size, 0))
+	if errors.Is(err, disk.ErrFull) && size <= shares {
+		return s.Reserve(ctx, 0)
+	}
+	return r, err
+}
+
 // cut is one put on its way: chunks that the store lacks are staged in a folder
 // of its own under tmp.
 type cut struct {
 	store *Store
+	room  *Reservation
 	dir   string
 
 	mu     sync.Mutex
@@ -96,7 +114,7 @@ func (c *cut) run(ctx context.Context, r io.Reader) (api.BlobIndex, error) {
 		chunks = append(chunks, info)
 		g.Go(func() error {
 			defer c.store.buffers.Put(buf)
-			return task.Guard(working, func(context.Context) error { return c.stage(info, buf[:n]) })
+			return task.Guard(working, func(working context.Context) error { return c.stage(working, info, buf[:n]) })
 		})
 	}
 	if errors.Is(err, io.EOF) {
@@ -129,12 +147,13 @@ func fill(r io.Reader, b []byte) (n int, err error) {
 }
 
 // stage names a chunk and writes it, unless the store or this put has it already.
-func (c *cut) stage(info *api.BlobInfo, b []byte) error {
+func (c *cut) stage(ctx context.Context, info *api.BlobInfo, b []byte) error {
 	info.SHA256 = api.Sum(b)
 	if c.claim(info.SHA256) || c.store.holds(info.SHA256, b) {
+		c.room.Give(info.Size)
 		return nil
 	}
-	if err := c.store.writeTemp(c.path(info.SHA256), b); err != nil {
+	if err := c.room.write(ctx, c.path(info.SHA256), b); err != nil {
 		return err
 	}
 	c.mu.Lock()

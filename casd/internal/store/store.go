@@ -54,11 +54,6 @@ type Store struct {
 	leases map[api.Digest]int // guarded by mu
 }
 
-// Room is asked before n bytes are written. It makes room for them or returns an
-// error that wraps [disk.ErrFull] and says what is missing. It may call the store,
-// and answers fast while there is room: it is asked for each chunk.
-type Room func(ctx context.Context, n int64) error
-
 // Stats counts what a store holds and has met.
 type Stats struct {
 	Blobs   int64 // whole ones
@@ -67,6 +62,9 @@ type Stats struct {
 	Partial int64 // blobs that lack chunks
 	Logical int64 // bytes of all whole blobs, as if nothing were shared
 	Corrupt int64 // chunks that failed their check since the start
+
+	Reserved int64 // bytes that writers were promised room for, and have not written
+	Staged   int64 // bytes of chunks that are written, and not yet counted in Bytes
 }
 
 type buffer [api.MaxChunk]byte
@@ -75,7 +73,7 @@ type buffer [api.MaxChunk]byte
 // Without room, the disk's free space alone is looked at.
 func New(dir string, log *slog.Logger, room Room) *Store {
 	if room == nil {
-		room = func(_ context.Context, n int64) error { return disk.Room(dir, n, disk.ReserveBulk) }
+		room = func(_ context.Context, n int64, _ bool) error { return disk.Room(dir, n, disk.ReserveBulk) }
 	}
 	return &Store{dir: dir, log: log, room: room, leases: map[api.Digest]int{}, maxChunks: MaxChunks, buffers: sync.Pool{New: func() any { return new(buffer) }}}
 }
@@ -203,25 +201,6 @@ func (s *Store) indexPath(d api.Digest, ext string) string {
 
 // tempPath is a new name under tmp.
 func (s *Store) tempPath() string { return s.path(dirTemp, fmt.Sprintf("f%d", s.temp.Add(1))) }
-
-// writeTemp writes and syncs a file under tmp, if the disk has room for it.
-func (s *Store) writeTemp(path string, b []byte) error {
-	if err := s.room(context.Background(), int64(len(b))); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return errors.Join(err, os.Remove(path))
-	}
-	return nil
-}
 
 // moveAside keeps a file that failed its check, out of everybody's way.
 func (s *Store) moveAside(path string) error {
