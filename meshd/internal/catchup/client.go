@@ -137,7 +137,11 @@ func (c *Client) do(ctx context.Context, p peer.ID, route string, in any, out ap
 	if err != nil {
 		return err
 	}
-	if err := api.Decode(raw, limit, out); err != nil {
+	decode := api.Decode
+	if route == api.RouteSyncFacts || route == api.RouteSyncPeers {
+		decode = api.DecodeFact
+	}
+	if err := decode(raw, limit, out); err != nil {
 		return fmt.Errorf("%w: %w", errGarbage, err)
 	}
 	return nil

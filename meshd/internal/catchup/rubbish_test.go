@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
+
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/internal/kit/ledger"
@@ -159,6 +161,30 @@ func TestBrokenAnswers(t *testing.T) {
 				t.Errorf("blamed: %v, %q", blamed, us.conduct.Sentence(peerOf(1)))
 			}
 		})
+	}
+}
+
+// TestNewerMembers has a member of a newer version say more of itself and of others than
+// this version knows: that is no offence.
+func TestNewerMembers(t *testing.T) {
+	r := meshtest.NewRealm(t)
+	us := newShelf(r.Pin)
+	fact := fmt.Sprintf(`{"peer":%q,"mood":"good","down":["casd","jobd"]}`, peerOf(1).String())
+	c := us.client(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if req.Method+" "+req.URL.Path == api.RouteSyncPeers {
+			fmt.Fprintf(w, `{"peers":[%s],"weather":"fine"}`, fact)
+			return
+		}
+		fmt.Fprintf(w, `{"epoch":1,"seq":1,"peer":%s,"workloads":[],"full":true,"weather":"fine"}`, fact)
+	}))
+	var told, met api.PeerFact
+	c.Merge = func(_ peer.ID, b *api.FactBatch) error { told = *b.Peer; return nil }
+	c.Met = func(f api.PeerFact) { met = f }
+	if err := errors.Join(c.Facts(t.Context(), peerOf(1)), c.Peers(t.Context(), peerOf(1))); err != nil {
+		t.Error(err)
+	}
+	if !told.IsDown(api.Casd) || !met.IsDown(api.Casd) || us.conduct.Score(peerOf(1)) < 0 {
+		t.Errorf("told %+v, met %+v, %q", told, met, us.conduct.Sentence(peerOf(1)))
 	}
 }
 

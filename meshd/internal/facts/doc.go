@@ -11,6 +11,9 @@
 // entries of those keys, as often as it likes, and may mark all when the buckets
 // were emptied behind its back. The same goes for what is to be gossiped.
 //
+// While its runnerd is down, a node tells nothing of workloads: what was said of them is
+// not so any more, and who said it is not there to take it back.
+//
 // When a member is gone its workloads are forgotten at once; the member itself
 // stays known, as not connected. Members that are heard of only through others
 // (in a large mesh most are no neighbours) are forgotten when nothing has been

@@ -13,12 +13,18 @@ import (
 // fits into the rest of [api.MaxMessage].
 const batchBytes = api.MaxMessage - 16<<10
 
-// SetPeer replaces what this node says of itself.
-func (t *Table) SetPeer(f api.PeerFact) {
+// ChangePeer changes what this node says of itself. change gets a copy with the same
+// lists, which it may replace but not write to.
+func (t *Table) ChangePeer(change func(*api.PeerFact)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	f := t.me
+	change(&f)
 	if equalPeer(t.me, f) {
 		return
+	}
+	if f.IsDown(api.Runnerd) != t.me.IsDown(api.Runnerd) {
+		t.repeat() // what was told of workloads is taken back, or told again
 	}
 	t.me = f
 	t.pending.peer = true
@@ -93,9 +99,13 @@ func (t *Table) full(facts []api.WorkloadFact) api.FactBatch {
 	return api.FactBatch{Epoch: t.epoch, Seq: t.seq, Peer: &me, Workloads: facts, Full: true}
 }
 
-// sorted returns the facts of the given refs, or all for nil, in the order of names.
+// sorted returns the facts of the given refs, or all for nil, in the order of names. While
+// runnerd is down there are none: what it said last is not so any more.
 func (t *Table) sorted(only map[api.Ref]struct{}) []api.WorkloadFact {
 	out := []api.WorkloadFact{}
+	if t.me.IsDown(api.Runnerd) {
+		return out
+	}
 	for r, f := range t.own {
 		if _, ok := only[r]; ok || only == nil {
 			out = append(out, f)
@@ -120,7 +130,11 @@ func (t *Table) Batches() ([][]byte, error) {
 		return nil, nil
 	}
 	if !p.full {
-		return t.parts(t.sorted(p.facts), p.peer)
+		changed := t.sorted(p.facts)
+		if len(changed) == 0 && !p.peer {
+			return nil, nil
+		}
+		return t.parts(changed, p.peer)
 	}
 	all := t.sorted(nil)
 	whole, err := json.Marshal(t.full(all))

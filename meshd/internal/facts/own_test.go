@@ -65,12 +65,12 @@ func TestGossipIsOfChanges(t *testing.T) {
 		t.Error("what has not changed is gossiped")
 	}
 
-	me := table.Me()
-	me.Addrs = []string{"/ip4/192.0.2.1/tcp/1"}
-	table.SetPeer(me)
-	table.SetPeer(me)
+	addrs := []string{"/ip4/192.0.2.1/tcp/1"}
+	for range 2 {
+		table.ChangePeer(func(me *api.PeerFact) { me.Addrs = addrs })
+	}
 	<-table.Due()
-	if got := take(t, table); len(got) != 1 || got[0].Peer == nil || len(got[0].Workloads) != 0 || !slices.Equal(got[0].Peer.Addrs, me.Addrs) {
+	if got := take(t, table); len(got) != 1 || got[0].Peer == nil || len(got[0].Workloads) != 0 || !slices.Equal(got[0].Peer.Addrs, addrs) {
 		t.Errorf("new addresses: %+v", got)
 	}
 
@@ -94,6 +94,52 @@ func TestGossipIsOfChanges(t *testing.T) {
 
 // TestLargeFactsAreSplit has more to say than fits into a message, made of text
 // that JSON makes six times longer.
+// TestWithoutRunner takes back what runnerd has said while it is down, whatever is
+// written in its name meanwhile, and tells all of it when it is back.
+func TestWithoutRunner(t *testing.T) {
+	table, other := newTable(), New(api.PeerFact{Peer: alice}, anybody, start)
+	heard := bucket{}
+	hear := func(want ...string) {
+		t.Helper()
+		for _, b := range take(t, table) {
+			if err := other.Merge(self, b, start); err != nil {
+				t.Fatal(err)
+			}
+		}
+		heard.apply(t, other)
+		if got := heard.states(t); !slices.Equal(got, want) {
+			t.Errorf("others hear %v, want %v", got, want)
+		}
+	}
+	is := func(down ...api.Daemon) { table.ChangePeer(func(me *api.PeerFact) { me.Down = down }) }
+	table.Up(alice, start)
+	table.SetOwn(fact(self, "web", api.StateRunning))
+	hear(" web running")
+	is(api.Casd)
+	hear(" web running")
+	is(api.Casd, api.Runnerd)
+	<-table.Due()
+	hear()
+	if r, _ := heard.peer(t, self); !slices.Equal(r.Down, api.DaemonList{api.Casd, api.Runnerd}) {
+		t.Errorf("others know %+v", r)
+	}
+	table.SetOwn(fact(self, "web", api.StateStarting))
+	if got := take(t, table); got != nil {
+		t.Errorf("%+v is told while runnerd is down", got)
+	}
+	table.SetOwn(fact(self, "db", api.StateRunning))
+	table.DropOwn(ref("web"))
+	if b := table.Full(); len(b.Workloads) != 0 || !b.Peer.IsDown(api.Runnerd) {
+		t.Errorf("who asks is told %+v", b)
+	}
+	hear()
+	is()
+	hear(" db running")
+	if r, _ := heard.peer(t, self); len(r.Down) != 0 {
+		t.Errorf("others know %+v", r)
+	}
+}
+
 func TestLargeFactsAreSplit(t *testing.T) {
 	table, far, b := newTable(), New(api.PeerFact{Peer: alice}, anybody, start), bucket{}
 	const workloads = 120

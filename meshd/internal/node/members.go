@@ -178,13 +178,11 @@ func (n *Node) watchAddrs(ctx context.Context) error {
 
 // setAddrs takes the host's addresses into what this node says of itself.
 func (n *Node) setAddrs() (changed bool) {
-	me := n.table.Me()
 	addrs := p2p.Addrs(n.host)
 	addrs = addrs[:min(len(addrs), maxAddrs)]
-	if slices.Equal(me.Addrs, addrs) {
+	if slices.Equal(n.table.Me().Addrs, addrs) {
 		return false
 	}
-	me.Addrs = addrs
-	n.table.SetPeer(me)
+	n.table.ChangePeer(func(me *api.PeerFact) { me.Addrs = addrs })
 	return true
 }

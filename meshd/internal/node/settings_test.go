@@ -69,9 +69,7 @@ func TestRolesAreCut(t *testing.T) {
 	v := watchTable(b)
 	b.learns(t, a.place.settings(t, r, &api.NodeSettings{Roles: []string{}}))
 	until(t, patience, "it has none", func() bool { return len(v.peer(t, a.self).Roles) == 0 })
-	me := a.Table().Me()
-	me.Roles, me.Host = []string{"edge", "root"}, "liar"
-	a.Table().SetPeer(me)
+	a.Table().ChangePeer(func(me *api.PeerFact) { me.Roles, me.Host = []string{"edge", "root"}, "liar" })
 	until(t, patience, "it is heard", func() bool { return v.peer(t, a.self).Host == "liar" })
 	if got := v.peer(t, a.self).Roles; len(got) != 0 {
 		t.Errorf("it is shown with %v", got)

@@ -130,8 +130,7 @@ func (n *Node) takeRoles() {
 		n.host.SetStreamHandler(p2p.RoleProtocol(n.cfg.Pin.Realm, r), func(s network.Stream) { _ = s.Reset() })
 	}
 	n.cfg.Log.Info("roles have changed", "roles", roles)
-	me.Roles = roles
-	n.table.SetPeer(me)
+	n.table.ChangePeer(func(me *api.PeerFact) { me.Roles = roles })
 }
 
 // show chooses the proof that this node shows. A client's is kept by nobody.
