@@ -33,7 +33,10 @@ const (
 func rightsOf(d api.Daemon) rights {
 	switch d {
 	case api.Casd:
-		return rights{ask: []string{api.SubjectReady, api.SubjectProviders, api.SubjectAnnounce}, serve: true}
+		return rights{
+			read: []string{api.BucketPeers, api.BucketWorkloads},
+			ask:  []string{api.SubjectReady, api.SubjectProviders, api.SubjectAnnounce}, serve: true,
+		}
 	case api.Meshd:
 		return rights{read: allBuckets, write: allBuckets, ask: []string{api.SubjectReady}, serve: true}
 	case api.Runnerd:

@@ -54,7 +54,7 @@ func TestBucketRights(t *testing.T) {
 		}
 	}
 	may := map[api.Daemon]struct{ read, write string }{
-		api.Casd:     {"", ""},
+		api.Casd:     {"peers workloads", ""},
 		api.Meshd:    {"intents peers workloads", "intents peers workloads"},
 		api.Runnerd:  {"intents peers workloads", "workloads"},
 		api.Gatewayd: {"intents peers workloads", ""},
