@@ -92,13 +92,11 @@ func (s *Store) stageIndex(idx api.BlobIndex) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	r, err := s.Reserve(context.Background(), int64(len(b)))
-	if err != nil {
+	if err := s.room(context.Background(), 0, false); err != nil {
 		return "", err
 	}
-	defer r.Release()
 	path := s.tempPath()
-	return path, r.write(context.Background(), path, b)
+	return path, s.write(context.Background(), path, b)
 }
 
 // publish makes a blob whole whose chunks have been placed: it syncs what holds

@@ -11,8 +11,9 @@ import (
 
 // Room is asked before n bytes are written, which are counted in [Stats.Reserved] or
 // [Stats.Staged] by then. It makes room for them or returns an error that wraps [disk.ErrFull] and says
-// what is missing. With refused, the disk has just turned a write away, whatever it
-// says about its free space. Room may call the store, and answers fast while there is
+// what is missing. With n = 0 only the disk's own reserve matters, for what is not
+// counted, such as indexes. With refused, the disk has just turned a write away,
+// whatever it says about its free space. Room may call the store, and answers fast while there is
 // room: it may be asked for each chunk.
 type Room func(ctx context.Context, n int64, refused bool) error
 
@@ -86,17 +87,22 @@ func (r *Reservation) stage(ctx context.Context, n int64) error {
 	return err
 }
 
-// write writes and syncs a new file under tmp, which r counts from now on. Where the
-// disk refuses it nevertheless, room is made, and the write tried once more.
+// write writes and syncs a new file under tmp, which r counts from now on.
 func (r *Reservation) write(ctx context.Context, path string, b []byte) error {
 	if err := r.stage(ctx, int64(len(b))); err != nil {
 		return err
 	}
+	return r.store.write(ctx, path, b)
+}
+
+// write writes and syncs a new file. Where the disk refuses it, room is made, and the
+// write tried once more.
+func (s *Store) write(ctx context.Context, path string, b []byte) error {
 	err := writeNew(path, b)
 	if !disk.IsFull(err) {
 		return err
 	}
-	if err := r.store.room(ctx, 0, true); err != nil {
+	if err := s.room(ctx, 0, true); err != nil {
 		return err
 	}
 	if err = writeNew(path, b); disk.IsFull(err) {
