@@ -99,7 +99,7 @@ func (c *changes) show(st stand) {
 		}
 		if c.last[m.Peer] != text {
 			c.last[m.Peer] = text
-			c.app.say("  %5.1f s  %-24s  %s", time.Since(c.begin).Seconds(), peerText(m.Host, m.Peer), text)
+			c.app.say("  %5.1f s  %-24s  %s", time.Since(c.begin).Seconds(), someone{m.Peer, m.Host}, text)
 		}
 	}
 }
@@ -182,7 +182,7 @@ func writeBlame(b *strings.Builder, st stand) {
 		if listed++; listed > maxBlamed {
 			continue
 		}
-		fmt.Fprintf(b, "\n  %s: %s", peerText(m.Host, m.Peer), progressText(m))
+		fmt.Fprintf(b, "\n  %s: %s", someone{m.Peer, m.Host}, progressText(m))
 		for _, l := range m.Tail {
 			fmt.Fprintf(b, "\n    | %s", printable(l))
 		}

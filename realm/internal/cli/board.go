@@ -133,7 +133,7 @@ func (st stand) summary() string {
 		}
 		for _, m := range st.Members {
 			if m.Outcome == rollout.Failed {
-				return fmt.Sprintf("failed on %s: %s", peerText(m.Host, m.Peer), progressText(m))
+				return fmt.Sprintf("failed on %s: %s", someone{m.Peer, m.Host}, progressText(m))
 			}
 		}
 	}

@@ -101,7 +101,9 @@ func (a *app) complain(err error) {
 		_ = json.NewEncoder(a.err).Encode(e) // nobody is left to tell
 		return
 	}
-	fmt.Fprintf(a.err, "realm: %s\n", strings.TrimRight(err.Error(), "\n"))
+	for _, line := range strings.Split("realm: "+strings.TrimRight(err.Error(), "\n"), "\n") {
+		fmt.Fprintln(a.err, printable(line))
+	}
 	var usage *usageError
 	if errors.As(err, &usage) && usage.cmd != nil {
 		fmt.Fprintf(a.err, "See: %s --help\n", usage.cmd.CommandPath())

@@ -200,7 +200,7 @@ func (a *app) printWorkloads(all []workloadView) {
 		rows = append(rows, []string{w.String(), fmt.Sprint(w.Version), w.runsText(), bytesText(w.Size), workloadNote(w)})
 		for _, m := range w.Members {
 			if text := memberText(w, m); text != "" {
-				rows = append(rows, []string{"  " + peerText(m.Host, m.Peer), "", "", "", text})
+				rows = append(rows, []string{"  " + someone{m.Peer, m.Host}.String(), "", "", "", text})
 			}
 		}
 	}

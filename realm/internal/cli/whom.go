@@ -70,7 +70,7 @@ func whom(word string, all []someone) (someone, error) {
 		return someone{}, fmt.Errorf("%q may be any of these: say which, by its id:\n  %s", word, strings.Join(names, "\n  "))
 	}
 	if like := nearest(word, hosts); len(like) > 0 {
-		return someone{}, fmt.Errorf("there is no member %q: did you mean %s?", word, strings.Join(like, " or "))
+		return someone{}, fmt.Errorf("there is no member %q: did you mean %s?", word, oneLine(strings.Join(like, " or ")))
 	}
 	return someone{}, fmt.Errorf("there is no member %q: want a host's name, a peer id, or the end of one: realm peers lists them", word)
 }
