@@ -43,12 +43,13 @@ func (a *app) awaitDrained(ctx context.Context, n *node.Node, v nodeSettingsView
 	// What stays may only look so until all have heard of the drain.
 	patience := time.AfterFunc(rollout.QuietAfter, stop)
 	defer patience.Stop()
-	patient := true
+	patience.Stop() // until something is seen
+	patient, seen := false, false
 	err = n.Watch(watching, node.Scope{Intents: &pin, Pace: manyPace}, func(now node.Snapshot) error {
 		if p, ok := now.Peers[v.Peer]; !ok || !rollout.Up(p) {
 			return errAway
 		}
-		v.Left = left(now, v.Peer)
+		v.Left, seen = left(now, v.Peer), true
 		stuck := !slices.ContainsFunc(v.Left, func(l leftView) bool { return l.Reason == "" })
 		if stuck && !patient {
 			patience.Reset(rollout.QuietAfter)
@@ -66,6 +67,9 @@ func (a *app) awaitDrained(ctx context.Context, n *node.Node, v nodeSettingsView
 		return err
 	}
 	away := errors.Is(err, errAway)
+	if !away && !seen {
+		return because(ctx, fmt.Errorf("%s is drained, but what runs there could not be seen: see realm status", v.someone))
+	}
 	if err := a.print(v, func() {
 		switch {
 		case away:

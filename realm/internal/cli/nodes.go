@@ -207,12 +207,12 @@ func (a *app) setNode(ctx context.Context, n *node.Node, word string, change fun
 	})
 	// What others have set meanwhile is changed, not overruled.
 	step, err := n.Begin(ctx, s.pin, s.Signer, act.Ref, act.Change, true)
-	if errors.Is(err, owner.ErrUnchanged) {
-		v.Was = true
-		return v, nil
-	}
 	if err == nil {
 		_, err = step.Submit(ctx)
+	}
+	if errors.Is(err, owner.ErrUnchanged) { // perhaps by somebody else, a moment ago
+		v.Was = true
+		return v, nil
 	}
 	return v, err
 }

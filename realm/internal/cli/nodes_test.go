@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -113,6 +114,21 @@ func TestDrainLeavesWhatNobodyElseCanRun(t *testing.T) {
 		if !strings.Contains(errs, w) {
 			t.Errorf("no %q in\n%s", w, errs)
 		}
+	}
+}
+
+// That nothing was seen to run is not to have seen that nothing runs.
+func TestDrainThatWasNotSeen(t *testing.T) {
+	m := newMesh(t)
+	var out strings.Builder
+	a := &app{out: &out, err: &out}
+	ctx, cancel := context.WithCancelCause(m.context())
+	cancel(errInterrupted)
+	n := m.dial()
+	defer n.Close()
+	err := a.awaitDrained(ctx, n, nodeSettingsView{someone: someone{peerB, "beta"}, Drained: true})
+	if err == nil || out.Len() > 0 {
+		t.Errorf("%v, %q", err, out.String())
 	}
 }
 
