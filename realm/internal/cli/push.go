@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -82,7 +83,7 @@ func (a *app) push(ctx context.Context, p program) error {
 		if err != nil {
 			return err
 		}
-		step, err := n.Begin(ctx, s.pin, s.Signer, p.ref, owner.From(api.Source{}, p.takeOver, owner.Set(p.target, p.body)), p.force)
+		step, err := n.Begin(ctx, s.pin, s.Signer, p.ref, owner.From(api.Source{}, p.takeOver, p.change), p.force)
 		if err != nil {
 			return err
 		}
@@ -95,6 +96,31 @@ func (a *app) push(ctx context.Context, p program) error {
 		}
 		return a.accepted(ctx, n, next, p.wait)
 	})
+}
+
+// change asks for p in the place of cur. That somebody had that started anew is no
+// reason to do so once more.
+func (p program) change(cur *intent.Signed) (owner.Wanted, error) {
+	if c, ok := p.body.(*api.Component); ok {
+		c.Restarted = time.Time{}
+		if now := componentOf(cur); now != nil {
+			c.Restarted = now.Restarted
+		}
+	}
+	return owner.Set(p.target, p.body)(cur)
+}
+
+// componentOf is a component that is there; nil where none is.
+func componentOf(cur *intent.Signed) *api.Component {
+	if cur == nil || cur.Tombstone {
+		return nil
+	}
+	w, err := cur.Workload()
+	if err != nil {
+		return nil
+	}
+	c, _ := w.(*api.Component)
+	return c
 }
 
 // pushFirst is push for realm up --wasm.

@@ -84,8 +84,11 @@ func (m *mesh) peer(p api.PeerRecord) {
 
 // tell says how a version stands on a member.
 func (m *mesh) tell(in intent.Signed, p api.PeerID, s api.State, reason string, tail ...string) {
-	f := api.WorkloadFact{Ref: in.Ref, Peer: p, Intent: in.Digest, Seq: in.Seq, State: s, Reason: reason, Tail: tail, Since: time.Now()}
-	nodetest.Put(m.t, m.conn, api.BucketWorkloads, api.KeyWorkload(in.Ref, p), f)
+	m.fact(api.WorkloadFact{Ref: in.Ref, Peer: p, Intent: in.Digest, Seq: in.Seq, State: s, Reason: reason, Tail: tail, Since: time.Now()})
+}
+
+func (m *mesh) fact(f api.WorkloadFact) {
+	nodetest.Put(m.t, m.conn, api.BucketWorkloads, api.KeyWorkload(f.Ref, f.Peer), f)
 }
 
 // realm runs a command on the node.
@@ -182,6 +185,52 @@ func TestPushFails(t *testing.T) {
 	}
 }
 
+// What a member calls itself must not steer the terminal of who reads it.
+func TestHostsSteerNothing(t *testing.T) {
+	m := newMesh(t)
+	m.admit(peerA, peerB)
+	m.peer(member(peerB, "be\x1b[2Jta\t\nrealm: all is well", false, true))
+	m.seq.After = func(in intent.Signed) {
+		m.tell(in, peerA, api.StateRunning, "")
+		m.tell(in, peerB, api.StateFailed, "exit code 2")
+	}
+	for _, args := range [][]string{
+		{"push", "--name", "web", "--file", m.file}, {"status"}, {"peers"}, {"explain", "web"},
+		{"node", "set", "alphx", "--role", "edge"}, {"node", "set", "be[2Jta", "--role", "edge"}, {"node", "drain", peerB.Short(), "--wait=false"},
+	} {
+		_, out, errs := m.realm(args...)
+		if text := out + errs; strings.Contains(text, "\x1b") || strings.Contains(text, "\nrealm: all is well") {
+			t.Errorf("realm %v: %q", args, text)
+		}
+	}
+}
+
+// The same program again is no reason to start it anew, nor is that somebody had it
+// started anew before.
+func TestPushAfterARestart(t *testing.T) {
+	m := newMesh(t)
+	push := []string{"push", "--name", "web", "--file", m.file, "--wait=false"}
+	m.want(0, nil, push...)
+	m.want(0, nil, "restart", "web", "--wait=false")
+	instance := func() api.Digest {
+		cur, _ := m.seq.Ledger().Current(api.Ref{Kind: api.KindComponent, Name: "web"}, time.Now())
+		w, err := cur.Workload()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w.Instance()
+	}
+	was := instance()
+	m.want(0, []string{"version 3 is accepted"}, push...)
+	if instance() != was {
+		t.Error("it is started anew")
+	}
+	m.want(0, nil, append(push, "--arg", "x")...)
+	if instance() == was {
+		t.Error("it goes on with other arguments")
+	}
+}
+
 func TestPushTakesTooLong(t *testing.T) {
 	m := newMesh(t)
 	m.seq.After = func(in intent.Signed) {
@@ -192,6 +241,9 @@ func TestPushTakesTooLong(t *testing.T) {
 		"push", "--name", "web", "--file", m.file, "--timeout", "1s")
 	m.want(1, []string{"no connected node is one that it is for (tag gpu)"},
 		"push", "--name", "web", "--file", m.file, "--timeout", "1s", "--tag", "gpu")
+	for _, none := range []string{"0", "-1s"} {
+		m.want(2, []string{"want more than nothing, such as 30s"}, "status", "--timeout", none)
+	}
 }
 
 func TestPushWithoutRight(t *testing.T) {

@@ -28,9 +28,10 @@ func newRollback(a *app) *cobra.Command {
 		Long: `Sign again, as a new version, what an earlier version of a component or function
 asked for, and wait until the members have followed. It is the last one that ran
 another program, or the same one in another way; where there is none, the last one
-that differs in anything, in the number of replicas for example. --to names another,
-by its number in realm history. A program that was removed comes back as it was.
-What looks after the component stays the same: a manifest that asks for something
+that differs in anything, in the number of replicas for example. Where the version
+that counts did not come up, it is the one that goes on in its place. --to names
+another, by its number in realm history. A program that was removed comes back as it
+was. What looks after the component stays the same: a manifest that asks for something
 else shows that in realm diff.
 
 With manifest/NAME every component becomes what the manifest asked for before, or as
@@ -82,7 +83,7 @@ func (a *app) rollback(ctx context.Context, n *node.Node, refs []api.Ref, to uin
 	if err != nil {
 		return err
 	}
-	back, err := earlier(versions, to)
+	back, err := earlier(ctx, n, versions, to)
 	switch {
 	case errors.Is(err, rollback.ErrCurrent):
 		a.say("%s: nothing to change, number %d counts already", ref, to)
@@ -111,11 +112,38 @@ func (a *app) rollback(ctx context.Context, n *node.Node, refs []api.Ref, to uin
 	return a.change(ctx, n, s, ref, change, f.changeFlags)
 }
 
-func earlier(versions []api.Version, to uint64) (api.Version, error) {
-	if to == 0 {
-		return rollback.Last(versions)
+// earlier is the version with the number to; 0: the last one that was good for something.
+func earlier(ctx context.Context, n *node.Node, versions []api.Version, to uint64) (api.Version, error) {
+	if to != 0 {
+		return rollback.Number(versions, to)
 	}
-	return rollback.Number(versions, to)
+	instead, err := goesOn(ctx, n, versions)
+	if err != nil {
+		return api.Version{}, err
+	}
+	return rollback.Last(versions, instead)
+}
+
+// goesOn is the number of the version that members run because the one that counts has
+// not come up on any; 0 where there is none.
+func goesOn(ctx context.Context, n *node.Node, versions []api.Version) (number uint64, err error) {
+	i := slices.IndexFunc(versions, func(v api.Version) bool { return v.State == api.VersionCurrent })
+	if i < 0 {
+		return 0, nil
+	}
+	cur := versions[i]
+	s, err := n.Look(ctx, node.Scope{Ref: &cur.Ref})
+	if err != nil {
+		return 0, err
+	}
+	for _, m := range upNow(s) {
+		f := s.Facts[cur.Ref][m.Peer]
+		if f.Intent == cur.Digest && f.State.Reached() {
+			return 0, nil
+		}
+		number = max(number, f.Serving)
+	}
+	return number, nil
 }
 
 // followCurrent waits until the version that counts is where it should be.
@@ -138,7 +166,9 @@ func backText(versions []api.Version, back api.Version) (lines []string) {
 		return []string{"from removed to " + owner.What(back.Intent)}
 	}
 	for _, c := range diff.Between(versions[i].Intent, back.Intent) {
-		lines = append(lines, changeText(c))
+		if c.Field != diff.FieldRestarted { // which stays
+			lines = append(lines, changeText(c))
+		}
 	}
 	return lines
 }
@@ -182,27 +212,12 @@ func backTo(ctx context.Context, n *node.Node, s signer, versions []api.Version,
 		}
 		if c, ok := w.(*api.Component); ok {
 			c.Source = lost
-			if now := sourceOf(cur); now != nil {
-				c.Source = *now
+			if now := componentOf(cur); now != nil {
+				c.Source, c.Restarted = now.Source, now.Restarted
 			}
 		}
 		return owner.Wanted{Target: back.Target, Body: w}, nil
 	}, nil
-}
-
-// sourceOf is who looks after a component that is there; nil where it is not.
-func sourceOf(cur *intent.Signed) *api.Source {
-	if cur == nil || cur.Tombstone {
-		return nil
-	}
-	w, err := cur.Workload()
-	if err != nil {
-		return nil
-	}
-	if c, ok := w.(*api.Component); ok {
-		return &c.Source
-	}
-	return nil
 }
 
 // sourceOfLost is who looks after a component when it is back from its removal: the

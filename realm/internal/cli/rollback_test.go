@@ -53,6 +53,24 @@ func TestRollback(t *testing.T) {
 	f.m.want(0, []string{"version 12 is accepted"}, "rollback", "web", "--force")
 }
 
+// Of two bad versions in a row the one before the last was never good: back is to what
+// goes on.
+func TestRollbackPassesOverWhatNeverCameUp(t *testing.T) {
+	f := newFolder(t)
+	for _, p := range []string{"good", "bad", "worse"} {
+		f.program(p)
+		f.m.want(0, nil, "push", "--name", "web", "--file", f.dir+"/"+p+".wasm", "--wait=false")
+	}
+	last, _ := f.current("web")
+	f.m.fact(api.WorkloadFact{Ref: last.Ref, Peer: peerA, Intent: last.Digest, Seq: last.Seq, State: api.StateFailed, Since: time.Now(), Serving: 1})
+	f.m.fact(api.WorkloadFact{Ref: last.Ref, Peer: peerB, Intent: last.Digest, Seq: last.Seq, State: api.StatePrepared, Since: time.Now(), Serving: 1})
+	f.m.want(0, []string{"back to what number 1 asked for"}, "rollback", "web", "--dry-run")
+	f.m.want(0, []string{"back to what number 2 asked for"}, "rollback", "web", "--dry-run", "--to", "2")
+	// It runs on one of them: what that had before is no better.
+	f.m.fact(api.WorkloadFact{Ref: last.Ref, Peer: peerA, Intent: last.Digest, Seq: last.Seq, State: api.StateRunning, Since: time.Now()})
+	f.m.want(0, []string{"back to what number 2 asked for"}, "rollback", "web", "--dry-run")
+}
+
 // Functions roll back, too, and what others sign meanwhile is not signed over.
 func TestRollbackStale(t *testing.T) {
 	f := newFolder(t)

@@ -98,10 +98,14 @@ var unplaced = []string{"context", "version", "help", "completion", cobra.ShellC
 // asking are the commands that ask a node, whichever it is. The others are about the
 // machine here.
 var asking = []string{"status", "peers", "grant", "history", "push", "stop", "start", "restart", "scale", "rm", "explain",
-	"node", "apply", "diff", "rollback", "fn", "invite", "claim", "key rotate"}
+	"node", "apply", "diff", "rollback", "fn", "invite", "claim", "key rotate",
+	"storage put", "storage get", "storage pin", "storage unpin"}
 
 // enter is done before every command.
 func (a *app) enter(cmd *cobra.Command, _ []string) error {
+	if a.timeout <= 0 {
+		return misused(cmd, fmt.Errorf("--timeout %s: want more than nothing, such as 30s", a.timeout))
+	}
 	path := strings.Fields(cmd.CommandPath())[1:]
 	if len(path) > 0 && slices.Contains(unplaced, path[0]) {
 		return nil

@@ -27,8 +27,9 @@ var (
 // Last is the version before the one that counts: the newest that ran something
 // else, or ran it in another way, else the newest that differs in anything. Of what
 // was removed it is the newest that was not. versions are those that are held, the
-// newest first.
-func Last(versions []api.Version) (api.Version, error) {
+// newest first. instead is the number of the one that goes on because the one that
+// counts has not come up: that is it then. 0: there is none.
+func Last(versions []api.Version, instead uint64) (api.Version, error) {
 	older := slices.DeleteFunc(slices.Clone(versions), func(v api.Version) bool { return v.State != api.VersionReplaced || v.Tombstone })
 	cur, ok := current(versions)
 	if !ok || cur.Tombstone {
@@ -37,7 +38,8 @@ func Last(versions []api.Version) (api.Version, error) {
 		}
 		return older[0], nil
 	}
-	for _, differs := range []func(a, b api.Intent) bool{otherInstance, otherwise} {
+	goesOn := func(a, b api.Intent) bool { return a.Seq == instead && otherwise(a, b) }
+	for _, differs := range []func(a, b api.Intent) bool{goesOn, otherInstance, otherwise} {
 		if i := slices.IndexFunc(older, func(v api.Version) bool { return differs(v.Intent, cur.Intent) }); i >= 0 {
 			return older[i], nil
 		}

@@ -48,25 +48,30 @@ func versions(t *testing.T, lines ...string) (out []api.Version) {
 
 func TestLast(t *testing.T) {
 	for name, c := range map[string]struct {
-		lines []string
-		want  uint64
+		lines   []string
+		instead uint64
+		want    uint64
 	}{
-		"none":                 {[]string{"1 a"}, 0},
-		"the same":             {[]string{"2 a", "1 a"}, 0},
-		"another program":      {[]string{"2 b", "1 a"}, 1},
-		"over what was tried":  {[]string{"4 b stopped", "3 b xx", "2 b", "1 a"}, 1},
-		"only scaled":          {[]string{"3 a xxx", "2 a xx", "1 a xx"}, 2},
-		"only stopped":         {[]string{"2 a stopped", "1 a"}, 1},
-		"only started anew":    {[]string{"2 a restarted", "1 a"}, 0},
-		"back and forth":       {[]string{"3 a", "2 b", "1 a"}, 2},
-		"removed":              {[]string{"3 removed", "2 b", "1 a"}, 2},
-		"removed before":       {[]string{"3 b", "2 removed", "1 a"}, 1},
-		"only removed":         {[]string{"1 removed"}, 0},
-		"forks and others":     {[]string{"6 b", "5 c quarantine", "4 c shadowed", "3 c fork", "2 b", "1 a"}, 1},
-		"nothing counts":       {[]string{"2 b quarantine", "1 a"}, 1},
-		"after a removed fork": {[]string{"3 removed", "2 b fork", "2 a", "1 a"}, 2},
+		"none":                 {[]string{"1 a"}, 0, 0},
+		"the same":             {[]string{"2 a", "1 a"}, 0, 0},
+		"another program":      {[]string{"2 b", "1 a"}, 0, 1},
+		"over what was tried":  {[]string{"4 b stopped", "3 b xx", "2 b", "1 a"}, 0, 1},
+		"only scaled":          {[]string{"3 a xxx", "2 a xx", "1 a xx"}, 0, 2},
+		"only stopped":         {[]string{"2 a stopped", "1 a"}, 0, 1},
+		"only started anew":    {[]string{"2 a restarted", "1 a"}, 0, 0},
+		"back and forth":       {[]string{"3 a", "2 b", "1 a"}, 0, 2},
+		"removed":              {[]string{"3 removed", "2 b", "1 a"}, 0, 2},
+		"removed before":       {[]string{"3 b", "2 removed", "1 a"}, 0, 1},
+		"only removed":         {[]string{"1 removed"}, 0, 0},
+		"forks and others":     {[]string{"6 b", "5 c quarantine", "4 c shadowed", "3 c fork", "2 b", "1 a"}, 0, 1},
+		"nothing counts":       {[]string{"2 b quarantine", "1 a"}, 0, 1},
+		"after a removed fork": {[]string{"3 removed", "2 b fork", "2 a", "1 a"}, 0, 2},
+		"bad twice":            {[]string{"3 c", "2 b", "1 a"}, 1, 1},
+		"good before":          {[]string{"3 c", "2 b", "1 a"}, 2, 2},
+		"goes on, not held":    {[]string{"9 c", "8 b"}, 1, 8},
+		"goes on as it is":     {[]string{"3 a", "2 b", "1 a"}, 1, 2},
 	} {
-		v, err := Last(versions(t, c.lines...))
+		v, err := Last(versions(t, c.lines...), c.instead)
 		if v.Seq != c.want || (c.want == 0) != errors.Is(err, ErrNone) {
 			t.Errorf("%s: number %d, %v; want %d", name, v.Seq, err, c.want)
 		}
