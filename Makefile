@@ -5,6 +5,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo v0.0
 LDFLAGS := -s -w -X github.com/realm-mesh/realm/internal/kit/buildinfo.Version=$(VERSION)
 TOOLS := $(CURDIR)/dist/tools
 GOTESTSUM := $(TOOLS)/gotestsum
+IPFS := $(TOOLS)/ipfs
 GOLANGCI := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 # The race detector needs a C compiler; without one the tests run without it, and say so.
@@ -16,10 +17,10 @@ SAMPLES  := counter-file hello-cgi ticker
 PACKAGES := $(MODULES:%=./%/...)
 
 .DEFAULT_GOAL := help
-.PHONY: help build samples testclock demo test check lint bench image mesh mesh-down clean
+.PHONY: help build samples testclock demo test check lint bench bench-store image mesh mesh-down clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build all commands into bin/
 	@mkdir -p bin
@@ -59,6 +60,13 @@ lint: ## run the pinned linter over every module
 
 bench: build samples ## measure, and print the table of docs/PERFORMANCE.md
 	$(GO) run ./e2e/cmd/bench --bin bin --samples samples/build $(ARGS)
+
+bench-store: build $(IPFS) ## measure the store beside openssl, cat, plain HTTP and kubo (ARGS="--only swarm"; --help tells all)
+	$(GO) run ./e2e/cmd/benchstore --bin bin --ipfs $(IPFS) $(ARGS)
+
+# It takes minutes, once. One of kubo's dependencies does not compile with later versions of Go.
+$(IPFS): e2e/cmd/benchstore/kubo/go.mod
+	cd $(<D) && GOWORK=off GOTOOLCHAIN=go1.25.8 $(GO) build -o $@ github.com/ipfs/kubo/cmd/ipfs
 
 image: ## build the container image realm:dev, FROM scratch
 	e2e/image.sh
