@@ -20,7 +20,7 @@ const (
 	deadline    = 20 * time.Second // of a version to be ready
 	refusedFor  = 60 * time.Second
 	downMin     = 15 * time.Second        // after which a member at the earliest says that its process is down
-	downMax     = 18 * time.Second        // and at the latest
+	downMax     = 19 * time.Second        // and at the latest
 	backMost    = 2500 * time.Millisecond // that it takes to say that it is back
 	orderlyMost = 1200 * time.Millisecond // that a fact takes to get round; twice that is below the pause
 	wildMost    = 8 * time.Second

@@ -15,6 +15,9 @@
 //	a pin                      following: a member, one that was revoked, or one that
 //	                           waits for the owner to let it in; see package node
 //
+// While it follows a realm, it asks the launcher how the node's other daemons are, and
+// tells others which have been down for a while, so that nobody counts on them.
+//
 // All subjects and routes answer at all times, and say what the node is where it can
 // do no more.
 //

@@ -74,6 +74,12 @@ func (d *Daemon) runNode(ctx context.Context, keeper *intents.Keeper, running *a
 	}
 	cfg := d.nodeConfig(pin, proof)
 	cfg.Keeper, cfg.Known = keeper, known
+	for _, r := range known {
+		if r.Peer == d.self {
+			cfg.Fact.Full = r.Full // casd says it again only when it changes, or in a while
+		}
+	}
+	cfg.Fact.Down = downBefore(d.self, known)
 	n, err := node.Open(ctx, cfg)
 	if err != nil {
 		return err
@@ -83,7 +89,11 @@ func (d *Daemon) runNode(ctx context.Context, keeper *intents.Keeper, running *a
 		return errors.Join(err, n.Close())
 	}
 	m := newMirror(n.Table(), b, keeper.Reset, d.env.Log)
-	return task.Run(ctx, n.Run, m.readOwn, m.write)
+	return task.Run(ctx, n.Run, m.readOwn, m.write, func(ctx context.Context) error {
+		return watchSiblings(ctx, cfg.Fact.Down, d.askLauncher, func(down api.DaemonList) {
+			n.Table().ChangePeer(func(me *api.PeerFact) { me.Down = down })
+		}, d.env.Log)
+	})
 }
 
 func (d *Daemon) nodeConfig(pin trust.Pin, proof api.Proof) node.Config {

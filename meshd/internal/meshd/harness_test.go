@@ -55,6 +55,8 @@ type box struct {
 	key   ed25519.PrivateKey
 	bus   *bus.Conn // with all rights
 	ready chan api.Ready
+	// launcher says how its daemons are.
+	launcher launcher
 
 	mu  sync.Mutex
 	srv *server.Server
@@ -84,10 +86,10 @@ func newBox(t testing.TB) *box {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = bus.Handle(svc, api.SubjectReady, func(_ context.Context, r *api.Ready) (any, error) {
+	err = errors.Join(bus.Handle(svc, api.SubjectReady, func(_ context.Context, r *api.Ready) (any, error) {
 		b.ready <- *r
 		return api.Empty{}, nil
-	})
+	}), bus.Handle(svc, api.SubjectPS, func(ctx context.Context, _ *api.Empty) (any, error) { return b.launcher.ask(ctx) }))
 	if err != nil {
 		t.Fatal(err)
 	}

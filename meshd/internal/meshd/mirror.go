@@ -17,8 +17,9 @@ const writeRetry = 200 * time.Millisecond
 
 const maxRecord = 64 << 10 // bytes of a value in one of the mirrored buckets
 
-// recover reads the members that an earlier process knew, and removes what it
-// said of their workloads: that was long ago, and who is alive says it again.
+// recover reads the members that an earlier process knew, this node among them, and
+// removes what it said of their workloads: that was long ago, and who is alive says it
+// again.
 func (b buckets) recover(ctx context.Context, self api.PeerID) ([]api.PeerRecord, error) {
 	old, err := b.workloads.All(ctx, ">")
 	if err != nil {

@@ -38,7 +38,7 @@ func rightsOf(d api.Daemon) rights {
 			ask:  []string{api.SubjectReady, api.SubjectProviders, api.SubjectAnnounce}, serve: true,
 		}
 	case api.Meshd:
-		return rights{read: allBuckets, write: allBuckets, ask: []string{api.SubjectReady}, serve: true}
+		return rights{read: allBuckets, write: allBuckets, ask: []string{api.SubjectReady, api.SubjectPS}, serve: true}
 	case api.Runnerd:
 		return rights{
 			read: allBuckets, write: []string{api.BucketWorkloads},

@@ -112,7 +112,7 @@ func TestSubjectRights(t *testing.T) {
 		api.SubjectMembers, api.SubjectHistory, api.SubjectClaim}
 	asks := map[api.Daemon]string{
 		api.Casd:     api.SubjectReady + " " + api.SubjectProviders + " " + api.SubjectAnnounce,
-		api.Meshd:    api.SubjectReady,
+		api.Meshd:    api.SubjectReady + " " + api.SubjectPS,
 		api.Runnerd:  api.SubjectReady,
 		api.Gatewayd: api.SubjectReady + " " + api.SubjectMesh + " " + api.SubjectMembers + " " + api.SubjectPS,
 		api.Upgraded: api.SubjectReady,

@@ -21,7 +21,7 @@ const (
 	gossip  = 400 * time.Millisecond  // at most, for a fact or an intent to reach another
 	noticed = 2 * time.Second         // at most, until a member that is gone counts as such
 	downMin = 15 * time.Second        // at least, until a member says that its runnerd is down
-	downMax = 18 * time.Second        // and at most
+	downMax = 19 * time.Second        // and at most
 	backMax = 2500 * time.Millisecond // at most, until it says that it is back
 	bringUp = time.Second             // at most, for a version to be ready or to fail
 )
