@@ -139,29 +139,32 @@ func hostFolders(t *testing.T) (n *Node, given, other string) {
 	}
 	given, other = filepath.Join(top, "given"), filepath.Join(top, "other")
 	user := filepath.Join(top, "user")
-	for _, dir := range []string{filepath.Join(given, "data", "sub"), filepath.Join(other, "data"), filepath.Join(user, "realm", "keys"), filepath.Join(user, "photos"), given + "x"} {
+	for _, dir := range []string{filepath.Join(given, "data", "sub"), filepath.Join(other, "data"), filepath.Join(user, "realm", "keys"), filepath.Join(user, "photos"), given + "x", filepath.Join(user, "config", "of"), filepath.Join(top, "vault")} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(given, "file"), nil, 0o600); err != nil {
-		t.Fatal(err)
+	for _, file := range []string{filepath.Join(given, "file"), filepath.Join(top, "vault", "key.pem")} {
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for link, target := range map[string]string{
-		filepath.Join(given, "in"):    "data",
-		filepath.Join(given, "abs"):   filepath.Join(given, "data"),
-		filepath.Join(given, "out"):   "../other",
-		filepath.Join(given, "up"):    "..",
-		filepath.Join(other, "back"):  filepath.Join(given, "data"),
-		filepath.Join(given, "loose"): "nowhere",
-		filepath.Join(top, "alias"):   given,
-		filepath.Join(given, "photo"): filepath.Join(user, "photos"),
+		filepath.Join(given, "in"):                     "data",
+		filepath.Join(given, "abs"):                    filepath.Join(given, "data"),
+		filepath.Join(given, "out"):                    "../other",
+		filepath.Join(given, "up"):                     "..",
+		filepath.Join(other, "back"):                   filepath.Join(given, "data"),
+		filepath.Join(given, "loose"):                  "nowhere",
+		filepath.Join(top, "alias"):                    given,
+		filepath.Join(given, "photo"):                  filepath.Join(user, "photos"),
+		filepath.Join(user, "config", "of", "key.pem"): filepath.Join(top, "vault", "key.pem"),
 	} {
 		if err := os.Symlink(target, link); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return New(Config{Mounts: []string{filepath.Join(given, "data"), given, user, filepath.Join(top, "none")}, Private: []string{filepath.Join(user, "realm"), filepath.Join(user, "owner.pem")}}), given, other
+	return New(Config{Mounts: []string{filepath.Join(given, "data"), given, user, filepath.Join(top, "none")}, Private: []string{filepath.Join(user, "realm"), filepath.Join(user, "owner.pem"), filepath.Join(user, "config", "of", "key.pem")}}), given, other
 }
 
 func TestMountsMustBeAllowed(t *testing.T) {
@@ -196,6 +199,7 @@ func TestMountsMustBeAllowed(t *testing.T) {
 		"in the node's home":       {top + "/user/realm/keys", "no program may see"},
 		"around the node's home":   {top + "/user", "no program may see"},
 		"beside the node's home":   {top + "/user/photos", ""},
+		"around a link to the key": {top + "/user/config/of", "no program may see"},
 		"a path of another system": {foreignPath, "which runs " + runtime.GOOS},
 	} {
 		t.Run(name, func(t *testing.T) {

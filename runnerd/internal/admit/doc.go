@@ -9,7 +9,8 @@
 // name. Links on the way to it are followed once, here; what they lead to decides. The
 // folder is opened in the same step and kept open, so that what a guest gets is what
 // was looked at. Nothing is mounted that holds what is the node's own (its keys, its
-// tokens), the key of the owner, or what the system shows of processes and devices.
+// tokens, its sockets), the key of the owner, or what the system shows of processes and
+// devices, by whatever name it is reached.
 //
 // Whatever is refused is refused by this node alone. The errors say so, and what to do.
 package admit

@@ -76,11 +76,36 @@ func (n *Node) above(path string) (found string, ok bool) {
 var ofTheSystem = []string{"/proc", "/sys", "/dev"}
 
 // private reports whether a resolved path holds what no program may see, or lies in it.
+// Of what a link leads to, both are: what it is, and where the link lies.
 func (n *Node) private(path string) bool {
 	return slices.ContainsFunc(slices.Concat(n.Private, ofTheSystem), func(p string) bool {
-		p = resolved(p)
-		return within(path, p) || within(p, path)
+		link := filepath.Join(resolved(filepath.Dir(p)), filepath.Base(p))
+		return related(path, resolved(p)) || related(path, link)
 	})
+}
+
+// related reports whether one of two resolved paths lies in the other.
+func related(a, b string) bool {
+	return within(a, b) || within(b, a) || passes(a, b) || passes(b, a)
+}
+
+// passes reports whether path is the same as folder, or lies in it, by another name: of
+// another case where the file system does not mind, or by a second mount.
+func passes(path, folder string) bool {
+	want, err := os.Stat(folder)
+	if err != nil {
+		return false // there is nothing yet
+	}
+	for {
+		if is, err := os.Stat(path); err == nil && os.SameFile(is, want) {
+			return true
+		}
+		up := filepath.Dir(path)
+		if up == path {
+			return false
+		}
+		path = up
+	}
 }
 
 // open reports whether a path that leads nowhere would lie in a folder of the settings.

@@ -116,11 +116,23 @@ func New(ctx context.Context, env *daemon.Env) (daemon.Daemon, error) {
 // newAdmission gives programs what the node's settings say, and nothing of the node's
 // own or the owner's.
 func newAdmission(env *daemon.Env) *admit.Node {
-	c := admit.Config{MemoryMB: env.Config.Capacity().MemoryMB, Mounts: env.Config.Mounts, Private: []string{env.Home.Root()}}
+	return admit.New(admit.Config{MemoryMB: env.Config.Capacity().MemoryMB, Mounts: env.Config.Mounts, Private: private(env.Home)})
+}
+
+// private is what no program may see: the home with its sockets, and of the owner the
+// key, the agent that has it unlocked, and which nodes the command line asks.
+func private(h paths.Home) []string {
+	out := []string{h.Root(), h.Run()}
 	if key, err := paths.OwnerKey(); err == nil { // else this account has none
-		c.Private = append(c.Private, key)
+		out = append(out, key)
+		if agent, err := paths.OpenKeyAgent(key); err == nil { // else there is no room for one
+			out = append(out, agent.Dir())
+		}
 	}
-	return admit.New(c)
+	if file, err := paths.Contexts(); err == nil { // else this account has none
+		out = append(out, file)
+	}
+	return out
 }
 
 // gateConfig leaves a quarter of the places to other workloads than the busiest.
