@@ -90,7 +90,7 @@ func messages() []Validator {
 		&capacity,
 		&FactBatch{Epoch: 1, Seq: 2, Peer: &peer, Workloads: []WorkloadFact{fact}},
 		&PeerList{Peers: []PeerFact{peer}},
-		&PeerRecord{PeerFact: peer, Connected: true, RTT: Duration(1500 * time.Microsecond), Since: at},
+		&PeerRecord{PeerFact: peer, Connected: true, Drained: true, RTT: Duration(1500 * time.Microsecond), Since: at},
 		&intent,
 		&ref,
 		&target,

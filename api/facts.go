@@ -159,6 +159,8 @@ type PeerRecord struct {
 	Live      bool      `json:"live"`      // connected, or heard of lately through others
 	RTT       Duration  `json:"rtt,omitzero"`
 	Since     time.Time `json:"since"` // of Connected
+	// Drained: the owner wants it to run, and to keep, nothing that others can.
+	Drained bool `json:"drained,omitempty"`
 	// Conflict lists the addresses of nodes that use this peer's key at the same time:
 	// its key was copied. None of them is given secrets. Empty: there is one.
 	Conflict []string `json:"conflict,omitempty"`

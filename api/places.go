@@ -140,7 +140,7 @@ const (
 	RouteStorage    = "GET /storage"               // -> StorageStatus
 	RouteCollect    = "POST /storage/gc"           // CollectRequest -> CollectReply
 	RouteVerify     = "POST /storage/verify"       // reads every chunk -> VerifyProgress, one a line
-	RouteReferences = "GET /references"            // meshd: -> References, one a line; ETag and If-None-Match
+	RouteReferences = "GET /references"            // meshd: -> References, one a line; ETag, If-None-Match, and "Prefer: wait=SECONDS"
 
 	RouteAccount = "GET /workloads/{kind}/{name}" // -> Account; ?tail= lines of its log, 0 to MaxAccountLog
 

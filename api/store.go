@@ -27,6 +27,9 @@ type Pin struct {
 // PinName is what the pin of a blob is called when a person gives it no other name.
 func PinName(d Digest) Name { return Name("sha256-" + d.String()[:40]) }
 
+// MaxWait is how long who asks by [RouteReferences] may wait for a change.
+const MaxWait = time.Minute
+
 // Reference says why the realm needs a blob. meshd lists them by [RouteReferences],
 // one JSON value a line, in the order of Blob, then Ref, then the newest Seq first.
 type Reference struct {

@@ -12,10 +12,12 @@ import (
 type Terms struct {
 	Roles  []string // that it has, and no others; nil: those that it says
 	Client bool     // a command line without a node
+	// Drained: the owner wants it to run, and to keep, nothing that others can.
+	Drained bool
 }
 
 func (t Terms) equal(o Terms) bool {
-	return t.Client == o.Client && (t.Roles == nil) == (o.Roles == nil) && slices.Equal(t.Roles, o.Roles)
+	return t.Client == o.Client && t.Drained == o.Drained && (t.Roles == nil) == (o.Roles == nil) && slices.Equal(t.Roles, o.Roles)
 }
 
 // cut is f under t.
@@ -41,6 +43,10 @@ func (t *Table) Review() {
 			m.terms = terms
 			t.markPeer(p)
 		}
+	}
+	if own, _ := t.terms(t.self); own.Drained != t.drained {
+		t.drained = own.Drained
+		t.markPeer(t.self)
 	}
 }
 

@@ -43,6 +43,7 @@ type Table struct {
 	me      api.PeerFact
 	since   time.Time // when this node came up
 	remarks Remarks   // on this node
+	drained bool      // this node is, as of the last [Table.Review]
 	own     map[api.Ref]api.WorkloadFact
 	pending pending
 	others  map[api.PeerID]*member

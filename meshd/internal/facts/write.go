@@ -91,7 +91,7 @@ func (t *Table) value(k Key) ([]byte, error) {
 
 func (t *Table) peerValue(p api.PeerID) ([]byte, error) {
 	if p == t.self {
-		r := api.PeerRecord{PeerFact: t.me, Self: true, Connected: true, Live: true, Since: t.since.UTC()}
+		r := api.PeerRecord{PeerFact: t.me, Self: true, Connected: true, Live: true, Since: t.since.UTC(), Drained: t.drained}
 		t.remarks.put(&r)
 		return json.Marshal(r)
 	}
@@ -99,7 +99,7 @@ func (t *Table) peerValue(p api.PeerID) ([]byte, error) {
 	if m == nil {
 		return nil, nil
 	}
-	r := api.PeerRecord{PeerFact: m.terms.cut(m.fact), Connected: m.connected, Live: m.live, RTT: api.Duration(m.rtt), Since: m.since.UTC()}
+	r := api.PeerRecord{PeerFact: m.terms.cut(m.fact), Connected: m.connected, Live: m.live, RTT: api.Duration(m.rtt), Since: m.since.UTC(), Drained: m.terms.Drained}
 	m.remarks.put(&r)
 	return json.Marshal(r)
 }

@@ -12,6 +12,7 @@ import (
 // serve answers on the bus and on the socket, by the stage that is on.
 func (d *Daemon) serve() error {
 	d.env.Mux.HandleFunc(api.RoutePeer, func(w http.ResponseWriter, r *http.Request) { d.stage().Peers().ServeHTTP(w, r) })
+	d.env.Mux.HandleFunc(api.RouteReferences, func(w http.ResponseWriter, r *http.Request) { d.stage().References(w, r) })
 	s := d.env.Service
 	for _, register := range []func() error{
 		func() error {
@@ -37,7 +38,7 @@ func (d *Daemon) serve() error {
 		},
 		func() error {
 			return bus.Handle(s, api.SubjectAnnounce, func(_ context.Context, r *api.AnnounceRequest) (any, error) {
-				d.stage().Announce(r.Blobs)
+				d.stage().Announce(r)
 				return api.Empty{}, nil
 			})
 		},

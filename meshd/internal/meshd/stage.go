@@ -16,7 +16,8 @@ type stage interface {
 	Submit(ctx context.Context, envelope []byte) (api.Digest, error)
 	SubmitAll(ctx context.Context, envelopes [][]byte) ([]api.Digest, error)
 	Providers(ctx context.Context, blob api.Digest) ([]api.PeerID, error)
-	Announce(blobs []api.Digest)
+	Announce(r *api.AnnounceRequest)
+	References(w http.ResponseWriter, r *http.Request) // serves [api.RouteReferences]
 	Members(after api.PeerID) (api.MembersReply, error)
 	History(ref api.Ref) (api.HistoryReply, error)
 	Claim(ctx context.Context, r *api.ClaimNode) error
@@ -51,7 +52,18 @@ func (w waiting) Providers(context.Context, api.Digest) ([]api.PeerID, error) {
 	return []api.PeerID{}, nil
 }
 
-func (w waiting) Announce([]api.Digest) {}
+func (w waiting) Announce(*api.AnnounceRequest) {}
+
+// References answers for a node that belongs to nobody: nobody needs what it has. What
+// the realm needs that it is about to join is not known yet.
+func (w waiting) References(rw http.ResponseWriter, _ *http.Request) {
+	if w.status().Standing != api.StandingUnclaimed {
+		local.WriteError(rw, http.StatusServiceUnavailable, w.why())
+		return
+	}
+	rw.Header().Set("Content-Type", "application/x-ndjson")
+	rw.WriteHeader(http.StatusOK)
+}
 
 func (w waiting) Members(api.PeerID) (api.MembersReply, error) { return api.MembersReply{}, w.why() }
 

@@ -12,8 +12,12 @@ func (n *Node) Providers(ctx context.Context, blob api.Digest) ([]api.PeerID, er
 	return n.index.Providers(ctx, blob)
 }
 
-// Announce tells others, in a while, that this node has blobs.
-func (n *Node) Announce(blobs []api.Digest) { n.index.Announce(blobs) }
+// Announce tells others, in a while, that this node has blobs, and whether its store
+// has room for more.
+func (n *Node) Announce(r *api.AnnounceRequest) {
+	n.table.ChangePeer(func(f *api.PeerFact) { f.Full = r.Full })
+	n.index.Announce(r.Blobs)
+}
 
 // counted counts requests that peers make.
 func (n *Node) counted(s api.Service, inbound bool, next http.Handler) http.Handler {

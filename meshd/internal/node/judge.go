@@ -154,15 +154,16 @@ func (n *Node) terms(p api.PeerID) (facts.Terms, bool) {
 		return facts.Terms{}, false
 	}
 	roles := n.ledger().Roles(pub, nil, n.cfg.Now())
+	settings, _ := n.ledger().NodeSettings(pub, n.cfg.Now())
 	if m, ok := n.ledger().Member(pub, n.cfg.Now()); ok {
-		return facts.Terms{Roles: roles}, m.Standing == api.StandingMember
+		return facts.Terms{Roles: roles, Drained: settings.Drain}, m.Standing == api.StandingMember
 	}
 	if known, good := n.clients.has(p, n.cfg.Now()); known {
 		return facts.Terms{Client: true}, good
 	}
 	id, err := p2p.Decode(p)
 	// It has shown a proof, which is about to be kept.
-	return facts.Terms{Roles: roles}, err == nil && n.host.Standing(id) == p2p.Member
+	return facts.Terms{Roles: roles, Drained: settings.Drain}, err == nil && n.host.Standing(id) == p2p.Member
 }
 
 // isMember is [Node.terms] for the authors of gossip.

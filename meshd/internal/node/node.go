@@ -63,6 +63,7 @@ type Node struct {
 	clients clients
 	knocks  knocks
 	twins   twins
+	needed  needed
 	heard   heard
 	asked   atomic.Bool // a member was asked for all that it has, and has given it
 
@@ -172,6 +173,7 @@ func (n *Node) Close() error {
 	for _, t := range n.outbound {
 		t.CloseIdleConnections()
 	}
+	n.needed.wake(true)
 	if n.stopGossip != nil {
 		n.stopGossip()
 	}

@@ -32,6 +32,7 @@ const (
 // Changed is told by the owner of the keeper of what has come into the set or gone
 // from it ([intents.Config.Changed]).
 func (n *Node) Changed(_ intents.Source, c ledger.Change) {
+	n.needed.changed(c)
 	if c.Trust {
 		n.client.TrustChanged()
 	}
