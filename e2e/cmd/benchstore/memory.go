@@ -38,7 +38,7 @@ func (m mesh) peaks(what string, size int64, work func() error) error {
 	watched := []api.Daemon{api.Casd, api.Meshd}
 	for _, n := range m {
 		for _, d := range watched {
-			if err := forgetPeak(n.pids[d]); err != nil {
+			if err := forgetPeak(n.daemons[d]); err != nil {
 				return err
 			}
 		}
@@ -50,7 +50,7 @@ func (m mesh) peaks(what string, size int64, work func() error) error {
 	speed := times{time.Since(begin)}.rate(size)
 	for i, n := range m {
 		for _, d := range watched {
-			got, err := peak(n.pids[d])
+			got, err := peak(n.daemons[d])
 			if err != nil {
 				return err
 			}

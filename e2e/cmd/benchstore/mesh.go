@@ -16,8 +16,8 @@ import (
 // member is a node, and a way to its store past the command line.
 type member struct {
 	*node.Node
-	casd *http.Client
-	pids map[api.Daemon]int
+	casd    *http.Client
+	daemons map[api.Daemon]int // their process ids
 }
 
 type mesh []*member
@@ -57,7 +57,7 @@ func (b *bench) start(ctx context.Context, number int, flags ...string) (*member
 	if err := n.Start(ctx, append(flags, "--mdns=false")...); err != nil {
 		return nil, errors.Join(err, n.Stop())
 	}
-	m := &member{Node: n, pids: make(map[api.Daemon]int)}
+	m := &member{Node: n, daemons: make(map[api.Daemon]int)}
 	if err := m.open(ctx); err != nil {
 		return nil, errors.Join(err, n.Stop())
 	}
@@ -75,7 +75,7 @@ func (m *member) open(ctx context.Context) error {
 	}
 	ps, err := m.PS(ctx)
 	for _, d := range ps.Daemons {
-		m.pids[api.Daemon(d.Daemon)] = d.PID
+		m.daemons[api.Daemon(d.Daemon)] = d.PID
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // load is how many processes wanted a processor in the last minute.
@@ -31,6 +32,35 @@ func peak(pid int) (int64, error) {
 // written is how many bytes a process has written to files and stream sockets.
 func written(pid int) (int64, error) {
 	return field(fmt.Sprintf("/proc/%d/io", pid), "wchar:")
+}
+
+// ticks is how many of them the kernel's clock has in a second, for programs.
+const ticks = 100
+
+// worked is how long processes have had a processor.
+func worked(pids []int) (time.Duration, error) {
+	var sum time.Duration
+	for _, pid := range pids {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil {
+			return 0, err
+		}
+		// After the name, in brackets, the 12th and 13th are the ticks of the program
+		// and those of the kernel for it.
+		_, rest, _ := strings.Cut(string(b), ") ")
+		f := strings.Fields(rest)
+		if len(f) < 13 {
+			return 0, fmt.Errorf("/proc/%d/stat: too short", pid)
+		}
+		for _, text := range f[11:13] {
+			n, err := strconv.ParseInt(text, 10, 64)
+			if err != nil {
+				return 0, fmt.Errorf("/proc/%d/stat: %w", pid, err)
+			}
+			sum += time.Duration(n) * time.Second / ticks
+		}
+	}
+	return sum, nil
 }
 
 // field reads the number after name in a file of such lines.

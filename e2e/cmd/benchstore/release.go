@@ -13,8 +13,8 @@ import (
 // release builds meshd, the largest of our binaries, as make build does.
 type release struct{ source, dir string }
 
-// edit adds text after old in a file of the source; the zero edit does nothing.
-type edit struct{ file, old, added string }
+// edit adds text after old in a file of the source; without a file it does nothing.
+type edit struct{ what, file, old, added string }
 
 const versionVar = "github.com/realm-mesh/realm/internal/kit/buildinfo.Version"
 

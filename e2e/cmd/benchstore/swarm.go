@@ -25,6 +25,8 @@ type swarm interface {
 	take(ctx context.Context, i int, id string) error
 	// sent is how many bytes the first node has given to others so far.
 	sent(ctx context.Context) (int64, error)
+	// pids are the processes that do the work.
+	pids() []int
 	stop() error
 }
 
@@ -34,6 +36,7 @@ type contest struct {
 	swarm
 	last  times     // until the last node had it whole
 	first times     // until the first had
+	work  times     // of the processors
 	times []float64 // the blob, that the first node sent
 }
 
@@ -100,7 +103,7 @@ func (c *contest) round(ctx context.Context, file string, nodes int, size int64)
 	if err != nil {
 		return err
 	}
-	before, err := c.sent(ctx)
+	before, err := c.spent(ctx)
 	if err != nil {
 		return err
 	}
@@ -117,15 +120,30 @@ func (c *contest) round(ctx context.Context, file string, nodes int, size int64)
 	if err := task.Run(ctx, work...); err != nil {
 		return err
 	}
-	after, err := c.sent(ctx)
+	after, err := c.spent(ctx)
 	c.last, c.first = append(c.last, slices.Max(took)), append(c.first, slices.Min(took))
-	c.times = append(c.times, float64(after-before)/float64(size))
+	c.work = append(c.work, after.work-before.work)
+	c.times = append(c.times, float64(after.sent-before.sent)/float64(size))
 	return err
+}
+
+// spending is what a swarm has spent since it began.
+type spending struct {
+	sent int64
+	work time.Duration
+}
+
+func (c *contest) spent(ctx context.Context) (s spending, err error) {
+	if s.sent, err = c.sent(ctx); err != nil {
+		return s, err
+	}
+	s.work, err = worked(c.pids())
+	return s, err
 }
 
 func (b *bench) reportSwarm(all []*contest) {
 	heading(fmt.Sprintf("%d MiB from one node to %d others at once", b.swarmMiB, b.nodes-1),
-		"what", "the last has it after", "the first", "the seed sends", "Realm is faster", "aim")
+		"what", "the last has it after", "the first", "time of processors", "the seed sends", "Realm is faster", "aim")
 	for _, c := range all {
 		sent := slices.Max(c.times)
 		faster, aim := "", atMost(sent, seedAim, fmt.Sprintf("%.0f × sent", seedAim))
@@ -136,6 +154,6 @@ func (b *bench) reportSwarm(all []*contest) {
 				aim = atLeast(ratio, swarmAim, fmt.Sprintf("%d ×", swarmAim))
 			}
 		}
-		row(c.name, c.last.seconds(), c.first.seconds(), fmt.Sprintf("%.2f × the blob", sent), faster, aim)
+		row(c.name, c.last.seconds(), c.first.seconds(), c.work.seconds(), fmt.Sprintf("%.2f × the blob", sent), faster, aim)
 	}
 }

@@ -43,6 +43,13 @@ func (s *kuboSwarm) take(ctx context.Context, i int, id string) error {
 
 func (s *kuboSwarm) sent(ctx context.Context) (int64, error) { return s.nodes[0].Sent(ctx) }
 
+func (s *kuboSwarm) pids() (all []int) {
+	for _, n := range s.nodes {
+		all = append(all, n.PID())
+	}
+	return all
+}
+
 func (s *kuboSwarm) stop() error {
 	var errs []error
 	for _, n := range s.nodes {

@@ -29,5 +29,14 @@ func (s meshSwarm) take(ctx context.Context, i int, id string) error {
 
 // sent counts all that casd writes: while others fetch, to them.
 func (s meshSwarm) sent(context.Context) (int64, error) {
-	return written(s.mesh[0].pids[api.Casd])
+	return written(s.mesh[0].daemons[api.Casd])
+}
+
+func (s meshSwarm) pids() (all []int) {
+	for _, m := range s.mesh {
+		for _, pid := range m.daemons {
+			all = append(all, pid)
+		}
+	}
+	return all
 }

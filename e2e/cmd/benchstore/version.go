@@ -80,7 +80,7 @@ func (m mesh) written(but int) (sum int64, err error) {
 		if i == but {
 			continue
 		}
-		w, err := written(n.pids[api.Casd])
+		w, err := written(n.daemons[api.Casd])
 		if err != nil {
 			return 0, err
 		}
@@ -99,20 +99,23 @@ type change struct {
 const nextVersion = "v1.0.1"
 
 func changes() []change {
-	rebuilt := func(e edit) func(context.Context, release, string, string) (string, error) {
-		return func(ctx context.Context, r release, _, name string) (string, error) {
+	all := []change{{"4 KiB inserted in the middle of the file", inserted}}
+	for _, e := range edits() {
+		all = append(all, change{e.what, func(ctx context.Context, r release, _, name string) (string, error) {
 			return r.build(ctx, name, nextVersion, e)
-		}
+		}})
 	}
-	return []change{
-		{"another version number", rebuilt(edit{})},
-		{"4 KiB inserted in the middle of the file", inserted},
-		{"and a statement added to `main`", rebuilt(edit{
-			file: "meshd/cmd/meshd/main.go", old: "func main() {", added: ` println("hello");`,
-		})},
-		{"and a statement added to a package below all others", rebuilt(edit{
-			file: "internal/kit/paths/paths.go", old: "func (h Home) Create() error {", added: "\n\tprintln(h.root)",
-		})},
+	return all
+}
+
+// edits are made to the source, besides the version's number.
+func edits() []edit {
+	return []edit{
+		{what: "another version number"},
+		{what: "and a statement added to `main`", file: "meshd/cmd/meshd/main.go",
+			old: "func main() {", added: ` println("hello");`},
+		{what: "and a statement added to a package below all others", file: "internal/kit/paths/paths.go",
+			old: "func (h Home) Create() error {", added: "\n\tprintln(h.root)"},
 	}
 }
 
