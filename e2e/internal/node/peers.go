@@ -20,6 +20,7 @@ type Peer struct {
 	Roles     []string
 	Addrs     []string
 	Conflict  []string // addresses of nodes that use its key at the same time
+	Down      []string // daemons of its node that are down
 }
 
 // Peers asks the node whom it knows.
