@@ -32,7 +32,7 @@ func New(dir string, log *slog.Logger) *Pins {
 
 // Load makes the folder if need be, and reads which pins there are.
 func (p *Pins) Load() error {
-	if err := os.MkdirAll(p.dir, 0o700); err != nil {
+	if err := errors.Join(os.MkdirAll(p.dir, 0o700), atomicfile.SyncDir(filepath.Dir(p.dir))); err != nil {
 		return fmt.Errorf("load pins: %w", err)
 	}
 	entries, err := os.ReadDir(p.dir)
@@ -81,6 +81,7 @@ func (p *Pins) Remove(d api.Digest) error {
 	defer p.mu.Unlock()
 	err := os.Remove(p.path(d))
 	if errors.Is(err, fs.ErrNotExist) {
+		delete(p.set, d)
 		err = ErrNotPinned
 	}
 	if err == nil {

@@ -92,7 +92,7 @@ func (s *Store) stageIndex(idx api.BlobIndex) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := s.room(context.Background(), 0, false); err != nil {
+	if err := s.hasRoom(context.Background()); err != nil {
 		return "", err
 	}
 	path := s.tempPath()

@@ -22,3 +22,10 @@ func (s *Store) unlease(d api.Digest) {
 		delete(s.leases, d)
 	}
 }
+
+// Leased reports whether a blob is leased.
+func (s *Store) Leased(d api.Digest) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.leases[d] > 0
+}

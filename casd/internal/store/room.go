@@ -9,13 +9,31 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/disk"
 )
 
-// Room is asked before n bytes are written, which are counted in [Stats.Reserved] or
-// [Stats.Staged] by then. It makes room for them or returns an error that wraps [disk.ErrFull] and says
-// what is missing. With n = 0 only the disk's own reserve matters, for what is not
-// counted, such as indexes. With refused, the disk has just turned a write away,
-// whatever it says about its free space. Room may call the store, and answers fast while there is
-// room: it may be asked for each chunk.
-type Room func(ctx context.Context, n int64, refused bool) error
+// Room says whether bytes may be written, and makes room for them. For n = 0 only the
+// disk's own reserve matters: what is written is not counted, such as an index.
+type Room interface {
+	// Fits reports whether n bytes may be written beside those that st counts. The
+	// store is locked meanwhile: Fits is fast, and does not call it.
+	Fits(st Stats, n int64) bool
+	// Make has n bytes fit, or returns an error that wraps [disk.ErrFull] and says what
+	// is missing. With refused, the disk has just turned a write away, whatever it says
+	// about its free space. Make may call the store.
+	Make(ctx context.Context, n int64, refused bool) error
+}
+
+// onDisk is room without other bounds than the disk's.
+type onDisk string
+
+func (dir onDisk) Fits(st Stats, n int64) bool {
+	return disk.Room(string(dir), st.Reserved+n, disk.ReserveBulk) == nil
+}
+
+func (dir onDisk) Make(_ context.Context, n int64, _ bool) error {
+	return disk.Room(string(dir), n, disk.ReserveBulk)
+}
+
+// stolen is how often others may take the room that was made for a writer.
+const stolen = 100
 
 // Reservation is room that a writer was promised: others that reserve meanwhile know of
 // it, so that all together do not write more than fits. It is safe for use by several
@@ -26,29 +44,42 @@ type Reservation struct {
 	staged int64 // written, not placed; guarded by store.mu
 }
 
-// Reserve promises room for n bytes, else returns what [Room] says. The caller
-// releases it.
+// Reserve promises room for n bytes, or says why there is none. The caller releases it.
 //
 // A fetch reserves all that it misses before it starts, and gives each chunk back
 // right before [Store.PutChunk], which reserves for itself.
 func (s *Store) Reserve(ctx context.Context, n int64) (*Reservation, error) {
 	r := &Reservation{store: s}
-	r.count(n, 0)
-	if err := s.room(ctx, n, false); err != nil {
-		r.Release()
+	if err := r.grow(ctx, n); err != nil {
 		return nil, err
 	}
 	return r, nil
 }
 
-// count adds to what is promised and what is staged.
-func (r *Reservation) count(left, staged int64) {
-	r.store.mu.Lock()
-	defer r.store.mu.Unlock()
-	r.add(left, staged)
+// grow adds n bytes to the promise, once they fit.
+func (r *Reservation) grow(ctx context.Context, n int64) error {
+	for range stolen {
+		if r.claim(n) {
+			return nil
+		}
+		if err := r.store.room.Make(ctx, n, false); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: others take what room there is: try again", disk.ErrFull)
 }
 
-// add is count with store.mu held.
+func (r *Reservation) claim(n int64) bool {
+	r.store.mu.Lock()
+	defer r.store.mu.Unlock()
+	if !r.store.room.Fits(r.store.stats, n) {
+		return false
+	}
+	r.add(n, 0)
+	return true
+}
+
+// add counts what is promised and what is staged. store.mu is held.
 func (r *Reservation) add(left, staged int64) {
 	r.left += left
 	r.staged += staged
@@ -70,21 +101,28 @@ func (r *Reservation) Release() {
 	r.add(-r.left, -r.staged)
 }
 
-// stage counts n bytes as written, under tmp. What the promise lacks for them is asked
-// for now.
+// stage counts n bytes as written, under tmp. What the promise lacks for them is added.
 func (r *Reservation) stage(ctx context.Context, n int64) error {
+	for {
+		missing := r.move(n)
+		if missing == 0 {
+			return nil
+		}
+		if err := r.grow(ctx, missing); err != nil {
+			return err
+		}
+	}
+}
+
+// move counts n promised bytes as staged, unless some are missing.
+func (r *Reservation) move(n int64) (missing int64) {
 	r.store.mu.Lock()
-	missing := max(n-r.left, 0)
-	r.add(missing-n, n)
-	r.store.mu.Unlock()
-	if missing == 0 {
-		return nil
+	defer r.store.mu.Unlock()
+	if r.left < n {
+		return n - r.left
 	}
-	err := r.store.room(ctx, missing, false)
-	if err != nil {
-		r.count(n-missing, -n)
-	}
-	return err
+	r.add(-n, n)
+	return 0
 }
 
 // write writes and syncs a new file under tmp, which r counts from now on.
@@ -95,6 +133,15 @@ func (r *Reservation) write(ctx context.Context, path string, b []byte) error {
 	return r.store.write(ctx, path, b)
 }
 
+// hasRoom makes sure of the disk's reserve, for what is not counted.
+func (s *Store) hasRoom(ctx context.Context) error {
+	r, err := s.Reserve(ctx, 0)
+	if err == nil {
+		r.Release()
+	}
+	return err
+}
+
 // write writes and syncs a new file. Where the disk refuses it, room is made, and the
 // write tried once more.
 func (s *Store) write(ctx context.Context, path string, b []byte) error {
@@ -102,7 +149,7 @@ func (s *Store) write(ctx context.Context, path string, b []byte) error {
 	if !disk.IsFull(err) {
 		return err
 	}
-	if err := s.room(ctx, 0, true); err != nil {
+	if err := s.room.Make(ctx, 0, true); err != nil {
 		return err
 	}
 	if err = writeNew(path, b); disk.IsFull(err) {

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/atomicfile"
-	"github.com/realm-mesh/realm/internal/kit/disk"
 )
 
 // Errors that callers branch on.
@@ -73,7 +71,7 @@ type buffer [api.MaxChunk]byte
 // Without room, the disk's free space alone is looked at.
 func New(dir string, log *slog.Logger, room Room) *Store {
 	if room == nil {
-		room = func(_ context.Context, n int64, _ bool) error { return disk.Room(dir, n, disk.ReserveBulk) }
+		room = onDisk(dir)
 	}
 	return &Store{dir: dir, log: log, room: room, leases: map[api.Digest]int{}, maxChunks: MaxChunks, buffers: sync.Pool{New: func() any { return new(buffer) }}}
 }
