@@ -19,16 +19,19 @@ type Reader struct {
 	buf   *buffer
 	at    int    // chunk that is loaded; -1: none
 	chunk []byte // its bytes, in buf
+	lease func() // ends it
 }
 
-// Open returns a reader of a blob that is here, whole, else [ErrNotFound]. The
-// caller closes it.
+// Open returns a reader of a blob that is here, whole, else [ErrNotFound]. The blob is
+// leased until the caller closes it.
 func (s *Store) Open(d api.Digest) (*Reader, error) {
+	lease := s.Lease(d)
 	idx, err := s.Index(d)
 	if err != nil {
+		lease()
 		return nil, err
 	}
-	r := &Reader{store: s, idx: idx, at: -1, ends: make([]int64, len(idx.Chunks))}
+	r := &Reader{store: s, idx: idx, lease: lease, at: -1, ends: make([]int64, len(idx.Chunks))}
 	end := int64(0)
 	for i, c := range idx.Chunks {
 		end += c.Size
@@ -87,8 +90,9 @@ func (r *Reader) Seek(offset int64, whence int) (int64, error) {
 	return offset, nil
 }
 
-// Close gives the reader's memory back.
+// Close gives the reader's memory back, and ends its lease.
 func (r *Reader) Close() error {
+	r.lease()
 	if r.buf != nil {
 		r.store.buffers.Put(r.buf)
 	}
