@@ -33,6 +33,7 @@ type app struct {
 
 	settled *where     // what they come to, once it is known
 	key     *owner.Key // of this account, once it was needed
+	moved   func()     // says that something has moved, where a command ends when nothing does
 }
 
 // home is the folder of the node on this machine that the command is about.

@@ -96,6 +96,8 @@ func TestManualTellsFields(t *testing.T) {
 		"Status":  {statusView{}, nodeView{}, loadView{}, workloadView{}},
 		"Explain": {explainView{}, whereView{}},
 		"Nodes":   {nodeSettingsView{}, leftView{}},
+		"Storage": {putView{}, pinView{}, blobsView{}, blobView{}, reference{}, detailView{}, api.StorageStatus{}, verifyView{}, transfersView{}, transferView{}, sourceView{}},
+		"Copies":  {copiesView{}},
 		"Logs":    {lineView{}},
 	} {
 		words := section(title)

@@ -17,7 +17,7 @@ import (
 
 // runnerd has the node of m answer what its runnerd knows.
 func (m *mesh) runnerd() *nodetest.Runnerd {
-	r := &nodetest.Runnerd{T: m.t, Home: m.home, Conn: nodetest.As(m.t, m.home, api.Runnerd), Self: peerA,
+	r := &nodetest.Runnerd{T: m.t, Home: m.home, Conn: nodetest.As(m.t, m.home, api.Runnerd), Self: peerA, Mesh: m.meshd,
 		Explain: func(ref api.Ref) (api.ExplainReply, error) {
 			return api.ExplainReply{}, fmt.Errorf("%s: nobody asks for it", ref)
 		}}

@@ -3,8 +3,6 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -17,7 +15,6 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/bus"
 	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/internal/kit/keys"
-	"github.com/realm-mesh/realm/internal/kit/local"
 	"github.com/realm-mesh/realm/internal/kit/paths"
 	"github.com/realm-mesh/realm/internal/kit/trust"
 	"github.com/realm-mesh/realm/realm/internal/nodetest"
@@ -32,6 +29,9 @@ type mesh struct {
 	conn *bus.Conn // as meshd
 	seq  *nodetest.Meshd
 	file string // a program
+
+	store *nodetest.Casd
+	meshd *http.ServeMux // what is asked on meshd's socket
 
 	owner   owner.Signer
 	account string         // where the owner's key lies
@@ -61,16 +61,11 @@ func newMesh(t testing.TB) *mesh {
 	m.seq.Serve()
 	m.peer(member(peerA, "alpha", true, true))
 	m.peer(member(peerB, "beta", false, true, "edge"))
-	mux := http.NewServeMux()
-	mux.HandleFunc(api.RouteBlobPut, func(w http.ResponseWriter, r *http.Request) {
-		b, err := io.ReadAll(r.Body)
-		if err != nil || api.Sum(b).String() != r.URL.Query().Get("sha256") {
-			local.WriteError(w, http.StatusBadRequest, errors.Join(err, errors.New("wrong bytes")))
-			return
-		}
-		local.WriteJSON(w, http.StatusCreated, api.BlobInfo{SHA256: api.Sum(b), Size: int64(len(b))})
-	})
-	nodetest.HTTP(t, h, api.Casd, mux)
+	m.store = &nodetest.Casd{T: t, Home: h}
+	m.store.Serve()
+	m.meshd = http.NewServeMux()
+	m.seq.Answer(m.meshd)
+	nodetest.HTTP(t, h, api.Meshd, m.meshd)
 	nodetest.Handle(t, nodetest.As(t, h, api.Launcher), api.SubjectPS, func([]byte) (any, error) {
 		return api.PSReply{Home: h.Root(), PID: 1, Daemons: []api.DaemonStatus{{Daemon: api.Gatewayd, State: api.DaemonReady, Note: "programs at there"}}}, nil
 	})

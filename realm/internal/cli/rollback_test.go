@@ -49,6 +49,7 @@ func TestRollback(t *testing.T) {
 	_, c := f.current("web")
 	f.m.want(0, nil, "rollback", "web", "--to", "6")
 	f.m.seq.Gone = map[api.Digest]bool{c.Module.Blob: true}
+	f.m.store.Drop(c.Module.Blob)
 	f.m.want(1, []string{"component/web number 10: no node is known to have its program any more", "push or apply it again"}, "rollback", "web")
 	f.m.want(0, []string{"version 12 is accepted"}, "rollback", "web", "--force")
 }

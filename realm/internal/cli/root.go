@@ -49,7 +49,7 @@ command line was wrong.`,
 	g.StringVar(&a.nodeAddr, "node", "", "address of a member to ask instead, where no node is up on this machine")
 	g.StringVar(&a.contextName, "context", "", "which of your realms, by its name in realm context (default $"+envContext+", else the one in use)")
 	g.BoolVar(&a.json, "json", false, "print JSON")
-	g.DurationVar(&a.timeout, "timeout", defaultTimeout, "give up after this long (up, status --watch, logs: only if it is given)")
+	g.DurationVar(&a.timeout, "timeout", defaultTimeout, "give up after this long (up, logs and --watch: only if it is given; what moves blobs: when none has moved for so long)")
 	g.StringVar(&a.passphraseFile, "passphrase-file", "", "file with the passphrase of your owner key (default: $"+envPassphrase+", else asked for)")
 	g.StringVar(&a.grantFile, "grant", "", "file of your grant, where the node has not heard of it (default: $"+envGrant+")")
 	up := newUp(a)
@@ -79,7 +79,7 @@ func addCommands(a *app, root, up *cobra.Command) {
 	}
 	add(groupNode, up, newDown(a), newPS(a), newConfigure(a), newEnroll(a), newReset(a))
 	add(groupOwner, newInit(a), newKey(a), newWhoami(a), newGrant(a), newContext(a))
-	add(groupMesh, newStatus(a), newPeers(a), newNode(a), newInvite(a), newClaim(a))
+	add(groupMesh, newStatus(a), newPeers(a), newNode(a), newInvite(a), newClaim(a), newStorage(a))
 	add(groupPrograms, newApply(a), newDiff(a), newPush(a), newStop(a), newStart(a), newRestart(a), newScale(a), newRemove(a), newExplain(a), newHistory(a), newRollback(a), newLogs(a), newFunctions(a))
 	root.AddCommand(newVersion(a))
 	root.InitDefaultHelpCmd()

@@ -5,13 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/buildinfo"
@@ -318,16 +316,5 @@ func (a *app) redraw(v statusView, last string) (string, error) {
 	} else {
 		(&app{out: &b}).printStatus(v, time.Now())
 	}
-	text := b.String()
-	if text == last {
-		return last, nil
-	}
-	if f, ok := a.out.(*os.File); ok && !a.json && term.IsTerminal(int(f.Fd())) {
-		const home, clear = "\x1b[H", "\x1b[2J"
-		fmt.Fprint(a.out, clear+home)
-	} else if last != "" && !a.json {
-		fmt.Fprintln(a.out)
-	}
-	_, err := fmt.Fprint(a.out, text)
-	return text, err
+	return a.picture(b.String(), last)
 }

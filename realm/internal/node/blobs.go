@@ -31,35 +31,11 @@ func (n *Node) Upload(ctx context.Context, blob api.BlobInfo, open func() io.Rea
 }
 
 func (n *Node) put(ctx context.Context, blob api.BlobInfo, body io.Reader) error {
-	_, path := pattern(api.RouteBlobPut)
-	// Chunks of an unknown length must not be sent: with a length casd sees at once
-	// what it is asked to take.
-	req, err := http.NewRequestWithContext(ctx, http.MethodPut, local.URL(api.Casd, path+"?sha256="+blob.SHA256.String()), body)
-	if err != nil {
-		return err
+	got, err := n.putOnce(ctx, "?sha256="+blob.SHA256.String(), blob.Size, body)
+	if err == nil && got != blob {
+		err = fmt.Errorf("casd stored %d bytes as %s, want %d as %s", got.Size, got.SHA256.Short(), blob.Size, blob.SHA256.Short())
 	}
-	req.ContentLength = blob.Size
-	req.Header.Set("Content-Type", "application/wasm")
-	resp, err := n.http.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if err := local.CheckStatus(resp); err != nil {
-		return err
-	}
-	b, err := api.ReadAll(resp.Body, api.MaxMessage)
-	if err != nil {
-		return err
-	}
-	var got api.BlobInfo
-	if err := api.Decode(b, api.MaxMessage, &got); err != nil {
-		return err
-	}
-	if got != blob {
-		return fmt.Errorf("casd stored %d bytes as %s, want %d as %s", got.Size, got.SHA256.Short(), blob.Size, blob.SHA256.Short())
-	}
-	return nil
+	return err
 }
 
 // Exec calls a function on whichever member runs it. A gatewayd that is away is

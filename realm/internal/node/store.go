@@ -32,7 +32,7 @@ func (n *Node) Stored(ctx context.Context, d api.Digest) (s Stored, ok bool, err
 	if errors.As(err, &status) && status.Status == http.StatusNotFound {
 		return Stored{}, false, nil
 	}
-	return s, err == nil, wrap("look for program "+d.Short(), err)
+	return s, err == nil, wrap("look for "+d.Short(), err)
 }
 
 func (n *Node) head(ctx context.Context, d api.Digest) (Stored, error) {
@@ -82,11 +82,16 @@ func (n *Node) Bring(ctx context.Context, d api.Digest, size int64) (api.BlobInf
 	err := n.atCasd(ctx, func() error {
 		return local.Call(ctx, n.http, method, local.URL(api.Casd, path), nil, &info, api.MaxMessage)
 	})
-	return info, wrap("fetch program "+d.Short()+" from the mesh", err)
+	return info, wrap("fetch "+d.Short()+" from the mesh", err)
 }
 
 // atCasd calls fn until casd has answered, or ctx ends.
 func (n *Node) atCasd(ctx context.Context, fn func() error) error {
+	return n.atDaemon(ctx, api.Casd, fn)
+}
+
+// atDaemon calls fn until a daemon has answered, or ctx ends.
+func (n *Node) atDaemon(ctx context.Context, d api.Daemon, fn func() error) error {
 	for {
 		err := fn()
 		var status *local.StatusError
@@ -95,7 +100,7 @@ func (n *Node) atCasd(ctx context.Context, fn func() error) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("casd of this node does not answer: %w: see realm ps, and realm logs casd", err)
+			return fmt.Errorf("%s of this node does not answer: %w: see realm ps, and realm logs %s", d, err, d)
 		case <-time.After(retryEvery):
 		}
 	}

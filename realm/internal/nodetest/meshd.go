@@ -2,6 +2,7 @@ package nodetest
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/bus"
 	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/internal/kit/ledger"
+	"github.com/realm-mesh/realm/internal/kit/local"
 	"github.com/realm-mesh/realm/internal/kit/trust"
 )
 
@@ -33,6 +35,8 @@ type Meshd struct {
 	After func(intent.Signed)
 	// Gone are the blobs that no member has.
 	Gone map[api.Digest]bool
+	// Unwell, when set, is the answer to whoever asks on the socket.
+	Unwell error
 	// Lose, when set, says of which accepted submissions the answer is lost once.
 	Lose func(intent.Signed) bool
 
@@ -71,6 +75,18 @@ func (m *Meshd) Serve() {
 			return nil, err
 		}
 		return m.members(r.After), nil
+	})
+}
+
+// Answer adds to mux what is asked on meshd's socket.
+func (m *Meshd) Answer(mux *http.ServeMux) {
+	mux.HandleFunc(api.RouteReferences, func(w http.ResponseWriter, _ *http.Request) {
+		if m.Unwell != nil {
+			local.WriteError(w, http.StatusInternalServerError, m.Unwell)
+			return
+		}
+		all, _ := m.Ledger().References(time.Now())
+		lines(w, all)
 	})
 }
 

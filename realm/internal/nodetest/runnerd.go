@@ -20,6 +20,8 @@ type Runnerd struct {
 	Home paths.Home
 	Conn *bus.Conn // as runnerd
 	Self api.PeerID
+	// Mesh, when set, is what meshd of the node answers with already.
+	Mesh *http.ServeMux
 	// Explain answers [api.SubjectExplain].
 	Explain func(api.Ref) (api.ExplainReply, error)
 
@@ -39,11 +41,14 @@ func (r *Runnerd) Serve() {
 	here := http.NewServeMux()
 	here.HandleFunc(api.RouteAccount, func(w http.ResponseWriter, q *http.Request) { r.answer(w, q, r.Self) })
 	HTTP(r.T, r.Home, api.Runnerd, here)
-	mesh := http.NewServeMux()
+	mesh := r.Mesh
+	if mesh == nil {
+		mesh = http.NewServeMux()
+		HTTP(r.T, r.Home, api.Meshd, mesh)
+	}
 	mesh.HandleFunc("GET /peers/{peer}/"+string(api.ServiceNode)+"/workloads/{kind}/{name}", func(w http.ResponseWriter, q *http.Request) {
 		r.answer(w, q, api.PeerID(q.PathValue("peer")))
 	})
-	HTTP(r.T, r.Home, api.Meshd, mesh)
 }
 
 // Tell sets what a member answers about a workload; one that was told nothing about is
