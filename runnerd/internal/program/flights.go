@@ -7,9 +7,8 @@ import (
 	"github.com/realm-mesh/realm/api"
 )
 
-// maxFlights is how many programs are fetched and checked at once. Each takes its
-// size in memory, several times over, and a place may be held up for minutes by
-// members that are slow.
+// maxFlights is how many programs are fetched and checked at once. A place may be held
+// up for minutes by members that are slow.
 const maxFlights = 32
 
 // flightKey names a program and what it is made ready for.

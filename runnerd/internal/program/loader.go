@@ -9,10 +9,12 @@ import (
 	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
 )
 
-// Fetcher gets the bytes of a blob, from this node or a peer. It checks them
-// against their digest and reads at most limit bytes.
+// Fetcher gets the bytes of a blob.
 type Fetcher interface {
-	Fetch(ctx context.Context, blob api.Digest, limit int64) ([]byte, error)
+	// Bring has this node have the blob, of at most limit bytes, from a peer if need be.
+	Bring(ctx context.Context, blob api.Digest, limit int64) error
+	// Read reads what was brought, and checks it against its digest.
+	Read(ctx context.Context, blob api.Digest, limit int64) ([]byte, error)
 }
 
 // Compiler puts the machine code of a module into the cache, in a process of its own.
@@ -26,11 +28,12 @@ type Loader struct {
 	compiler Compiler
 	engine   *sandbox.Engine
 	flights  flights
+	memory   budget
 }
 
 // NewLoader returns a loader into engine.
 func NewLoader(f Fetcher, c Compiler, engine *sandbox.Engine) *Loader {
-	return &Loader{fetcher: f, compiler: c, engine: engine, flights: newFlights()}
+	return &Loader{fetcher: f, compiler: c, engine: engine, flights: newFlights(), memory: newBudget(maxBytes)}
 }
 
 // Load makes p ready to run. It tells stage where it stands: [api.StateFetching],
@@ -57,12 +60,20 @@ func (l *Loader) Load(ctx context.Context, p api.Program, stage func(api.State))
 }
 
 func (l *Loader) load(ctx context.Context, p api.Program, limit int, stage func(api.State)) (*sandbox.Module, error) {
-	wasm, err := l.fetcher.Fetch(ctx, p.Blob, p.Size)
-	if errors.Is(err, api.ErrTooLarge) || err == nil && int64(len(wasm)) != p.Size {
-		return nil, Refuse("it is not of the %d bytes that the intent says: push it again", p.Size)
+	if err := l.fetcher.Bring(ctx, p.Blob, p.Size); err != nil {
+		return nil, notFetched(p, err)
+	}
+	done, err := l.memory.take(ctx, p.Size)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	wasm, err := l.fetcher.Read(ctx, p.Blob, p.Size)
+	if err == nil && int64(len(wasm)) != p.Size {
+		err = errSize
 	}
 	if err != nil {
-		return nil, fmt.Errorf("fetch program %s: %w", p.Blob.Short(), err)
+		return nil, notFetched(p, err)
 	}
 	stage(api.StateCompiling)
 	checked, err := check(wasm, limit)
@@ -74,4 +85,14 @@ func (l *Loader) load(ctx context.Context, p api.Program, limit int, stage func(
 		return nil, err
 	}
 	return l.engine.Load(ctx, p.Blob, checked.Shape, wasm, limit)
+}
+
+// errSize says that a program is not as large as its intent says.
+var errSize = errors.New("it is of another size")
+
+func notFetched(p api.Program, err error) error {
+	if errors.Is(err, api.ErrTooLarge) || errors.Is(err, errSize) {
+		return Refuse("it is not of the %d bytes that the intent says: push it again", p.Size)
+	}
+	return fmt.Errorf("fetch program %s: %w", p.Blob.Short(), err)
 }

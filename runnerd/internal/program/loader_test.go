@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -25,7 +27,14 @@ type shelf struct {
 	fetched int
 }
 
-func (s *shelf) Fetch(_ context.Context, blob api.Digest, limit int64) ([]byte, error) {
+func (s *shelf) Bring(_ context.Context, blob api.Digest, _ int64) error {
+	if _, ok := s.blobs[blob]; !ok {
+		return errors.New("no member has it")
+	}
+	return nil
+}
+
+func (s *shelf) Read(_ context.Context, blob api.Digest, limit int64) ([]byte, error) {
 	s.fetched++
 	b, ok := s.blobs[blob]
 	switch {
@@ -107,6 +116,63 @@ func TestLoadRefuses(t *testing.T) {
 				t.Errorf("got %v, want a refusal that says %q", err, c.says)
 			}
 		})
+	}
+}
+
+// crowd is a shelf that many use at once. Nothing compiles.
+type crowd struct {
+	*shelf
+	mu        sync.Mutex
+	now, most int // programs that were read and are not done with
+}
+
+func (c *crowd) Read(ctx context.Context, blob api.Digest, limit int64) ([]byte, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now++
+	c.most = max(c.most, c.now)
+	return c.shelf.Read(ctx, blob, limit)
+}
+
+func (c *crowd) Ensure(context.Context, []byte) error {
+	time.Sleep(time.Millisecond) // for others to come
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now--
+	return Refuse("enough")
+}
+
+// TestFewProgramsAreInMemory loads many at once: their bytes are read only as there is
+// room for them, and one that is larger than all the room has its turn, too.
+func TestFewProgramsAreInMemory(t *testing.T) {
+	_, s := newLoader(t)
+	c := &crowd{shelf: s}
+	l := NewLoader(c, c, sandbox.NewEngine(s.cache))
+	padded := func(n, i byte) api.Program {
+		return s.program(append(wasmtest.Nothing(), wasmtest.Section(0, append([]byte{0, i}, make([]byte, n)...))...))
+	}
+	const many = 20
+	small := padded(100, 0).Size
+	l.memory = newBudget(3 * small)
+	programs := []api.Program{padded(120, many), padded(120, many+1)}
+	for i := range byte(many) {
+		programs = append(programs, padded(100, i))
+	}
+	var wg sync.WaitGroup
+	for _, p := range programs {
+		wg.Go(func() {
+			if _, err := l.Load(t.Context(), p, func(api.State) {}); err == nil || err.Error() != "enough" {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if s.fetched != len(programs) || c.most > 3 {
+		t.Errorf("%d were read, %d at once", s.fetched, c.most)
+	}
+	large := append(wasmtest.Nothing(), wasmtest.Section(0, make([]byte, 10*small))...)
+	if _, err := l.Load(t.Context(), s.program(large), func(api.State) {}); err == nil || err.Error() != "enough" {
+		t.Error(err)
 	}
 }
 

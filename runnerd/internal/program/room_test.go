@@ -16,8 +16,12 @@ import (
 // fullStore is a store of blobs that answers as casd does.
 type fullStore struct{ status int }
 
-func (s fullStore) Fetch(context.Context, api.Digest, int64) ([]byte, error) {
-	return nil, &local.StatusError{Status: s.status, ErrorReply: api.ErrorReply{Error: "disk full: free some space there"}}
+func (s fullStore) Read(context.Context, api.Digest, int64) ([]byte, error) {
+	return nil, errors.New("it was not brought")
+}
+
+func (s fullStore) Bring(context.Context, api.Digest, int64) error {
+	return &local.StatusError{Status: s.status, ErrorReply: api.ErrorReply{Error: "disk full: free some space there"}}
 }
 
 func TestNoRoomComesThroughTheLoader(t *testing.T) {

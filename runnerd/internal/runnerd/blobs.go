@@ -20,28 +20,34 @@ import (
 // fetchTimeout bounds how long a program may take to come from a peer.
 const fetchTimeout = 5 * time.Minute
 
+// readTimeout bounds how long casd here may take to give what it has.
+const readTimeout = time.Minute
+
 // maxInfo caps casd's answer to a fetch, in bytes.
 const maxInfo = 4 << 10
 
 // blobs gets the bytes of programs from casd.
 type blobs struct{ client *http.Client }
 
-// Fetch implements [program.Fetcher].
-func (b *blobs) Fetch(ctx context.Context, blob api.Digest, limit int64) ([]byte, error) {
+// Bring implements [program.Fetcher].
+func (b *blobs) Bring(ctx context.Context, blob api.Digest, limit int64) error {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	url := local.URL(api.Casd, api.PathBlobFetch(blob)) + "?size=" + strconv.FormatInt(limit, 10)
 	var info api.BlobInfo
 	if err := local.Call(ctx, b.client, http.MethodPost, url, nil, &info, maxInfo); err != nil {
-		return nil, err
+		return err
 	}
 	if info.Size > limit {
-		return nil, fmt.Errorf("%w: %d bytes", api.ErrTooLarge, info.Size)
+		return fmt.Errorf("%w: %d bytes", api.ErrTooLarge, info.Size)
 	}
-	return b.read(ctx, blob, limit)
+	return nil
 }
 
-func (b *blobs) read(ctx context.Context, blob api.Digest, limit int64) ([]byte, error) {
+// Read implements [program.Fetcher].
+func (b *blobs) Read(ctx context.Context, blob api.Digest, limit int64) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, local.URL(api.Casd, api.PathBlob(blob)), nil)
 	if err != nil {
 		return nil, err
