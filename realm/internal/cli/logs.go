@@ -14,14 +14,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/logfile"
 	"github.com/realm-mesh/realm/internal/kit/paths"
-	"github.com/realm-mesh/realm/realm/internal/logfile"
 	"github.com/realm-mesh/realm/realm/internal/node"
 )
 
 const (
 	defaultTail = 200
 	maxTail     = 100_000
+	maxLogRead  = 32 << 20 // bytes of a log that are read at most
 )
 
 func newLogs(a *app) *cobra.Command {
@@ -94,7 +95,7 @@ func findLog(h paths.Home, arg string) (logSource, error) {
 		}
 		refs, err := parseRefs(arg)
 		for _, r := range refs {
-			if _, tailErr := logfile.Tail(h.WorkloadLog(r), 0); tailErr == nil {
+			if _, tailErr := logfile.Tail(h.WorkloadLog(r), 0, maxLogRead); tailErr == nil {
 				src.shadowed = r.String()
 				break
 			}
@@ -107,7 +108,7 @@ func findLog(h paths.Home, arg string) (logSource, error) {
 	}
 	ref := refs[0]
 	for _, r := range refs {
-		if _, err := logfile.Tail(h.WorkloadLog(r), 0); err == nil {
+		if _, err := logfile.Tail(h.WorkloadLog(r), 0, maxLogRead); err == nil {
 			ref = r
 			break
 		}
@@ -144,7 +145,8 @@ func (p *linePrinter) parse(s string) api.LogLine {
 	if p.source.daemon {
 		return api.LogLine{Line: s}
 	}
-	return logfile.Parse(s)
+	l, _ := logfile.Parse(s) // what is no line of a program is all text
+	return l
 }
 
 // tail prints the last n lines of the file, and returns them.
@@ -152,7 +154,7 @@ func (p *linePrinter) tail(n int) ([]api.LogLine, error) {
 	if n == 0 {
 		return nil, nil
 	}
-	lines, err := logfile.Tail(p.source.path, n)
+	lines, err := logfile.Tail(p.source.path, n, maxLogRead)
 	if err != nil {
 		return nil, err
 	}

@@ -8,11 +8,9 @@ import (
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/disk"
+	"github.com/realm-mesh/realm/internal/kit/logfile"
 	"github.com/realm-mesh/realm/internal/kit/rotate"
 )
-
-// timeFormat is RFC 3339 with a fixed width, so that lines sort as text.
-const timeFormat = "2006-01-02T15:04:05.000000000Z07:00"
 
 // file is the rotated file of a log. Lines that it cannot take are counted, and the
 // next one that it takes tells how many.
@@ -28,22 +26,15 @@ func newFile(path string) file { return file{path: path, to: rotate.New(path, di
 func (f *file) write(l api.LogLine) error {
 	f.buf = f.buf[:0]
 	if f.lost > 0 {
-		f.buf = appendLine(f.buf, api.LogLine{Time: l.Time, Stream: l.Stream, Line: "(" + strconv.Itoa(f.lost) + " lines are missing here: the disk was full, or failed)"})
+		f.buf = logfile.Append(f.buf, api.LogLine{Time: l.Time, Stream: l.Stream, Line: "(" + strconv.Itoa(f.lost) + " lines are missing here: the disk was full, or failed)"})
 	}
-	f.buf = appendLine(f.buf, l)
+	f.buf = logfile.Append(f.buf, l)
 	if _, err := f.to.Write(f.buf); err != nil {
 		f.lost++
 		return err
 	}
 	f.lost = 0
 	return nil
-}
-
-func appendLine(b []byte, l api.LogLine) []byte {
-	b = l.Time.AppendFormat(b, timeFormat)
-	b = append(append(b, ' '), l.Stream...)
-	b = append(append(b, ' '), l.Line...)
-	return append(b, '\n')
 }
 
 func (f *file) close() { _ = f.to.Close() } // each line was written in full before

@@ -5,13 +5,14 @@ import (
 	"sync"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/logfile"
 	"github.com/realm-mesh/realm/internal/kit/telemetry"
 )
 
 // Streams of a program.
 const (
-	Stdout = "stdout"
-	Stderr = "stderr"
+	Stdout = logfile.Stdout
+	Stderr = logfile.Stderr
 )
 
 // Live is where new lines go at once. It must not block.

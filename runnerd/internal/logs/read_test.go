@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/rotate"
 )
 
@@ -92,21 +91,4 @@ func TestLastOfOthers(t *testing.T) {
 	if _, err := Last(filepath.Dir(path), 1); err == nil {
 		t.Error("a folder is read")
 	}
-}
-
-// FuzzParseLine reads back what it has read.
-func FuzzParseLine(f *testing.F) {
-	f.Add("2026-11-22T12:00:00.000000001Z stdout hello")
-	f.Add("2026-11-22T12:00:00Z stderr ")
-	f.Add("stdout")
-	f.Fuzz(func(t *testing.T, s string) {
-		l, ok := parseLine(s)
-		if !ok {
-			return
-		}
-		again, ok := parseLine(strings.TrimSuffix(string(appendLine(nil, api.LogLine{Time: l.Time, Stream: l.Stream, Line: l.Line})), "\n"))
-		if !ok || !again.Time.Equal(l.Time) || again.Stream != l.Stream || again.Line != l.Line {
-			t.Errorf("%q is %+v, then %+v %v", s, l, again, ok)
-		}
-	})
 }
