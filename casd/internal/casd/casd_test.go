@@ -11,8 +11,10 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -42,21 +44,16 @@ func TestPutAndGet(t *testing.T) {
 	if resp.StatusCode != http.StatusNotModified {
 		t.Errorf("get with its ETag: %s", resp.Status)
 	}
-	if _, body := n.do(http.MethodGet, api.PathBlobIndex(d), nil); true {
-		var idx api.BlobIndex
-		if err := api.Decode(body, api.MaxBlobIndex, &idx); err != nil || len(idx.Chunks) != 3 || idx.SHA256 != d {
-			t.Errorf("index: %v, %s", err, body)
-		}
-	}
-	resp, got = n.do(http.MethodGet, api.PathChunk(api.Sum(blob[mib:2*mib])), nil)
-	if resp.StatusCode != http.StatusOK || !bytes.Equal(got, blob[mib:2*mib]) {
+	from, to := n.chunkAt(d, mib)
+	resp, got = n.do(http.MethodGet, api.PathChunk(api.Sum(blob[from:to])), nil)
+	if resp.StatusCode != http.StatusOK || !bytes.Equal(got, blob[from:to]) {
 		t.Errorf("chunk: %s, %d bytes", resp.Status, len(got))
 	}
 	empty := n.put(nil)
 	if resp, got := n.do(http.MethodGet, api.PathBlob(empty), nil); resp.StatusCode != http.StatusOK || len(got) != 0 {
 		t.Errorf("empty blob: %s, %d bytes", resp.Status, len(got))
 	}
-	n.measures("blobs 2", "chunks 3", fmt.Sprint("chunk_bytes ", float64(len(blob))),
+	n.measures("blobs 2", fmt.Sprint("chunk_bytes ", float64(len(blob))),
 		`puts_total{result="ok"} 2`, `gets_total{result="ok"} 5`, "corrupt_chunks_total 0")
 }
 
@@ -162,34 +159,55 @@ func TestFlippedBit(t *testing.T) {
 	a.peers(map[api.PeerID]*node{peerID("B"): b})
 	path := api.PathBlob(d)
 
-	a.flipBit(blob[:mib])
+	_, first := a.chunkAt(d, 0)
+	a.flipBit(blob[:first])
 	a.refuse(500, "POST "+api.PathBlobFetch(d), "GET", path, nil)
 	a.refuse(404, "not here", "GET", path, nil)
 	a.mend(d, blob)
 
-	a.flipBit(blob[mib : 2*mib])
+	from, to := a.chunkAt(d, mib)
+	a.flipBit(blob[from:to])
 	resp, err := a.client.Get(a.url + path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	got, err := io.ReadAll(resp.Body)
 	resp.Body.Close()
-	if !errors.Is(err, io.ErrUnexpectedEOF) || !bytes.Equal(got, blob[:len(got)]) || len(got) > mib {
-		t.Errorf("read %d bytes, %v; want the first chunk and a cut", len(got), err)
+	if !errors.Is(err, io.ErrUnexpectedEOF) || !bytes.Equal(got, blob[:len(got)]) || len(got) > from {
+		t.Errorf("read %d bytes, %v; want at most %d and a cut", len(got), err, from)
 	}
 	a.mend(d, blob)
 
-	a.flipBit(blob[2*mib:])
+	from, to = a.chunkAt(d, 2*mib)
+	a.flipBit(blob[from:to])
 	if resp, got := a.do("GET", path, nil, "Range", "bytes=5-9"); resp.StatusCode != http.StatusPartialContent || !bytes.Equal(got, blob[5:10]) {
 		t.Errorf("a range without the damage: %s", resp.Status)
 	}
-	a.refuse(500, "damaged", "GET", api.PathChunk(api.Sum(blob[2*mib:])), nil)
-	a.refuse(404, "not here", "GET", api.PathChunk(api.Sum(blob[2*mib:])), nil)
+	a.refuse(500, "damaged", "GET", api.PathChunk(api.Sum(blob[from:to])), nil)
+	a.refuse(404, "not here", "GET", api.PathChunk(api.Sum(blob[from:to])), nil)
 	a.mend(d, blob)
 	a.measures("corrupt_chunks_total 3", `fetches_total{result="ok"} 3`)
 	if n := strings.Count(strings.Join(a.tree(), "\n"), "/corrupt/"); n != 0 {
 		t.Errorf("%d damaged files are kept after mending", n)
 	}
+}
+
+// chunkAt returns where the chunk begins and ends that holds a byte of a blob.
+func (n *node) chunkAt(d api.Digest, at int) (from, to int) {
+	n.t.Helper()
+	_, body := n.do(http.MethodGet, api.PathBlobIndex(d), nil)
+	var idx api.BlobIndex
+	if err := api.Decode(body, api.MaxBlobIndex, &idx); err != nil || idx.SHA256 != d {
+		n.t.Fatalf("index: %v, %s", err, body)
+	}
+	for _, c := range idx.Chunks {
+		from, to = to, to+int(c.Size)
+		if to > at {
+			return from, to
+		}
+	}
+	n.t.Fatalf("no chunk has byte %d of %d", at, idx.Size)
+	return 0, 0
 }
 
 func (n *node) mend(d api.Digest, blob []byte) {
@@ -214,7 +232,7 @@ func TestFetchBetweenNodes(t *testing.T) {
 	}
 	a.mend(d, blob) // again is the same
 	a.refuse(404, "does not have it", "POST", api.PathBlobFetch(api.Sum([]byte("nowhere"))), nil)
-	a.measures("blobs 1", "chunks 6")
+	a.measures("blobs 1", fmt.Sprint("chunk_bytes ", float64(len(blob))))
 }
 
 func TestFetchWithoutMeshd(t *testing.T) {
@@ -243,8 +261,22 @@ func TestSenderGoesAway(t *testing.T) {
 		}
 		cancel()
 	}
+	n.until("all four have ended", func() bool { return n.puts() == 4 })
 	n.until("what was staged is gone", func() bool { return len(n.tree()) == 0 })
 	n.measures("blobs 0", "chunks 0")
+}
+
+// puts is how many puts have ended.
+func (n *node) puts() (sum int) {
+	_, b := n.do(http.MethodGet, "/metrics", nil)
+	for _, m := range regexp.MustCompile(`(?m)^realm_casd_puts_total{.*} (\d+)$`).FindAllSubmatch(b, -1) {
+		ended, err := strconv.Atoi(string(m[1]))
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		sum += ended
+	}
+	return sum
 }
 
 type readerFunc func([]byte) (int, error)

@@ -2,6 +2,7 @@ package casd
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 	"syscall"
 	"testing"
@@ -28,7 +29,7 @@ func TestFullDisk(t *testing.T) {
 	n.peers(map[api.PeerID]*node{peerID("B"): peer})
 
 	n.refuse(507, "free some space", "PUT", "/blobs", bytes.NewReader(big))
-	n.measures("chunks 4", `puts_total{result="full"} 1`)
+	n.measures("blobs 1", fmt.Sprint("chunk_bytes ", float64(len(small))), `puts_total{result="full"} 1`)
 	n.refuse(507, "free some space", "POST", api.PathBlobFetch(e), nil)
 	if resp, got := n.do(http.MethodGet, api.PathBlob(d), nil); resp.StatusCode != http.StatusOK || !bytes.Equal(got, small) {
 		t.Errorf("what was there: %s, %d bytes", resp.Status, len(got))

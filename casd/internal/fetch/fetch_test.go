@@ -349,7 +349,7 @@ func (m *mesh) fetch(blob []byte) error {
 // onlyBlob checks that nothing but blob and its chunks is left.
 func (m *mesh) onlyBlob(blob []byte) {
 	m.t.Helper()
-	want := store.Stats{Blobs: 1, Chunks: int64(len(indexOf(blob).Chunks)), Bytes: int64(len(blob))}
+	want := store.Stats{Blobs: 1, Chunks: int64(len(indexOf(blob).Chunks)), Bytes: int64(len(blob)), Logical: int64(len(blob))}
 	if st := m.store.Stats(); st != want {
 		m.t.Errorf("stats %+v, want %+v", st, want)
 	}

@@ -32,7 +32,7 @@ func BenchmarkPut(b *testing.B) {
 			data[at]++
 			data[at+1] = byte(i >> 8)
 		}
-		if _, err := s.Put(context.Background(), bytes.NewReader(data), -1, api.Digest{}); err != nil {
+		if _, err := s.Put(context.Background(), bytes.NewReader(data), int64(len(data)), api.Digest{}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -45,7 +45,7 @@ func BenchmarkPutModule(b *testing.B) {
 	b.SetBytes(int64(len(data)))
 	for i := 0; b.Loop(); i++ {
 		data[0], data[1], data[2] = byte(i), byte(i>>8), byte(i>>16)
-		if _, err := s.Put(context.Background(), bytes.NewReader(data), -1, api.Digest{}); err != nil {
+		if _, err := s.Put(context.Background(), bytes.NewReader(data), int64(len(data)), api.Digest{}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -56,7 +56,7 @@ func BenchmarkPutAgain(b *testing.B) {
 	data := noise(3, benchSize)
 	b.SetBytes(benchSize)
 	for b.Loop() {
-		if _, err := s.Put(context.Background(), bytes.NewReader(data), -1, api.Digest{}); err != nil {
+		if _, err := s.Put(context.Background(), bytes.NewReader(data), int64(len(data)), api.Digest{}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -7,19 +7,26 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"slices"
 
 	"github.com/realm-mesh/realm/api"
-	"github.com/realm-mesh/realm/internal/kit/telemetry"
 )
 
 // Chunk returns the checked bytes of a chunk, of any blob. Errors: [ErrNotFound],
 // [ErrDamaged].
 func (s *Store) Chunk(d api.Digest) ([]byte, error) {
+	buf := s.buffers.Get().(*buffer)
+	defer s.buffers.Put(buf)
+	b, err := s.ReadChunk(d, buf[:])
+	return bytes.Clone(b), err
+}
+
+// ReadChunk is [Store.Chunk] into memory of the caller's, of at least [api.MaxChunk]
+// bytes. It returns the part of it that the chunk takes.
+func (s *Store) ReadChunk(d api.Digest, buf []byte) ([]byte, error) {
 	if d.IsZero() {
 		return nil, fmt.Errorf("chunk without digest: %w", ErrNotFound)
 	}
-	b, err := s.load(d, new(buffer))
+	b, err := s.load(d, buf)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("chunk %s: %w", d.Short(), ErrNotFound)
 	}
@@ -28,100 +35,68 @@ func (s *Store) Chunk(d api.Digest) ([]byte, error) {
 
 // load reads a chunk into buf and checks it. One that fails its check is taken
 // out of use before load returns [ErrDamaged].
-func (s *Store) load(d api.Digest, buf *buffer) ([]byte, error) {
+func (s *Store) load(d api.Digest, buf []byte) ([]byte, error) {
 	b, err := readChunk(s.chunkPath(d), d, buf)
 	if errors.Is(err, ErrDamaged) {
-		return nil, errors.Join(err, s.lose(d))
+		_, lost := s.lose(d)
+		return nil, errors.Join(err, lost)
+	}
+	return b, err
+}
+
+// loadListed is load for a chunk of an index: one that is not there is damage,
+// and so is an index with another size than the chunk has.
+func (s *Store) loadListed(c api.BlobInfo, buf []byte) ([]byte, error) {
+	b, err := s.load(c.SHA256, buf)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		_, lost := s.lose(c.SHA256)
+		return nil, errors.Join(fmt.Errorf("chunk %s: %w: it is gone", c.SHA256.Short(), ErrDamaged), lost)
+	case err == nil && int64(len(b)) != c.Size:
+		return nil, fmt.Errorf("chunk %s: %w: it has %d bytes, the index says %d", c.SHA256.Short(), ErrMismatch, len(b), c.Size)
 	}
 	return b, err
 }
 
 // readChunk returns [fs.ErrNotExist], [ErrDamaged] for a file that cannot be read
 // or has other bytes than its name says, or an error of opening it.
-func readChunk(path string, d api.Digest, buf *buffer) ([]byte, error) {
+func readChunk(path string, d api.Digest, buf []byte) ([]byte, error) {
+	b, err := readFile(path, buf)
+	if err != nil {
+		return nil, err
+	}
+	if api.Sum(b) != d {
+		return nil, fmt.Errorf("chunk %s: %w", d.Short(), ErrDamaged)
+	}
+	return b, nil
+}
+
+// readFile reads a whole file into buf. One that is too long for it, or that the disk
+// does not give, is [ErrDamaged].
+func readFile(path string, buf []byte) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	n, err := io.ReadFull(f, buf[:])
+	n, err := io.ReadFull(f, buf)
 	switch {
 	case err == nil:
 		if more, _ := f.Read(make([]byte, 1)); more > 0 {
-			return nil, fmt.Errorf("chunk %s: %w: it is longer than a chunk", d.Short(), ErrDamaged)
+			return nil, fmt.Errorf("%w: %s is longer than %d bytes", ErrDamaged, path, len(buf))
 		}
 	case !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
-		return nil, fmt.Errorf("chunk %s: %w: %w", d.Short(), ErrDamaged, err)
-	}
-	if api.Sum(buf[:n]) != d {
-		return nil, fmt.Errorf("chunk %s: %w", d.Short(), ErrDamaged)
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	return buf[:n], nil
 }
 
-// lose takes a damaged or vanished chunk out of use: its file is moved aside, and
-// every blob that lists it is whole no longer. A chunk that was mended meanwhile
-// stays.
-func (s *Store) lose(d api.Digest) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	path := s.chunkPath(d)
-	_, err := readChunk(path, d, new(buffer))
-	damaged := errors.Is(err, ErrDamaged)
-	if !damaged && !errors.Is(err, fs.ErrNotExist) {
-		return err // nil: it is sound again
-	}
-	size, blobs, err := s.demote(d)
-	if err != nil {
-		return err
-	}
-	s.stats.Blobs -= blobs
-	if damaged || blobs > 0 {
-		s.stats.Chunks--
-		s.stats.Bytes -= size
-	}
-	if !damaged {
-		return nil
-	}
-	s.stats.Corrupt++
-	s.log.Error("a chunk is damaged on this disk; its blobs count as missing until they are fetched again", "chunk", d.String())
-	return s.moveAside(path)
-}
-
-// demote makes every whole blob that lists chunk d a partial one; it returns how
-// many these were and the chunk's size by their indexes.
-func (s *Store) demote(d api.Digest) (size, blobs int64, err error) {
-	err = s.eachIndex(func(path string, idx api.BlobIndex, whole bool) error {
-		i := slices.IndexFunc(idx.Chunks, func(c api.BlobInfo) bool { return c.SHA256 == d })
-		if i < 0 {
-			return nil
-		}
-		size = idx.Chunks[i].Size
-		if !whole {
-			return nil
-		}
-		blobs++
-		s.log.Warn("a blob lacks a chunk", telemetry.KeyBlob, idx.SHA256.String(), "chunk", d.String())
-		return os.Rename(path, s.indexPath(idx.SHA256, extPart))
-	})
-	return size, blobs, err
-}
-
 // holds reports whether exactly these bytes are stored as chunk d.
 func (s *Store) holds(d api.Digest, b []byte) bool {
-	f, err := os.Open(s.chunkPath(d))
-	if err != nil {
-		return false
-	}
-	defer f.Close()
 	buf := s.buffers.Get().(*buffer)
 	defer s.buffers.Put(buf)
-	fi, err := f.Stat()
-	if err != nil || fi.Size() != int64(len(b)) {
-		return false
-	}
-	n, err := io.ReadFull(f, buf[:len(b)])
-	return err == nil && bytes.Equal(buf[:n], b)
+	got, err := readFile(s.chunkPath(d), buf[:])
+	return err == nil && bytes.Equal(got, b)
 }
 
 // present reports whether chunk c has a file of the right size.
@@ -130,32 +105,63 @@ func (s *Store) present(c api.BlobInfo) bool {
 	return err == nil && fi.Size() == c.Size
 }
 
-// place gives a synced file under tmp, written out of r, its name as chunk d. The folder is synced
-// later, by publish.
-func (s *Store) place(from string, d api.Digest, r *Reservation) error {
+// place gives a file under tmp, written out of r, its name as a chunk that somebody
+// has listed, else [ErrNotFound]. It is not synced: settle does that.
+func (s *Store) place(from string, c api.BlobInfo, r *Reservation) error {
+	sh, key := s.chunks.lock(c.SHA256)
+	defer sh.mu.Unlock()
+	known, ok := sh.refs[key]
+	if !ok {
+		return fmt.Errorf("%w: no blob that was begun lists this chunk", ErrNotFound)
+	}
+	if err := os.Rename(from, s.chunkPath(c.SHA256)); err != nil {
+		return err
+	}
+	s.dirty.add(c.SHA256)
+	s.dropAside(c.SHA256)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	to := s.chunkPath(d)
-	s.forget(to)
-	if err := os.Rename(from, to); err != nil {
-		return err
+	if known.here() {
+		s.stats.Chunks--
+		s.stats.Bytes -= known.bytes()
 	}
-	if fi, err := os.Lstat(to); err == nil {
-		s.stats.Chunks++
-		s.stats.Bytes += fi.Size()
-		r.add(0, -fi.Size())
-	}
-	// What was kept for a look is mended by now.
-	if err := os.Remove(s.path(dirCorrupt, d.String())); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
+	s.stats.Chunks++
+	s.stats.Bytes += c.Size
+	r.add(0, -c.Size)
+	known.size = uint32(c.Size) | flagHere
+	sh.set(key, known)
 	return nil
 }
 
-// forget takes the file at path out of the counts, if there is one.
-func (s *Store) forget(path string) {
-	if fi, err := os.Lstat(path); err == nil {
-		s.stats.Chunks--
-		s.stats.Bytes -= fi.Size()
+// release takes back one listing of each chunk, and removes those that nothing lists
+// any more. It returns how many bytes that freed.
+func (s *Store) release(chunks []api.BlobInfo) (freed int64, err error) {
+	for _, c := range chunks {
+		n, e := s.releaseOne(c.SHA256)
+		freed, err = freed+n, errors.Join(err, e)
 	}
+	return freed, err
+}
+
+func (s *Store) releaseOne(d api.Digest) (freed int64, err error) {
+	sh, key := s.chunks.lock(d)
+	defer sh.mu.Unlock()
+	r, ok := sh.refs[key]
+	if !ok {
+		return 0, nil
+	}
+	if r.listed--; r.listed > 0 {
+		sh.refs[key] = r
+		return 0, nil
+	}
+	delete(sh.refs, key)
+	if !r.here() {
+		return 0, nil
+	}
+	s.count(func(st *Stats) { st.Chunks--; st.Bytes -= r.bytes() })
+	s.dirty.drop(d)
+	if err := os.Remove(s.chunkPath(d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, fmt.Errorf("remove chunk: %w", err) // Recover will
+	}
+	return r.bytes(), nil
 }

@@ -48,7 +48,7 @@ func putForEver(dir, seed string) error {
 		g.Go(func() error {
 			for seed := first + worker; ; seed += 2 {
 				b := noise(seed, childSize(seed))
-				if _, err := s.Put(context.Background(), bytes.NewReader(b), -1, api.Sum(b)); err != nil {
+				if _, err := s.Put(context.Background(), bytes.NewReader(b), int64(len(b)), api.Sum(b)); err != nil {
 					return err
 				}
 				fmt.Printf("%d\n", seed) // one write: lines do not mix

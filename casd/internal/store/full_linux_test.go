@@ -44,8 +44,8 @@ func TestFullDisk(t *testing.T) {
 	before, room := files(t, s), free(t, s)
 
 	big := noise(31, 10*mib)
-	idx := indexOf(big)
-	_, err := s.Put(context.Background(), bytes.NewReader(big), -1, api.Digest{})
+	idx := indexOf(t, big)
+	_, err := s.Put(context.Background(), bytes.NewReader(big), int64(len(big)), api.Digest{})
 	if !errors.Is(err, disk.ErrFull) {
 		t.Fatalf("put: %v", err)
 	}
@@ -63,10 +63,12 @@ func TestFullDisk(t *testing.T) {
 	if err := s.Begin(idx); err != nil {
 		t.Fatal(err)
 	}
-	for i, c := range idx.Chunks {
-		if err = s.PutChunk(c, big[i*mib:(i+1)*mib]); err != nil {
+	rest := big
+	for _, c := range idx.Chunks {
+		if err = s.PutChunk(c, rest[:c.Size]); err != nil {
 			break
 		}
+		rest = rest[c.Size:]
 	}
 	if !errors.Is(err, disk.ErrFull) {
 		t.Fatalf("put chunks: %v", err)

@@ -10,7 +10,6 @@ import (
 	"slices"
 
 	"github.com/realm-mesh/realm/api"
-	"github.com/realm-mesh/realm/internal/kit/atomicfile"
 )
 
 // Begin notes that the blob of idx is being fetched, so that its chunks are kept
@@ -20,28 +19,13 @@ func (s *Store) Begin(idx api.BlobIndex) error {
 	if err == nil && slices.Equal(old.Chunks, idx.Chunks) {
 		return nil
 	}
-	replaces := err == nil
-	if err := s.begin(idx); err != nil {
+	for _, c := range idx.Chunks {
+		s.chunks.claim(c)
+	}
+	if err := s.publish(context.Background(), idx, extPart); err != nil {
 		return fmt.Errorf("begin blob %s: %w", idx.SHA256.Short(), err)
 	}
-	if !replaces {
-		return nil
-	}
-	return s.prune(old)
-}
-
-func (s *Store) begin(idx api.BlobIndex) error {
-	from, err := s.stageIndex(idx)
-	if err != nil {
-		return err
-	}
-	defer os.Remove(from) // fails once renamed: meant
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, err := os.Lstat(s.indexPath(idx.SHA256, extWhole)); err == nil {
-		return nil // a put was faster
-	}
-	return atomicfile.Rename(from, s.indexPath(idx.SHA256, extPart))
+	return nil
 }
 
 // Missing returns the chunks of idx that are not here, each once.
@@ -58,113 +42,132 @@ func (s *Store) Missing(idx api.BlobIndex) []api.BlobInfo {
 }
 
 // PutChunk stores a chunk of a blob that was begun. Bytes that are not the chunk's
-// are [ErrMismatch].
+// are [ErrMismatch]; one that no blob lists is [ErrNotFound].
 func (s *Store) PutChunk(c api.BlobInfo, b []byte) error {
-	if int64(len(b)) != c.Size || len(b) > api.MaxChunk || api.Sum(b) != c.SHA256 {
-		return fmt.Errorf("put chunk %s: %w", c.SHA256.Short(), ErrMismatch)
-	}
-	r, err := s.Reserve(context.Background(), c.Size)
-	if err != nil {
+	if err := s.putChunk(context.Background(), c, b); err != nil {
 		return fmt.Errorf("put chunk %s: %w", c.SHA256.Short(), err)
-	}
-	defer r.Release()
-	from := s.tempPath()
-	if err := r.write(context.Background(), from, b); err != nil {
-		return fmt.Errorf("put chunk %s: %w", c.SHA256.Short(), err)
-	}
-	if err := s.place(from, c.SHA256, r); err != nil {
-		return fmt.Errorf("put chunk %s: %w", c.SHA256.Short(), errors.Join(err, os.Remove(from)))
 	}
 	return nil
+}
+
+func (s *Store) putChunk(ctx context.Context, c api.BlobInfo, b []byte) error {
+	if int64(len(b)) != c.Size || len(b) > api.MaxChunk || api.Sum(b) != c.SHA256 {
+		return ErrMismatch
+	}
+	r, err := s.Reserve(ctx, c.Size)
+	if err != nil {
+		return err
+	}
+	defer r.Release()
+	return s.writeChunk(ctx, c, b, r)
 }
 
 // Complete reads a begun blob from its first chunk to its last and makes it whole
 // once all is durable. Errors: [ErrMismatch], the index does not lead to the
 // blob's bytes; [ErrDamaged], a chunk was lost and has to be fetched again.
 func (s *Store) Complete(ctx context.Context, idx api.BlobIndex) error {
-	if err := s.verify(ctx, idx); err != nil {
-		return fmt.Errorf("complete blob %s: %w", idx.SHA256.Short(), err)
-	}
-	if err := s.publish(idx); err != nil {
+	if err := s.complete(ctx, idx); err != nil {
 		return fmt.Errorf("complete blob %s: %w", idx.SHA256.Short(), err)
 	}
 	return nil
 }
 
+func (s *Store) complete(ctx context.Context, idx api.BlobIndex) error {
+	// What is claimed stays, whoever removes the blob meanwhile.
+	for _, c := range idx.Chunks {
+		s.chunks.claim(c)
+	}
+	if err := s.verify(ctx, idx); err != nil {
+		_, e := s.release(idx.Chunks)
+		return errors.Join(err, e)
+	}
+	return s.publish(ctx, idx, extWhole)
+}
+
+// verify checks that the chunks of idx make up its blob. The digest of the whole
+// vouches for each of them; they are looked at one by one when it does not come out.
 func (s *Store) verify(ctx context.Context, idx api.BlobIndex) error {
-	whole := sha256.New()
 	buf := s.buffers.Get().(*buffer)
 	defer s.buffers.Put(buf)
+	whole := sha256.New()
+	err := s.walk(ctx, idx, func(c api.BlobInfo) error {
+		b, err := readFile(s.chunkPath(c.SHA256), buf[:])
+		if err == nil && int64(len(b)) != c.Size {
+			err = ErrDamaged
+		}
+		whole.Write(b)
+		return err
+	})
+	if err == nil && api.Digest(whole.Sum(nil)) == idx.SHA256 {
+		return nil
+	}
+	if err != nil && !errors.Is(err, ErrDamaged) && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	var lost error
+	if err := s.walk(ctx, idx, func(c api.BlobInfo) error {
+		_, err := s.loadListed(c, buf[:])
+		if errors.Is(err, ErrDamaged) {
+			lost, err = err, nil
+		}
+		return err
+	}); err != nil || lost != nil {
+		return errors.Join(err, lost)
+	}
+	return fmt.Errorf("%w: its index is wrong", ErrMismatch)
+}
+
+// walk calls fn for each chunk of idx until it fails or ctx ends.
+func (s *Store) walk(ctx context.Context, idx api.BlobIndex, fn func(api.BlobInfo) error) error {
 	for _, c := range idx.Chunks {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		b, err := s.loadListed(c, buf)
-		if err != nil {
+		if err := fn(c); err != nil {
 			return err
 		}
-		whole.Write(b)
-	}
-	if api.Digest(whole.Sum(nil)) != idx.SHA256 {
-		return fmt.Errorf("%w: its index is wrong", ErrMismatch)
 	}
 	return nil
 }
 
-// loadListed is load for a chunk of an index: one that is not there is damage,
-// and so is an index with another size than the chunk has.
-func (s *Store) loadListed(c api.BlobInfo, buf *buffer) ([]byte, error) {
-	b, err := s.load(c.SHA256, buf)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, errors.Join(fmt.Errorf("chunk %s: %w: it is gone", c.SHA256.Short(), ErrDamaged), s.lose(c.SHA256))
-	case err == nil && int64(len(b)) != c.Size:
-		return nil, fmt.Errorf("chunk %s: %w: it has %d bytes, the index says %d", c.SHA256.Short(), ErrMismatch, len(b), c.Size)
-	}
-	return b, err
-}
-
 // Abandon forgets a begun blob and the chunks that no other blob lists.
 func (s *Store) Abandon(d api.Digest) error {
-	idx, err := s.Partial(d)
-	if errors.Is(err, ErrNotFound) {
-		return nil
-	}
-	if err == nil {
-		err = os.Remove(s.indexPath(d, extPart))
-	}
-	if err == nil {
-		err = s.prune(idx)
-	}
-	if err != nil {
+	if _, _, err := s.forget(d, false, extLost, extPart); err != nil {
 		return fmt.Errorf("abandon blob %s: %w", d.Short(), err)
 	}
 	return nil
 }
 
-// prune removes those chunks of idx that no index lists any more.
-func (s *Store) prune(idx api.BlobIndex) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	drop := make(map[api.Digest]bool, len(idx.Chunks))
-	for _, c := range idx.Chunks {
-		drop[c.SHA256] = true
-	}
-	err := s.eachIndex(func(_ string, other api.BlobIndex, _ bool) error {
-		for _, c := range other.Chunks {
-			delete(drop, c.SHA256)
-		}
-		return nil
-	})
+// forget removes the index of a blob if it is one of these, and the chunks that no
+// other lists. With polite, it keeps one that is leased.
+func (s *Store) forget(d api.Digest, polite bool, exts ...string) (done bool, freed int64, err error) {
+	chunks, done, err := s.unlist(d, polite, exts)
 	if err != nil {
-		return fmt.Errorf("prune chunks: %w", err)
+		return done, 0, err
 	}
-	for d := range drop {
-		path := s.chunkPath(d)
-		s.forget(path)
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("prune chunks: %w", err)
+	freed, err = s.release(chunks)
+	return done, freed, err
+}
+
+func (s *Store) unlist(d api.Digest, polite bool, exts []string) (chunks []api.BlobInfo, done bool, err error) {
+	s.names.Lock()
+	defer s.names.Unlock()
+	if polite && s.Leased(d) {
+		return nil, false, nil
+	}
+	all, err := s.entries(d)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, e := range all {
+		if !slices.Contains(exts, e.ext) {
+			continue
 		}
+		if err := os.Remove(e.path); err != nil {
+			return chunks, done, err
+		}
+		s.count(func(st *Stats) { st.add(e.ext, e.idx.Size, -1) })
+		chunks, done = append(chunks, e.idx.Chunks...), true
 	}
-	return nil
+	return chunks, done, nil
 }

@@ -125,12 +125,13 @@ func (r *Reservation) move(n int64) (missing int64) {
 	return 0
 }
 
-// write writes and syncs a new file under tmp, which r counts from now on.
-func (r *Reservation) write(ctx context.Context, path string, b []byte) error {
-	if err := r.stage(ctx, int64(len(b))); err != nil {
+// write writes a new file of n bytes under tmp, which r counts from now on. It is not
+// synced.
+func (r *Reservation) write(ctx context.Context, path string, n int64, content func(*os.File) error) error {
+	if err := r.stage(ctx, n); err != nil {
 		return err
 	}
-	return r.store.write(ctx, path, b)
+	return r.store.write(ctx, path, content)
 }
 
 // hasRoom makes sure of the disk's reserve, for what is not counted.
@@ -142,33 +143,29 @@ func (s *Store) hasRoom(ctx context.Context) error {
 	return err
 }
 
-// write writes and syncs a new file. Where the disk refuses it, room is made, and the
+// write writes a new file, not synced. Where the disk refuses it, room is made, and the
 // write tried once more.
-func (s *Store) write(ctx context.Context, path string, b []byte) error {
-	err := writeNew(path, b)
+func (s *Store) write(ctx context.Context, path string, content func(*os.File) error) error {
+	err := writeNew(path, content)
 	if !disk.IsFull(err) {
 		return err
 	}
 	if err := s.room.Make(ctx, 0, true); err != nil {
 		return err
 	}
-	if err = writeNew(path, b); disk.IsFull(err) {
+	if err = writeNew(path, content); disk.IsFull(err) {
 		return fmt.Errorf("%w: %w: free some space there", disk.ErrFull, err)
 	}
 	return err
 }
 
-// writeNew writes and syncs a file that is not there yet, or leaves none.
-func writeNew(path string, b []byte) error {
+// writeNew writes a file that is not there yet, or leaves none.
+func writeNew(path string, content func(*os.File) error) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err = errors.Join(content(f), f.Close()); err != nil {
 		return errors.Join(err, os.Remove(path))
 	}
 	return nil
