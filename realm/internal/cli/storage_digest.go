@@ -50,7 +50,8 @@ func (d digits) begin(full api.Digest) bool { return strings.HasPrefix(full.Stri
 const maxAlike = 8
 
 // find is the blob that some digits mean: of those on this node, and of those that the
-// realm needs. All digits are taken as they are: any member may have it.
+// realm needs, where that is known. All digits are taken as they are: any member may
+// have it.
 func (d digits) find(ctx context.Context, n *node.Node) (api.Digest, error) {
 	if full, ok := d.whole(); ok {
 		return full, nil
@@ -62,13 +63,18 @@ func (d digits) find(ctx context.Context, n *node.Node) (api.Digest, error) {
 		}
 	}
 	err := n.Blobs(ctx, func(r api.BlobRecord) error { take(r.SHA256); return nil })
-	if err == nil {
-		err = n.References(ctx, func(r api.Reference) error { take(r.Blob); return nil })
+	if err != nil {
+		return api.Digest{}, err
+	}
+	all, err := needsSoon(ctx, n)
+	for full := range all {
+		take(full)
 	}
 	switch {
 	case len(found) > 1:
+		slices.SortFunc(found, api.Digest.Compare)
 		return api.Digest{}, d.ambiguous(found)
-	case err != nil:
+	case len(found) == 0 && err != nil:
 		return api.Digest{}, err
 	case len(found) == 0:
 		return api.Digest{}, fmt.Errorf("no blob begins with %s, of those on this node and those that the realm needs: realm storage ls --all lists them; any other is to be named by all %d digits", d, allDigits)

@@ -148,9 +148,13 @@ func listBlobs(ctx context.Context, n *node.Node, elsewhere bool) (blobsView, er
 	return v, err
 }
 
-// needsSoon is [readNeeds] for who can do without: casd knows the names, too.
+// needsPatience is how long meshd is waited for where that is not all there is to say: a
+// node that is no member yet cannot know what the realm needs.
+const needsPatience = 2 * time.Second
+
+// needsSoon is [readNeeds] for who can do without.
 func needsSoon(ctx context.Context, n *node.Node) (needs, error) {
-	ctx, cancel := context.WithTimeout(ctx, partPatience)
+	ctx, cancel := context.WithTimeout(ctx, needsPatience)
 	defer cancel()
 	return readNeeds(ctx, n)
 }
