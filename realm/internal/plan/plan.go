@@ -114,7 +114,7 @@ func Make(name api.Name, desired []Desired, scene Scene, o Options) (Plan, error
 		p.Items = append(p.Items, m.unwanted(n))
 	}
 	slices.SortFunc(p.Items, func(a, b Item) int { return cmp.Compare(a.Name, b.Name) })
-	if len(p.Items) > api.MaxComponents && len(desired) > api.MaxComponents {
+	if len(desired) > api.MaxComponents {
 		return Plan{}, fmt.Errorf("%d components, at most %d", len(desired), api.MaxComponents)
 	}
 	var err error

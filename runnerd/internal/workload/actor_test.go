@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -222,6 +224,31 @@ func TestStoppedStaysStoppedAfterRestart(t *testing.T) {
 	if f := n.await(3, api.StateFailed); f.Serving != 0 {
 		t.Errorf("what was stopped runs again: %+v", f)
 	}
+}
+
+// What could not be kept, on a full disk say, is kept when there is something to do next.
+func TestKeepingIsTriedAgain(t *testing.T) {
+	n := newNode(t)
+	folder := filepath.Join(n.dir, "good")
+	if err := os.WriteFile(folder, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n.push(worker, n.talking("one"))
+	n.await(1, api.StateRunning)
+	n.until("it was tried", func() bool {
+		a := n.set.actor(worker)
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return !a.busy && a.current.good
+	})
+	if n.set.Kept.Has(worker) {
+		t.Fatal("it was kept in a file")
+	}
+	if err := os.Remove(folder); err != nil {
+		t.Fatal(err)
+	}
+	n.owe(worker, api.DutyKeep, "others are not ready")
+	n.until("it is kept", func() bool { return n.set.Kept.Has(worker) })
 }
 
 func TestKeptIntentIsCheckedAgain(t *testing.T) {

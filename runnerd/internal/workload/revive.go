@@ -20,11 +20,14 @@ func (a *actor) keep() {
 		return
 	}
 	s := v.signed
-	v.kept = s.Digest
 	a.mu.Unlock()
 	if err := a.Kept.Save(s); err != nil {
 		a.slog.Warn("keep the last good version", telemetry.Error(err))
+		return // it is tried again when there is something to do next
 	}
+	a.mu.Lock()
+	v.kept = s.Digest
+	a.mu.Unlock()
 }
 
 // forget drops the last good version: nothing shall run instead of what is wanted.
