@@ -163,6 +163,11 @@ const (
 // meshd passes it on from peers as it is.
 const HeaderNotAccepted = "Realm-Not-Accepted"
 
+// HeaderKeeper, set to "1" on the answer of [RouteBlobGet] to HEAD, says that the member
+// has the blob whole and keeps it for the realm, as far as it knows. Others rely on that
+// when they remove theirs.
+const HeaderKeeper = "Realm-Keeper"
+
 // HeaderConflict is on the answers of [ServiceSync] to a member whose key is used by
 // several nodes: their addresses (multiaddrs), with commas between.
 const HeaderConflict = "Realm-Conflict"
@@ -183,6 +188,9 @@ func PathPin(d Digest) string        { return "/pins/" + d.String() }
 func PathChunk(d Digest) string      { return "/chunks/" + d.String() }
 func PathFunction(n Name) string     { return "/functions/" + string(n) }
 func PathComponent(n Name) string    { return "/components/" + string(n) }
+
+// PathChunks is the path of [RouteChunks].
+const PathChunks = "/chunks"
 
 // PathAccount is the path of [RouteAccount].
 func PathAccount(r Ref) string { return "/workloads/" + string(r.Kind) + "/" + string(r.Name) }

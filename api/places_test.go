@@ -190,7 +190,7 @@ func TestRoutes(t *testing.T) {
 			RouteBlobIndex:  "GET " + PathBlobIndex(someDigest),
 			RouteBlobFetch:  "POST " + PathBlobFetch(someDigest),
 			RouteChunkGet:   "GET " + PathChunk(someDigest),
-			RouteChunks:     "POST /chunks",
+			RouteChunks:     "POST " + PathChunks,
 			RouteBlobs:      "GET /blobs",
 			RouteBlobHave:   "GET " + PathBlobHave(someDigest),
 			RouteBlobCopies: "GET " + PathBlobCopies(someDigest),

@@ -50,8 +50,8 @@ func (r *Reference) Validate() error {
 }
 
 // Have is a line of [RouteBlobHave]: which chunks of a blob a member has. The answer
-// begins with one line that has Has, and goes on with one for each change until the
-// blob is whole (Whole, the last line) or the fetch has been given up (the end).
+// begins with one line that has Has, unless the blob is whole, and goes on with one for
+// each change until it is (Whole, the last line) or the fetch has been given up (the end).
 // Chunks are numbered by their first place in the index, from 0.
 type Have struct {
 	Index  Digest `json:"index,omitzero"`  // SHA-256 of the index's encoding that numbers the chunks; first line

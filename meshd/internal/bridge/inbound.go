@@ -16,12 +16,12 @@ import (
 // errNotOffered is told to a peer that asks for what this service does not offer.
 var errNotOffered = errors.New("members do not offer this to each other")
 
-// Blobs serves [api.ServiceBlob]: reading blobs, indexes and chunks from casd.
-// next reaches the node's daemons.
+// Blobs serves [api.ServiceBlob]: reading blobs, indexes and chunks from casd, and
+// following what it has of a blob. next reaches the node's daemons.
 func Blobs(next http.RoundTripper, log *slog.Logger) http.Handler {
 	forward := toDaemon(next, api.Casd, log)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet && r.Method != http.MethodHead || !isBlobPath(r.URL.Path) {
+		if !isBlobPath(r.Method, r.URL.Path) {
 			refuse(w)
 			return
 		}
@@ -29,9 +29,12 @@ func Blobs(next http.RoundTripper, log *slog.Logger) http.Handler {
 	})
 }
 
-func isBlobPath(path string) bool {
+func isBlobPath(method, path string) bool {
+	if path == api.PathChunks {
+		return method == http.MethodPost
+	}
 	f := strings.Split(path, "/")
-	if len(f) < 3 || f[0] != "" {
+	if len(f) < 3 || f[0] != "" || method != http.MethodGet && method != http.MethodHead {
 		return false
 	}
 	if _, err := api.ParseDigest(f[2]); err != nil {
@@ -39,7 +42,7 @@ func isBlobPath(path string) bool {
 	}
 	switch f[1] {
 	case "blobs":
-		return len(f) == 3 || len(f) == 4 && f[3] == "index"
+		return len(f) == 3 || len(f) == 4 && (f[3] == "index" || f[3] == "have" && method == http.MethodGet)
 	case "chunks":
 		return len(f) == 3
 	}
