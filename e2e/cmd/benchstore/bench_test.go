@@ -78,7 +78,7 @@ func TestOverlays(t *testing.T) {
 			continue
 		}
 		edited, err := os.ReadFile(filepath.Join(r.dir, "name.go"))
-		if err != nil || !strings.Contains(string(edited), e.old+e.added) {
+		if err != nil || !strings.Contains(string(edited), e.text) {
 			t.Errorf("%s: not edited, %v", e.file, err)
 		}
 		if b, err := os.ReadFile(overlay); err != nil || !strings.Contains(string(b), filepath.Base(e.file)) {

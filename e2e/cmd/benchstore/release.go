@@ -13,8 +13,9 @@ import (
 // release builds meshd, the largest of our binaries, as make build does.
 type release struct{ source, dir string }
 
-// edit adds text after old in a file of the source; without a file it does nothing.
-type edit struct{ what, file, old, added string }
+// edit puts text in the place of old in a file of the source; without a file it does
+// nothing.
+type edit struct{ what, file, old, text string }
 
 const versionVar = "github.com/realm-mesh/realm/internal/kit/buildinfo.Version"
 
@@ -51,10 +52,10 @@ func (r release) overlay(name string, e edit) (string, error) {
 	}
 	before, after, ok := strings.Cut(string(b), e.old)
 	if !ok {
-		return "", fmt.Errorf("edit %s: there is no %q any more: choose another place to add a statement", e.file, e.old)
+		return "", fmt.Errorf("edit %s: there is no %q any more: choose another place to edit", e.file, e.old)
 	}
 	edited := filepath.Join(r.dir, name+".go")
-	if err := os.WriteFile(edited, []byte(before+e.old+e.added+after), 0o600); err != nil {
+	if err := os.WriteFile(edited, []byte(before+e.text+after), 0o600); err != nil {
 		return "", err
 	}
 	overlay := filepath.Join(r.dir, name+".json")

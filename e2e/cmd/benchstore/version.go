@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/realm-mesh/realm/api"
 )
@@ -110,12 +111,18 @@ func changes() []change {
 
 // edits are made to the source, besides the version's number.
 func edits() []edit {
+	const (
+		refusal = "the token of this home is missing or wrong"
+		server  = "internal/kit/local/local.go"
+	)
 	return []edit{
 		{what: "another version number"},
-		{what: "and a statement added to `main`", file: "meshd/cmd/meshd/main.go",
-			old: "func main() {", added: ` println("hello");`},
-		{what: "and a statement added to a package below all others", file: "internal/kit/paths/paths.go",
-			old: "func (h Home) Create() error {", added: "\n\tprintln(h.root)"},
+		{what: "and a message with other words, as long", file: server, old: refusal, text: strings.ToUpper(refusal)},
+		{what: "and a longer message", file: server, old: refusal, text: refusal + ", or old"},
+		{what: "and one more statement in `main`", file: "meshd/cmd/meshd/main.go",
+			old: "func main() {", text: `func main() { println("hello");`},
+		{what: "and one more statement in a package below all others", file: "internal/kit/paths/paths.go",
+			old: "func Open(dir string) (Home, error) {", text: "func Open(dir string) (Home, error) {\n\tprintln(dir)"},
 	}
 }
 
