@@ -30,6 +30,7 @@ type candidate struct {
 type plan struct {
 	idle, spare []candidate
 	sums        sums
+	damaged     int64 // blobs, of any class
 }
 
 // sums are bytes by class, as if no chunk were shared.
@@ -49,6 +50,9 @@ func (c *Collector) classify(d api.Digest) class {
 func (c *Collector) plan() (plan, error) {
 	var p plan
 	err := c.store.Records(func(r store.Record) error {
+		if r.Damaged {
+			p.damaged++
+		}
 		b := candidate{r.BlobInfo, c.classify(r.SHA256), r.Has, r.Used}
 		switch b.class {
 		case idle:

@@ -17,8 +17,7 @@ const (
 	fullBelow = 85
 )
 
-// Status tells what the store holds. What of it is damaged is not for this package
-// to say.
+// Status tells what the store holds; when it was scrubbed is not known here.
 func (c *Collector) Status(ctx context.Context) (api.StorageStatus, error) {
 	free, err := disk.Free(c.cfg.Dir)
 	if err != nil {
@@ -35,7 +34,8 @@ func (c *Collector) Status(ctx context.Context) (api.StorageStatus, error) {
 	st := c.store.Stats()
 	goes = min(goes, st.Bytes)
 	return api.StorageStatus{Dir: c.cfg.Dir, Blobs: st.Blobs, Partial: st.Partial, Chunks: st.Chunks, Logical: st.Logical, Stored: st.Bytes,
-		Quota: c.cfg.Quota, DiskFree: free, Needed: st.Bytes - goes, Cached: goes, Full: c.Full()}, nil
+		Quota: c.cfg.Quota, DiskFree: free, Needed: st.Bytes - goes, Cached: goes,
+		Damaged: p.damaged, Full: c.Full()}, nil
 }
 
 // look collects what is beyond the bounds, such as those of a quota that was lowered,

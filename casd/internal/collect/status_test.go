@@ -13,11 +13,11 @@ import (
 
 // Chunks that a blob which must stay shares with one that may go stay.
 func TestStatusCountsSharedChunksOnce(t *testing.T) {
-	w := newWorld(t, t.TempDir(), 100*mib)
-	first := noise(1, 8*mib)
-	second := append(first[:len(first):len(first)], noise(2, 4*mib)...)
+	w := newWorld(t, t.TempDir(), 100*unit)
+	first := noise(1, 8*unit)
+	second := append(first[:len(first):len(first)], noise(2, 4*unit)...)
 	a, b := w.put(first), w.put(second)
-	alone := w.put(noise(3, 2*mib))
+	alone := w.put(noise(3, 2*unit))
 	stored := w.store.Stats().Bytes
 	expect := func(what string, needed, frees int64) {
 		t.Helper()
@@ -31,21 +31,21 @@ func TestStatusCountsSharedChunksOnce(t *testing.T) {
 	}
 	expect("nothing is needed", 0, stored)
 	w.pin(a)
-	expect("the first is pinned", 8*mib, stored-8*mib)
+	expect("the first is pinned", 8*unit, stored-8*unit)
 	w.refs.need(b, true)
-	expect("the second is needed, too", stored-2*mib, 2*mib)
+	expect("the second is needed, too", stored-2*unit, 2*unit)
 	w.refs.need(alone, false)
-	expect("the third is needed elsewhere", stored-2*mib, 0)
+	expect("the third is needed elsewhere", stored-2*unit, 0)
 	w.refs.elsewhere[alone] = true
-	expect("where its keepers confirm it", stored-2*mib, 2*mib)
+	expect("where its keepers confirm it", stored-2*unit, 2*unit)
 }
 
 // A dry run names what a real one takes then, and takes nothing.
 func TestDryRun(t *testing.T) {
-	w := newWorld(t, t.TempDir(), 100*mib)
-	blobs := w.puts(6, mib)
+	w := newWorld(t, t.TempDir(), 100*unit)
+	blobs := w.puts(6, unit)
 	w.pin(blobs[1])
-	for _, req := range []api.CollectRequest{{Free: 2*mib - 5}, {Free: 1}, {}} {
+	for _, req := range []api.CollectRequest{{Free: 2*unit - 5}, {Free: 1}, {}} {
 		dry := req
 		dry.DryRun = true
 		would := w.collect(dry)
@@ -68,7 +68,7 @@ func TestDryRun(t *testing.T) {
 
 // A node is full when too much must stay, and no more when enough of it may go.
 func TestFull(t *testing.T) {
-	w := newWorld(t, t.TempDir(), 20*mib)
+	w := newWorld(t, t.TempDir(), 20*unit)
 	look := func(what string, want bool) {
 		t.Helper()
 		was, told := w.Full(), w.Full()
@@ -80,7 +80,7 @@ func TestFull(t *testing.T) {
 		}
 	}
 	look("empty", false)
-	blobs := w.puts(20, mib)
+	blobs := w.puts(20, unit)
 	look("all cached", false)
 	for _, d := range blobs[:19] {
 		w.refs.need(d, true)
@@ -104,10 +104,10 @@ func TestFull(t *testing.T) {
 // A quota that was lowered is met by collecting, in the background.
 func TestLoweredQuota(t *testing.T) {
 	dir := t.TempDir()
-	w := newWorld(t, dir, 20*mib)
-	blobs := w.puts(10, mib)
+	w := newWorld(t, dir, 20*unit)
+	blobs := w.puts(10, unit)
 	w.pin(blobs[0])
-	again := newWorld(t, dir, 5*mib)
+	again := newWorld(t, dir, 5*unit)
 	if err := again.look(t.Context(), func(bool) {}); err != nil {
 		t.Fatal(err)
 	}
@@ -118,12 +118,12 @@ func TestLoweredQuota(t *testing.T) {
 // Run looks at the start, now and then, and soon after a collection.
 func TestRun(t *testing.T) {
 	dir := t.TempDir()
-	w := newWorld(t, dir, 20*mib)
-	for _, d := range w.puts(20, mib) {
+	w := newWorld(t, dir, 20*unit)
+	for _, d := range w.puts(20, unit) {
 		w.refs.need(d, true)
 	}
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, dir, 20*mib)
+		w := newWorld(t, dir, 20*unit)
 		ctx, cancel := context.WithCancel(t.Context())
 		var told []bool
 		ended := make(chan error)
@@ -159,7 +159,7 @@ func digests(t *testing.T, w *world) (out []api.Digest) {
 }
 
 func TestPinWhatIsNotHere(t *testing.T) {
-	w := newWorld(t, t.TempDir(), mib)
+	w := newWorld(t, t.TempDir(), unit)
 	if err := w.Pin(api.Sum(nil)); !errors.Is(err, store.ErrNotFound) || w.Pinned(api.Sum(nil)) {
 		t.Errorf("pin: %v", err)
 	}

@@ -22,6 +22,8 @@ import (
 const (
 	kib = 1 << 10
 	mib = 1 << 20
+
+	unit = 128 * kib // some chunks
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

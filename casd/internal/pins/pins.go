@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/realm-mesh/realm/api"
@@ -58,6 +60,13 @@ func (p *Pins) Has(d api.Digest) bool {
 	defer p.mu.RUnlock()
 	_, ok := p.set[d]
 	return ok
+}
+
+// All lists the pins, in no order.
+func (p *Pins) All() []api.Digest {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return slices.Collect(maps.Keys(p.set))
 }
 
 // Add pins d, and returns once that is durable. Pinned already, it stays so.

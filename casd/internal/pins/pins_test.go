@@ -35,6 +35,9 @@ func TestPins(t *testing.T) {
 	if err := p.Remove(blob("c")); !errors.Is(err, ErrNotPinned) {
 		t.Errorf("remove what is not pinned: %v", err)
 	}
+	if all := p.All(); len(all) != 2 || all[0] == all[1] {
+		t.Errorf("all: %v", all)
+	}
 	for round := range 2 {
 		if !p.Has(blob("a")) || !p.Has(blob("b")) || p.Has(blob("c")) {
 			t.Errorf("round %d: a %v, b %v, c %v", round, p.Has(blob("a")), p.Has(blob("b")), p.Has(blob("c")))
