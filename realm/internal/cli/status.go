@@ -152,7 +152,7 @@ func (a *app) printStatus(v statusView, now time.Time) {
 	}
 	fmt.Fprintf(w, "daemons  %s\n", daemonsText(v.Daemons))
 	if v.Drift > 0 {
-		fmt.Fprintf(w, "drift    %s not as it should be: see below, and realm explain NAME\n", plural(v.Drift, "replica"))
+		fmt.Fprintf(w, "drift    %s different from what is wanted: see below, and realm explain NAME\n", plural(v.Drift, "replica"))
 	}
 	for _, p := range v.Problems {
 		fmt.Fprintf(w, "problem  %s\n", p)
