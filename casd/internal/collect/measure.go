@@ -14,25 +14,20 @@ import (
 // some tens of bytes of memory meanwhile.
 const perShard = 1 << 19
 
-// exclusive returns the bytes of those chunks here that only selected blobs list:
-// what removing all of these would free.
-func (c *Collector) exclusive(ctx context.Context, selected func(api.Digest) bool) (total int64, err error) {
+// listed returns the bytes of those chunks here that selected blobs list, each once.
+func (c *Collector) listed(ctx context.Context, selected func(api.Digest) bool) (total int64, err error) {
 	shards := uint64(c.store.Stats().Chunks/perShard + 1)
 	for shard := range shards {
-		own := map[uint64]int64{} // by the first bytes of the chunk's digest: they tell chunks apart well enough to count
+		seen := map[uint64]struct{}{} // first bytes of digests: they tell chunks apart well enough to count
 		err = c.eachChunk(ctx, selected, func(chunk api.BlobInfo) {
-			if k := key(chunk.SHA256); k%shards == shard {
-				own[k] = chunk.Size
+			k := key(chunk.SHA256)
+			if _, again := seen[k]; !again && k%shards == shard {
+				seen[k] = struct{}{}
+				total += chunk.Size
 			}
 		})
-		if err == nil {
-			err = c.eachChunk(ctx, func(d api.Digest) bool { return !selected(d) }, func(chunk api.BlobInfo) { delete(own, key(chunk.SHA256)) })
-		}
 		if err != nil {
 			return 0, err
-		}
-		for _, size := range own {
-			total += size
 		}
 	}
 	return total, nil
@@ -121,10 +116,10 @@ func (c *Collector) goes(ctx context.Context, p plan) (int64, error) {
 			may[b.SHA256] = true
 		}
 	}
-	n, err := c.exclusive(ctx, func(d api.Digest) bool { return may[d] })
+	stays, err := c.listed(ctx, func(d api.Digest) bool { return !may[d] })
 	if err != nil {
 		return 0, err
 	}
-	m.of, m.done, m.goes = of, true, min(n, st.Bytes)
+	m.of, m.done, m.goes = of, true, max(st.Bytes-stays, 0)
 	return m.goes, nil
 }

@@ -134,8 +134,9 @@ func (c *Collector) pretend() remover {
 			all[b.SHA256] = true
 			got.blobs = append(got.blobs, b.BlobInfo)
 		}
-		freed, err := c.exclusive(ctx, func(d api.Digest) bool { return all[d] })
-		got.freed = freed
+		before := c.store.Stats().Bytes
+		stays, err := c.listed(ctx, func(d api.Digest) bool { return !all[d] })
+		got.freed = max(before-stays, 0)
 		return err
 	}
 }
