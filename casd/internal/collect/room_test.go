@@ -139,7 +139,7 @@ func TestSharedChunksFit(t *testing.T) {
 	w := newWorld(t, t.TempDir(), 20*unit)
 	old := noise(1, 16*unit)
 	w.refs.need(w.put(old), true)
-	changed := append(old[:len(old):len(old)], noise(2, unit)...)
+	changed := slices.Concat(old, noise(2, unit))
 	w.sound(w.put(changed), changed)
 	w.within()
 }

@@ -113,7 +113,10 @@ func (c *Collector) Pin(d api.Digest) error {
 	if err != nil {
 		return fmt.Errorf("pin: %w", err)
 	}
-	return c.pins.Add(d)
+	if err = c.pins.Add(d); disk.IsFull(err) {
+		return fmt.Errorf("%w: free some space there, or let go of blobs with realm storage gc", err)
+	}
+	return err
 }
 
 // Unpin lets a blob go when room is wanted. Errors: [pins.ErrNotPinned].

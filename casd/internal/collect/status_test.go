@@ -3,6 +3,7 @@ package collect
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,7 +16,7 @@ import (
 func TestStatusCountsSharedChunksOnce(t *testing.T) {
 	w := newWorld(t, t.TempDir(), 100*unit)
 	first := noise(1, 8*unit)
-	second := append(first[:len(first):len(first)], noise(2, 4*unit)...)
+	second := slices.Concat(first, noise(2, 4*unit))
 	a, b := w.put(first), w.put(second)
 	alone := w.put(noise(3, 2*unit))
 	stored := w.store.Stats().Bytes
