@@ -22,6 +22,8 @@ const (
 	// ownSlabs is how many slabs a put may always take, maxSlabs how many in all.
 	ownSlabs = 2
 	maxSlabs = 6
+	// maxTakers is how many chunks of one put are named and written at a time, at most.
+	maxTakers = 8
 )
 
 // slab holds a stretch of a blob that is being put, while the parts of the intake
@@ -75,7 +77,7 @@ func (in *intake) run(ctx context.Context, r io.Reader) (api.BlobIndex, error) {
 		}
 		return nil
 	})
-	for range min(max(runtime.GOMAXPROCS(0), 2), 4) {
+	for range min(2*runtime.GOMAXPROCS(0), maxTakers) { // some wait for the disk
 		start(func(ctx context.Context) error {
 			for p := range chunks {
 				if err := in.take(ctx, p.info, p.bytes()); err != nil {

@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	// syncSingly is up to how many files are synced one by one, rather than with all
-	// else that waits in the memory of their file system.
-	syncSingly = 32
+	// syncSingly is up to how many files are synced one by one. More take less long
+	// together with all else that waits to be written to their file system.
+	syncSingly = 16
 	// syncAtOnce is how many of them side by side: a journal commits them together.
 	syncAtOnce = 8
 	// maxDirty is how many chunks may wait to be synced: a bound for the memory that

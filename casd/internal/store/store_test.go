@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -19,65 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/realm-mesh/realm/api"
-	"github.com/realm-mesh/realm/casd/internal/store/cut"
 )
-
-const mib = api.MaxChunk
-
-func openStore(t testing.TB, dir string) *Store {
-	t.Helper()
-	s := New(dir, slog.New(slog.NewTextHandler(t.Output(), nil)), nil)
-	if err := s.Recover(); err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-// noise is n bytes that no two seeds share.
-func noise(seed uint64, n int) []byte {
-	b := make([]byte, n)
-	src := rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(seed >> 16), byte(seed >> 24)})
-	_, _ = src.Read(b) // never fails
-	return b
-}
-
-func put(t testing.TB, s *Store, b []byte) api.Digest {
-	t.Helper()
-	info, err := s.Put(context.Background(), bytes.NewReader(b), int64(len(b)), api.Sum(b))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := (api.BlobInfo{SHA256: api.Sum(b), Size: int64(len(b))}); info != want {
-		t.Fatalf("put: %+v, want %+v", info, want)
-	}
-	return info.SHA256
-}
-
-func get(s *Store, d api.Digest) ([]byte, error) {
-	r, err := s.Open(d)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	return io.ReadAll(r)
-}
-
-// files lists all files of a store, without their folders' names.
-func files(t testing.TB, s *Store) []string {
-	t.Helper()
-	var out []string
-	err := filepath.WalkDir(s.dir, func(p string, d fs.DirEntry, err error) error {
-		rel, _ := filepath.Rel(s.dir, p)
-		if err == nil && (!d.IsDir() || filepath.Dir(rel) == dirTemp) {
-			out = append(out, rel)
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
 
 func TestPutAndRead(t *testing.T) {
 	for i, size := range []int{0, 1, 4 << 10, mib, 2*mib + 1, 9*mib + 12345} {
@@ -270,19 +211,6 @@ func TestConcurrentPuts(t *testing.T) {
 	}
 }
 
-func dirEntries(t testing.TB, dir string) []string {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []string
-	for _, e := range entries {
-		out = append(out, e.Name())
-	}
-	return out
-}
-
 func TestNotHere(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	for _, d := range []api.Digest{{}, api.Sum([]byte("x"))} {
@@ -331,43 +259,6 @@ func TestRecoverThrowsAwayWhatIsHalfWritten(t *testing.T) {
 	if st := s.Stats(); st.Blobs != 1 || st.Partial != 1 || st.Logical != 2*mib || st.Bytes != 2*mib+begun.Chunks[0].Size {
 		t.Errorf("stats %+v", st)
 	}
-}
-
-// fakeFetch begins a blob and puts its first n chunks.
-func (s *Store) fakeFetch(t testing.TB, b []byte, n int) api.BlobIndex {
-	t.Helper()
-	idx := indexOf(t, b)
-	if err := s.Begin(idx); err != nil {
-		t.Fatal(err)
-	}
-	s.putChunks(t, idx.Chunks[:n], b)
-	return idx
-}
-
-// putChunks puts chunks, which are what b begins with.
-func (s *Store) putChunks(t testing.TB, chunks []api.BlobInfo, b []byte) {
-	t.Helper()
-	for _, c := range chunks {
-		if err := s.PutChunk(c, b[:c.Size]); err != nil {
-			t.Fatal(err)
-		}
-		b = b[c.Size:]
-	}
-}
-
-func indexOf(t testing.TB, b []byte) api.BlobIndex {
-	t.Helper()
-	idx := api.BlobIndex{BlobInfo: api.BlobInfo{SHA256: api.Sum(b), Size: int64(len(b))}}
-	cutter, err := cut.For(int64(len(b)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for len(b) > 0 {
-		n := cutter.Next(b)
-		idx.Chunks = append(idx.Chunks, api.BlobInfo{SHA256: api.Sum(b[:n]), Size: int64(n)})
-		b = b[n:]
-	}
-	return idx
 }
 
 func TestPartialBlobs(t *testing.T) {

@@ -65,6 +65,18 @@ func (t *table) claim(c api.BlobInfo) (listed bool) {
 	return listed
 }
 
+// countHere is how many files of the shard are here.
+func (sh *shard) countHere() (n int) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	for _, r := range sh.refs {
+		if r.here() {
+			n++
+		}
+	}
+	return n
+}
+
 // here reports whether the file of chunk d is here, as far as is known.
 func (t *table) here(d api.Digest) bool {
 	sh, key := t.lock(d)
