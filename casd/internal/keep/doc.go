@@ -23,10 +23,10 @@
 // its keepers, would be one if its store were not full, or runs a program of it. Any
 // other may go, but only once [api.Copies] other members have vouched for it
 // ([Keeper.ConfirmElsewhere]): each has said, when asked, that it has the blob whole and
-// that it is one of the keepers in its own eyes ([api.HeaderKeeper]). Who vouches does
-// not remove, and who removes does not vouch, whatever each of them believes of the
-// others: of several that hold a blob and want to be rid of it at the same time, those
-// that ask later find that those that have asked before do not vouch.
+// that it is one of the keepers in its own eyes ([api.HeaderKeeper]). Who vouches has no
+// removal under way, and begins none before it has ceased to be a keeper; who removes
+// does not vouch. So of all that remove a blob the one that has begun last had the word
+// of members that have not removed it, whatever each of them believes of the others.
 //
 // # Concurrency
 //

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -163,9 +162,9 @@ func TestFetchesThatFail(t *testing.T) {
 	}
 	w.nodes[1].failing(errFull)
 	w.nodes[2].failing(nil)
-	until(t, "one has it", func() bool { return w.nodes[2].has(b.SHA256) })
+	until(t, "one has it", func() bool { return w.nodes[2].store.Has(b.SHA256) })
 	w.nodes[1].failing(nil)
-	until(t, "both have it", func() bool { return w.nodes[1].has(b.SHA256) })
+	until(t, "both have it", func() bool { return w.nodes[1].store.Has(b.SHA256) })
 }
 
 // A blob that nobody has is looked for again when somebody comes who may have it.
@@ -256,7 +255,7 @@ func TestFetchIsCalledOff(t *testing.T) {
 		t.Fatal("it goes on although it is no keeper any more")
 	}
 	until(t, "the keepers have it", func() bool { return w.kept(b.SHA256) })
-	if n.has(b.SHA256) {
+	if n.store.Has(b.SHA256) {
 		t.Error("it has fetched it all the same")
 	}
 }
@@ -278,7 +277,7 @@ func TestDamaged(t *testing.T) {
 		t.Fatal(removed, err)
 	}
 	n.Recheck()
-	until(t, "it is back", func() bool { return n.has(b.SHA256) })
+	until(t, "it is back", func() bool { return n.store.Has(b.SHA256) })
 }
 
 // The facts of an earlier process protect the same, and nobody takes itself for alone.
@@ -292,7 +291,8 @@ func TestRestartWithoutMeshd(t *testing.T) {
 	until(t, "the keepers have it", func() bool { return !slices.ContainsFunc(all, func(r api.Reference) bool { return !w.kept(r.Blob) }) })
 	n := w.nodes[0]
 	until(t, "it is remembered", func() bool {
-		return exists(filepath.Join(n.cfg.Dir, fileNeeds)) && exists(filepath.Join(n.cfg.Dir, fileMembers))
+		k := n.build()
+		return len(k.needs.list) == len(all) && len(k.roster.early) == len(w.nodes)
 	})
 	n.kill()
 	n.peers.restart() // nothing is in it

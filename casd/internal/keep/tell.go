@@ -1,7 +1,9 @@
 package keep
 
 import (
+	"maps"
 	"net/http"
+	"time"
 
 	"github.com/realm-mesh/realm/api"
 )
@@ -31,6 +33,10 @@ func (k *Keeper) Needed(blob api.Digest) bool {
 func (k *Keeper) NeededHere(blob api.Digest) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	return k.neededHere(blob)
+}
+
+func (k *Keeper) neededHere(blob api.Digest) bool {
 	if _, runs := k.runs.blobs[blob]; runs {
 		return true
 	}
@@ -58,9 +64,21 @@ func (k *Keeper) keeper(blob api.Digest) bool {
 func (k *Keeper) Vouch(h http.Header, blob api.Digest) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.keeper(blob) {
+	if at, goes := k.goes[blob]; k.keeper(blob) && (!goes || time.Since(at) > letGoFor) {
 		h.Set(api.HeaderKeeper, "1")
 	}
+}
+
+// letGoFor is how long a node does not vouch for what it may be removing.
+const letGoFor = 2 * time.Minute
+
+// letGo notes that a blob may be removed, on the word of others.
+func (k *Keeper) letGo(blob api.Digest, now time.Time) {
+	if len(k.goes) >= k.tidyGoes {
+		maps.DeleteFunc(k.goes, func(_ api.Digest, at time.Time) bool { return now.Sub(at) > letGoFor })
+		k.tidyGoes = 2*len(k.goes) + 64
+	}
+	k.goes[blob] = now
 }
 
 // Describe fills in what the realm has to do with the blob of a record.

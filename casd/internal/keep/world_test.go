@@ -13,7 +13,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -261,20 +260,24 @@ func (w *world) join(i int) *node {
 	meshd.Handle(api.RouteReferences, w.needs)
 	meshd.HandleFunc(api.RoutePeer, n.bridge)
 	n.meshd = httptest.NewServer(meshd)
-	addr := n.meshd.Listener.Addr().String()
-	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "tcp", addr)
-	}}
-	n.client = &http.Client{Transport: transport}
+	n.reach(n.meshd)
 	n.stop = func() {}
 	w.t.Cleanup(func() {
 		n.stop()
-		transport.CloseIdleConnections()
+		n.client.CloseIdleConnections()
 		n.meshd.Close()
 		n.casd.Close()
 	})
 	w.nodes = append(w.nodes, n)
 	return n
+}
+
+// reach makes the node's client, for which all hosts are at server.
+func (n *node) reach(server *httptest.Server) {
+	addr := server.Listener.Addr().String()
+	n.client = &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", addr)
+	}}}
 }
 
 func (n *node) serveBlob(w http.ResponseWriter, r *http.Request) {
@@ -381,7 +384,7 @@ func (n *node) build() *Keeper {
 	n.w.t.Helper()
 	n.metrics = prometheus.NewRegistry()
 	k := New(n.cfg, Parts{
-		Has:   n.has,
+		Has:   n.store.Has,
 		Info:  func(d api.Digest) (api.BlobInfo, error) { idx, err := n.store.Index(d); return idx.BlobInfo, err },
 		Fetch: n.fetch, Announce: func(...api.Digest) {}, Providers: n.providers, Client: n.client,
 		Peers: n.peers.open, Workloads: n.workloads.open, Metrics: n.metrics, Log: slog.New(slog.NewTextHandler(n.w.t.Output(), nil)).With("node", n.id[50:]),
@@ -440,11 +443,6 @@ func (w *world) tell() {
 	}
 }
 
-func (n *node) has(d api.Digest) bool {
-	_, err := n.store.Index(d)
-	return err == nil
-}
-
 // noise is n bytes that no two seeds share.
 func noise(seed uint64, n int) []byte {
 	b := make([]byte, n)
@@ -470,7 +468,7 @@ func reference(b api.BlobInfo, name string, seq uint64) api.Reference {
 // holders are the nodes that are up and have a blob, by number.
 func (w *world) holders(d api.Digest) (out []int) {
 	for i, n := range w.nodes {
-		if n.up.Load() && n.has(d) {
+		if n.up.Load() && n.store.Has(d) {
 			out = append(out, i)
 		}
 	}
@@ -500,7 +498,5 @@ func (w *world) kept(d api.Digest) bool {
 
 var errFull error = fmt.Errorf("store full: %w", disk.ErrFull)
 
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}
+// refused is a bucket that may not be read.
+func refused(context.Context) (Watcher, error) { return nil, bus.ErrForbidden }
