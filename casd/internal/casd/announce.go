@@ -27,21 +27,23 @@ func providers(bus requester, patience time.Duration) fetch.Providers {
 // announceBatch is the most blobs that one announcement names.
 const announceBatch = 512
 
-// announcer tells meshd which blobs are here: all at the start and every now and
-// then, new ones at once.
+// announcer tells meshd which blobs are here, all at the start and every now and
+// then, new ones at once, and with each of these whether the store is full.
 type announcer struct {
 	bus   requester
 	all   func() ([]api.Digest, error)
+	full  func() bool
 	every time.Duration
 	log   *slog.Logger
 	wake  chan struct{} // holds one token while something waits
 
 	mu      sync.Mutex
 	waiting map[api.Digest]struct{}
+	changed bool // full is to be told though no blob waits
 }
 
-func newAnnouncer(bus requester, all func() ([]api.Digest, error), every time.Duration, log *slog.Logger) *announcer {
-	return &announcer{bus: bus, all: all, every: every, log: log, wake: make(chan struct{}, 1), waiting: map[api.Digest]struct{}{}}
+func newAnnouncer(bus requester, all func() ([]api.Digest, error), full func() bool, every time.Duration, log *slog.Logger) *announcer {
+	return &announcer{bus: bus, all: all, full: full, every: every, log: log, wake: make(chan struct{}, 1), waiting: map[api.Digest]struct{}{}}
 }
 
 // add has blobs announced soon. It does not wait.
@@ -51,17 +53,30 @@ func (a *announcer) add(blobs ...api.Digest) {
 	for _, d := range blobs {
 		a.waiting[d] = struct{}{}
 	}
+	a.soon()
+}
+
+// fullChanged has it told soon that the store is full, or is no more.
+func (a *announcer) fullChanged() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.changed = true
+	a.soon()
+}
+
+func (a *announcer) soon() {
 	select {
 	case a.wake <- struct{}{}:
 	default:
 	}
 }
 
-// take returns up to a batch of what waits.
-func (a *announcer) take() []api.Digest {
+// take returns up to a batch of what waits; more says whether there is anything to tell.
+func (a *announcer) take() (out []api.Digest, more bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	var out []api.Digest
+	more = a.changed || len(a.waiting) > 0
+	a.changed = false
 	for d := range maps.Keys(a.waiting) {
 		if len(out) == announceBatch {
 			break
@@ -69,7 +84,7 @@ func (a *announcer) take() []api.Digest {
 		out = append(out, d)
 		delete(a.waiting, d)
 	}
-	return slices.Clip(out)
+	return slices.Clip(out), more
 }
 
 // run announces until ctx ends.
@@ -81,9 +96,8 @@ func (a *announcer) run(ctx context.Context) error {
 		if err != nil {
 			a.log.Error("announce blobs", telemetry.Error(err))
 		}
-		if len(all) > 0 {
-			a.add(all...)
-		}
+		a.add(all...)
+		a.fullChanged() // at the start meshd may know from before what is so no more
 		for again := false; !again; {
 			select {
 			case <-ctx.Done():
@@ -99,8 +113,8 @@ func (a *announcer) run(ctx context.Context) error {
 
 // send announces all that waits. What meshd refuses waits for the next round.
 func (a *announcer) send(ctx context.Context) {
-	for batch := a.take(); len(batch) > 0; batch = a.take() {
-		err := a.bus.RequestRetry(ctx, api.SubjectAnnounce, api.AnnounceRequest{Blobs: batch}, &api.Empty{})
+	for batch, more := a.take(); more; batch, more = a.take() {
+		err := a.bus.RequestRetry(ctx, api.SubjectAnnounce, api.AnnounceRequest{Blobs: batch, Full: a.full()}, &api.Empty{})
 		if ctx.Err() != nil {
 			return
 		}

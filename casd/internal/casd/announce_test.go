@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,7 +46,8 @@ func TestAnnouncer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		bus := &fakeBus{}
 		here := digests(2*announceBatch + 7)
-		a := newAnnouncer(bus, func() ([]api.Digest, error) { return here, nil }, time.Hour, slog.New(slog.DiscardHandler))
+		var full atomic.Bool
+		a := newAnnouncer(bus, func() ([]api.Digest, error) { return here, nil }, full.Load, time.Hour, slog.New(slog.DiscardHandler))
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go func() { _ = a.run(ctx) }()
@@ -64,6 +66,9 @@ func TestAnnouncer(t *testing.T) {
 					t.Error(err)
 				}
 			}
+			if bus.full != full.Load() {
+				t.Errorf("%s: full %v was told, want %v", what, bus.full, full.Load())
+			}
 			bus.forget()
 		}
 		expect("at the start", 3, len(here))
@@ -77,6 +82,14 @@ func TestAnnouncer(t *testing.T) {
 		bus.fail(nil)
 		time.Sleep(time.Hour)
 		expect("after refusals", 3, len(here))
+		full.Store(true)
+		a.fullChanged()
+		expect("when the store is full", 1, 0)
+		a.add(here[0])
+		expect("another blob, while it is full", 1, 1)
+		full.Store(false)
+		a.fullChanged()
+		expect("when it is so no more", 1, 0)
 	})
 }
 

@@ -20,6 +20,7 @@ type endpoints struct {
 	store    *store.Store
 	fetcher  *fetch.Fetcher
 	announce func(...api.Digest)
+	vouch    func(h http.Header, blob api.Digest) // on answers about a blob that is here
 	metrics  metrics
 	idle     time.Duration
 	log      *slog.Logger
@@ -65,6 +66,7 @@ func (e *endpoints) send(w http.ResponseWriter, r *http.Request, d api.Digest) e
 		return advise(err, d)
 	}
 	defer blob.Close()
+	e.vouch(w.Header(), d)
 	return advise(serve(w, r, blob, e.idle), d)
 }
 
@@ -106,6 +108,7 @@ func (e *endpoints) fetch(w http.ResponseWriter, r *http.Request) {
 	}
 	var info api.BlobInfo
 	if err == nil {
+		defer e.store.Lease(d)() // what has come is not collected meanwhile
 		info, err = e.fetcher.Fetch(r.Context(), d, size)
 	}
 	e.metrics.fetches.WithLabelValues(result(err)).Inc()

@@ -8,7 +8,9 @@ import (
 	"os"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/casd/internal/collect"
 	"github.com/realm-mesh/realm/casd/internal/fetch"
+	"github.com/realm-mesh/realm/casd/internal/pins"
 	"github.com/realm-mesh/realm/casd/internal/store"
 	"github.com/realm-mesh/realm/internal/kit/disk"
 )
@@ -21,12 +23,14 @@ func status(err error) int {
 	switch {
 	case errors.Is(err, errRequest), errors.Is(err, store.ErrMismatch):
 		return http.StatusBadRequest
-	case errors.Is(err, store.ErrNotFound), errors.Is(err, fetch.ErrNoProvider):
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, fetch.ErrNoProvider), errors.Is(err, pins.ErrNotPinned):
 		return http.StatusNotFound
 	case errors.Is(err, api.ErrTooLarge):
 		return http.StatusRequestEntityTooLarge
 	case disk.IsFull(err):
 		return http.StatusInsufficientStorage
+	case errors.Is(err, collect.ErrUnknown):
+		return http.StatusServiceUnavailable
 	case errors.Is(err, fetch.ErrUnreachable):
 		return http.StatusBadGateway
 	case errors.Is(err, os.ErrDeadlineExceeded):

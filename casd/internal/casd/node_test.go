@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httputil"
 	"slices"
 	"strings"
 	"sync"
@@ -34,6 +35,7 @@ type node struct {
 	home   paths.Home
 	client *http.Client
 	bus    *fakeBus
+	needs  *realm
 	daemon *Daemon
 	url    string // of the daemon, for client
 }
@@ -48,7 +50,7 @@ func start(t *testing.T, dir string, change func(*Config)) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &node{t: t, home: home, bus: &fakeBus{}, url: local.URL(api.Casd, "")}
+	n := &node{t: t, home: home, bus: &fakeBus{}, needs: &realm{}, url: local.URL(api.Casd, "")}
 	if n.client, err = local.NewClient(home); err != nil {
 		t.Fatal(err)
 	}
@@ -58,6 +60,7 @@ func start(t *testing.T, dir string, change func(*Config)) *node {
 	}
 	cfg := DefaultConfig()
 	cfg.Fetch.Patience, cfg.Ask = time.Second, time.Second
+	cfg.Quota = 1 << 40
 	if change != nil {
 		change(&cfg)
 	}
@@ -65,7 +68,7 @@ func start(t *testing.T, dir string, change func(*Config)) *node {
 	mux := http.NewServeMux()
 	mux.Handle(api.RouteMetrics, promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 	ready := make(chan string, 1)
-	n.daemon = build(parts{cfg: cfg, dir: home.State(api.Casd), bus: n.bus, client: n.client, mux: mux, metrics: metrics,
+	n.daemon = build(parts{cfg: cfg, dir: home.State(api.Casd), bus: n.bus, client: n.client, needs: n.needs, mux: mux, metrics: metrics,
 		ready: func(_ context.Context, note string) error { ready <- note; return nil },
 		log:   slog.New(slog.NewTextHandler(t.Output(), nil))})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -103,14 +106,10 @@ func (n *node) peers(others map[api.PeerID]*node) {
 			local.WriteError(w, http.StatusBadGateway, errors.New("not connected"))
 			return
 		}
-		resp, err := other.client.Get(other.url + "/" + r.PathValue("path"))
-		if err != nil {
-			local.WriteError(w, http.StatusBadGateway, err)
-			return
-		}
-		defer resp.Body.Close()
-		w.WriteHeader(resp.StatusCode)
-		_, _ = io.Copy(w, resp.Body)
+		(&httputil.ReverseProxy{Transport: other.client.Transport, FlushInterval: -1, Rewrite: func(p *httputil.ProxyRequest) {
+			p.Out.URL.Scheme, p.Out.URL.Host, p.Out.URL.Path = "http", string(api.Casd), "/"+r.PathValue("path")
+			p.Out.Header.Set(local.HeaderPeer, string(peerID("A")))
+		}}).ServeHTTP(w, r)
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -122,6 +121,8 @@ func (n *node) peers(others map[api.PeerID]*node) {
 			n.t.Error(err)
 		}
 	})
+	n.bus.mu.Lock()
+	defer n.bus.mu.Unlock()
 	for id := range others {
 		n.bus.providers = append(n.bus.providers, id)
 	}
@@ -138,6 +139,7 @@ type fakeBus struct {
 	mu        sync.Mutex
 	err       error
 	announced [][]api.Digest
+	full      bool // as it was told last
 }
 
 func (b *fakeBus) RequestRetry(ctx context.Context, subject string, req any, reply api.Validator) error {
@@ -153,6 +155,7 @@ func (b *fakeBus) RequestRetry(ctx context.Context, subject string, req any, rep
 	case api.SubjectAnnounce:
 		r := req.(api.AnnounceRequest)
 		b.announced = append(b.announced, slices.Clone(r.Blobs))
+		b.full = r.Full
 		return r.Validate()
 	}
 	return errors.New("unknown subject " + subject)
