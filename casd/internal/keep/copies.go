@@ -103,16 +103,21 @@ func (k *Keeper) serveCopies(w http.ResponseWriter, r *http.Request) {
 // that keep it as there should be copies have just vouched that they have it whole. The
 // caller has a minute to remove it, and looks once more whether it is needed here. So
 // long this node does not vouch for it, also where it becomes its keeper meanwhile.
-func (k *Keeper) ConfirmElsewhere(ctx context.Context, blob api.Digest) error {
+func (k *Keeper) ConfirmElsewhere(ctx context.Context, blob api.Digest) (err error) {
 	k.mu.Lock()
 	self, all, stays := k.roster.self, slices.Clone(k.all), k.neededHere(blob)
 	if !stays {
-		k.letGo(blob, time.Now())
+		k.goes.begin(blob)
 	}
 	k.mu.Unlock()
 	if stays {
 		return errors.New("this node keeps it itself")
 	}
+	defer func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.goes.end(blob, err == nil, time.Now())
+	}()
 	all = slices.DeleteFunc(all, func(c candidate) bool { return c.peer == self })
 	who := keepers(blob, all)
 	if len(who) < api.Copies {

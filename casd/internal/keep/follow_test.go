@@ -112,7 +112,7 @@ func TestRemember(t *testing.T) {
 	path := filepath.Join(n.cfg.Dir, fileNeeds)
 	var raw []byte
 	until(t, "it is written", func() bool {
-		raw, _ = os.ReadFile(path) //nolint:errcheck // it is not there yet
+		raw, _ = os.ReadFile(path)
 		return bytes.Count(raw, []byte("\n")) == 51
 	})
 	n.stop()

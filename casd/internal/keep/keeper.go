@@ -65,9 +65,7 @@ type Keeper struct {
 	running int // fetches
 	serial  int // of blobs that began to lack
 	checks  agenda
-	goes    map[api.Digest]time.Time // what may be removed since then, on the word of others
-	// tidyGoes is the size of goes at which those are dropped that are over.
-	tidyGoes int
+	goes    going
 }
 
 // New returns a keeper that knows nothing. [Keeper.Load] comes first, then [Keeper.Run].
@@ -75,7 +73,6 @@ func New(cfg Config, p Parts) *Keeper {
 	k := &Keeper{
 		cfg: cfg, parts: p, wake: make(chan struct{}, 1), wakeCheck: make(chan struct{}, 1), knowsSelf: make(chan struct{}), planned: make(chan struct{}),
 		needs: newNeeds("", nil), roster: newRoster(cfg.Patience), runs: newRuns(), holding: map[api.Digest]*holding{},
-		goes: map[api.Digest]time.Time{}, tidyGoes: 64,
 	}
 	k.metrics = newMetrics(p.Metrics, k)
 	return k

@@ -30,7 +30,7 @@ func (k *Keeper) repair(ctx context.Context) error {
 		}
 		next.Stop()
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // ended as asked
+			return nil
 		}
 	}
 }

@@ -147,6 +147,37 @@ func TestBusBeginsAnew(t *testing.T) {
 	}
 }
 
+func TestGoing(t *testing.T) {
+	var g going
+	d, now := api.Sum([]byte("1")), t0
+	is := func(what string, want bool) {
+		t.Helper()
+		if g.has(d, now) != want {
+			t.Errorf("%s: %v", what, !want)
+		}
+	}
+	is("nothing has happened", false)
+	g.begin(d)
+	is("others are asked", true)
+	g.end(d, false, now)
+	is("it stays", false)
+	g.begin(d)
+	g.begin(d)
+	g.end(d, true, now)
+	g.end(d, false, now)
+	is("it may go, and asked again it may not", true)
+	now = now.Add(goFor)
+	is("that is long ago", false)
+	for i := range 1000 {
+		o := api.Digest{byte(i), byte(i >> 8), 1}
+		g.begin(o)
+		g.end(o, true, now.Add(time.Duration(i)*goFor))
+	}
+	if len(g.blobs) > 70 {
+		t.Errorf("%d are remembered, most of them for nothing", len(g.blobs))
+	}
+}
+
 func TestRuns(t *testing.T) {
 	one, two, three := api.Sum([]byte("1")), api.Sum([]byte("2")), api.Sum([]byte("3"))
 	web, ticker := api.Ref{Kind: api.KindComponent, Name: "web"}, api.Ref{Kind: api.KindComponent, Name: "ticker"}

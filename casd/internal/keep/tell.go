@@ -1,7 +1,6 @@
 package keep
 
 import (
-	"maps"
 	"net/http"
 	"time"
 
@@ -64,21 +63,9 @@ func (k *Keeper) keeper(blob api.Digest) bool {
 func (k *Keeper) Vouch(h http.Header, blob api.Digest) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if at, goes := k.goes[blob]; k.keeper(blob) && (!goes || time.Since(at) > letGoFor) {
+	if k.keeper(blob) && !k.goes.has(blob, time.Now()) {
 		h.Set(api.HeaderKeeper, "1")
 	}
-}
-
-// letGoFor is how long a node does not vouch for what it may be removing.
-const letGoFor = 2 * time.Minute
-
-// letGo notes that a blob may be removed, on the word of others.
-func (k *Keeper) letGo(blob api.Digest, now time.Time) {
-	if len(k.goes) >= k.tidyGoes {
-		maps.DeleteFunc(k.goes, func(_ api.Digest, at time.Time) bool { return now.Sub(at) > letGoFor })
-		k.tidyGoes = 2*len(k.goes) + 64
-	}
-	k.goes[blob] = now
 }
 
 // Describe fills in what the realm has to do with the blob of a record.
