@@ -61,6 +61,10 @@ type Have struct {
 	Busy   []int  `json:"busy,omitempty"`  // that it has begun to fetch from somebody since the last line
 	Idle   []int  `json:"idle,omitempty"`  // that it was busy with, and has given up for now
 	Whole  bool   `json:"whole,omitempty"`
+	// Lot is a number that each fetch draws at random; first line, while a fetch goes
+	// on. Who fetches at the same time begins, at members that have the blob whole, with
+	// the chunks for which its own lot comes first: so few are taken twice from there.
+	Lot uint64 `json:"lot,omitempty"`
 }
 
 // MaxHave caps a line of [RouteBlobHave], in bytes.

@@ -11,7 +11,6 @@ import (
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/casd/internal/collect"
-	"github.com/realm-mesh/realm/casd/internal/fetch"
 	"github.com/realm-mesh/realm/casd/internal/keep"
 	"github.com/realm-mesh/realm/casd/internal/pins"
 	"github.com/realm-mesh/realm/casd/internal/scrub"
@@ -48,7 +47,7 @@ type Daemon struct {
 	collector *collect.Collector
 	scrubber  *scrub.Scrubber
 	announce  *announcer
-	fetcher   *fetch.Fetcher
+	members   *members
 	ready     func(ctx context.Context, note string) error
 }
 
@@ -74,7 +73,7 @@ func build(p parts) *Daemon {
 	d.store = store.New(p.dir, p.log, &asked)
 	d.pins = pins.New(filepath.Join(p.dir, "pins"), p.log)
 	d.announce = newAnnouncer(p.bus, d.store.Blobs, func() bool { return d.collector.Full() }, p.cfg.Announce, p.log)
-	d.fetcher = fetch.New(p.cfg.Fetch, d.store, providers(p.bus, p.cfg.Ask), p.client, p.log)
+	d.members = newMembers(p, d.store, d.announce.add)
 	if p.needs == nil {
 		d.keeper = keep.New(keep.DefaultConfig(filepath.Join(p.dir, "keep")), d.keepParts(p))
 		d.keeper.Register(p.mux)
@@ -91,7 +90,7 @@ func build(p parts) *Daemon {
 func (d *Daemon) serve(p parts) {
 	e := &endpoints{
 		store:    d.store,
-		fetcher:  d.fetcher,
+		fetcher:  d.members.fetcher,
 		announce: d.announce.add,
 		vouch:    p.needs.Vouch,
 		metrics:  newMetrics(p.metrics, d.store, d.collector, d.scrubber, p.cfg.Quota),
@@ -99,6 +98,7 @@ func (d *Daemon) serve(p parts) {
 		log:      p.log,
 	}
 	e.register(p.mux)
+	d.members.register(p.mux)
 	(&storage{endpoints: e, collector: d.collector, scrubber: d.scrubber, needs: p.needs}).register(p.mux)
 }
 
@@ -113,7 +113,7 @@ func (d *Daemon) keepParts(p parts) keep.Parts {
 	return keep.Parts{
 		Has:   func(blob api.Digest) bool { _, err := info(blob); return err == nil },
 		Info:  info,
-		Fetch: d.fetcher.Fetch, Announce: d.announce.add, Providers: providers(p.bus, p.cfg.Ask), Client: p.client,
+		Fetch: d.members.fetcher.FetchLow, Announce: d.announce.add, Providers: providers(p.bus, p.cfg.Ask), Client: p.client,
 		Peers: open(api.BucketPeers), Workloads: open(api.BucketWorkloads), Metrics: p.metrics, Log: p.log,
 	}
 }
@@ -122,7 +122,7 @@ func (d *Daemon) scrubConfig(p parts) scrub.Config {
 	return scrub.Config{
 		File: filepath.Join(p.dir, "scrub.json"), Period: p.cfg.Scrub.Period, Rate: p.cfg.Scrub.Rate, Retry: p.cfg.Scrub.Retry, Lately: p.cfg.Scrub.Lately,
 		Fetch: func(ctx context.Context, blob api.Digest, size int64) (api.BlobInfo, error) {
-			info, err := d.fetcher.Fetch(ctx, blob, size)
+			info, err := d.members.fetcher.Fetch(ctx, blob, size)
 			if err == nil {
 				d.announce.add(blob)
 			}
@@ -139,7 +139,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		return err
 	}
 	has := d.store.Stats()
-	tasks := []func(context.Context) error{d.announce.run, d.scrubber.Run,
+	tasks := []func(context.Context) error{d.announce.run, d.members.run, d.scrubber.Run,
 		func(ctx context.Context) error {
 			return d.collector.Run(ctx, func(bool) { d.announce.fullChanged() })
 		},

@@ -29,7 +29,6 @@ type endpoints struct {
 func (e *endpoints) register(mux *http.ServeMux) {
 	mux.HandleFunc(api.RouteBlobPut, e.put)
 	mux.HandleFunc(api.RouteBlobGet, e.get)
-	mux.HandleFunc(api.RouteBlobIndex, e.index)
 	mux.HandleFunc(api.RouteBlobFetch, e.fetch)
 	mux.HandleFunc(api.RouteChunkGet, e.chunk)
 }
@@ -70,20 +69,6 @@ func (e *endpoints) send(w http.ResponseWriter, r *http.Request, d api.Digest) e
 	return advise(serve(w, r, blob, e.idle), d)
 }
 
-func (e *endpoints) index(w http.ResponseWriter, r *http.Request) {
-	d, err := pathDigest(r)
-	if err != nil {
-		e.fail(w, r, err)
-		return
-	}
-	idx, err := e.store.Index(d)
-	if err != nil {
-		e.fail(w, r, advise(err, d))
-		return
-	}
-	local.WriteJSON(w, http.StatusOK, idx)
-}
-
 func (e *endpoints) chunk(w http.ResponseWriter, r *http.Request) {
 	d, err := pathDigest(r)
 	var b []byte
@@ -108,7 +93,6 @@ func (e *endpoints) fetch(w http.ResponseWriter, r *http.Request) {
 	}
 	var info api.BlobInfo
 	if err == nil {
-		defer e.store.Lease(d)() // what has come is not collected meanwhile
 		info, err = e.fetcher.Fetch(r.Context(), d, size)
 	}
 	e.metrics.fetches.WithLabelValues(result(err)).Inc()
@@ -120,11 +104,13 @@ func (e *endpoints) fetch(w http.ResponseWriter, r *http.Request) {
 	local.WriteJSON(w, http.StatusOK, info)
 }
 
+func (e *endpoints) fail(w http.ResponseWriter, r *http.Request, err error) { fail(w, r, err, e.log) }
+
 // fail answers with err. What is this node's own trouble is logged, too.
-func (e *endpoints) fail(w http.ResponseWriter, r *http.Request, err error) {
+func fail(w http.ResponseWriter, r *http.Request, err error, log *slog.Logger) {
 	code := status(err)
 	if code == http.StatusInternalServerError && r.Context().Err() == nil {
-		e.log.Error("request failed", "request", r.Method+" "+r.URL.Path, telemetry.Error(err))
+		log.Error("request failed", "request", r.Method+" "+r.URL.Path, telemetry.Error(err))
 	}
 	local.WriteError(w, code, err)
 }

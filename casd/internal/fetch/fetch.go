@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/casd/internal/share"
 	"github.com/realm-mesh/realm/casd/internal/store"
 	"github.com/realm-mesh/realm/internal/kit/disk"
-	"github.com/realm-mesh/realm/internal/kit/telemetry"
 )
 
 // Errors that callers branch on.
@@ -23,136 +24,150 @@ var (
 
 // Config bounds a fetch.
 type Config struct {
-	Patience time.Duration // how long without any progress before it is given up
-	Stall    time.Duration // how long a provider may send nothing
-	Answer   time.Duration // how long one index or chunk may take in all
-	AtOnce   int           // blobs fetched side by side
+	Patience  time.Duration // how long without any progress before it is given up
+	Stall     time.Duration // how long a member may send nothing
+	Answer    time.Duration // how long one index or batch of chunks may take in all
+	Seek      time.Duration // how often meshd is asked for more members
+	AtOnce    int           // blobs fetched side by side
+	LowAtOnce int           // of these that nobody waits for
 }
 
 // DefaultConfig suits a mesh over the Internet.
 func DefaultConfig() Config {
-	return Config{Patience: time.Minute, Stall: 10 * time.Second, Answer: 2 * time.Minute, AtOnce: 4}
+	return Config{Patience: time.Minute, Stall: 10 * time.Second, Answer: 2 * time.Minute, Seek: 3 * time.Second, AtOnce: 8, LowAtOnce: 2}
 }
-
-// Pauses between rounds in which every provider was away.
-const (
-	firstPause = 200 * time.Millisecond
-	lastPause  = 5 * time.Second
-)
 
 // Providers says which members may have a blob, the likeliest first. No member is
 // an answer, not an error.
 type Providers func(ctx context.Context, blob api.Digest) ([]api.PeerID, error)
 
+// Parts are what a fetcher works with.
+type Parts struct {
+	Store     *store.Store
+	Providers Providers
+	Client    *http.Client // its host "meshd" reaches this node's meshd
+	Downloads *share.Queue // each batch of chunks is a turn, of the blob
+	Metrics   *Metrics
+	// Begun is told once of a blob of which the first chunk has come: from then on
+	// this node can pass it on.
+	Begun func(api.Digest)
+	Log   *slog.Logger
+}
+
 // Fetcher brings blobs into a store. It is safe for use by several goroutines.
 type Fetcher struct {
-	cfg       Config
-	store     *store.Store
-	providers Providers
-	peers     peers
-	log       *slog.Logger
-	slots     chan struct{}
+	cfg   Config
+	parts Parts
+	peers peers
+	slots slots
 
-	mu      sync.Mutex
-	flights map[api.Digest]*flight
+	mu        sync.Mutex
+	transfers map[api.Digest]*transfer
 }
 
-// New returns a fetcher that reads from peers through client, whose host "meshd"
-// reaches this node's meshd.
-func New(cfg Config, s *store.Store, providers Providers, client *http.Client, log *slog.Logger) *Fetcher {
-	return &Fetcher{cfg: cfg, store: s, providers: providers, peers: peers{client, cfg.Stall, cfg.Answer}, log: log,
-		slots: make(chan struct{}, cfg.AtOnce), flights: map[api.Digest]*flight{}}
-}
-
-// flight is a fetch that several callers wait for.
-type flight struct {
-	done      chan struct{} // closed once the fields below are set
-	info      api.BlobInfo
-	err       error
-	abandoned bool // its caller gave up: another goes on
+// New returns a fetcher.
+func New(cfg Config, p Parts) *Fetcher {
+	return &Fetcher{cfg: cfg, parts: p, peers: peers{client: p.Client, stall: cfg.Stall, answer: cfg.Answer},
+		slots: newSlots(cfg), transfers: map[api.Digest]*transfer{}}
 }
 
 // Fetch returns once the blob is here, whole. size is what the caller knows of it,
-// or 0: a provider that tells another one is dropped before it sends anything. Errors: [ErrNoProvider],
+// or 0: members that tell another one are dropped before they send anything. Errors: [ErrNoProvider],
 // [ErrUnreachable], [disk.ErrFull], that of ctx.
 func (f *Fetcher) Fetch(ctx context.Context, blob api.Digest, size int64) (api.BlobInfo, error) {
+	return f.fetch(ctx, blob, size, false)
+}
+
+// FetchLow is [Fetcher.Fetch] for what nobody waits for: it gives way to others.
+func (f *Fetcher) FetchLow(ctx context.Context, blob api.Digest, size int64) (api.BlobInfo, error) {
+	return f.fetch(ctx, blob, size, true)
+}
+
+func (f *Fetcher) fetch(ctx context.Context, blob api.Digest, size int64, low bool) (api.BlobInfo, error) {
 	for {
-		if idx, err := f.store.Index(blob); err == nil {
+		if idx, err := f.parts.Store.Index(blob); err == nil {
 			return idx.BlobInfo, nil
 		}
-		fl, first := f.join(blob)
-		if first {
-			f.lead(ctx, blob, size, fl)
-			return fl.info, fl.err
+		if err := ctx.Err(); err != nil {
+			return api.BlobInfo{}, fmt.Errorf("fetch blob %s: %w", blob.Short(), err)
+		}
+		t, joined := f.join(ctx, blob, size, low)
+		if !joined { // it is ending: nobody waits for it any more
+			<-t.done
+			continue
 		}
 		select {
-		case <-fl.done:
-			if !fl.abandoned {
-				return fl.info, fl.err
-			}
+		case <-t.done:
+			return t.info, t.err
 		case <-ctx.Done():
+			f.leave(t, low)
 			return api.BlobInfo{}, fmt.Errorf("fetch blob %s: %w", blob.Short(), ctx.Err())
 		}
 	}
 }
 
-func (f *Fetcher) join(blob api.Digest) (fl *flight, first bool) {
+// join has one more caller wait for a blob's transfer, which begins if there is none.
+func (f *Fetcher) join(ctx context.Context, blob api.Digest, size int64, low bool) (t *transfer, joined bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if fl, ok := f.flights[blob]; ok {
-		return fl, false
+	t, running := f.transfers[blob]
+	if !running {
+		t = newTransfer(f, blob, size)
+		f.transfers[blob] = t
 	}
-	fl = &flight{done: make(chan struct{})}
-	f.flights[blob] = fl
-	return fl, true
+	if !t.enter(low) {
+		return t, false
+	}
+	if !running {
+		ctx, t.cancel = context.WithCancel(context.WithoutCancel(ctx))
+		go f.run(ctx, t)
+	}
+	return t, true
 }
 
-// lead fetches for all who wait for fl.
-func (f *Fetcher) lead(ctx context.Context, blob api.Digest, size int64, fl *flight) {
-	fl.abandoned = true // stands if fetch panics
+// leave takes back a caller. The last one ends the transfer, and waits until it has
+// ended.
+func (f *Fetcher) leave(t *transfer, low bool) {
+	if t.exit(low) {
+		t.cancel()
+		<-t.done
+	}
+}
+
+// run is a transfer, from its beginning to its end.
+func (f *Fetcher) run(ctx context.Context, t *transfer) {
+	defer close(t.done)
 	defer func() {
 		f.mu.Lock()
-		delete(f.flights, blob)
-		f.mu.Unlock()
-		close(fl.done)
+		defer f.mu.Unlock()
+		delete(f.transfers, t.blob)
 	}()
-	fl.info, fl.err = f.fetch(ctx, blob, size)
-	if fl.err != nil {
-		fl.err = fmt.Errorf("fetch blob %s: %w", blob.Short(), fl.err)
-	}
-	fl.abandoned = fl.err != nil && ctx.Err() != nil
-}
-
-func (f *Fetcher) fetch(ctx context.Context, blob api.Digest, size int64) (api.BlobInfo, error) {
-	select {
-	case f.slots <- struct{}{}:
-		defer func() { <-f.slots }()
-	case <-ctx.Done():
-		return api.BlobInfo{}, ctx.Err()
-	}
-	r := &run{Fetcher: f, blob: blob, size: size, out: map[api.PeerID]error{}, moved: time.Now()}
-	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		err := r.round(ctx)
-		if err == nil {
-			return r.info, nil
-		}
-		if ctx.Err() != nil {
-			return api.BlobInfo{}, ctx.Err()
-		}
-		if !errors.Is(err, ErrUnreachable) || r.idle() > f.cfg.Patience {
-			return api.BlobInfo{}, err
-		}
-		f.log.Debug("no provider answers; asking again", telemetry.KeyBlob, blob.String(), telemetry.Error(err))
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return api.BlobInfo{}, ctx.Err()
-		}
+	defer t.cancel()
+	t.err = errPanicked // stands if run panics
+	t.info, t.err = t.run(ctx)
+	if t.err != nil {
+		t.err = fmt.Errorf("fetch blob %s: %w", t.blob.Short(), t.err)
 	}
 }
 
-// isLocal reports whether err is this node's own trouble, for which no provider
-// is to blame and no other one can help.
+// Transfers tells of the fetches that are going on, the oldest first.
+func (f *Fetcher) Transfers() []api.Transfer {
+	f.mu.Lock()
+	all := make([]*transfer, 0, len(f.transfers))
+	for _, t := range f.transfers {
+		all = append(all, t)
+	}
+	f.mu.Unlock()
+	slices.SortFunc(all, func(a, b *transfer) int { return a.began.Compare(b.began) })
+	out := make([]api.Transfer, len(all))
+	for i, t := range all {
+		out[i] = t.report(time.Now())
+	}
+	return out
+}
+
+// isLocal reports whether err is this node's own trouble, for which no member is to
+// blame and no other one can help.
 func isLocal(err error) bool { return disk.IsFull(err) || errors.As(err, new(localError)) }
 
 // localError is a failure of this node's store.

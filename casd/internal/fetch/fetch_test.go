@@ -32,21 +32,37 @@ func TestOneHonestProviderIsEnough(t *testing.T) {
 		named bool // the log names it as one that sends wrong bytes
 	}{
 		{"honest", func(*testing.T, *peer) {}, false},
-		{"lacks the blob", func(_ *testing.T, p *peer) { p.on(isIndex, reply(404, `{"error":"not here"}`)) }, false},
-		{"lacks a chunk", func(_ *testing.T, p *peer) { p.on(nth(isChunk, 3), reply(404, `{"error":"not here"}`)) }, false},
+		{"lacks the blob", func(_ *testing.T, p *peer) { p.on(isHave, reply(404, `{"error":"not here"}`)) }, false},
+		{"lost its index", func(_ *testing.T, p *peer) { p.on(isIndex, reply(404, `{"error":"not here"}`)) }, false},
+		{"lacks a chunk", func(_ *testing.T, p *peer) { p.spoils(3, lack) }, false},
+		{"has no have", func(_ *testing.T, p *peer) { p.on(isHave, reply(200, "")) }, false},
+		{"have is no JSON", func(_ *testing.T, p *peer) { p.on(isHave, reply(200, "hello\n")) }, true},
+		{"have without end", func(_ *testing.T, p *peer) { p.on(isHave, endless(' ')) }, true},
+		{"have of too few bits", func(_ *testing.T, p *peer) {
+			p.on(isHave, replyHave(api.Have{Index: digest(indexOf(blob)), Chunks: 6}))
+		}, true},
+		{"have of too many chunks", func(_ *testing.T, p *peer) {
+			p.on(isHave, replyHave(api.Have{Index: digest(indexOf(blob)), Chunks: 7, Whole: true}))
+		}, true},
 		{"index is no JSON", func(_ *testing.T, p *peer) { p.on(isIndex, reply(200, "hello")) }, true},
 		{"index of another blob", func(_ *testing.T, p *peer) { p.on(isIndex, replyIndex(indexOf([]byte("other")))) }, true},
+		{"another index than it has named", func(_ *testing.T, p *peer) { p.on(isIndex, replyIndex(coarser(blob))) }, true},
 		{"index with wrong sum", func(_ *testing.T, p *peer) { p.on(isIndex, replyIndex(withSize(indexOf(blob), 7))) }, true},
 		{"index without end", func(_ *testing.T, p *peer) { p.on(isIndex, endless(' ')) }, true},
-		{"index leads elsewhere", func(t *testing.T, p *peer) { lyingIndex(t, p, blob) }, true},
-		{"flips a bit", func(_ *testing.T, p *peer) { p.on(nth(isChunk, 2), flipBit(blob)) }, true},
-		{"chunk too long", func(_ *testing.T, p *peer) { p.on(isChunk, endless('x')) }, true},
-		{"chunk empty", func(_ *testing.T, p *peer) { p.on(nth(isChunk, 2), reply(200, "")) }, true},
+		{"index leads elsewhere", func(t *testing.T, p *peer) { lyingIndex(t, p, blob); p.on(isChunk, p.answer) }, true},
+		{"flips a bit", func(_ *testing.T, p *peer) { p.spoils(2, flipBit(p)) }, true},
+		{"chunk too long", func(_ *testing.T, p *peer) { p.spoils(1, frame(mib+1, mib+1)) }, true},
+		{"chunk without end", func(_ *testing.T, p *peer) { p.on(isChunk, endless('x')) }, true},
+		{"chunk empty", func(_ *testing.T, p *peer) { p.spoils(2, frame(0, 0)) }, true},
+		{"bytes after the chunks", func(_ *testing.T, p *peer) {
+			p.on(isChunk, func(w http.ResponseWriter, r *http.Request) { p.sendChunks(w, r); _, _ = w.Write([]byte("x")) })
+		}, true},
 		{"refuses", func(_ *testing.T, p *peer) { p.on(anything, reply(500, "trouble")) }, false},
+		{"refuses chunks", func(_ *testing.T, p *peer) { p.on(isChunk, reply(500, "trouble")) }, false},
 		{"answers nothing", func(_ *testing.T, p *peer) { p.on(anything, stall) }, false},
-		{"stalls in a chunk", func(_ *testing.T, p *peer) { p.on(nth(isChunk, 2), halfThenStall) }, false},
-		{"hangs up in a chunk", func(_ *testing.T, p *peer) { p.on(nth(isChunk, 2), hangUp) }, false},
-		{"vanishes after two chunks", func(_ *testing.T, p *peer) { p.on(nth(isChunk, 3), vanish(p)) }, false},
+		{"stalls in a chunk", func(_ *testing.T, p *peer) { p.spoils(2, halfThenStall(p)) }, false},
+		{"hangs up in a chunk", func(_ *testing.T, p *peer) { p.spoils(2, hangUp(p)) }, false},
+		{"vanishes after two chunks", func(_ *testing.T, p *peer) { p.spoils(3, vanish(p)) }, false},
 		{"redirects", func(_ *testing.T, p *peer) { p.on(anything, reply(302, "")) }, false},
 	}
 	for _, tt := range tests {
@@ -55,7 +71,7 @@ func TestOneHonestProviderIsEnough(t *testing.T) {
 			m := newMesh(t)
 			bad := m.join("A", blob)
 			tt.bad(t, bad)
-			m.join("B", blob)
+			m.join("B", blob).waits(bad)
 			if err := m.fetch(blob); err != nil {
 				t.Fatal(err)
 			}
@@ -64,6 +80,13 @@ func TestOneHonestProviderIsEnough(t *testing.T) {
 			}
 			if tt.named && !strings.Contains(m.log.String(), bad.id.String()) {
 				t.Errorf("the log does not name %s:\n%s", bad.id, m.log.String())
+			}
+			dropped := 0.0
+			if tt.named {
+				dropped = 1
+			}
+			if n := m.metric("dropped_total"); n != dropped {
+				t.Errorf("%v members were dropped, want %v", n, dropped)
 			}
 			m.onlyBlob(blob)
 		})
@@ -79,8 +102,8 @@ func TestNobodyHasIt(t *testing.T) {
 		text string
 	}{
 		{"no member", func(*mesh) {}, ErrNoProvider, "push it again"},
-		{"members lack it", func(m *mesh) { m.join("A"); m.join("B") }, ErrNoProvider, "AAAAAAAA: read index: does not have it"},
-		{"all lie", func(m *mesh) { m.join("A", blob).on(isChunk, reply(200, "wrong")) }, ErrNoProvider, "sent what it should not"},
+		{"members lack it", func(m *mesh) { m.join("A"); m.join("B") }, ErrNoProvider, "AAAAAAAA: does not have it"},
+		{"all lie", func(m *mesh) { m.join("A", blob).spoils(1, frame(mib, mib)) }, ErrNoProvider, "sent what it should not"},
 		{"all are away", func(m *mesh) { m.join("A", blob).server.Close() }, ErrUnreachable, "AAAAAAAA"},
 		{"meshd is away", func(m *mesh) { m.providersErr.Store(true) }, ErrUnreachable, "ask the mesh"},
 	}
@@ -105,7 +128,7 @@ func TestProviderComesBack(t *testing.T) {
 	m := newMesh(t)
 	blob := noise(3, 3*mib)
 	p := m.join("A", blob)
-	p.on(first(isIndex, 3), reply(502, "no connection"))
+	p.on(first(isHave, 3), reply(502, "no connection"))
 	if err := m.fetch(blob); err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +140,7 @@ func TestResumeAfterCancel(t *testing.T) {
 	blob := noise(4, 8*mib)
 	p := m.join("A", blob)
 	ctx, cancel := context.WithCancel(t.Context())
-	p.on(nth(isChunk, 5), func(w http.ResponseWriter, r *http.Request) { cancel(); stall(w, r) })
+	p.spoils(5, func(w http.ResponseWriter, r *http.Request, d api.Digest) { cancel(); stallAt(w, r, d) })
 	if _, err := m.fetcher.Fetch(ctx, api.Sum(blob), 0); !errors.Is(err, context.Canceled) {
 		t.Fatalf("fetch: %v", err)
 	}
@@ -170,10 +193,16 @@ func TestDamageDuringFetch(t *testing.T) {
 	m := newMesh(t)
 	blob := noise(6, 8*mib)
 	p := m.join("A", blob)
-	chunks := indexOf(blob).Chunks
-	p.on(path(api.PathChunk(chunks[7].SHA256)), func(w http.ResponseWriter, _ *http.Request) {
-		m.damage(chunks[0].SHA256)
-		_, _ = w.Write(blob[7*mib:])
+	var sent []api.Digest
+	p.spoils(1, func(w http.ResponseWriter, _ *http.Request, d api.Digest) {
+		p.mu.Lock()
+		sent = append(sent, d)
+		n, victim := len(sent), sent[0]
+		p.mu.Unlock()
+		if n == 8 {
+			m.damage(victim)
+		}
+		p.sendChunk(w, d)
 	})
 	if err := m.fetch(blob); err != nil {
 		t.Fatal(err)
@@ -189,9 +218,12 @@ func TestDifferingIndexWaits(t *testing.T) {
 	m := newMesh(t)
 	blob := noise(7, 6*mib)
 	honest := m.join("A", blob)
-	honest.on(nth(isChunk, 4), vanish(honest))
-	lyingIndex(t, m.join("B"), blob)
+	honest.spoils(4, vanish(honest))
+	liar := m.join("B")
+	lyingIndex(t, liar, blob)
+	liar.waits(honest)
 	last := m.join("C", blob)
+	last.waits(honest)
 	if err := m.fetch(blob); err != nil {
 		t.Fatal(err)
 	}
@@ -209,8 +241,8 @@ func TestBegunWithALie(t *testing.T) {
 	blob := noise(8, 3*mib)
 	liar := m.join("A")
 	lyingIndex(t, liar, blob)
-	liar.on(nth(isChunk, 2), vanish(liar))
-	m.join("B", blob)
+	liar.spoils(2, vanish(liar))
+	m.join("B", blob).waits(liar)
 	if err := m.fetch(blob); err != nil {
 		t.Fatal(err)
 	}
@@ -281,10 +313,10 @@ func TestWaiterGivesUp(t *testing.T) {
 	p := m.join("A", blob)
 	release := make(chan struct{})
 	begun := make(chan struct{}, 1)
-	p.on(isChunk, func(w http.ResponseWriter, _ *http.Request) {
+	p.spoils(1, func(w http.ResponseWriter, _ *http.Request, d api.Digest) {
 		begun <- struct{}{}
 		<-release
-		_, _ = w.Write(blob)
+		p.sendChunk(w, d)
 	})
 	done := make(chan error, 1)
 	go func() { done <- m.fetch(blob) }()
@@ -300,29 +332,33 @@ func TestWaiterGivesUp(t *testing.T) {
 	}
 }
 
-// Memory stays small whatever the blob's size: at most a few chunks are on the way.
-func TestChunksAtOnce(t *testing.T) {
+// Memory stays small whatever the blob's size: a few batches are on the way, of a few
+// chunks each.
+func TestBatchesAtOnce(t *testing.T) {
 	m := newMesh(t)
-	blob := noise(12, 12*mib)
+	blob := noise(12, 24*mib)
 	p := m.join("A", blob)
-	var now, most atomic.Int32
-	chunks := map[string][]byte{}
-	for c := range slices.Chunk(blob, mib) {
-		chunks[api.PathChunk(api.Sum(c))] = c
+	var now, most, largest atomic.Int32
+	raise := func(to *atomic.Int32, n int32) {
+		for old := to.Load(); n > old && !to.CompareAndSwap(old, n); old = to.Load() {
+		}
 	}
 	p.on(isChunk, func(w http.ResponseWriter, r *http.Request) {
-		n := now.Add(1)
+		raise(&most, now.Add(1))
 		defer now.Add(-1)
-		for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
-		}
+		before := p.chunks.Load()
 		time.Sleep(5 * time.Millisecond) // lets the others come
-		_, _ = w.Write(chunks[r.URL.Path])
+		p.answer(w, r)
+		raise(&largest, p.chunks.Load()-before)
 	})
 	if err := m.fetch(blob); err != nil {
 		t.Fatal(err)
 	}
-	if n := most.Load(); n < 2 || n > chunksAtOnce {
-		t.Errorf("%d chunks at once, want 2 to %d", n, chunksAtOnce)
+	if n := most.Load(); n < 2 || n > workers {
+		t.Errorf("%d batches at once, want 2 to %d", n, workers)
+	}
+	if n := largest.Load(); n < 2 || n > workers*mostBatch/mib {
+		t.Errorf("%d chunks in the time of a batch, want 2 to %d", n, workers*mostBatch/mib)
 	}
 }
 
@@ -349,9 +385,10 @@ func (m *mesh) fetch(blob []byte) error {
 // onlyBlob checks that nothing but blob and its chunks is left.
 func (m *mesh) onlyBlob(blob []byte) {
 	m.t.Helper()
-	want := store.Stats{Blobs: 1, Chunks: int64(len(indexOf(blob).Chunks)), Bytes: int64(len(blob)), Logical: int64(len(blob))}
-	if st := m.store.Stats(); st != want {
-		m.t.Errorf("stats %+v, want %+v", st, want)
+	st := m.store.Stats()
+	got, want := []int64{st.Blobs, st.Partial, st.Chunks, st.Bytes}, []int64{1, 0, int64(len(indexOf(blob).Chunks)), int64(len(blob))}
+	if !slices.Equal(got, want) {
+		m.t.Errorf("blobs, partial ones, chunks and bytes: %d, want %d", got, want)
 	}
 	if _, err := m.store.Partial(api.Sum(blob)); !errors.Is(err, store.ErrNotFound) {
 		m.t.Errorf("partial: %v", err)

@@ -21,8 +21,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/casd/internal/share"
 	"github.com/realm-mesh/realm/casd/internal/store"
+	"github.com/realm-mesh/realm/casd/internal/wire"
 	"github.com/realm-mesh/realm/internal/kit/local"
 )
 
@@ -37,8 +41,12 @@ type mesh struct {
 	fetcher      *Fetcher
 	meshd        *httptest.Server
 	log          safeBuffer
-	peers        []*peer
+	metrics      *prometheus.Registry
+	begun        atomic.Int32 // calls
 	providersErr atomic.Bool
+
+	mu    sync.Mutex
+	peers []*peer
 }
 
 func newMesh(t *testing.T) *mesh {
@@ -59,20 +67,25 @@ func (m *mesh) restart() {
 	if err := m.store.Recover(); err != nil {
 		m.t.Fatal(err)
 	}
-	cfg := Config{Patience: 2 * time.Second, Stall: time.Second, Answer: 10 * time.Second, AtOnce: 2}
+	cfg := Config{Patience: 2 * time.Second, Stall: time.Second, Answer: 10 * time.Second, Seek: 200 * time.Millisecond, AtOnce: 2, LowAtOnce: 1}
 	addr := m.meshd.Listener.Addr().String()
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "tcp", addr)
 	}}
 	m.t.Cleanup(transport.CloseIdleConnections)
 	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	m.fetcher = New(cfg, m.store, m.providers, client, logger)
+	m.metrics = prometheus.NewRegistry()
+	m.fetcher = New(cfg, Parts{Store: m.store, Providers: m.providers, Client: client, Metrics: NewMetrics(m.metrics), Log: logger,
+		Downloads: share.New(share.Config{AtOnce: 16, Each: 16, Slow: time.Second}),
+		Begun:     func(d api.Digest) { m.begun.Add(1) }})
 }
 
 func (m *mesh) providers(context.Context, api.Digest) ([]api.PeerID, error) {
 	if m.providersErr.Load() {
 		return nil, errors.New("nobody answers")
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	var out []api.PeerID
 	for _, p := range m.peers {
 		out = append(out, p.id)
@@ -80,19 +93,31 @@ func (m *mesh) providers(context.Context, api.Digest) ([]api.PeerID, error) {
 	return out, nil
 }
 
+// find returns the member with an id, or nil.
+func (m *mesh) find(id string) *peer {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, p := range m.peers {
+		if string(p.id) == id {
+			return p
+		}
+	}
+	return nil
+}
+
 // bridge does what meshd does: it hands a request to the member that is named.
 func (m *mesh) bridge(w http.ResponseWriter, r *http.Request) {
-	i := slices.IndexFunc(m.peers, func(p *peer) bool { return string(p.id) == r.PathValue("peer") })
-	if i < 0 || r.PathValue("service") != string(api.ServiceBlob) {
+	p := m.find(r.PathValue("peer"))
+	if p == nil || r.PathValue("service") != string(api.ServiceBlob) {
 		local.WriteError(w, http.StatusNotFound, errors.New("no such member"))
 		return
 	}
-	req, err := http.NewRequestWithContext(r.Context(), r.Method, m.peers[i].server.URL+"/"+r.PathValue("path"), nil)
+	req, err := http.NewRequestWithContext(r.Context(), r.Method, p.server.URL+"/"+r.PathValue("path"), r.Body)
 	if err != nil {
 		local.WriteError(w, http.StatusInternalServerError, err)
 		return
 	}
-	resp, err := m.peers[i].server.Client().Transport.RoundTrip(req)
+	resp, err := p.server.Client().Transport.RoundTrip(req)
 	if err != nil {
 		local.WriteError(w, http.StatusBadGateway, err)
 		return
@@ -135,11 +160,16 @@ func (m *mesh) damage(d api.Digest) {
 type peer struct {
 	id     api.PeerID
 	server *httptest.Server
-	chunks atomic.Int32 // served, or begun to be
+	chunks atomic.Int32 // sent, or begun to be
+	asks   atomic.Int32 // requests of any kind
 
 	mu    sync.Mutex
-	has   map[string][]byte // path -> answer
+	has   map[string][]byte // path -> answer; chunks under api.PathChunk
+	tells map[string]*tale  // path -> what it tells that it has, where that is not all
 	rules []rule
+	spoil []spoil
+	bad   chan struct{} // closed once a rule or spoil was used
+	was   sync.Once
 }
 
 type rule struct {
@@ -147,28 +177,75 @@ type rule struct {
 	do    http.HandlerFunc
 }
 
+// spoil replaces the nth chunk, counted from 1, that the peer sends, and those after.
+type spoil struct {
+	from int
+	do   func(w http.ResponseWriter, r *http.Request, d api.Digest)
+}
+
+// tale is a have-stream: the test sends lines, and closes it to end the stream.
+type tale chan api.Have
+
 // join adds a member that has blobs; its id ends with name, eight times.
 func (m *mesh) join(name string, blobs ...[]byte) *peer {
-	p := &peer{id: api.PeerID("12D3KooW" + strings.Repeat("Q", 36) + strings.Repeat(name, 8)), has: map[string][]byte{}}
+	p := &peer{id: api.PeerID("12D3KooW" + strings.Repeat("Q", 36) + strings.Repeat(name, 8)), has: map[string][]byte{}, tells: map[string]*tale{}, bad: make(chan struct{})}
 	for _, b := range blobs {
 		p.add(m.t, indexOf(b), b)
 	}
 	p.server = httptest.NewServer(p)
+	m.t.Cleanup(p.server.CloseClientConnections)
 	m.t.Cleanup(p.server.Close)
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.peers = append(m.peers, p)
 	return p
 }
 
+// add gives the peer a blob, with an index that may be another's.
 func (p *peer) add(t *testing.T, idx api.BlobIndex, b []byte) {
 	t.Helper()
 	raw, err := json.Marshal(idx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.has[api.PathBlobIndex(idx.SHA256)] = raw
-	for c := range slices.Chunk(b, mib) {
-		p.has[api.PathChunk(api.Sum(c))] = c
+	have, err := wire.AppendHave(nil, api.Have{Index: api.Sum(raw), Chunks: len(idx.Chunks), Whole: true})
+	if err != nil {
+		t.Fatal(err)
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.has[api.PathBlobIndex(idx.SHA256)] = raw
+	p.has[api.PathBlobHave(idx.SHA256)] = have
+	at := b
+	for _, c := range idx.Chunks {
+		if int64(len(at)) < c.Size {
+			break // the index is a lie
+		}
+		p.has[api.PathChunk(api.Sum(at[:c.Size]))] = at[:c.Size]
+		at = at[c.Size:]
+	}
+}
+
+// fetching has the peer tell lines of a blob instead of having it whole. The first is
+// to have neither index nor number of chunks.
+func (p *peer) fetching(blob []byte) tale {
+	t := make(tale, 100)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tells[api.PathBlobHave(api.Sum(blob))] = &t
+	return t
+}
+
+// waits has p tell that it has blobs only once other has misbehaved, so that the other
+// is asked for everything until then.
+func (p *peer) waits(other *peer) {
+	p.on(isHave, func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-other.bad:
+			p.answer(w, r)
+		case <-r.Context().Done():
+		}
+	})
 }
 
 // on answers requests that match with do; earlier rules go first.
@@ -178,28 +255,126 @@ func (p *peer) on(match func(*http.Request) bool, do http.HandlerFunc) {
 	p.rules = append(p.rules, rule{match, do})
 }
 
+// spoils has do send the nth chunk that is asked of the peer, and what follows it.
+func (p *peer) spoils(n int, do func(w http.ResponseWriter, r *http.Request, d api.Digest)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.spoil = append(p.spoil, spoil{n, do})
+}
+
 // heal makes the peer honest and counts its chunks anew.
 func (p *peer) heal() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.rules = nil
+	p.rules, p.spoil = nil, nil
 	p.chunks.Store(0)
 }
 
 func (p *peer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if isChunk(r) {
-		p.chunks.Add(1)
-	}
+	p.asks.Add(1)
 	if do := p.rule(r); do != nil {
+		p.was.Do(func() { close(p.bad) })
 		do(w, r)
 		return
 	}
-	b, ok := p.has[r.URL.Path]
-	if !ok {
-		local.WriteError(w, http.StatusNotFound, errors.New("not here"))
+	p.answer(w, r)
+}
+
+// answer is what an honest peer does.
+func (p *peer) answer(w http.ResponseWriter, r *http.Request) {
+	if isChunk(r) {
+		p.sendChunks(w, r)
 		return
 	}
-	_, _ = w.Write(b) // the caller has gone if this fails
+	p.mu.Lock()
+	b, ok := p.has[r.URL.Path]
+	tells := p.tells[r.URL.Path]
+	p.mu.Unlock()
+	switch {
+	case tells != nil:
+		p.tell(w, r, *tells)
+	case !ok:
+		local.WriteError(w, http.StatusNotFound, errors.New("not here"))
+	default:
+		_, _ = w.Write(b) // the caller has gone if this fails
+	}
+}
+
+// tell sends the lines that a test makes up. The first one gets what it lacks.
+func (p *peer) tell(w http.ResponseWriter, r *http.Request, t tale) {
+	_ = http.NewResponseController(w).Flush()
+	p.mu.Lock()
+	raw := p.has[strings.TrimSuffix(r.URL.Path, "have")+"index"]
+	p.mu.Unlock()
+	var idx api.BlobIndex
+	if raw != nil && api.Decode(raw, api.MaxBlobIndex, &idx) != nil {
+		panic("the index of a test is wrong")
+	}
+	for first := true; ; first = false {
+		select {
+		case <-r.Context().Done():
+			return
+		case h, more := <-t:
+			if !more {
+				return
+			}
+			if first {
+				h.Index, h.Chunks = api.Sum(raw), len(idx.Chunks)
+			}
+			line, err := wire.AppendHave(nil, h)
+			if err != nil {
+				panic(err)
+			}
+			_, _ = w.Write(line)
+			_ = http.NewResponseController(w).Flush()
+		}
+	}
+}
+
+func (p *peer) sendChunks(w http.ResponseWriter, r *http.Request) {
+	b, err := io.ReadAll(r.Body)
+	var req api.ChunksRequest
+	if err == nil {
+		err = api.Decode(b, 64<<10, &req)
+	}
+	if err != nil {
+		local.WriteError(w, http.StatusBadRequest, err)
+		return
+	}
+	for _, d := range req.Chunks {
+		n := int(p.chunks.Add(1))
+		p.mu.Lock()
+		do := func(w http.ResponseWriter, _ *http.Request, d api.Digest) { p.sendChunk(w, d) }
+		for _, s := range p.spoil {
+			if n >= s.from {
+				do = s.do
+				p.was.Do(func() { close(p.bad) })
+			}
+		}
+		p.mu.Unlock()
+		do(w, r, d)
+		if r.Context().Err() != nil {
+			return
+		}
+	}
+}
+
+// sendChunk sends a chunk as it should be.
+func (p *peer) sendChunk(w http.ResponseWriter, d api.Digest) {
+	p.mu.Lock()
+	b, ok := p.has[api.PathChunk(d)]
+	p.mu.Unlock()
+	if !ok {
+		_, _ = w.Write(wire.AppendNoChunk(nil))
+		return
+	}
+	sendFrame(w, len(b), b)
+}
+
+// sendFrame sends bytes as a chunk that is said to have n.
+func sendFrame(w http.ResponseWriter, n int, b []byte) {
+	_, _ = w.Write(append(wire.AppendHead(nil, n), b...))
+	_ = http.NewResponseController(w).Flush()
 }
 
 func (p *peer) rule(r *http.Request) http.HandlerFunc {
@@ -217,11 +392,8 @@ func (p *peer) rule(r *http.Request) http.HandlerFunc {
 
 func anything(*http.Request) bool  { return true }
 func isIndex(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/index") }
-func isChunk(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/chunks/") }
-
-func path(p string) func(*http.Request) bool {
-	return func(r *http.Request) bool { return r.URL.Path == p }
-}
+func isHave(r *http.Request) bool  { return strings.HasSuffix(r.URL.Path, "/have") }
+func isChunk(r *http.Request) bool { return r.URL.Path == api.PathChunks }
 
 // nth matches from the nth match on; first, only the first n.
 func nth(match func(*http.Request) bool, n int) func(*http.Request) bool {
@@ -242,7 +414,7 @@ func first(match func(*http.Request) bool, n int) func(*http.Request) bool {
 	}
 }
 
-// What a bad peer can do.
+// What a bad peer can answer.
 
 func reply(status int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
@@ -253,6 +425,10 @@ func reply(status int, body string) http.HandlerFunc {
 
 func replyIndex(idx api.BlobIndex) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { local.WriteJSON(w, http.StatusOK, idx) }
+}
+
+func replyHave(h api.Have) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { local.WriteJSON(w, http.StatusOK, h) }
 }
 
 func endless(c byte) http.HandlerFunc {
@@ -268,34 +444,66 @@ func endless(c byte) http.HandlerFunc {
 
 func stall(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
-func halfThenStall(w http.ResponseWriter, r *http.Request) {
-	_, _ = w.Write(make([]byte, 1000))
-	_ = http.NewResponseController(w).Flush()
-	stall(w, r)
+// What a bad peer can send in the place of a chunk.
+
+func stallAt(_ http.ResponseWriter, r *http.Request, _ api.Digest) { <-r.Context().Done() }
+
+func halfThenStall(p *peer) func(http.ResponseWriter, *http.Request, api.Digest) {
+	return func(w http.ResponseWriter, r *http.Request, d api.Digest) {
+		p.sendHalf(w, d)
+		<-r.Context().Done()
+	}
 }
 
-func hangUp(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Length", "1048576")
-	_, _ = w.Write(make([]byte, 1000))
-	panic(http.ErrAbortHandler)
+func hangUp(p *peer) func(http.ResponseWriter, *http.Request, api.Digest) {
+	return func(w http.ResponseWriter, _ *http.Request, d api.Digest) {
+		p.sendHalf(w, d)
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// sendHalf sends the first half of a chunk.
+func (p *peer) sendHalf(w http.ResponseWriter, d api.Digest) {
+	p.mu.Lock()
+	b := p.has[api.PathChunk(d)]
+	p.mu.Unlock()
+	sendFrame(w, len(b), b[:len(b)/2])
+}
+
+func lack(w http.ResponseWriter, _ *http.Request, _ api.Digest) {
+	_, _ = w.Write(wire.AppendNoChunk(nil))
+}
+
+// frame sends n zeros as a chunk that is said to have said bytes.
+func frame(said, n int) func(http.ResponseWriter, *http.Request, api.Digest) {
+	return func(w http.ResponseWriter, _ *http.Request, _ api.Digest) { sendFrame(w, said, make([]byte, n)) }
 }
 
 // vanish cuts this connection and answers no other one.
-func vanish(p *peer) http.HandlerFunc {
-	return func(http.ResponseWriter, *http.Request) {
+func vanish(p *peer) func(http.ResponseWriter, *http.Request, api.Digest) {
+	return func(http.ResponseWriter, *http.Request, api.Digest) {
 		_ = p.server.Listener.Close() // closed by the first of several
 		panic(http.ErrAbortHandler)
 	}
 }
 
-func flipBit(blob []byte) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		for c := range slices.Chunk(blob, mib) {
-			if r.URL.Path == api.PathChunk(api.Sum(c)) {
-				c = slices.Clone(c)
-				c[len(c)/2] ^= 1
-				_, _ = w.Write(c)
-			}
+func flipBit(p *peer) func(http.ResponseWriter, *http.Request, api.Digest) {
+	return func(w http.ResponseWriter, _ *http.Request, d api.Digest) {
+		p.mu.Lock()
+		b := slices.Clone(p.has[api.PathChunk(d)])
+		p.mu.Unlock()
+		b[len(b)/2] ^= 1
+		sendFrame(w, len(b), b)
+	}
+}
+
+// after sends what it should, so much later.
+func after(p *peer, d time.Duration) func(http.ResponseWriter, *http.Request, api.Digest) {
+	return func(w http.ResponseWriter, r *http.Request, c api.Digest) {
+		select {
+		case <-time.After(d):
+			p.sendChunk(w, c)
+		case <-r.Context().Done():
 		}
 	}
 }
@@ -307,6 +515,36 @@ func lyingIndex(t *testing.T, p *peer, blob []byte) {
 	idx := indexOf(other)
 	idx.SHA256 = api.Sum(blob)
 	p.add(t, idx, other)
+}
+
+// coarser is another index of the same bytes.
+func coarser(b []byte) api.BlobIndex {
+	idx := api.BlobIndex{BlobInfo: api.BlobInfo{SHA256: api.Sum(b), Size: int64(len(b))}}
+	for c := range slices.Chunk(b, mib/2) {
+		idx.Chunks = append(idx.Chunks, api.BlobInfo{SHA256: api.Sum(c), Size: int64(len(c))})
+	}
+	return idx
+}
+
+// metric is the value of a counter of the swarm.
+func (m *mesh) metric(name string, labels ...string) float64 {
+	m.t.Helper()
+	all, err := m.metrics.Gather()
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	for _, f := range all {
+		if f.GetName() != "realm_casd_swarm_"+name {
+			continue
+		}
+		for _, v := range f.GetMetric() {
+			if len(labels) == 0 || v.GetLabel()[0].GetValue() == labels[0] {
+				return v.GetCounter().GetValue()
+			}
+		}
+	}
+	m.t.Fatalf("no metric %s %v", name, labels)
+	return 0
 }
 
 func withSize(idx api.BlobIndex, n int64) api.BlobIndex {

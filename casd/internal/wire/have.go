@@ -60,7 +60,7 @@ func (h *Haves) check(v *api.Have) error {
 		if err := checkFirst(v); err != nil {
 			return err
 		}
-	} else if !v.Index.IsZero() || v.Chunks != 0 || v.Has != nil {
+	} else if !v.Index.IsZero() || v.Chunks != 0 || v.Has != nil || v.Lot != 0 {
 		return errors.New("a second first line")
 	}
 	for _, list := range [][]int{v.Got, v.Busy, v.Idle} {

@@ -1,0 +1,211 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/casd/internal/store"
+	"github.com/realm-mesh/realm/casd/internal/wire"
+	"github.com/realm-mesh/realm/internal/kit/telemetry"
+)
+
+// Bytes that are asked for at once.
+const (
+	firstBatch = 256 << 10 // of a member that has sent nothing yet
+	leastBatch = 128 << 10
+	mostBatch  = 2 << 20
+	// batchTime is how long a batch should take.
+	batchTime = 250 * time.Millisecond
+)
+
+// lookEvery is how often a source that is not asked for anything is looked at again:
+// what others fetch may be overdue.
+const lookEvery = 100 * time.Millisecond
+
+// errElsewhere ends a batch whose chunks have come from others.
+var errElsewhere = errors.New("others were faster")
+
+// buffers hold chunks between the network and the disk.
+var buffers = sync.Pool{New: func() any { return new([api.MaxChunk]byte) }}
+
+// serve asks s for batches, one after the other, until ctx ends.
+func (t *transfer) serve(ctx context.Context, s *source) {
+	for ctx.Err() == nil {
+		if t.bring(ctx, s) {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-s.ready:
+		case <-time.After(lookEvery):
+		}
+	}
+}
+
+// bring asks s for a batch and stores what comes. It reports false when there is
+// nothing to ask s for now.
+func (t *transfer) bring(ctx context.Context, s *source) bool {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	p, b := t.take(s, cancel)
+	if b == nil {
+		return false
+	}
+	done, err := t.parts.Downloads.Turn(ctx, t.blob.String(), t.weight(), b.left)
+	if err == nil {
+		err = t.receive(ctx, s, p, b)
+		done()
+	}
+	t.finish(ctx, s, p, b, err)
+	return true
+}
+
+// take picks a batch, and has the next worker look for one.
+func (t *transfer) take(s *source, cancel context.CancelCauseFunc) (*plan, *batch) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.in(s) {
+		return nil, nil
+	}
+	now := time.Now()
+	b := t.plan.pick(s.offer, amount(s.offer, t.plan, now), now)
+	if b == nil {
+		return nil, nil
+	}
+	b.cancel = cancel
+	s.rouse()
+	return t.plan, b
+}
+
+// amount is how many bytes to ask o for.
+func amount(o *offer, p *plan, now time.Time) int64 {
+	most := int64(firstBatch)
+	if r, known := o.meter.rate(now); known {
+		most = min(max(int64(r*batchTime.Seconds()), leastBatch), mostBatch)
+	}
+	// Near the end there should be something for everybody.
+	return min(most, max(p.left/int64(workers*len(p.offers)), leastBatch))
+}
+
+// receive asks for b and stores its chunks as they come.
+func (t *transfer) receive(ctx context.Context, s *source, p *plan, b *batch) error {
+	req := api.ChunksRequest{Blob: t.blob}
+	for _, c := range b.chunks {
+		req.Chunks = append(req.Chunks, p.idx.Chunks[c].SHA256)
+	}
+	t.mu.Lock()
+	p.sends(b, time.Now())
+	t.mu.Unlock()
+	in, err := t.peers.chunks(ctx, s.peer, req)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	buf := buffers.Get().(*[api.MaxChunk]byte)
+	defer buffers.Put(buf)
+	for _, c := range b.chunks {
+		info := p.idx.Chunks[c]
+		raw := buf[:info.Size]
+		err := in.next(raw)
+		lacks := errors.Is(err, wire.ErrNoChunk)
+		if err != nil && !lacks {
+			return err
+		}
+		if !lacks && !t.here(p, c) {
+			err = t.parts.Store.PutChunk(info, raw)
+		}
+		switch {
+		case lacks:
+		case errors.Is(err, store.ErrMismatch):
+			return errors.Join(errLie, err)
+		case err != nil:
+			return localError{err}
+		}
+		t.landed(s, p, b, lacks)
+	}
+	return in.end()
+}
+
+func (t *transfer) here(p *plan, c int32) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return p.chunks[c].here
+}
+
+// landed takes note of the next chunk of b.
+func (t *transfer) landed(s *source, p *plan, b *batch, lacks bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	n := int(p.size(b.chunks[b.next]))
+	again := p.came(b, lacks, errElsewhere, now)
+	if lacks {
+		t.rouse()
+		return
+	}
+	t.parts.Metrics.in.Add(float64(n))
+	s.sent += int64(n)
+	s.failed = 0
+	s.wall.add(now, n)
+	if again {
+		t.parts.Metrics.again.Inc()
+		return
+	}
+	t.moved = now
+	t.meter.add(now, n)
+	if !t.first {
+		t.first = true
+		t.parts.Begun(t.blob)
+	}
+	if p.absent == 0 {
+		t.look()
+	}
+}
+
+// finish takes note of how b has ended.
+func (t *transfer) finish(ctx context.Context, s *source, p *plan, b *batch, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	left := b.next < len(b.chunks)
+	p.over(b, time.Now())
+	if left {
+		t.rouse()
+	}
+	switch {
+	case err == nil:
+		return
+	case errors.Is(context.Cause(ctx), errElsewhere):
+		t.parts.Metrics.overtaken.Inc()
+		return
+	case ctx.Err() != nil && context.Cause(ctx) == context.Canceled: //nolint:errorlint // as it is set by the end of the transfer
+		return
+	case isLocal(err):
+		if t.fatal == nil {
+			t.fatal = err
+		}
+		t.look()
+		return
+	case errors.Is(err, errStalled):
+		t.parts.Metrics.stalls.Inc()
+	}
+	t.spoilt(s, err)
+}
+
+// spoilt has s, which has failed with err, asked anew what it has, or never again. mu
+// is held.
+func (t *transfer) spoilt(s *source, err error) {
+	defer t.look()
+	t.parts.Log.Debug("a member failed to send chunks", telemetry.KeyPeer, s.peer.String(), telemetry.KeyBlob, t.blob.String(), telemetry.Error(err))
+	if errors.Is(err, errLie) {
+		t.drop(s, err)
+		return
+	}
+	t.part(s)
+	if s.state == stateJoined {
+		s.state, s.why = stateAway, err
+	}
+	s.cut(err)
+}
