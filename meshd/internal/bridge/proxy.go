@@ -17,7 +17,7 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/telemetry"
 )
 
-const copyBuffer = 32 << 10
+const copyBuffer = 256 << 10
 
 // forwarded are headers about the client at the far end of a call, written by the
 // gateway that took it. Programs see them, wherever they run.

@@ -12,6 +12,7 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/realm-mesh/realm/internal/kit/telemetry"
+	"github.com/realm-mesh/realm/meshd/internal/p2p"
 )
 
 // dialLoop dials whoever is due.
@@ -78,7 +79,7 @@ func (f *Finder) dial(ctx context.Context, ai peer.AddrInfo) {
 	if s, ok := f.cfg.Host.Network().(*swarm.Swarm); ok {
 		s.Backoff().Clear(ai.ID)
 	}
-	err := f.cfg.Host.Connect(call, ai)
+	err := f.cfg.Host.Connect(call, p2p.WithTCP(ai))
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	defer notify(f.wake)

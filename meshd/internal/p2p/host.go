@@ -15,6 +15,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/libp2p/go-libp2p/gologshim"
 	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
+	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	"github.com/libp2p/go-libp2p/p2p/net/upgrader"
 	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
 	quic "github.com/libp2p/go-libp2p/p2p/transport/quic"
@@ -96,6 +97,7 @@ func newHost(c Config) (*Host, error) {
 		libp2p.ConnectionManager(conns),
 		libp2p.AddrsFactory(advertised),
 		libp2p.WithDialTimeout(dialTimeout),
+		libp2p.SwarmOpts(swarm.WithDialRanker(dialRank)),
 		libp2p.DisableMetrics(),
 		// Members that are off for a week must not teach the host that a whole
 		// transport is dead.
