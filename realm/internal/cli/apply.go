@@ -61,9 +61,13 @@ has signed, and nothing is signed then, unless with --force.`,
 	fl.BoolVar(&f.TakeOver, "take-over", false, "take over components that were pushed, or that another manifest looks after")
 	completeManifest(cmd)
 	f.declare(fl, "return when everything is as the manifest says")
+	f.durability.declare(fl, "each program is")
 	cmd.RunE = a.bounded(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
 		if cmd.Flags().Changed("version") && f.Version == 0 {
 			return misused(cmd, errors.New("--version 0: versions begin with 1"))
+		}
+		if err := f.durability.check(); err != nil {
+			return misused(cmd, err)
 		}
 		m, err := manifest.Read(file)
 		if err != nil {
@@ -115,7 +119,7 @@ func (a *app) carryOut(ctx context.Context, n *node.Node, s signer, w work, foun
 		if err := found.upload(ctx, a, n); err != nil {
 			return err
 		}
-		return a.follows(ctx, n, w, nil, f.wait)
+		return a.follows(ctx, n, w, nil, f.changeFlags)
 	}
 	if err := a.confirmPlan(ctx, w.plan, f.yes); err != nil {
 		return err
@@ -132,7 +136,7 @@ func (a *app) carryOut(ctx context.Context, n *node.Node, s signer, w work, foun
 		return err
 	}
 	a.say("manifest %s: version %d is accepted", w.plan.Manifest, w.plan.Version)
-	return a.follows(ctx, n, w, signed, f.wait)
+	return a.follows(ctx, n, w, signed, f.changeFlags)
 }
 
 // confirmPlan asks before something is lost. Where nobody can answer, that the file
@@ -160,7 +164,7 @@ type applyView struct {
 }
 
 // follows waits until everything is as w says, where signed was signed for it.
-func (a *app) follows(ctx context.Context, n *node.Node, w work, signed []intent.Signed, wait bool) error {
+func (a *app) follows(ctx context.Context, n *node.Node, w work, signed []intent.Signed, f changeFlags) error {
 	v := applyView{Plan: w.plan, Results: []resultView{}}
 	var versions []intent.Signed
 	for _, s := range signed {
@@ -175,13 +179,13 @@ func (a *app) follows(ctx context.Context, n *node.Node, w work, signed []intent
 			versions = append(versions, *i.Current())
 		}
 	}
-	if !wait || len(versions) == 0 {
+	if !f.wait || len(versions) == 0 {
 		v.Reached = len(versions) == 0
 		return a.print(v, func() {})
 	}
 	begin := time.Now()
 	var failed error
-	v.Results, failed = a.outcomes(ctx, n, versions)
+	v.Results, failed = a.outcomes(ctx, n, versions, f.durability)
 	v.Reached = failed == nil
 	err := a.print(v, func() {
 		if v.Reached {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -187,6 +188,37 @@ func TestApplyJSON(t *testing.T) {
 	code, out, _ = f.m.realm("diff", "--file", filepath.Join(f.dir, "realm.toml"), "--json")
 	var d struct{ Changes *bool }
 	if err := json.Unmarshal([]byte(out), &d); err != nil || code != 0 || d.Changes == nil || *d.Changes {
+		t.Errorf("%d %v %s", code, err, out)
+	}
+}
+
+// An apply waits for all programs of the manifest, and names those that few members keep.
+func TestApplyWaitsForCopies(t *testing.T) {
+	f := newFolder(t)
+	f.program("web")
+	f.program("api")
+	f.apply(2, []string{"--durability 9: want 1 to 3"}, shop, "--durability", "9")
+	f.m.store.Copies = everywhere
+	f.apply(0, []string{" s  kept on 2 members: 2 of 2 programs\n", "Everything is as version 1"}, shop)
+	slow := api.Sum([]byte("\x00asm\x01\x00\x00\x00\x00\x04\x03web"))
+	var looks, others atomic.Int32
+	f.m.store.Copies = func(d api.Digest) api.BlobCopies {
+		if d != slow {
+			others.Add(1)
+			return everywhere(d)
+		}
+		looks.Add(1)
+		return on(d, []api.PeerID{peerA}, []api.PeerID{peerB}, nil)
+	}
+	// What is unchanged is waited for, too; what is there is not asked for again.
+	f.apply(1, []string{"kept on 2 members: 1 of 2 programs", "component/web runs on 1 node, but its program is kept on 1 of 2 members: alpha\n  on its way to beta"}, shop, "--timeout", "1500ms")
+	if looks.Load() < 3 || others.Load() != 1 {
+		t.Errorf("asked %d and %d times", looks.Load(), others.Load())
+	}
+	f.apply(0, []string{"Everything is as version 1"}, shop, "--durability", "1")
+	code, out, _ := f.m.realm("apply", "--file", filepath.Join(f.dir, "realm.toml"), "--json", "--timeout", "1500ms")
+	var v applyView
+	if err := json.Unmarshal([]byte(out), &v); err != nil || code != 1 || len(v.Results) != 2 || v.Results[0].Copies == nil || len(v.Results[1].Copies.Lack)+len(v.Results[0].Copies.Lack) != 1 {
 		t.Errorf("%d %v %s", code, err, out)
 	}
 }

@@ -14,18 +14,20 @@ import (
 )
 
 // await follows version s over the mesh until as many members as it asks for have
-// done what it asks, one of them cannot, or ctx ends.
-func (a *app) await(ctx context.Context, n *node.Node, s intent.Signed) error {
+// done what it asks, one of them cannot, or ctx ends; then until enough keep its program.
+func (a *app) await(ctx context.Context, n *node.Node, s intent.Signed, d durability) error {
 	begin := time.Now()
 	view := &changes{app: a, begin: begin, last: map[api.PeerID]string{}}
 	all, err := pursue(ctx, n, []intent.Signed{s}, func(all []stand) { view.show(all[0]) })
 	if err != nil {
 		return err
 	}
-	st := all[0]
-	err = a.print(newResult(st), func() {
+	st, result, took := all[0], newResult(all[0]), time.Since(begin)
+	copies, few := a.keep(ctx, n, all, d, begin)
+	result.Copies = copies[0]
+	err = a.print(result, func() {
 		if st.Outcome == rollout.Done {
-			fmt.Fprintf(a.out, "%s %s, after %.1f s\n", s.Ref, st.reachedText(), time.Since(begin).Seconds())
+			fmt.Fprintf(a.out, "%s %s, after %.1f s\n", s.Ref, st.reachedText(), took.Seconds())
 		}
 	})
 	switch {
@@ -33,7 +35,7 @@ func (a *app) await(ctx context.Context, n *node.Node, s intent.Signed) error {
 		return err
 	case st.Outcome == rollout.Done:
 		a.hint(ctx, n, st.Signed, st.wanted.Goal)
-		return nil
+		return few
 	}
 	return unfinished(ctx, st)
 }

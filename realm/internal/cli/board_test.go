@@ -134,7 +134,7 @@ func TestOutcomes(t *testing.T) {
 	a := &app{out: &out, err: &out, homeDir: m.home.Root()}
 	n := m.dial()
 	defer n.Close()
-	results, err := a.outcomes(m.context(), n, all[:4])
+	results, err := a.outcomes(m.context(), n, all[:4], 0)
 	if err == nil || len(results) != 4 || !results[0].Reached || !results[1].Reached || results[2].Reached || results[3].Reached {
 		t.Errorf("%+v %v", results, err)
 	}
@@ -143,7 +143,7 @@ func TestOutcomes(t *testing.T) {
 			t.Errorf("no %q in\n%v", want, err)
 		}
 	}
-	if _, err := a.outcomes(m.context(), n, all[:2]); err != nil {
+	if _, err := a.outcomes(m.context(), n, all[:2], 0); err != nil {
 		t.Errorf("those that run: %v", err)
 	}
 }

@@ -25,7 +25,8 @@ func newExplain(a *app) *cobra.Command {
 		Short: "Say where a program should run, where it does, and why",
 		Long: `Say what is wanted of a component or function and who signed it, and for each member
 why it runs it or not, how it stands there and what it wrote last. Members that are
-connected are asked themselves, for two seconds. At the end is what to do next.
+connected are asked themselves, for two seconds, and so are those who should keep its
+program. At the end is what to do next.
 
   run    it is one of those that run it
   hold   likewise, but others change to the new version first
@@ -78,6 +79,7 @@ type explainView struct {
 	Running   int           `json:"running"`           // connected members that run or answer, in any version, or have ended well
 	Updated   int           `json:"updated"`           // those of them that do in the version that counts
 	Pending   string        `json:"pending,omitempty"` // why fewer can than were asked for
+	Copies    *copiesView   `json:"copies,omitempty"`  // who keeps the program; left out where nobody could be asked
 	Members   []whereView   `json:"members"`
 	Next      []string      `json:"next"`     // what to do, for people
 	Problems  []string      `json:"problems"` // what could not be found out
@@ -130,11 +132,15 @@ func (a *app) explain(ctx context.Context, n *node.Node, refs []api.Ref, tail in
 	if !ok {
 		return nil, unknown(ctx, n, ref.Name)
 	}
+	kept := make(chan keptAnswer, 1) // asked for at the same time
+	go func() { kept <- whoKeeps(ctx, n, in) }()
 	v, err := newExplainView(in, hear(ctx, n, ref, s, tail))
 	if err != nil {
+		<-kept
 		return nil, err
 	}
 	v.signer(ctx, n)
+	v.kept(<-kept)
 	if at, err := a.where(); err == nil && at.node == "" { // a client runs nothing, and ranks nobody
 		v.rank(ctx, n)
 	}
@@ -254,6 +260,32 @@ func (v *explainView) signer(ctx context.Context, n *node.Node) {
 		if w.Digest == v.Digest {
 			v.SignedBy = node.SignerText(w)
 		}
+	}
+}
+
+// keptAnswer is who keeps a program; the zero keptAnswer is that of one that is removed.
+type keptAnswer struct {
+	copies *copiesView
+	err    error
+}
+
+// whoKeeps asks who keeps the program of a version.
+func whoKeeps(ctx context.Context, n *node.Node, in intent.Signed) keptAnswer {
+	w, err := in.Workload()
+	if err != nil {
+		return keptAnswer{} // it has none, or is of a newer version
+	}
+	c, err := copies(ctx, n, w.Program().Blob)
+	if err != nil {
+		return keptAnswer{err: err}
+	}
+	return keptAnswer{copies: &c}
+}
+
+// kept takes down who keeps the program.
+func (v *explainView) kept(a keptAnswer) {
+	if v.Copies = a.copies; a.err != nil {
+		v.Problems = append(v.Problems, oneLine(a.err.Error()))
 	}
 }
 

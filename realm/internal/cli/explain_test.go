@@ -61,13 +61,14 @@ func TestExplain(t *testing.T) {
 		}}, nil
 	}
 	m.tell(last, peerB, api.StateStarting, "")
+	m.store.Copies = func(d api.Digest) api.BlobCopies { return on(d, []api.PeerID{peerA}, []api.PeerID{peerB}, nil) }
 	failed := api.WorkloadFact{Ref: ref, Peer: peerB, Intent: last.Digest, Seq: 2, State: api.StateFailed, Reason: "exit code 2", Serving: 1, Restarts: 3, Since: time.Now(), Tail: []string{"no luck"}}
 	r.Tell(peerB, ref, api.Account{Fact: &failed, Duty: api.DutyRun, Why: "every member that its target names runs it", Log: lines("one", "two", "three", "\x1b[2Jfour")})
 	r.Tell(peerA, ref, api.Account{Duty: api.DutyNone, Why: "it has no tag edge"})
 
 	m.want(0, []string{
 		"component/web\n", "running on every node with tag edge", "version   2, signed by owner ", "8 B, sha256 93a44bbb96c7",
-		"1 of 1 node; version 2 on 0 of them",
+		"1 of 1 node; version 2 on 0 of them", "kept      on 1 of 2 members: alpha; on its way to beta\n",
 		"1     beta (…G1aoDd2p)", "run   failed", "3\n      every member that its target names runs it\n", "failed: exit code 2\n", "version 1 goes on\n",
 		"| two\n", "| [2Jfour\n", "alpha (…4kx6nXTN), this node  none", "it has no tag edge", "gamma (…Ku1BcvMA), away", "since noon",
 		"Next:\n  realm rollback web   # goes back to the version before 2",
@@ -77,7 +78,7 @@ func TestExplain(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &v); err != nil || code != 0 {
 		t.Fatalf("%d %v\n%s", code, err, out)
 	}
-	if v.Wanted != "running" || v.Version != 2 || v.SignedBy != "owner" || v.Desired != 1 || v.Running != 1 || v.Updated != 0 || len(v.Members) != 3 ||
+	if v.Wanted != "running" || v.Version != 2 || v.SignedBy != "owner" || v.Desired != 1 || v.Running != 1 || v.Updated != 0 || len(v.Members) != 3 || v.Copies == nil || len(v.Copies.Lack) != 1 ||
 		v.Members[0].Host != "beta" || v.Members[0].Serving != 1 || len(v.Members[0].Log) != 1 || !v.Members[1].Self || v.Members[2].Live || len(v.Next) == 0 {
 		t.Errorf("--json:\n%s", out)
 	}

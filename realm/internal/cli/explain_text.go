@@ -50,6 +50,9 @@ func (v *explainView) head(now time.Time) [][2]string {
 	if v.Size > 0 {
 		rows = append(rows, [2]string{"program", strings.Join(nonEmpty(string(v.Interface), bytesText(v.Size), "sha256 "+v.Blob.Short(), bySource(v.Source)), ", ")})
 	}
+	if c := v.Copies; c != nil {
+		rows = append(rows, [2]string{"kept", c.line()})
+	}
 	if v.Wanted == "running" || v.Running > 0 {
 		rows = append(rows, [2]string{"runs", v.runsText()})
 	}

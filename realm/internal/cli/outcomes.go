@@ -13,24 +13,28 @@ import (
 
 // outcomes is [app.await] for several versions at once: it returns how each of them
 // stands when it is done or has failed, or ctx ends. It tells people how they come on;
-// what a program reads is its caller's to print. The error names those that are not done.
-func (a *app) outcomes(ctx context.Context, n *node.Node, versions []intent.Signed) ([]resultView, error) {
+// what a program reads is its caller's to print. The error names those that are not done,
+// or whose programs are on too few members.
+func (a *app) outcomes(ctx context.Context, n *node.Node, versions []intent.Signed, d durability) ([]resultView, error) {
 	if len(versions) == 0 {
 		return nil, nil
 	}
-	b := newBoard(a, time.Now())
+	begin := time.Now()
+	b := newBoard(a, begin)
 	stands, err := pursue(ctx, n, versions, b.show)
 	b.end(stands)
+	copies, few := a.keep(ctx, n, stands, d, begin)
 	results := make([]resultView, len(stands))
 	var failures []error
 	for i, st := range stands {
 		results[i] = newResult(st)
+		results[i].Copies = copies[i]
 		if st.Outcome != rollout.Done {
 			failures = append(failures, unfinished(context.WithoutCancel(ctx), st))
 		}
 	}
 	if err != nil || len(failures) == 0 {
-		return results, err
+		return results, errors.Join(err, few)
 	}
 	return results, because(ctx, notAll(failures, len(stands)))
 }

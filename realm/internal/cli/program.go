@@ -35,7 +35,8 @@ func (p *programFlags) declare(f *pflag.FlagSet) {
 	f.StringSliceVar(&p.peers, "peer", nil, "peer id of a node that runs it (default: every node); may be repeated")
 	f.StringSliceVar(&p.tags, "tag", nil, "role of the nodes that run it; may be repeated: any of them will do")
 	f.BoolVar(&p.start, "start", true, "start it; --start=false only brings it to the nodes")
-	p.changeFlags.declare(f, "return when it runs on all its nodes")
+	p.changeFlags.declare(f, "return when it runs on all its nodes, and enough members keep it")
+	p.durability.declare(f, "the program is")
 }
 
 func (p *programFlags) limits() (api.Limits, error) {
@@ -74,6 +75,9 @@ type program struct {
 // with its limits, load the bytes.
 func (p *programFlags) build(cmd *cobra.Command, ref api.Ref, file string, body func(api.Program) api.Workload, load func(file string) (wasmfile.Module, error)) (*program, error) {
 	limits, err := p.limits()
+	if err == nil && cmd.Flags().Lookup("durability") != nil {
+		err = p.durability.check()
+	}
 	if err != nil {
 		return nil, misused(cmd, err)
 	}

@@ -31,25 +31,22 @@ type progress struct {
 }
 
 const (
-	linesEvery = 5 * time.Second
-	barEvery   = 100 * time.Millisecond
+	linesEvery      = 5 * time.Second
+	barEvery        = 100 * time.Millisecond
+	maxProgressName = 32 // characters
 )
 
 // newProgress begins to show something of total bytes; -1: nobody knows. The caller
 // ends it.
 func (a *app) newProgress(name string, total int64) *progress {
-	p := &progress{app: a, name: clip(printable(name), maxHost)}
+	p := &progress{app: a, name: clip(printable(name), maxProgressName)}
 	p.meter.begin(total, time.Now())
 	f, ok := a.err.(*os.File)
 	switch {
 	case a.json:
 	case ok && term.IsTerminal(int(f.Fd())):
 		p.screen = mpb.New(mpb.WithOutput(f), mpb.WithWidth(40))
-		var style mpb.BarFillerBuilder = mpb.BarStyle()
-		if total < 0 {
-			style = mpb.NopStyle()
-		}
-		p.bar = p.screen.New(max(total, 0), style, mpb.BarRemoveOnComplete(),
+		p.bar = p.screen.MustAdd(max(total, 0), fillKnown(mpb.BarStyle().Build()), mpb.BarRemoveOnComplete(),
 			mpb.PrependDecorators(decor.Name(p.name+" ")),
 			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return p.meter.text(time.Now()) })))
 	default:
@@ -57,6 +54,16 @@ func (a *app) newProgress(name string, total int64) *progress {
 		go p.lines()
 	}
 	return p
+}
+
+// fillKnown draws a bar while it is known how long it is to be.
+func fillKnown(bar mpb.BarFiller) mpb.BarFiller {
+	return mpb.BarFillerFunc(func(w io.Writer, s decor.Statistics) error {
+		if s.Total <= 0 {
+			return nil
+		}
+		return bar.Fill(w, s)
+	})
 }
 
 func (p *progress) lines() {

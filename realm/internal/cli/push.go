@@ -25,7 +25,8 @@ func newPush(a *app) *cobra.Command {
 		Use:   "push",
 		Short: "Run a program on the mesh",
 		Long: `Sign a program, hand it to the node here, and wait until every connected node
-that it is for runs it, or as many as --replicas says. It is a core Wasm module with
+that it is for runs it, or as many as --replicas says, and three members keep it, so
+that it outlives any of them (--durability). It is a core Wasm module with
 WASI 0.1: a command, which runs and is started again when it fails, or, with --http
 cgi, a web program that answers under /NAME/ of every node. A later push under the
 same name replaces it: the old version goes on until the new one is ready.
@@ -94,7 +95,7 @@ func (a *app) push(ctx context.Context, p program) error {
 		if err != nil {
 			return err
 		}
-		return a.accepted(ctx, n, next, p.wait)
+		return a.accepted(ctx, n, next, p.changeFlags)
 	})
 }
 
@@ -132,7 +133,10 @@ func (a *app) pushFirst(ctx context.Context, h paths.Home, p program) error {
 }
 
 // changeFlags say how a change of a program is made.
-type changeFlags struct{ wait, force bool }
+type changeFlags struct {
+	wait, force bool
+	durability  durability
+}
 
 func (c *changeFlags) declare(f *pflag.FlagSet, wait string) {
 	f.BoolVar(&c.wait, "wait", true, wait+"; --wait=false: when it is accepted")
@@ -152,24 +156,24 @@ func (a *app) change(ctx context.Context, n *node.Node, s signer, ref api.Ref, c
 	case errors.Is(err, owner.ErrUnchanged):
 		next = *step.Current()
 		a.say("%s: nothing to change, version %d says so already", ref, next.Seq)
-		return a.follow(ctx, n, next, f.wait)
+		return a.follow(ctx, n, next, f)
 	case err != nil:
 		return err
 	}
-	return a.accepted(ctx, n, next, f.wait)
+	return a.accepted(ctx, n, next, f)
 }
 
 // accepted tells that a version is on its way, and follows it.
-func (a *app) accepted(ctx context.Context, n *node.Node, s intent.Signed, wait bool) error {
+func (a *app) accepted(ctx context.Context, n *node.Node, s intent.Signed, f changeFlags) error {
 	a.say("%s: version %d is accepted", s.Ref, s.Seq)
-	return a.follow(ctx, n, s, wait)
+	return a.follow(ctx, n, s, f)
 }
 
-func (a *app) follow(ctx context.Context, n *node.Node, s intent.Signed, wait bool) error {
-	if !wait {
+func (a *app) follow(ctx context.Context, n *node.Node, s intent.Signed, f changeFlags) error {
+	if !f.wait {
 		return a.print(acceptedResult(s), func() {})
 	}
-	return a.await(ctx, n, s)
+	return a.await(ctx, n, s, f.durability)
 }
 
 // resultView is what push, stop, start, scale, restart, rm and fn say in JSON.
@@ -182,6 +186,7 @@ type resultView struct {
 	Pending  string       `json:"pending,omitempty"`  // why fewer can run it than were asked for
 	Members  []memberView `json:"members"`            // that had to do with it
 	Warnings []string     `json:"warnings,omitempty"` // what of it is kept, and not acted on
+	Copies   *copiesView  `json:"copies,omitempty"`   // who has its program; left out where that was not waited for
 }
 
 // newResult is how a version stands that was followed.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -132,6 +133,40 @@ func TestPush(t *testing.T) {
 	code, out, _ = m.realm("push", "--name", "web", "--file", m.file, "--json", "--wait=false")
 	if err := json.Unmarshal([]byte(out), &r); err != nil || code != 0 || r.Reached || r.Version != 4 {
 		t.Errorf("--wait=false: %d %v %s", code, err, out)
+	}
+}
+
+// A push ends when enough members keep the program, or says which do not.
+func TestPushWaitsForCopies(t *testing.T) {
+	m := newMesh(t)
+	m.seq.After = m.obey
+	m.peer(member(peerC, "gamma", false, false))
+	var looks atomic.Int32
+	m.store.Copies = func(d api.Digest) api.BlobCopies {
+		if looks.Add(1) < 4 {
+			return on(d, []api.PeerID{peerA}, []api.PeerID{peerB, peerC}, nil)
+		}
+		return on(d, []api.PeerID{peerA, peerB, peerC}, nil, nil)
+	}
+	m.want(0, []string{" s  kept on 1 of 3 members: alpha; on its way to beta, gamma\n", " s  kept on 3 of 3 members: alpha, beta, gamma\n", "component/web runs on 2 nodes"}, "push", "--name", "web", "--file", m.file)
+	looks.Store(0)
+	m.want(0, []string{"runs on 2 nodes"}, "push", "--name", "web", "--file", m.file, "--durability", "1")
+	m.want(0, []string{"is accepted"}, "push", "--name", "web", "--file", m.file, "--wait=false")
+	m.want(0, []string{"is stopped"}, "stop", "web")
+	if n := looks.Load(); n != 0 {
+		t.Errorf("it was asked %d times who has it", n)
+	}
+	m.store.Copies = func(d api.Digest) api.BlobCopies { return on(d, []api.PeerID{peerA, peerB}, nil, []api.PeerID{peerC}) }
+	m.want(0, []string{"kept on 2 of 3 members: alpha, beta"}, "push", "--name", "web", "--file", m.file, "--durability", "2")
+	m.want(1, []string{"component/web runs on 2 nodes, after", "it took longer than 600ms (--timeout)", "component/web runs on 2 nodes, but its program is kept on 2 of 3 members: alpha, beta\n  no answer from gamma\nThe members go on with it by themselves: see realm explain component/web."},
+		"push", "--name", "web", "--file", m.file, "--timeout", "600ms")
+	code, out, errs := m.realm("push", "--name", "web", "--file", m.file, "--timeout", "600ms", "--json")
+	var r resultView
+	if err := json.Unmarshal([]byte(out), &r); err != nil || code != 1 || !r.Reached || r.Copies == nil || r.Copies.Want != 3 || len(r.Copies.Have) != 2 || r.Copies.Away[0].Host != "gamma" || !strings.HasPrefix(errs, `{"error":`) {
+		t.Errorf("--json: %d %v %s%s", code, err, out, errs)
+	}
+	for _, n := range []string{"0", "4", "-1"} {
+		m.want(2, []string{"--durability " + n + ": want 1 to 3"}, "push", "--name", "web", "--file", m.file, "--durability", n)
 	}
 }
 

@@ -87,7 +87,7 @@ func (a *app) rollback(ctx context.Context, n *node.Node, refs []api.Ref, to uin
 	switch {
 	case errors.Is(err, rollback.ErrCurrent):
 		a.say("%s: nothing to change, number %d counts already", ref, to)
-		return a.followCurrent(ctx, n, pin, ref, f.wait)
+		return a.followCurrent(ctx, n, pin, ref, f.changeFlags)
 	case err != nil:
 		return fmt.Errorf("%s: %w: see realm history %s", ref, err, ref)
 	}
@@ -147,7 +147,7 @@ func goesOn(ctx context.Context, n *node.Node, versions []api.Version) (number u
 }
 
 // followCurrent waits until the version that counts is where it should be.
-func (a *app) followCurrent(ctx context.Context, n *node.Node, pin trust.Pin, ref api.Ref, wait bool) error {
+func (a *app) followCurrent(ctx context.Context, n *node.Node, pin trust.Pin, ref api.Ref, f changeFlags) error {
 	l, err := n.Ledger(ctx, pin, ref)
 	if err != nil {
 		return err
@@ -156,7 +156,7 @@ func (a *app) followCurrent(ctx context.Context, n *node.Node, pin trust.Pin, re
 	if !ok {
 		return fmt.Errorf("%s: %w", ref, owner.ErrUnknown)
 	}
-	return a.follow(ctx, n, cur, wait)
+	return a.follow(ctx, n, cur, f)
 }
 
 // backText is what a rollback changes, for people.

@@ -122,12 +122,15 @@ func named(peers []api.PeerID, hosts map[api.PeerID]string) []someone {
 }
 
 // namesText lists members by their hosts' names, and by the ends of their ids, too,
-// where that does not tell which is meant.
-func namesText(all []someone) string {
+// where others of the realm have that name.
+func namesText(all []someone, hosts map[api.PeerID]string) string {
 	var words []string
 	for _, m := range all {
-		twin := slices.ContainsFunc(all, func(o someone) bool { return o.Host == m.Host && o.Peer != m.Peer })
-		if m.Host == "" || twin {
+		twin := m.Host == ""
+		for p, h := range hosts {
+			twin = twin || h == m.Host && p != m.Peer
+		}
+		if twin {
 			words = append(words, m.String())
 		} else {
 			words = append(words, clip(oneLine(m.Host), maxHost))

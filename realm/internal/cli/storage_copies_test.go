@@ -22,9 +22,9 @@ func TestCopiesText(t *testing.T) {
 		enough [3]bool // for 1, 2, 3
 	}{
 		{"all have it", on(api.Digest{}, []api.PeerID{peerA, peerB, peerC}, nil, nil), s, "on 3 of 3 members: alpha, beta (…G1aoDd2p), beta (…Ku1BcvMA)", [3]bool{true, true, true}},
-		{"some", on(api.Digest{}, []api.PeerID{peerA, peerB}, []api.PeerID{peerC}, nil), s, "on 2 of 3 members: alpha, beta", [3]bool{true, true, false}},
+		{"some", on(api.Digest{}, []api.PeerID{peerA, peerB}, []api.PeerID{peerC}, nil), s, "on 2 of 3 members: alpha, beta (…G1aoDd2p)", [3]bool{true, true, false}},
 		{"none yet", on(api.Digest{}, nil, []api.PeerID{peerB}, []api.PeerID{peerC}), s, "on none of 2 members", [3]bool{}},
-		{"more than wanted", api.BlobCopies{Want: 1, Keepers: []api.PeerID{peerB}, Have: []api.PeerID{peerB, peerA}}, s, "on 2 members: beta, alpha", [3]bool{true, true, true}},
+		{"more than wanted", api.BlobCopies{Want: 1, Keepers: []api.PeerID{peerB}, Have: []api.PeerID{peerB, peerA}}, s, "on 2 members: beta (…G1aoDd2p), alpha", [3]bool{true, true, true}},
 		{"alone", on(api.Digest{}, []api.PeerID{peerA}, nil, nil), alone, "on 1 member, alpha: no other of the realm is up", [3]bool{true, true, true}},
 		{"others are full", on(api.Digest{}, []api.PeerID{peerA}, nil, nil), s, "on 1 member, alpha: no other can keep it now", [3]bool{true, true, true}},
 		{"nobody can", api.BlobCopies{}, s, "nowhere: no member can keep it", [3]bool{true, true, true}},

@@ -109,7 +109,11 @@ func (a *app) fetch(ctx context.Context, n *node.Node, d api.Digest) (api.BlobIn
 		watchFetch(watching, n, d, shown)
 	}()
 	defer func() { stop(); <-watched }()
-	return n.Bring(ctx, d, 0)
+	b, err := n.Bring(ctx, d, 0)
+	if done, total := shown.meter.read(); err != nil && ctx.Err() != nil && done > 0 {
+		err = fmt.Errorf("%w. What has come stays, %s of it: the same command goes on from there", err, percentText(done, total))
+	}
+	return b, err
 }
 
 // watchFetch shows how far a fetch is until ctx ends.
@@ -127,7 +131,7 @@ func watchFetch(ctx context.Context, n *node.Node, d api.Digest, shown *progress
 		if err != nil || i < 0 {
 			continue // it has just begun, or ended; and Bring tells what is wrong
 		}
-		shown.tell(sourcesText(all[i].Sources))
+		shown.tell(sourcesText(all[i]))
 		shown.set(all[i].Done, knownSize(all[i].Size))
 	}
 }
@@ -140,15 +144,21 @@ func knownSize(size int64) int64 {
 	return size
 }
 
-// sourcesText says from how many members something comes.
-func sourcesText(all []api.TransferSource) string {
+// sourcesText says from how many members something comes, or what it waits for.
+func sourcesText(t api.Transfer) string {
 	active := 0
-	for _, s := range all {
+	for _, s := range t.Sources {
 		if s.State == "active" {
 			active++
 		}
 	}
-	return "from " + plural(active, "member")
+	switch {
+	case active > 0:
+		return "from " + plural(active, "member")
+	case t.Size > 0 && t.Done >= t.Size:
+		return "checking all of it"
+	}
+	return "waiting for members that have it"
 }
 
 // idleTries is how often a read may break off without a byte between.
@@ -175,7 +185,7 @@ func (a *app) copyOut(ctx context.Context, n *node.Node, b api.BlobInfo, out io.
 			return failed
 		}
 		if _, err := n.Bring(ctx, b.SHA256, b.Size); err != nil {
-			return fmt.Errorf("%w: %w", failed, err)
+			return fmt.Errorf("%s is damaged on this node, or casd broke off: %w; and sound bytes are not to be had: %w", b.SHA256.Short(), failed, err)
 		}
 	}
 	return nil

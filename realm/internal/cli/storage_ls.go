@@ -197,10 +197,9 @@ func (a *app) describe(ctx context.Context, n *node.Node, args []string) error {
 		v.blobView = all.Blobs[i]
 	}
 	c, err := copies(ctx, n, d)
-	switch {
-	case err == nil:
+	if err == nil {
 		v.Members = &c
-	default:
+	} else {
 		v.Problems = append(v.Problems, oneLine(err.Error()))
 	}
 	if i < 0 && (err != nil || len(c.Have) == 0) {

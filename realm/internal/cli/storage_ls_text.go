@@ -59,7 +59,10 @@ func percentText(part, of int64) string {
 		return "0 %"
 	}
 	percent := int(float64(part) / float64(of) * 100)
-	if part < of {
+	switch {
+	case part > 0 && percent == 0:
+		return "<1 %"
+	case part < of:
 		percent = min(percent, 99)
 	}
 	return fmt.Sprintf("%d %%", percent)
@@ -110,7 +113,11 @@ func (a *app) printBlob(v detailView, now time.Time) {
 	case len(v.Refs) == 0:
 		row(name, "nothing: it is cached, and goes when room is wanted")
 	}
-	if c := v.Members; c != nil {
+	switch c := v.Members; {
+	case c == nil: // why is among the problems
+	case !c.Needed:
+		row("copies", c.found())
+	default:
 		row("copies", c.text())
 		for _, line := range c.missing() {
 			row("", line)

@@ -170,19 +170,18 @@ func (a *app) pin(ctx context.Context, n *node.Node, s signer, b api.BlobInfo, p
 	begin, last := time.Now(), ""
 	all, err := awaitCopies(ctx, n, []api.Digest{b.SHA256}, api.Copies, func(all map[api.Digest]copiesView) {
 		c := all[b.SHA256]
-		if text := c.text(); text != last {
+		if text := c.line(); text != last {
 			last = text
 			a.moves()
 			a.say("  %5.1f s  kept %s", time.Since(begin).Seconds(), text)
 		}
 	})
-	if c, ok := all[b.SHA256]; ok {
-		v.Copies = &c
-		if err == nil && !c.enough(api.Copies) {
-			err = c.tooFew(signed.Ref.String()+" is accepted", "see realm storage ls "+b.SHA256.Short()+"; wait longer with --timeout")
-		}
-	} else if err == nil {
-		err = context.Cause(ctx)
+	if err != nil {
+		return v, fmt.Errorf("%s is accepted, but not known is who has the blob: %w", signed.Ref, err)
+	}
+	c := all[b.SHA256]
+	if v.Copies = &c; !c.enough(api.Copies) {
+		err = c.tooFew(signed.String()+" is accepted", "see realm storage ls "+b.SHA256.Short()+"; wait longer with --timeout")
 	}
 	return v, err
 }

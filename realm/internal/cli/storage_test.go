@@ -181,7 +181,7 @@ func TestStoragePin(t *testing.T) {
 		}
 		return everywhere(d)
 	}
-	m.want(0, []string{"pin/image: version 1 is accepted", "kept on 1 of 2 members: alpha\n", "kept on 2 of 2 members: alpha, beta\n"}, "storage", "pin", d.Short(), "--name", "image")
+	m.want(0, []string{"pin/image: version 1 is accepted", "kept on 1 of 2 members: alpha; on its way to beta\n", "kept on 2 of 2 members: alpha, beta\n"}, "storage", "pin", d.Short(), "--name", "image")
 	in, ok := m.seq.Ledger().Current(owner.PinRef("image"), time.Now())
 	if b, err := owner.Pinned(in.Intent); !ok || err != nil || b != (api.BlobInfo{SHA256: d, Size: 8}) {
 		t.Errorf("%v %v %+v", ok, err, b)
@@ -198,6 +198,7 @@ func TestStoragePin(t *testing.T) {
 	m.want(0, []string{"pin/image of " + d.Short() + " (8 B) is gone"}, "storage", "unpin", "--name", "image")
 	m.want(0, []string{"pin/sha256-"}, "storage", "unpin", d.String())
 	m.want(1, []string{"no pin of the realm names " + d.Short()}, "storage", "unpin", d.String())
+	m.want(2, []string{`"image" is no digest`, "A pin goes by its name with --name image"}, "storage", "unpin", "image")
 	m.want(1, []string{"image: there is no such pin"}, "storage", "unpin", "--name", "image")
 	m.want(2, []string{"SHA256, or --name, is missing"}, "storage", "unpin")
 }
@@ -244,7 +245,12 @@ func TestStorageLs(t *testing.T) {
 	cached := m.store.Add([]byte("cached by chance"), api.BlobRecord{Has: 4})
 	far := m.store.AddFar([]byte("elsewhere"))
 	m.seq.Take(m.sign(owner.PinRef("far"), owner.Place{Seq: 1}, owner.Pin("far", api.BlobInfo{SHA256: far, Size: 9}).Change, time.Now()))
-	m.store.Copies = everywhere
+	m.store.Copies = func(d api.Digest) api.BlobCopies {
+		if d == cached {
+			return api.BlobCopies{BlobInfo: api.BlobInfo{SHA256: d}, Want: 2, Keepers: []api.PeerID{peerA, peerB}, Have: []api.PeerID{peerA}}
+		}
+		return everywhere(d)
+	}
 
 	m.want(0, []string{"BLOB          SIZE  HERE   USED  COPIES  KEPT FOR\n" + d.Short() + "  8 B   whole  2h    2       component/web v2\n" + cached.Short() + "  16 B  25 %   -     -       cached\n\n2 blobs, 12 B, on this node\n"}, "storage", "ls")
 	m.want(0, []string{far.Short() + "  9 B   -      -     -       pin/far\n", "; 1 on others"}, "storage", "ls", "--all")
@@ -254,7 +260,7 @@ func TestStorageLs(t *testing.T) {
 	}
 	m.want(2, []string{`--sort "age": want sha256, size, used, why`}, "storage", "ls", "--sort", "age")
 	m.want(0, []string{"sha256    " + d.String() + "\nsize      8 B (8 bytes)\nhere      whole, kept here for the realm, used 2h ago\nkept for  component/web v2\ncopies    on 2 of 2 members: alpha, beta\n"}, "storage", "ls", d.Short())
-	m.want(0, []string{"here      25 % of it\nkept for  nothing: it is cached"}, "storage", "ls", cached.Short())
+	m.want(0, []string{"here      25 % of it\nkept for  nothing: it is cached, and goes when room is wanted\ncopies    on 1 member: alpha\n"}, "storage", "ls", cached.Short())
 	m.want(0, []string{"here      no: realm storage get brings it\nkept for  pin/far\n"}, "storage", "ls", far.Short())
 	m.store.Copies = nil
 	m.want(1, []string{"is not on this node, the realm does not need it"}, "storage", "ls", api.Sum([]byte("none")).String())
@@ -391,4 +397,26 @@ func TestStoragePinNeedsAKey(t *testing.T) {
 		t.Error("bytes were stored before it was known that they could be pinned")
 	}
 	m.want(0, nil, "storage", "pin", d.Short(), "--local")
+}
+
+// While a blob is fetched a person sees how far that is, and what it waits for.
+func TestStorageGetShowsTheFetch(t *testing.T) {
+	m := newMesh(t)
+	d := m.store.AddFar([]byte("far away"))
+	active := api.TransferSource{Peer: peerB, State: "active"}
+	for _, c := range []struct {
+		t    api.Transfer
+		want string
+	}{
+		{api.Transfer{}, "waiting for members that have it"},
+		{api.Transfer{BlobInfo: api.BlobInfo{Size: 9}, Done: 4, Sources: []api.TransferSource{active, {Peer: peerC, State: "slow"}}}, "from 1 member"},
+		{api.Transfer{BlobInfo: api.BlobInfo{Size: 9}, Done: 9, Sources: []api.TransferSource{{Peer: peerC, State: "idle"}}}, "checking all of it"},
+	} {
+		if got := sourcesText(c.t); got != c.want {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
+	m.store.SetTransfers(api.Transfer{BlobInfo: api.BlobInfo{SHA256: d, Size: 64 << 20}, Done: 16 << 20, Sources: []api.TransferSource{active}})
+	m.store.Fetching = func(api.Digest) { time.Sleep(linesEvery + time.Second) }
+	m.want(0, []string{"fetching " + d.Short() + ": 16.0 MiB of 64.0 MiB, ", " left, from 1 member\n", "from the mesh"}, "storage", "get", d.String(), "-o", filepath.Join(t.TempDir(), "x"))
 }

@@ -114,7 +114,7 @@ func (a *app) printTransfers(v transfersView, now time.Time) {
 			if s.Why != "" {
 				note += ": " + clip(oneLine(s.Why), maxNote)
 			}
-			rows = append(rows, []string{"  " + s.someone.String(), sizeText(s.Bytes), "", orDash(rateText(s.Rate)), "", note})
+			rows = append(rows, []string{"  " + s.String(), sizeText(s.Bytes), "", orDash(rateText(s.Rate)), "", note})
 		}
 	}
 	table(a.out, rows)
@@ -132,7 +132,7 @@ func (a *app) watchTransfers(ctx context.Context, n *node.Node) error {
 	for {
 		v, err := lookAtTransfers(ctx, n)
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // Ctrl-C, or --timeout: there was all to see until now
+			return nil // Ctrl-C, or --timeout: there was all to see until now
 		}
 		if err != nil {
 			return err

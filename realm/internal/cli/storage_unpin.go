@@ -25,13 +25,18 @@ long as a program needs it. With --local take back what realm storage pin --loca
 		Example: `  realm storage unpin --name image
   realm storage unpin 93a44bbb96c7 --local`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			switch named := cmd.Flags().Changed("name"); {
-			case len(args) == 0 && named:
+			given := cmd.Flags().Changed("name")
+			switch {
+			case len(args) == 0 && given:
 				return nil
 			case len(args) == 0:
 				return misused(cmd, errors.New("SHA256, or --name, is missing: which pin is to go?"))
 			}
-			return blobArgument(cmd, args)
+			err := blobArgument(cmd, args)
+			if _, no := api.ParseName(args[0]); err != nil && no == nil && !given {
+				err = misused(cmd, fmt.Errorf("%w. A pin goes by its name with --name %s", err, args[0]))
+			}
+			return err
 		},
 		ValidArgsFunction: a.completeBlobs,
 	}
