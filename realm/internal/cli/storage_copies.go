@@ -55,8 +55,10 @@ func (v copiesView) text() string {
 		return "on 1 member, " + namesText(v.Have, v.hosts) + ": no other of the realm is up"
 	case have == 1 && v.Want <= 1:
 		return "on 1 member, " + namesText(v.Have, v.hosts) + ": no other can keep it now"
-	case have > v.Want:
-		return fmt.Sprintf("on %s: %s", plural(have, "member"), namesText(v.Have, v.hosts))
+	case have > v.Want && v.Want > 0:
+		return fmt.Sprintf("on %d of %s: %s; also on %s", v.Want, plural(v.Want, "member"), namesText(v.Have[:v.Want], v.hosts), namesText(v.Have[v.Want:], v.hosts))
+	case v.Want == 0:
+		return v.found()
 	default:
 		return fmt.Sprintf("on %d of %s: %s", have, plural(v.Want, "member"), namesText(v.Have, v.hosts))
 	}

@@ -24,9 +24,10 @@ func TestCopiesText(t *testing.T) {
 		{"all have it", on(api.Digest{}, []api.PeerID{peerA, peerB, peerC}, nil, nil), s, "on 3 of 3 members: alpha, beta (…G1aoDd2p), beta (…Ku1BcvMA)", [3]bool{true, true, true}},
 		{"some", on(api.Digest{}, []api.PeerID{peerA, peerB}, []api.PeerID{peerC}, nil), s, "on 2 of 3 members: alpha, beta (…G1aoDd2p)", [3]bool{true, true, false}},
 		{"none yet", on(api.Digest{}, nil, []api.PeerID{peerB}, []api.PeerID{peerC}), s, "on none of 2 members", [3]bool{}},
-		{"more than wanted", api.BlobCopies{Want: 1, Keepers: []api.PeerID{peerB}, Have: []api.PeerID{peerB, peerA}}, s, "on 2 members: beta (…G1aoDd2p), alpha", [3]bool{true, true, true}},
+		{"more than wanted", api.BlobCopies{Want: 1, Keepers: []api.PeerID{peerB}, Have: []api.PeerID{peerB, peerA}}, s, "on 1 of 1 member: beta (…G1aoDd2p); also on alpha", [3]bool{true, true, true}},
 		{"alone", on(api.Digest{}, []api.PeerID{peerA}, nil, nil), alone, "on 1 member, alpha: no other of the realm is up", [3]bool{true, true, true}},
 		{"others are full", on(api.Digest{}, []api.PeerID{peerA}, nil, nil), s, "on 1 member, alpha: no other can keep it now", [3]bool{true, true, true}},
+		{"nobody can, and one has it", api.BlobCopies{Have: []api.PeerID{peerA, peerB}}, s, "on 2 members: alpha, beta (…G1aoDd2p)", [3]bool{true, true, true}},
 		{"nobody can", api.BlobCopies{}, s, "nowhere: no member can keep it", [3]bool{true, true, true}},
 		{"the client itself", api.BlobCopies{Want: 1, Keepers: []api.PeerID{peerB}, Have: []api.PeerID{peerA}}, client, "on none of 1 member", [3]bool{}},
 	} {
