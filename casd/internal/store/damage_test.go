@@ -47,15 +47,15 @@ func edit(t *testing.T, path string, fn func([]byte) []byte) {
 // A damaged chunk is never read as something else; its blobs, all of them, count
 // as missing until the chunk is back, and then read as before.
 func TestDamagedChunk(t *testing.T) {
-	common := noise(20, mib)
-	blob := slices.Concat(noise(21, mib), common, noise(22, 500))
+	common := noise(20, 300_000)
+	blob := slices.Concat(noise(21, 300_000), common, noise(22, 500))
 	other := slices.Concat(common, noise(23, 10))
 	shared, sound := sharedChunk(t, blob, other)
 	for _, tt := range damages {
 		t.Run(tt.name, func(t *testing.T) {
 			s := openStore(t, t.TempDir())
 			d, e := put(t, s, blob), put(t, s, other)
-			unhurt := put(t, s, noise(24, 2*mib))
+			unhurt := put(t, s, noise(24, 300_000))
 			tt.do(t, s.chunkPath(api.Sum(shared)))
 
 			got, err := get(s, d)
@@ -109,7 +109,7 @@ func TestPutMendsDamage(t *testing.T) {
 	for _, tt := range damages {
 		t.Run(tt.name, func(t *testing.T) {
 			s := openStore(t, t.TempDir())
-			b := noise(25, 2*mib+5)
+			b := noise(25, 300_000)
 			d := put(t, s, b)
 			tt.do(t, s.chunkPath(indexOf(t, b).Chunks[1].SHA256))
 			put(t, s, b)
@@ -134,7 +134,7 @@ func TestDamagedIndex(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, restart := range []bool{false, true} {
 				s := openStore(t, t.TempDir())
-				b := noise(27, mib+7)
+				b := noise(27, 100_000)
 				d := put(t, s, b)
 				edit(t, s.indexPath(d, extWhole), change)
 				if restart {
@@ -159,7 +159,7 @@ func TestDamagedIndex(t *testing.T) {
 // checked copy.
 func TestReaderKeepsItsCheckedChunk(t *testing.T) {
 	s := openStore(t, t.TempDir())
-	b := noise(28, mib)
+	b := noise(28, 300_000)
 	d := put(t, s, b)
 	r, err := s.Open(d)
 	if err != nil {

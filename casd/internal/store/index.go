@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,7 +38,7 @@ func (s *Store) index(d api.Digest, exts ...string) (api.BlobIndex, error) {
 	}
 	for _, ext := range exts {
 		path := s.indexPath(d, ext)
-		idx, _, err := readIndex(path, d)
+		idx, _, err := s.readIndex(path, d)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			continue
@@ -50,19 +52,27 @@ func (s *Store) index(d api.Digest, exts ...string) (api.BlobIndex, error) {
 }
 
 // readIndex reads an index. One that fails its check is [ErrDamaged].
-func readIndex(path string, d api.Digest) (idx api.BlobIndex, added time.Time, err error) {
-	fi, err := os.Lstat(path)
+func (s *Store) readIndex(path string, d api.Digest) (idx api.BlobIndex, added time.Time, err error) {
+	f, err := os.Open(path)
 	if err != nil {
 		return idx, added, err
 	}
-	if fi.Size() > int64(indexfile.MaxSize) {
-		return idx, added, fmt.Errorf("%w: %d bytes are too many for an index", ErrDamaged, fi.Size())
+	defer f.Close()
+	buf := s.buffers.Get().(*buffer)
+	defer s.buffers.Put(buf)
+	n, err := io.ReadFull(f, buf[:])
+	b := buf[:n]
+	switch {
+	case err == nil: // that of a very large blob
+		rest, err := api.ReadAll(f, int64(indexfile.MaxSize-n))
+		if err != nil {
+			return idx, added, fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
+		b = slices.Concat(b, rest)
+	case !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
+		return idx, added, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	b, err := os.ReadFile(path)
-	if err == nil {
-		idx, added, err = indexfile.Decode(b, d)
-	}
-	if errors.Is(err, indexfile.ErrDamaged) {
+	if idx, added, err = indexfile.Decode(b, d); err != nil {
 		err = fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	return idx, added, err
@@ -72,7 +82,7 @@ func readIndex(path string, d api.Digest) (idx api.BlobIndex, added time.Time, e
 func (s *Store) dropIndex(path string, d api.Digest) error {
 	s.names.Lock()
 	defer s.names.Unlock()
-	if _, _, err := readIndex(path, d); errors.Is(err, ErrDamaged) {
+	if _, _, err := s.readIndex(path, d); errors.Is(err, ErrDamaged) {
 		return s.discount(path, err)
 	}
 	return nil
@@ -188,7 +198,7 @@ type entry struct {
 func (s *Store) entries(d api.Digest) (out []entry, err error) {
 	for _, ext := range []string{extWhole, extLost, extPart} {
 		path := s.indexPath(d, ext)
-		idx, added, err := readIndex(path, d)
+		idx, added, err := s.readIndex(path, d)
 		switch {
 		case err == nil:
 			out = append(out, entry{path, ext, idx, added})
@@ -220,7 +230,7 @@ func (s *Store) eachIndexIn(folder int, fn func(entry) error) error {
 		if err != nil {
 			return nil // Recover has looked at foreign files
 		}
-		idx, added, err := readIndex(path, d)
+		idx, added, err := s.readIndex(path, d)
 		if errors.Is(err, ErrDamaged) {
 			return s.dropIndex(path, d)
 		}

@@ -117,7 +117,7 @@ func (s *Store) recount(folder int, parts *unfinished) error {
 			}
 			ext = filepath.Ext(path)
 		}
-		idx, _, err := readIndex(path, d)
+		idx, _, err := s.readIndex(path, d)
 		if errors.Is(err, ErrDamaged) {
 			return s.retire(path, err)
 		}

@@ -21,7 +21,7 @@ import (
 )
 
 func TestPutAndRead(t *testing.T) {
-	for i, size := range []int{0, 1, 4 << 10, mib, 2*mib + 1, 9*mib + 12345} {
+	for i, size := range []int{0, 1, 4 << 10, mib, 2*mib + 1, 5*mib + 12345} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			s := openStore(t, t.TempDir())
 			b := noise(uint64(i), size)
@@ -61,7 +61,7 @@ func TestPutAndRead(t *testing.T) {
 
 func TestReaderRanges(t *testing.T) {
 	s := openStore(t, t.TempDir())
-	b := noise(1, 3*mib+77)
+	b := noise(1, 2*mib+77)
 	d := put(t, s, b)
 	r, err := s.Open(d)
 	if err != nil {
@@ -69,7 +69,7 @@ func TestReaderRanges(t *testing.T) {
 	}
 	defer r.Close()
 	rng := rand.New(rand.NewPCG(1, 2))
-	for range 300 {
+	for range 150 {
 		from := rng.IntN(len(b))
 		n := 1 + rng.IntN(min(len(b)-from, 2*mib))
 		if _, err := r.Seek(int64(from), io.SeekStart); err != nil {
@@ -109,7 +109,7 @@ func TestChunksAreStoredOnce(t *testing.T) {
 // A put that fails keeps nothing, whatever the reason.
 func TestFailedPutKeepsNothing(t *testing.T) {
 	broken := errors.New("broken")
-	small := noise(5, 3*mib+5)
+	small := noise(5, 700_005)
 	tests := []struct {
 		name string
 		body io.Reader
@@ -121,15 +121,15 @@ func TestFailedPutKeepsNothing(t *testing.T) {
 		{"reader fails", io.MultiReader(bytes.NewReader(small), iotest.ErrReader(broken)), -1, api.Digest{}, broken},
 		// This is what an HTTP body says when its sender went away.
 		{"body cut short", io.MultiReader(bytes.NewReader(small), iotest.ErrReader(io.ErrUnexpectedEOF)), -1, api.Digest{}, io.ErrUnexpectedEOF},
-		{"too large", io.LimitReader(zeros{}, 4*mib+1), -1, api.Digest{}, api.ErrTooLarge},
-		{"announced as too large", bytes.NewReader(small), 4*mib + 1, api.Digest{}, api.ErrTooLarge},
-		{"longer than announced", bytes.NewReader(small), 3 * mib, api.Digest{}, ErrMismatch},
-		{"shorter than announced", bytes.NewReader(small), 3*mib + 6, api.Digest{}, ErrMismatch},
+		{"too large", io.LimitReader(zeros{}, mib+1), -1, api.Digest{}, api.ErrTooLarge},
+		{"announced as too large", bytes.NewReader(small), mib + 1, api.Digest{}, api.ErrTooLarge},
+		{"longer than announced", bytes.NewReader(small), 700_000, api.Digest{}, ErrMismatch},
+		{"shorter than announced", bytes.NewReader(small), 700_006, api.Digest{}, ErrMismatch},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s := openStore(t, t.TempDir())
-			s.maxBlob = 4 * mib
+			s.maxBlob = mib
 			kept := put(t, s, noise(6, mib))
 			before := files(t, s)
 			if _, err := s.Put(context.Background(), tt.body, tt.size, tt.want); !errors.Is(err, tt.err) {
@@ -177,7 +177,7 @@ func (a *afterReads) Read(p []byte) (int, error) {
 
 func TestConcurrentPuts(t *testing.T) {
 	s := openStore(t, t.TempDir())
-	same := noise(7, 3*mib+1)
+	same := noise(7, 700_000)
 	var g errgroup.Group
 	for i := range 24 {
 		g.Go(func() error {
