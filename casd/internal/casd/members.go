@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
@@ -30,6 +31,7 @@ type members struct {
 	uploads *share.Queue // each piece that is sent is a turn, of the member
 	piece   int          // bytes of one
 	hands   *hands
+	lately  *lately
 	metrics *fetch.Metrics
 	idle    time.Duration
 	log     *slog.Logger
@@ -41,12 +43,12 @@ type members struct {
 
 // newMembers brings blobs from other members, and serves these.
 func newMembers(p parts, s *store.Store, begun func(...api.Digest)) *members {
-	m := &members{store: s, hands: newHands(), metrics: fetch.NewMetrics(p.metrics), idle: p.cfg.Idle, log: p.log,
+	m := &members{store: s, hands: newHands(), lately: newLately(), metrics: fetch.NewMetrics(p.metrics), idle: p.cfg.Idle, log: p.log,
 		stopped: make(chan struct{}), followers: map[api.PeerID]int{}}
 	m.uploads, m.piece = newUploads(p.cfg.Upload)
 	m.fetcher = fetch.New(p.cfg.Fetch, fetch.Parts{
 		Store: s, Providers: providers(p.bus, p.cfg.Ask), Client: p.client, Downloads: newDownloads(p.cfg.Download),
-		Metrics: m.metrics, Begun: func(d api.Digest) { begun(d) }, Log: p.log,
+		Metrics: m.metrics, Begun: func(d api.Digest) { begun(d) }, Landed: m.lately.add, Log: p.log,
 	})
 	return m
 }
@@ -142,8 +144,7 @@ func (m *members) tell(ctx context.Context, w http.ResponseWriter, lines *fetch.
 	}
 }
 
-// chunks sends chunks: as many at once as fit into a piece, checked before any of
-// their bytes leaves.
+// chunks sends chunks.
 func (m *members) chunks(w http.ResponseWriter, r *http.Request) {
 	var req api.ChunksRequest
 	if err := decode(r, &req); err != nil {
@@ -158,34 +159,63 @@ func (m *members) chunks(w http.ResponseWriter, r *http.Request) {
 	defer done()
 	release := m.store.Lease(req.Blob)
 	defer release()
+	sizes, total := m.sizes(req.Chunks)
 	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Content-Length", strconv.FormatInt(total, 10))
 	buf := reads.Get().(*[pieceMost]byte)
 	defer reads.Put(buf)
-	for rest := req.Chunks; len(rest) > 0; {
-		var b []byte
-		b, rest = m.load(buf[:], rest)
+	for b := buf[:0]; len(sizes) > 0; b = buf[:0] {
+		for len(sizes) > 0 && len(b) < readSize {
+			if b, err = m.load(b, req.Chunks[0], sizes[0]); err != nil {
+				panic(http.ErrAbortHandler) // its length has been told
+			}
+			req.Chunks, sizes = req.Chunks[1:], sizes[1:]
+		}
 		if err := m.send(r.Context(), w, from, b); err != nil {
 			panic(http.ErrAbortHandler) // part of a chunk may be gone
 		}
 	}
 }
 
-// load fills buf with the first of chunks, and returns those that are left.
-func (m *members) load(buf []byte, chunks []api.Digest) (b []byte, rest []api.Digest) {
-	b = buf[:0]
-	for len(chunks) > 0 && len(b) < readSize {
-		at := len(b) + wire.FrameHead
-		// What is lacking, damaged or cannot be read is not here for others. The store
-		// has logged it.
-		if c, err := m.store.ReadChunk(chunks[0], buf[at:]); err == nil {
-			b = wire.AppendHead(b, len(c))
-			b = b[:at+len(c)]
-		} else {
-			b = wire.AppendNoChunk(b)
+// lacking is the size of a chunk that is not here.
+const lacking = -1
+
+// sizes are those of chunks, and in all with their heads.
+func (m *members) sizes(chunks []api.Digest) (sizes []int, total int64) {
+	total = int64(len(chunks)) * wire.FrameHead
+	for _, d := range chunks {
+		n, err := m.store.Size(d)
+		if err != nil {
+			n = lacking
 		}
-		chunks = chunks[1:]
+		sizes = append(sizes, int(n))
+		total += max(n, 0)
 	}
-	return b, chunks
+	return sizes, total
+}
+
+// load adds a chunk to b, where there is room for it, after its head. It is checked
+// unless it was a moment ago.
+func (m *members) load(b []byte, d api.Digest, size int) ([]byte, error) {
+	if size == lacking {
+		return wire.AppendNoChunk(b), nil
+	}
+	b = wire.AppendHead(b, size)
+	room := b[len(b) : len(b)+api.MaxChunk]
+	if m.lately.has(d) {
+		if c, err := m.store.PeekChunk(d, room); err == nil && len(c) == size {
+			return b[:len(b)+size], nil
+		}
+	}
+	c, err := m.store.ReadChunk(d, room)
+	if err != nil {
+		return nil, err
+	}
+	if len(c) != size {
+		return nil, store.ErrDamaged
+	}
+	m.lately.add(d)
+	return b[:len(b)+size], nil
 }
 
 // send writes b, a turn for each piece of it.

@@ -239,6 +239,26 @@ func TestSlowReader(t *testing.T) {
 	})
 }
 
+// A fetch that does not fit is refused before any of it is sent; one that shares most of
+// its chunks with what is here fits.
+func TestFetchThatDoesNotFit(t *testing.T) {
+	n, peer := start(t, t.TempDir(), func(c *Config) { c.Quota = 10 * mib }), start(t, t.TempDir(), nil)
+	n.peers(map[api.PeerID]*node{peerID("B"): peer})
+	kept := noise(1, 8*mib)
+	n.needs.need(n.put(kept), api.Ref{Kind: api.KindComponent, Name: "web"})
+	n.refuse(507, "quota of 10 MiB", "POST", api.PathBlobFetch(peer.put(noise(2, 8*mib))), nil)
+	peer.measures(`swarm_bytes_total{direction="out"} 0`)
+	if st := n.storage(); st.Partial != 0 || st.Stored != 8*mib {
+		t.Errorf("after the refusal: %+v", st)
+	}
+	next := peer.put(slices.Concat(kept, noise(3, mib)))
+	n.ask(http.MethodPost, api.PathBlobFetch(next), "", &api.BlobInfo{})
+	n.holds("after what shares its chunks", []api.Digest{next}, true)
+	if st := n.storage(); st.Stored > st.Quota {
+		t.Errorf("%+v", st)
+	}
+}
+
 // When the store can keep no more for the realm, the others are told, and when it can.
 func TestFullIsAnnounced(t *testing.T) {
 	n := start(t, t.TempDir(), func(c *Config) { c.Quota = 10 * mib })

@@ -145,6 +145,22 @@ func (c *chunks) Close() error {
 	return c.answer.Close()
 }
 
+// chunk fills b with one chunk, which p has checked before it sends it. Errors: errLacks,
+// errLie, else p is away.
+func (c peers) chunk(ctx context.Context, p api.PeerID, want api.BlobInfo, b []byte) error {
+	a, err := c.ask(ctx, p, http.MethodGet, api.PathChunk(want.SHA256), nil)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if _, err := io.ReadFull(a, b); errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return fmt.Errorf("%w: a part of chunk %s", errLie, want.SHA256.Short())
+	} else if err != nil {
+		return a.told(err)
+	}
+	return nil
+}
+
 // lie makes a broken rule a lie.
 func lie(err error) error {
 	if errors.Is(err, wire.ErrBroken) {

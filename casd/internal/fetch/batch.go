@@ -3,6 +3,7 @@ package fetch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -115,18 +116,38 @@ func (t *transfer) receive(ctx context.Context, s *source, p *plan, b *batch) er
 			return err
 		}
 		if !lacks && !t.here(p, c) {
-			err = t.parts.Store.PutChunk(info, raw)
-		}
-		switch {
-		case lacks:
-		case errors.Is(err, store.ErrMismatch):
-			return errors.Join(errLie, err)
-		case err != nil:
-			return localError{err}
+			lacks, err = t.keep(ctx, s, info, raw)
+			if err != nil {
+				return err
+			}
 		}
 		t.landed(s, p, b, lacks)
 	}
 	return in.end()
+}
+
+// keep stores a chunk that s has sent. Where the bytes are wrong s gets a second chance:
+// it may not have looked at what its disk has made of them, as it does when it is asked
+// for one chunk by itself. It lacks the chunk if it finds it damaged then.
+func (t *transfer) keep(ctx context.Context, s *source, c api.BlobInfo, raw []byte) (lacks bool, err error) {
+	err = t.put(c, raw)
+	if errors.Is(err, store.ErrMismatch) {
+		if err = t.peers.chunk(ctx, s.peer, c, raw); errors.Is(err, errLacks) {
+			return true, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		err = t.put(c, raw)
+	}
+	switch {
+	case errors.Is(err, store.ErrMismatch):
+		return false, fmt.Errorf("%w: other bytes than those of chunk %s", errLie, c.SHA256.Short())
+	case err != nil:
+		return false, localError{err}
+	}
+	t.parts.Landed(c.SHA256)
+	return false, nil
 }
 
 func (t *transfer) here(p *plan, c int32) bool {

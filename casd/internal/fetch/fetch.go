@@ -51,7 +51,9 @@ type Parts struct {
 	// Begun is told once of a blob of which the first chunk has come: from then on
 	// this node can pass it on.
 	Begun func(api.Digest)
-	Log   *slog.Logger
+	// Landed is told of each chunk that has come, and was right.
+	Landed func(api.Digest)
+	Log    *slog.Logger
 }
 
 // Fetcher brings blobs into a store. It is safe for use by several goroutines.

@@ -50,7 +50,13 @@ func TestOneHonestProviderIsEnough(t *testing.T) {
 		{"index with wrong sum", func(_ *testing.T, p *peer) { p.on(isIndex, replyIndex(withSize(indexOf(blob), 7))) }, true},
 		{"index without end", func(_ *testing.T, p *peer) { p.on(isIndex, endless(' ')) }, true},
 		{"index leads elsewhere", func(t *testing.T, p *peer) { lyingIndex(t, p, blob); p.on(isChunk, p.answer) }, true},
-		{"flips a bit", func(_ *testing.T, p *peer) { p.spoils(2, flipBit(p)) }, true},
+		{"flips a bit", func(_ *testing.T, p *peer) { p.spoils(2, flipBit(p)); p.frameless(mib) }, true},
+		{"flips a bit, and sends half when asked again", func(_ *testing.T, p *peer) { p.spoils(2, flipBit(p)); p.frameless(mib / 2) }, true},
+		{"has a flipped bit on its disk", func(_ *testing.T, p *peer) {
+			p.spoils(2, flipBit(p))
+			p.on(isOneChunk, reply(404, `{"error":"not here"}`))
+		}, false},
+		{"had a flipped bit on its disk", func(_ *testing.T, p *peer) { p.spoils(2, flipBit(p)) }, false},
 		{"chunk too long", func(_ *testing.T, p *peer) { p.spoils(1, frame(mib+1, mib+1)) }, true},
 		{"chunk without end", func(_ *testing.T, p *peer) { p.on(isChunk, endless('x')) }, true},
 		{"chunk empty", func(_ *testing.T, p *peer) { p.spoils(2, frame(0, 0)) }, true},
@@ -103,7 +109,7 @@ func TestNobodyHasIt(t *testing.T) {
 	}{
 		{"no member", func(*mesh) {}, ErrNoProvider, "push it again"},
 		{"members lack it", func(m *mesh) { m.join("A"); m.join("B") }, ErrNoProvider, "AAAAAAAA: does not have it"},
-		{"all lie", func(m *mesh) { m.join("A", blob).spoils(1, frame(mib, mib)) }, ErrNoProvider, "sent what it should not"},
+		{"all lie", func(m *mesh) { p := m.join("A", blob); p.spoils(1, frame(mib, mib)); p.frameless(mib) }, ErrNoProvider, "sent what it should not"},
 		{"all are away", func(m *mesh) { m.join("A", blob).server.Close() }, ErrUnreachable, "AAAAAAAA"},
 		{"meshd is away", func(m *mesh) { m.providersErr.Store(true) }, ErrUnreachable, "ask the mesh"},
 	}

@@ -43,6 +43,7 @@ type mesh struct {
 	log          safeBuffer
 	metrics      *prometheus.Registry
 	begun        atomic.Int32 // calls
+	landed       atomic.Int32
 	providersErr atomic.Bool
 
 	mu    sync.Mutex
@@ -77,7 +78,7 @@ func (m *mesh) restart() {
 	m.metrics = prometheus.NewRegistry()
 	m.fetcher = New(cfg, Parts{Store: m.store, Providers: m.providers, Client: client, Metrics: NewMetrics(m.metrics), Log: logger,
 		Downloads: share.New(share.Config{AtOnce: 16, Each: 16, Slow: time.Second}),
-		Begun:     func(d api.Digest) { m.begun.Add(1) }})
+		Begun:     func(api.Digest) { m.begun.Add(1) }, Landed: func(api.Digest) { m.landed.Add(1) }})
 }
 
 func (m *mesh) providers(context.Context, api.Digest) ([]api.PeerID, error) {
@@ -390,10 +391,11 @@ func (p *peer) rule(r *http.Request) http.HandlerFunc {
 
 // What a rule can match.
 
-func anything(*http.Request) bool  { return true }
-func isIndex(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/index") }
-func isHave(r *http.Request) bool  { return strings.HasSuffix(r.URL.Path, "/have") }
-func isChunk(r *http.Request) bool { return r.URL.Path == api.PathChunks }
+func anything(*http.Request) bool     { return true }
+func isIndex(r *http.Request) bool    { return strings.HasSuffix(r.URL.Path, "/index") }
+func isHave(r *http.Request) bool     { return strings.HasSuffix(r.URL.Path, "/have") }
+func isOneChunk(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/chunks/") }
+func isChunk(r *http.Request) bool    { return r.URL.Path == api.PathChunks }
 
 // nth matches from the nth match on; first, only the first n.
 func nth(match func(*http.Request) bool, n int) func(*http.Request) bool {
@@ -487,6 +489,7 @@ func vanish(p *peer) func(http.ResponseWriter, *http.Request, api.Digest) {
 	}
 }
 
+// flipBit has p send wrong bytes whichever way it is asked for a chunk.
 func flipBit(p *peer) func(http.ResponseWriter, *http.Request, api.Digest) {
 	return func(w http.ResponseWriter, _ *http.Request, d api.Digest) {
 		p.mu.Lock()
@@ -495,6 +498,11 @@ func flipBit(p *peer) func(http.ResponseWriter, *http.Request, api.Digest) {
 		b[len(b)/2] ^= 1
 		sendFrame(w, len(b), b)
 	}
+}
+
+// frameless has p answer requests for one chunk with n other bytes.
+func (p *peer) frameless(n int) {
+	p.on(isOneChunk, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, n)) })
 }
 
 // after sends what it should, so much later.

@@ -56,8 +56,9 @@ type transfer struct {
 	useless map[api.Digest]bool // indexes that led nowhere
 	moved   time.Time           // when a chunk last landed, or the plan began
 	meter   meter
-	first   bool  // a chunk has landed
-	fatal   error // this node's own trouble
+	first   bool               // a chunk has landed
+	room    *store.Reservation // for what is missing
+	fatal   error              // this node's own trouble
 }
 
 func newTransfer(f *Fetcher, blob api.Digest, size int64) *transfer {
@@ -125,6 +126,7 @@ const (
 func (t *transfer) run(ctx context.Context) (info api.BlobInfo, err error) {
 	lease := t.parts.Store.Lease(t.blob) // what has come is not collected meanwhile
 	defer lease()
+	defer t.hold(nil)
 	ctx, cancel := context.WithCancel(ctx)
 	defer t.work.Wait()
 	defer cancel()
@@ -199,10 +201,18 @@ func (t *transfer) resume() error {
 
 // begin makes idx what is fetched.
 func (t *transfer) begin(idx api.BlobIndex, name api.Digest) error {
+	_, err := t.parts.Store.Partial(t.blob)
+	anew := errors.Is(err, store.ErrNotFound)
 	if err := t.parts.Store.Begin(idx); err != nil {
 		return localError{err}
 	}
 	missing := t.parts.Store.Missing(idx)
+	if err := t.reserve(missing); err != nil {
+		if anew {
+			err = errors.Join(err, t.parts.Store.Abandon(t.blob))
+		}
+		return localError{err}
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	random := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())) //nolint:gosec // no secret
