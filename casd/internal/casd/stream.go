@@ -39,11 +39,20 @@ type idleWriter struct {
 	idle time.Duration
 }
 
-func (i *idleWriter) Write(p []byte) (int, error) {
-	if err := http.NewResponseController(i.ResponseWriter).SetWriteDeadline(time.Now().Add(i.idle)); err != nil {
-		return 0, err
+// stride is how many bytes the receiver has to take within idle.
+const stride = 256 << 10
+
+func (i *idleWriter) Write(p []byte) (n int, err error) {
+	ctl := http.NewResponseController(i.ResponseWriter)
+	for first := true; first || len(p) > 0 && err == nil; first = false {
+		if err := ctl.SetWriteDeadline(time.Now().Add(i.idle)); err != nil {
+			return n, err
+		}
+		var m int
+		m, err = i.ResponseWriter.Write(p[:min(len(p), stride)])
+		n, p = n+m, p[m:]
 	}
-	return i.ResponseWriter.Write(p)
+	return n, err
 }
 
 // serve answers with a blob, or with the part of it that is asked for. It returns
@@ -82,6 +91,17 @@ func (l *lateWriter) Write(p []byte) (int, error) {
 	return l.ResponseWriter.Write(p)
 }
 
+// ReadFrom has a blob write itself, in large pieces, where [http.ServeContent] copies
+// from one.
+func (l *lateWriter) ReadFrom(r io.Reader) (int64, error) {
+	if part, ok := r.(*io.LimitedReader); ok {
+		if blob, ok := part.R.(*noted); ok {
+			return blob.WriteN(l, part.N)
+		}
+	}
+	return io.Copy(struct{ io.Writer }{l}, r)
+}
+
 func (l *lateWriter) begin() {
 	if !l.begun && l.status != 0 {
 		l.ResponseWriter.WriteHeader(l.status)
@@ -102,3 +122,21 @@ func (n *noted) Read(p []byte) (int, error) {
 	}
 	return m, err
 }
+
+// WriteN is that of the blob, whose error it keeps. One of w's is none.
+func (n *noted) WriteN(w io.Writer, count int64) (int64, error) {
+	var taken error
+	m, err := n.Reader.WriteN(writerFunc(func(p []byte) (int, error) {
+		var k int
+		k, taken = w.Write(p)
+		return k, taken
+	}), count)
+	if err != nil && taken == nil {
+		n.err = err
+	}
+	return m, err
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
