@@ -17,7 +17,8 @@ import (
 const (
 	// batch is the most blobs that are removed at once: pins wait meanwhile.
 	batch = 256
-	// asked is of how many blobs keepers are asked side by side.
+	// asked is of how many blobs keepers are asked side by side; what they confirm is
+	// removed before the next ones are asked about, for it does not hold for long.
 	asked = 8
 )
 
@@ -48,9 +49,9 @@ func (c *Collector) Collect(ctx context.Context, req api.CollectRequest) (api.Co
 	if want == 0 {
 		want = math.MaxInt64
 	}
-	remove, most := c.remove, batch
+	remove, most, sure := c.remove, batch, asked
 	if req.DryRun {
-		remove, most = c.pretend(), math.MaxInt // each call measures the store
+		remove, most, sure = c.pretend(), math.MaxInt, math.MaxInt // each call measures the store
 	}
 	var got swept
 	if !req.DryRun {
@@ -61,7 +62,7 @@ func (c *Collector) Collect(ctx context.Context, req api.CollectRequest) (api.Co
 		err = c.sweep(ctx, &got, p.idle, want, most, remove)
 	}
 	if err == nil {
-		err = c.sweep(ctx, &got, p.spare, want, most, c.confirmed(remove))
+		err = c.sweep(ctx, &got, p.spare, want, sure, c.confirmed(remove))
 	}
 	if err != nil {
 		return api.CollectReply{}, fmt.Errorf("collect: %w", err)

@@ -44,21 +44,18 @@ func (s *Store) Missing(idx api.BlobIndex) []api.BlobInfo {
 // PutChunk stores a chunk of a blob that was begun. Bytes that are not the chunk's
 // are [ErrMismatch]; one that no blob lists is [ErrNotFound].
 func (s *Store) PutChunk(c api.BlobInfo, b []byte) error {
-	if err := s.putChunk(context.Background(), c, b); err != nil {
+	r, err := s.Reserve(context.Background(), c.Size)
+	if err != nil {
 		return fmt.Errorf("put chunk %s: %w", c.SHA256.Short(), err)
 	}
-	return nil
+	defer r.Release()
+	return r.PutChunk(c, b)
 }
 
-func (s *Store) putChunk(ctx context.Context, c api.BlobInfo, b []byte) error {
+func (s *Store) putChunk(ctx context.Context, c api.BlobInfo, b []byte, r *Reservation) error {
 	if int64(len(b)) != c.Size || len(b) > api.MaxChunk || api.Sum(b) != c.SHA256 {
 		return ErrMismatch
 	}
-	r, err := s.Reserve(ctx, c.Size)
-	if err != nil {
-		return err
-	}
-	defer r.Release()
 	return s.writeChunk(ctx, c, b, r)
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/disk"
 )
 
@@ -46,8 +47,8 @@ type Reservation struct {
 
 // Reserve promises room for n bytes, or says why there is none. The caller releases it.
 //
-// A fetch reserves all that it misses before it starts, and gives each chunk back
-// right before [Store.PutChunk], which reserves for itself.
+// A fetch reserves all that it misses before it starts, and stores the chunks out of
+// that by [Reservation.PutChunk].
 func (s *Store) Reserve(ctx context.Context, n int64) (*Reservation, error) {
 	r := &Reservation{store: s}
 	if err := r.grow(ctx, n); err != nil {
@@ -92,6 +93,14 @@ func (r *Reservation) Give(n int64) {
 	r.store.mu.Lock()
 	defer r.store.mu.Unlock()
 	r.add(-min(n, r.left), 0)
+}
+
+// PutChunk is [Store.PutChunk] out of what was promised.
+func (r *Reservation) PutChunk(c api.BlobInfo, b []byte) error {
+	if err := r.store.putChunk(context.Background(), c, b, r); err != nil {
+		return fmt.Errorf("put chunk %s: %w", c.SHA256.Short(), err)
+	}
+	return nil
 }
 
 // Release ends the promise.
