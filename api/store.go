@@ -12,7 +12,8 @@ import (
 const Copies = 3
 
 // KeptVersions is of how many versions of a workload the blobs are kept, the
-// current one included: what a rollback may go back to.
+// current one included: what a rollback may go back to. Versions with the same program
+// count as one.
 const KeptVersions = 5
 
 // MaxBlob is the largest blob, in bytes.
