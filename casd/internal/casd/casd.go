@@ -111,7 +111,7 @@ func (d *Daemon) keepParts(p parts) keep.Parts {
 		return idx.BlobInfo, err
 	}
 	return keep.Parts{
-		Has:   func(blob api.Digest) bool { _, err := info(blob); return err == nil },
+		Has:   d.store.Has,
 		Info:  info,
 		Fetch: d.members.fetcher.FetchLow, Announce: d.announce.add, Providers: providers(p.bus, p.cfg.Ask), Client: p.client,
 		Peers: open(api.BucketPeers), Workloads: open(api.BucketWorkloads), Metrics: p.metrics, Log: p.log,
