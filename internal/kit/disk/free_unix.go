@@ -20,6 +20,6 @@ func Size(dir string) (int64, error) {
 	if err := unix.Statfs(dir, &st); err != nil {
 		return 0, err
 	}
-	kept := int64(st.Bfree) - int64(st.Bavail)                      //nolint:unconvert // for root
-	return (int64(st.Blocks) - max(kept, 0)) * int64(st.Bsize), nil //nolint:unconvert // as above
+	kept := max(int64(st.Bfree)-int64(st.Bavail), 0)        // for root
+	return (int64(st.Blocks) - kept) * int64(st.Bsize), nil //nolint:unconvert // as above
 }
