@@ -88,6 +88,7 @@ func (m *members) index(w http.ResponseWriter, r *http.Request) {
 		m.fail(w, r, advise(err, d))
 		return
 	}
+	m.store.Touch(d) // who reads the index is about to fetch it
 	local.WriteJSON(w, http.StatusOK, idx)
 }
 
