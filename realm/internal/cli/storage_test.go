@@ -210,10 +210,10 @@ func TestStoragePinTakesTooLong(t *testing.T) {
 	m.store.Copies = func(d api.Digest) api.BlobCopies {
 		return on(d, []api.PeerID{peerA}, []api.PeerID{peerB}, []api.PeerID{peerC})
 	}
-	words := []string{"it took longer than 500ms (--timeout)", "pin/image is accepted, but kept on 1 of 3 members: alpha so far", "on its way to beta", "no answer from gamma", "go on with it by themselves", "realm storage ls " + d.Short()}
-	m.want(1, words, "storage", "pin", d.Short(), "--name", "image", "--timeout", "500ms")
+	words := []string{"it took longer than 3s (--timeout)", "pin/image is accepted, but kept on 1 of 3 members: alpha so far", "on its way to beta", "no answer from gamma", "go on with it by themselves", "realm storage ls " + d.Short()}
+	m.want(1, words, "storage", "pin", d.Short(), "--name", "image", "--timeout", "3s")
 	m.want(0, []string{"version 1 is accepted"}, "storage", "put", m.file, "--pin", "--wait=false")
-	code, out, errs := m.realm("storage", "put", m.file, "--pin", "--json", "--timeout", "500ms")
+	code, out, errs := m.realm("storage", "put", m.file, "--pin", "--json", "--timeout", "3s")
 	var v putView
 	if err := json.Unmarshal([]byte(out), &v); err != nil || code != 1 || v.Pinned == nil || !v.Pinned.Was || len(v.Pinned.Copies.Lack) != 1 || v.Pinned.Copies.Away[0].Host != "gamma" || !strings.HasPrefix(errs, `{"error":`) {
 		t.Errorf("--json: %d %v %s%s", code, err, out, errs)
