@@ -28,6 +28,30 @@ func (b bucket) record(t *testing.T, p api.PeerID) (r api.PeerRecord, ok bool) {
 	return r, ok
 }
 
+// Whom the owner has drained is shown as that: another member, and this node itself.
+func TestDrained(t *testing.T) {
+	who := register{self: {}, alice: {}}
+	table, b := New(api.PeerFact{Peer: self}, who.terms, start), bucket{}
+	table.Up(alice, start)
+	is := func(what string, own, other bool) {
+		t.Helper()
+		table.Review()
+		b.apply(t, table)
+		me, _ := b.record(t, self)
+		her, _ := b.record(t, alice)
+		if me.Drained != own || her.Drained != other {
+			t.Errorf("%s: %v and %v", what, me.Drained, her.Drained)
+		}
+	}
+	is("nobody", false, false)
+	who[alice] = Terms{Drained: true}
+	is("alice", false, true)
+	who[self] = Terms{Drained: true}
+	is("both", true, true)
+	who[self], who[alice] = Terms{}, Terms{}
+	is("nobody any more", false, false)
+}
+
 func TestTerms(t *testing.T) {
 	who := register{alice: {Roles: []string{"edge"}}, bob: {}}
 	table, b := New(api.PeerFact{Peer: self}, who.terms, start), bucket{}
