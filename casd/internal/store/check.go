@@ -52,12 +52,11 @@ func (c *check) folder(ctx context.Context, folder int) error {
 	defer s.buffers.Put(buf)
 	want, found := s.chunks[folder].countHere(), 0
 	err := s.eachFile(dirChunks, folder, func(path, name string) error {
-		d, err := api.ParseDigest(name)
-		if err != nil {
-			return nil // Recover removes it
+		d, ok := digestOf(name)
+		if ok {
+			found++
 		}
-		found++
-		if d.Compare(c.after) <= 0 {
+		if !ok || d.Compare(c.after) <= 0 {
 			return nil
 		}
 		if err := ctx.Err(); err != nil {

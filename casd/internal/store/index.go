@@ -226,9 +226,9 @@ func (s *Store) eachIndex(fn func(entry) error) error {
 func (s *Store) eachIndexIn(folder int, fn func(entry) error) error {
 	return s.eachFile(dirBlobs, folder, func(path, name string) error {
 		ext := filepath.Ext(name)
-		d, err := api.ParseDigest(strings.TrimSuffix(name, ext))
-		if err != nil {
-			return nil // Recover has looked at foreign files
+		d, ok := digestOf(strings.TrimSuffix(name, ext))
+		if !ok {
+			return nil
 		}
 		idx, added, err := s.readIndex(path, d)
 		if errors.Is(err, ErrDamaged) {
@@ -257,12 +257,18 @@ func (s *Store) eachFile(kind string, folder int, fn func(path, name string) err
 	return nil
 }
 
+// digestOf reads the name of a file; false: it is foreign, and Recover sees to it.
+func digestOf(name string) (api.Digest, bool) {
+	d, err := api.ParseDigest(name)
+	return d, err == nil
+}
+
 // Blobs lists the blobs that are here, whole, in the order of their digests.
 func (s *Store) Blobs() (out []api.Digest, err error) {
 	for i := range 256 {
 		err := s.eachFile(dirBlobs, i, func(_, name string) error {
 			base, whole := strings.CutSuffix(name, extWhole)
-			if d, err := api.ParseDigest(base); whole && err == nil {
+			if d, ok := digestOf(base); ok && whole {
 				out = append(out, d)
 			}
 			return nil

@@ -20,7 +20,7 @@ const extOld = ".json"
 
 // migrate writes the index of blob d anew if it is JSON, as what indexes are now, and returns the
 // path of the file that counts; "": none. The chunks lie where they lay.
-func (s *Store) migrate(path string, d api.Digest) (string, error) {
+func (s *Store) migrate(ctx context.Context, path string, d api.Digest) (string, error) {
 	b, err := readOld(path)
 	if b == nil || err != nil {
 		return path, err
@@ -39,7 +39,7 @@ func (s *Store) migrate(path string, d api.Digest) (string, error) {
 	if err != nil {
 		return "", s.retire(path, err)
 	}
-	if err := s.rewrite(idx, path, to); err != nil || to == path {
+	if err := s.rewrite(ctx, idx, path, to); err != nil || to == path {
 		return to, err
 	}
 	return to, os.Remove(path)
@@ -67,13 +67,13 @@ func readOld(path string) ([]byte, error) {
 }
 
 // rewrite writes idx, of the age of the file at path, to another.
-func (s *Store) rewrite(idx api.BlobIndex, path, to string) error {
+func (s *Store) rewrite(ctx context.Context, idx api.BlobIndex, path, to string) error {
 	fi, err := os.Lstat(path)
 	if err != nil {
 		return err
 	}
 	from := s.tempPath()
-	err = s.write(context.Background(), from, func(f *os.File) error {
+	err = s.write(ctx, from, func(f *os.File) error {
 		return errors.Join(indexfile.Write(f, idx, fi.ModTime()), f.Sync())
 	})
 	if err != nil {

@@ -39,7 +39,7 @@ func (s *Store) reopen(ctx context.Context) error {
 	}
 	s.aside.Store(int64(len(aside)))
 	var parts unfinished
-	if err := eachFolder(func(i int) error { return s.recount(i, &parts) }); err != nil {
+	if err := eachFolder(func(i int) error { return s.recount(ctx, i, &parts) }); err != nil {
 		return err
 	}
 	vanished := make([]bool, len(s.chunks))
@@ -100,7 +100,7 @@ func (u *unfinished) add(idx api.BlobIndex) {
 }
 
 // recount reads the indexes in a folder and counts what they list.
-func (s *Store) recount(folder int, parts *unfinished) error {
+func (s *Store) recount(ctx context.Context, folder int, parts *unfinished) error {
 	seen := map[api.Digest]bool{}
 	return s.eachFile(dirBlobs, folder, func(path, name string) error {
 		ext := filepath.Ext(name)
@@ -112,7 +112,7 @@ func (s *Store) recount(folder int, parts *unfinished) error {
 			return os.Remove(path)
 		}
 		if ext == extOld || ext == extPart {
-			if path, err = s.migrate(path, d); err != nil || path == "" {
+			if path, err = s.migrate(ctx, path, d); err != nil || path == "" {
 				return err
 			}
 			ext = filepath.Ext(path)

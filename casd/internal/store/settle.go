@@ -92,43 +92,52 @@ func (w *dirty) done(chunks map[api.Digest]uint64) {
 
 // settle makes the file of an index durable, and its chunks, too, if the blob is whole.
 func (s *Store) settle(ctx context.Context, chunks []api.BlobInfo, index string, whole bool) error {
-	if !whole {
-		return syncFile(index)
+	if whole {
+		if err := s.sync(ctx, s.dirty.among(chunks)); err != nil {
+			return err
+		}
 	}
-	return s.sync(ctx, s.dirty.among(chunks), index)
+	return syncFile(index)
 }
 
 // settleAll makes all chunks durable.
 func (s *Store) settleAll(ctx context.Context) error { return s.sync(ctx, s.dirty.all()) }
 
-// sync makes chunks durable, under their names, and other files.
-func (s *Store) sync(ctx context.Context, chunks map[api.Digest]uint64, files ...string) error {
+// sync makes chunks durable, under their names.
+func (s *Store) sync(ctx context.Context, chunks map[api.Digest]uint64) error {
 	err := errors.ErrUnsupported
 	if len(chunks) > syncSingly {
 		err = syncAll(s.dir)
 	}
 	if errors.Is(err, errors.ErrUnsupported) {
-		err = s.syncEach(ctx, chunks, files)
+		err = s.syncEach(ctx, chunks)
 	}
 	if err != nil {
-		return fmt.Errorf("sync: %w", err)
+		return fmt.Errorf("sync chunks: %w", err)
 	}
 	s.dirty.done(chunks)
 	return nil
 }
 
-// syncEach syncs file by file, then the folders of the chunks.
-func (s *Store) syncEach(ctx context.Context, chunks map[api.Digest]uint64, files []string) error {
+// syncEach syncs file by file, then the folders.
+func (s *Store) syncEach(ctx context.Context, chunks map[api.Digest]uint64) error {
+	var files []string
 	folders := map[string]bool{}
 	for d := range chunks {
 		path := s.chunkPath(d)
 		folders[filepath.Dir(path)] = true
 		files = append(files, path)
 	}
-	if err := sideBySide(ctx, files, syncFile); err != nil {
+	if err := sideBySide(ctx, files, flushFile); err != nil {
 		return err
 	}
-	return sideBySide(ctx, slices.Collect(maps.Keys(folders)), atomicfile.SyncDir)
+	if err := sideBySide(ctx, slices.Collect(maps.Keys(folders)), flushFolder); err != nil {
+		return err
+	}
+	if len(files) == 0 {
+		return nil
+	}
+	return atomicfile.SyncDir(s.dir) // the disk itself, where flushing leaves it out
 }
 
 func sideBySide(ctx context.Context, paths []string, sync func(string) error) error {

@@ -5,6 +5,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/realm-mesh/realm/internal/kit/atomicfile"
 )
 
 // syncAll syncs the file system that dir is on: one commit for any number of files.
@@ -16,7 +18,7 @@ func syncAll(dir string) error {
 	return errors.Join(unix.Syncfs(int(f.Fd())), f.Close())
 }
 
-// syncFile syncs the content of a file.
+// syncFile makes the content of a file durable.
 func syncFile(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -25,8 +27,14 @@ func syncFile(path string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
+// flushFile is syncFile here.
+func flushFile(path string) error { return syncFile(path) }
+
+// flushFolder makes the entries of a folder durable.
+func flushFolder(path string) error { return atomicfile.SyncDir(path) }
+
 // startWriting has the kernel begin to write a large file to disk, so that less is
-// left to do when it is synced. It does not wait.
+// left to do when it is synced. It seldom waits.
 func startWriting(f *os.File) {
 	_ = unix.SyncFileRange(int(f.Fd()), 0, 0, unix.SYNC_FILE_RANGE_WRITE) // a file system without it writes later
 }

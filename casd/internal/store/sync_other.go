@@ -1,16 +1,18 @@
-//go:build !linux
+//go:build !linux && !darwin
 
 package store
 
 import (
 	"errors"
 	"os"
+
+	"github.com/realm-mesh/realm/internal/kit/atomicfile"
 )
 
 // syncAll says that files have to be synced one by one here.
 func syncAll(string) error { return errors.ErrUnsupported }
 
-// syncFile syncs the content of a file. Windows does so for who may write it.
+// syncFile makes the content of a file durable. Windows does so for who may write it.
 func syncFile(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
@@ -18,6 +20,12 @@ func syncFile(path string) error {
 	}
 	return errors.Join(f.Sync(), f.Close())
 }
+
+// flushFile is syncFile here.
+func flushFile(path string) error { return syncFile(path) }
+
+// flushFolder makes the entries of a folder durable.
+func flushFolder(path string) error { return atomicfile.SyncDir(path) }
 
 // startWriting does nothing here: the kernel begins to write by itself.
 func startWriting(*os.File) {}
