@@ -28,7 +28,7 @@ func mountTmpfs(t *testing.T, options string) string {
 
 // A full disk is told while the body is still on its way, and nothing is hurt.
 func TestFullDisk(t *testing.T) {
-	n, peer := start(t, mountTmpfs(t, "size=64m"), nil), start(t, t.TempDir(), nil)
+	n, peer := start(t, mountTmpfs(t, "size=64m"), patient), start(t, t.TempDir(), nil)
 	small, big := noise(20, 4*mib), noise(21, 40*mib)
 	d, e := n.put(small), peer.put(big)
 	n.needs.need(d, api.Ref{Kind: api.KindComponent, Name: "web"})
@@ -45,7 +45,7 @@ func TestFullDisk(t *testing.T) {
 // What nobody needs gives way on a full disk, however large the quota is, to what is put
 // and to what is fetched.
 func TestFullDiskIsCollected(t *testing.T) {
-	n, peer := start(t, mountTmpfs(t, "size=64m"), nil), start(t, t.TempDir(), nil)
+	n, peer := start(t, mountTmpfs(t, "size=64m"), patient), start(t, t.TempDir(), nil)
 	n.peers(map[api.PeerID]*node{peerID("B"): peer})
 	old, put, fetched := n.put(noise(20, 8*mib)), noise(21, 10*mib), noise(22, 11*mib)
 	d := n.put(put)

@@ -92,6 +92,9 @@ func start(t *testing.T, dir string, change func(*Config)) *node {
 	return n
 }
 
+// patient lets others take their time: a busy machine is no full disk.
+func patient(c *Config) { c.Fetch.Patience = 30 * time.Second }
+
 // peers makes n's meshd: a server on its socket that leads to other nodes.
 func (n *node) peers(others map[api.PeerID]*node) {
 	n.t.Helper()

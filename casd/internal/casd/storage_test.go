@@ -242,7 +242,7 @@ func TestSlowReader(t *testing.T) {
 // A fetch that does not fit is refused before any of it is sent; one that shares most of
 // its chunks with what is here fits.
 func TestFetchThatDoesNotFit(t *testing.T) {
-	n, peer := start(t, t.TempDir(), func(c *Config) { c.Quota = 10 * mib }), start(t, t.TempDir(), nil)
+	n, peer := start(t, t.TempDir(), func(c *Config) { patient(c); c.Quota = 10 * mib }), start(t, t.TempDir(), nil)
 	n.peers(map[api.PeerID]*node{peerID("B"): peer})
 	kept := noise(1, 8*mib)
 	n.needs.need(n.put(kept), api.Ref{Kind: api.KindComponent, Name: "web"})
@@ -281,7 +281,7 @@ func (b *fakeBus) isFull() bool {
 // Bits that flip on the disk are found, and mended by what another member has; what is
 // found and cannot be mended is told.
 func TestVerify(t *testing.T) {
-	a, b := start(t, t.TempDir(), nil), start(t, t.TempDir(), nil)
+	a, b := start(t, t.TempDir(), patient), start(t, t.TempDir(), nil)
 	blob, alone := noise(1, 3*mib), noise(2, 2*mib)
 	d, lost := a.put(blob), a.put(alone)
 	b.put(blob)
@@ -331,6 +331,7 @@ func TestScrub(t *testing.T) {
 	peer := start(t, t.TempDir(), nil)
 	peer.put(blob)
 	n := start(t, dir, func(c *Config) {
+		patient(c)
 		c.Scrub = ScrubConfig{Period: time.Second, Rate: 1 << 30, Retry: time.Second, Lately: time.Hour}
 	})
 	n.until("the damage is found", func() bool { return n.storage().Damaged == 1 })
