@@ -3,6 +3,7 @@ package keep
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -123,6 +124,10 @@ func (k *Keeper) start(ctx context.Context, fetching *sync.WaitGroup, now time.T
 	}
 }
 
+// tellAfter is after how many tries people are told: a member that has a blob is often
+// just not back yet.
+const tellAfter = 4
+
 // fetched takes note of how a fetch has ended.
 func (k *Keeper) fetched(ctx context.Context, blob api.Digest, h *holding, err error) {
 	k.metrics.fetches.WithLabelValues(result(err)).Inc()
@@ -144,7 +149,12 @@ func (k *Keeper) fetched(ctx context.Context, blob api.Digest, h *holding, err e
 		h.tries++
 		pause := k.backoff(h.tries, err)
 		k.fetchAt(blob, h, now.Add(pause))
-		k.parts.Log.Info("a blob that this node is to keep is not here yet", telemetry.KeyBlob, blob.String(), "again_in", pause.Round(time.Second), telemetry.Error(err))
+		level := slog.LevelDebug
+		if h.tries == tellAfter || h.tries%(10*tellAfter) == 0 {
+			level = slog.LevelWarn
+		}
+		k.parts.Log.Log(ctx, level, "a blob that this node is to keep is not here yet", telemetry.KeyBlob, blob.String(), "tries", h.tries,
+			"again_in", pause.Round(time.Second), telemetry.Error(err))
 	}
 }
 
