@@ -89,7 +89,9 @@ func (m *members) index(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	m.store.Touch(d) // who reads the index is about to fetch it
-	local.WriteJSON(w, http.StatusOK, idx)
+	w.Header().Set("Content-Type", "application/json")
+	// The caller has gone if this fails; there is nobody left to tell.
+	_ = wire.WriteIndex(&idleWriter{w, m.idle}, idx)
 }
 
 // have tells what is here of a blob, as long as that changes.

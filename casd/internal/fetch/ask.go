@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -75,11 +76,9 @@ func (c peers) readIndex(ctx context.Context, p api.PeerID, blob api.Digest) (ap
 
 // digest is what members call an index by.
 func digest(idx api.BlobIndex) api.Digest {
-	b, err := json.Marshal(idx)
-	if err != nil {
-		return api.Digest{} // no index has it; marshalling digests and numbers does not fail
-	}
-	return api.Sum(b)
+	sum := sha256.New()
+	_ = wire.WriteIndex(sum, idx) // neither a hash nor marshalling digests and numbers fails
+	return api.Digest(sum.Sum(nil))
 }
 
 // haves are the lines that a member tells of what it has.
