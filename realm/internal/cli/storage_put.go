@@ -50,32 +50,36 @@ and waits until three members have it.`,
 		}
 		defer in.Close()
 		return a.onNode(ctx, func(n *node.Node) error {
-			if !pin {
-				v, err := a.put(ctx, n, in)
-				if err != nil {
-					return err
-				}
-				return a.print(v, func() {
-					a.say("It stays here until room is wanted. To have the realm keep it: realm storage pin %s", v.SHA256.Short())
-				})
-			}
-			s, err := a.newSigner(ctx, n) // a passphrase is asked for before the bytes move
-			if err != nil {
-				return err
+			if pin {
+				return a.putAndPin(ctx, n, in, p)
 			}
 			v, err := a.put(ctx, n, in)
 			if err != nil {
 				return err
 			}
-			pinned, failed := a.pin(ctx, n, s, v.BlobInfo, p)
-			v.Pinned = &pinned
-			if failed != nil && pinned.Digest.IsZero() {
-				return fmt.Errorf("%s is stored on this node, but not pinned: %w", v.SHA256, failed)
-			}
-			return errors.Join(a.print(v, func() {}), failed)
+			return a.print(v, func() {
+				a.say("It stays here until room is wanted. To have the realm keep it: realm storage pin %s", v.SHA256.Short())
+			})
 		})
 	})
 	return cmd
+}
+
+// putAndPin stores what in gives, and has the realm keep it.
+func (a *app) putAndPin(ctx context.Context, n *node.Node, in *input, p pinFlags) error {
+	s, err := a.newSigner(ctx, n) // a passphrase is asked for before the bytes move
+	if err != nil {
+		return err
+	}
+	v, err := a.put(ctx, n, in)
+	if err != nil {
+		return err
+	}
+	pinned, failed := a.pin(ctx, n, s, v.BlobInfo, p)
+	if v.Pinned = &pinned; failed != nil && pinned.Digest.IsZero() {
+		return fmt.Errorf("%s is stored on this node, but not pinned: %w", v.SHA256, failed)
+	}
+	return errors.Join(a.print(v, func() {}), failed)
 }
 
 // putView is what realm storage put says in JSON.
