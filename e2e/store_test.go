@@ -301,7 +301,7 @@ func TestBitRot(t *testing.T) {
 	}
 	do(t, nodes[1], "storage", "pin", "--local", d.String())
 
-	flipBit(t, filepath.Join(nodes[1].Home))
+	flipBit(t, nodes[1].Home)
 	out := do(t, nodes[1], "storage", "verify")
 	if !strings.Contains(out, d.Short()) || !strings.Contains(out, "mended") {
 		t.Errorf("verify after a flipped bit:\n%s", out)
