@@ -186,7 +186,7 @@ func (c peers) ask(ctx context.Context, p api.PeerID, method, path string, body 
 	ctx, stalled := context.WithCancelCause(ctx)
 	a := &answer{ctx: ctx, stall: c.stall, timer: time.AfterFunc(max(c.first, c.stall), func() { stalled(errStalled) })}
 	a.end = func() { stalled(nil); end() }
-	resp, err := c.send(ctx, p, method, path, body)
+	resp, err := c.send(ctx, p, method, path, body) //nolint:bodyclose // the answer closes it
 	if err == nil {
 		a.body = resp.Body
 		err = local.CheckStatus(resp)

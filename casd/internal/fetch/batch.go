@@ -130,7 +130,7 @@ func (t *transfer) receive(ctx context.Context, s *source, p *plan, b *batch) er
 // it may not have looked at what its disk has made of them, as it does when it is asked
 // for one chunk by itself. It lacks the chunk if it finds it damaged then.
 func (t *transfer) keep(ctx context.Context, s *source, c api.BlobInfo, raw []byte) (lacks bool, err error) {
-	err = t.put(c, raw)
+	err = t.put(c, raw) //nolint:contextcheck // what has come is kept, whoever gives up meanwhile
 	if errors.Is(err, store.ErrMismatch) {
 		if err = t.peers.chunk(ctx, s.peer, c, raw); errors.Is(err, errLacks) {
 			return true, nil
@@ -138,7 +138,7 @@ func (t *transfer) keep(ctx context.Context, s *source, c api.BlobInfo, raw []by
 		if err != nil {
 			return false, err
 		}
-		err = t.put(c, raw)
+		err = t.put(c, raw) //nolint:contextcheck // as above
 	}
 	switch {
 	case errors.Is(err, store.ErrMismatch):

@@ -1,17 +1,31 @@
-// Package fetch brings a missing blob from the members that have it.
+// Package fetch brings a missing blob from all members that have some of it, at once.
 //
-// One provider is read at a time: its index first, then the chunks that are not
-// here, a few side by side, each checked as it lands. What has landed stays, so
-// that the next provider, or the next try after a crash, goes on from there. The
-// digest of the whole is checked before the blob counts as here.
+// A [Fetcher] runs one transfer for each blob, whoever waits for it. The transfer asks
+// every member that may have the blob what it has, and goes on listening: a member that
+// fetches the blob itself tells of each chunk that it gets, and is asked for it a moment
+// later. Who asks this node what it has is fetching, and is asked in return, so that
+// fetchers know each other at once. The index comes first, from the first that answers;
+// then chunks, in batches, two of them at a time from each member. The plan says which
+// (type plan): from members that fetch, too, what the fewest have; from those that had
+// all of it, what nobody else has or is about to have. So the one that a fresh blob
+// comes from sends it about once, however many want it.
 //
-// A provider fails in one of two ways. One that *lies* (bytes or an index that
-// are not what they should be) or lacks the blob is not asked again during this
-// fetch, and a liar is named in the log. One that is *away* (no connection, no
-// progress, an error of its own) is asked again, until nothing has come from
-// anybody for [Config.Patience] or the caller gives up.
+// Every chunk is checked as it lands, and the digest of the whole before the blob
+// counts as here. What has landed stays, after kill -9, too: the next try goes on from
+// there.
 //
-// Calls for the same blob share one fetch. It runs in the goroutine of the first
-// caller; when that one gives up, the next goes on. Nothing runs in the
-// background.
+// A member fails in one of these ways. One that *lies* (chunks, an index or lines that
+// are not what they should be) is named in the log and in the transfer's sources, counted,
+// and not asked again during this fetch. One that *lacks* the blob is asked again after
+// some seconds: it may get it. One that is *away* (no connection, no progress, an error
+// of its own) is asked again sooner. One that is slow keeps its place, but what it is
+// asked for is asked of a faster one as well. The fetch ends when nobody is left to ask,
+// or when nothing has come from anybody for [Config.Patience].
+//
+// Indexes are equal where the same bytes were cut by the same rules. A member with
+// another one than that begun with waits until nobody is left who goes by it.
+//
+// Memory: a chunk for each batch on its way, of which [Parts].Downloads lets a few go at
+// once, and some 60 bytes for each chunk of the blob. The goroutines of a transfer end
+// with it, and it ends when its last caller gives up, who waits for that.
 package fetch

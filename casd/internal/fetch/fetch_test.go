@@ -20,7 +20,7 @@ import (
 	"github.com/realm-mesh/realm/casd/internal/store"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func leakTestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // Every row is a mesh of real HTTP servers. The blob arrives whole and right
 // whenever one of its providers is honest, whatever the others do.
@@ -376,7 +376,12 @@ func (m *mesh) fetch(blob []byte) error {
 	if want := (api.BlobInfo{SHA256: api.Sum(blob), Size: int64(len(blob))}); info != want {
 		return fmt.Errorf("got %+v, want %+v", info, want)
 	}
-	r, err := m.store.Open(info.SHA256)
+	return m.reads(blob)
+}
+
+// reads reads a blob back.
+func (m *mesh) reads(blob []byte) error {
+	r, err := m.store.Open(api.Sum(blob))
 	if err != nil {
 		return err
 	}

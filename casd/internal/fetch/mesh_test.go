@@ -46,8 +46,9 @@ type mesh struct {
 	landed       atomic.Int32
 	providersErr atomic.Bool
 
-	mu    sync.Mutex
-	peers []*peer
+	mu     sync.Mutex
+	peers  []*peer
+	hidden []api.PeerID // that meshd does not name
 }
 
 func newMesh(t *testing.T) *mesh {
@@ -89,7 +90,9 @@ func (m *mesh) providers(context.Context, api.Digest) ([]api.PeerID, error) {
 	defer m.mu.Unlock()
 	var out []api.PeerID
 	for _, p := range m.peers {
-		out = append(out, p.id)
+		if !slices.Contains(m.hidden, p.id) {
+			out = append(out, p.id)
+		}
 	}
 	return out, nil
 }
@@ -397,16 +400,7 @@ func isHave(r *http.Request) bool     { return strings.HasSuffix(r.URL.Path, "/h
 func isOneChunk(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/chunks/") }
 func isChunk(r *http.Request) bool    { return r.URL.Path == api.PathChunks }
 
-// nth matches from the nth match on; first, only the first n.
-func nth(match func(*http.Request) bool, n int) func(*http.Request) bool {
-	return func(r *http.Request) bool {
-		if match(r) {
-			n--
-		}
-		return match(r) && n <= 0
-	}
-}
-
+// first matches only the first n times that match does.
 func first(match func(*http.Request) bool, n int) func(*http.Request) bool {
 	return func(r *http.Request) bool {
 		if match(r) {

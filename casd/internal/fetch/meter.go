@@ -41,3 +41,9 @@ func (m *meter) rate(now time.Time) (rate float64, known bool) {
 	}
 	return m.bytes / m.secs, true
 }
+
+// steady reports whether enough was measured to tell one member from another.
+func (m *meter) steady(now time.Time) bool {
+	m.pass(now)
+	return m.secs >= halfLife.Seconds()/2
+}

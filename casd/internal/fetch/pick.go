@@ -184,10 +184,10 @@ func (p *plan) relieves(o *offer, now time.Time) bool {
 		if !h.helper || len(h.asked) == 0 && len(p.recent(h)) == 0 {
 			continue
 		}
-		r, known := h.meter.rate(now)
-		if !known && now.Sub(h.joined) < p.patient(chance) {
-			return false
+		if !h.meter.steady(now) {
+			return false // it has something, so it is asked, and it shows soon
 		}
+		r, _ := h.meter.rate(now)
 		helpers += r
 	}
 	own, known := o.meter.rate(now)

@@ -259,7 +259,7 @@ func (t *transfer) plans(ctx context.Context, s *source) error {
 	if t.size > 0 && idx.Size != t.size {
 		return fmt.Errorf("%w: an index of %d bytes, want %d", errLie, idx.Size, t.size)
 	}
-	return t.propose(idx, want, planned)
+	return t.propose(idx, want, planned) //nolint:contextcheck // it waits for the disk alone
 }
 
 // propose begins with idx, unless somebody was faster.

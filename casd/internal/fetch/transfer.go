@@ -67,6 +67,7 @@ func newTransfer(f *Fetcher, blob api.Digest, size int64) *transfer {
 		wake: make(chan struct{}, 1), sources: map[api.PeerID]*source{}, reading: make(chan struct{}, 1), planned: make(chan struct{}),
 		useless: map[api.Digest]bool{}}
 	t.reading <- struct{}{}
+	t.meter.begin(now)
 	return t
 }
 
@@ -157,7 +158,7 @@ func (t *transfer) start(ctx context.Context, fn func(ctx context.Context)) {
 
 // swarm looks after the sources until the blob is here, or cannot be had.
 func (t *transfer) swarm(ctx context.Context) (api.BlobInfo, error) {
-	if err := t.resume(); err != nil {
+	if err := t.resume(); err != nil { //nolint:contextcheck // it waits for the disk alone
 		return api.BlobInfo{}, err
 	}
 	t.start(ctx, t.seek)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/task"
 	"github.com/realm-mesh/realm/internal/kit/telemetry"
 )
 
@@ -45,8 +46,11 @@ func (x *Index) notify() {
 	}
 }
 
-// Run provides what is announced until ctx ends.
-func (x *Index) Run(ctx context.Context) error {
+// Run provides what is announced, and looks for who else has what is asked for, until
+// ctx ends.
+func (x *Index) Run(ctx context.Context) error { return task.Run(ctx, x.provideAll, x.lookAround) }
+
+func (x *Index) provideAll(ctx context.Context) error {
 	again := time.NewTicker(republishEvery)
 	defer again.Stop()
 	for {

@@ -25,6 +25,7 @@ const (
 	maxAnnounced   = 64 << 10       // blobs; 32 bytes each
 	maxHints       = 1024           // blobs
 	maxProviders   = 64             // in one answer
+	maxLookups     = 64             // that wait to be made
 )
 
 // Routing is the part of a DHT that is used here.
@@ -49,10 +50,13 @@ type Config struct {
 type Index struct {
 	cfg  Config
 	wake chan struct{}
+	look chan api.Digest // blobs to ask the DHT about while nobody waits
 
 	mu       sync.Mutex
 	hints    map[api.Digest]api.PeerID
 	recent   []api.Digest // keys of hints, the oldest first
+	found    map[api.Digest][]api.PeerID
+	seen     []api.Digest // keys of found, the oldest first
 	blobs    map[api.Digest]struct{}
 	queue    []api.Digest // to be provided
 	unheard  []api.Digest // could not be provided: nobody was there
@@ -61,7 +65,8 @@ type Index struct {
 
 // New makes an Index. Announcements wait for [Index.Run].
 func New(cfg Config) *Index {
-	return &Index{cfg: cfg, wake: make(chan struct{}, 1), hints: map[api.Digest]api.PeerID{}, blobs: map[api.Digest]struct{}{}}
+	return &Index{cfg: cfg, wake: make(chan struct{}, 1), look: make(chan api.Digest, maxLookups),
+		hints: map[api.Digest]api.PeerID{}, found: map[api.Digest][]api.PeerID{}, blobs: map[api.Digest]struct{}{}}
 }
 
 func key(d api.Digest) (cid.Cid, error) {
@@ -98,10 +103,52 @@ func (x *Index) Providers(ctx context.Context, blob api.Digest) ([]api.PeerID, e
 	}
 	likely := x.likely(ctx, blob, k)
 	near := x.cfg.Neighbours()
-	if len(likely) == 0 && (len(near) < enough || len(near) >= x.cfg.MaxMesh) {
-		likely = x.lookUp(ctx, k)
+	if len(near) < enough || len(near) >= x.cfg.MaxMesh { // there may be others
+		switch {
+		case len(likely) == 0:
+			likely = x.lookUp(ctx, k)
+		case len(likely) < enough:
+			x.lookLater(blob)
+		}
 	}
 	return order(likely, near), nil
+}
+
+// lookLater has the DHT asked about a blob for the next time: who fetches asks again
+// every few seconds, and somebody to begin with is known.
+func (x *Index) lookLater(blob api.Digest) {
+	select {
+	case x.look <- blob:
+	default: // the next time
+	}
+}
+
+// lookAround asks the DHT about blobs until ctx ends.
+func (x *Index) lookAround(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case blob := <-x.look:
+			if k, err := key(blob); err == nil {
+				x.keep(blob, x.lookUp(ctx, k))
+			}
+		}
+	}
+}
+
+// keep remembers whom the DHT has named.
+func (x *Index) keep(blob api.Digest, peers []api.PeerID) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if _, known := x.found[blob]; !known {
+		x.seen = append(x.seen, blob)
+	}
+	x.found[blob] = peers
+	if len(x.seen) > maxHints {
+		delete(x.found, x.seen[0])
+		x.seen = slices.Delete(x.seen, 0, 1)
+	}
 }
 
 // likely is who is said to have a blob, without asking anybody.
@@ -110,6 +157,11 @@ func (x *Index) likely(ctx context.Context, blob api.Digest, k cid.Cid) []api.Pe
 	x.mu.Lock()
 	if p, ok := x.hints[blob]; ok {
 		out = append(out, p)
+	}
+	for _, p := range x.found[blob] {
+		if !slices.Contains(out, p) {
+			out = append(out, p)
+		}
 	}
 	x.mu.Unlock()
 	records, err := x.cfg.Records(ctx, k.Hash())

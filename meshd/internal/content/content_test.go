@@ -134,6 +134,25 @@ func TestAnnouncementReachesOthers(t *testing.T) {
 	}
 }
 
+// Where somebody is known to have a blob nobody waits for the DHT; whom it names is
+// known the next time.
+func TestOthersAreFoundForTheNextTime(t *testing.T) {
+	a, b, c := newHolder(t), newHolder(t), newHolder(t)
+	a.meet(t, b)
+	a.Announce([]api.Digest{blob})
+	k, err := key(blob)
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, "b was told", func() bool { return len(b.likely(t.Context(), blob, k)) == 1 })
+	c.meet(t, b)
+	c.Hint(blob, b.id)
+	if got := c.providers(t); !slices.Equal(got, []api.PeerID{b.id}) {
+		t.Errorf("at first: %v; want b, who is known to have it", got)
+	}
+	until(t, "the DHT has named a, too", func() bool { return slices.Equal(c.providers(t), []api.PeerID{b.id, a.id}) })
+}
+
 func TestOrder(t *testing.T) {
 	x := newHolder(t)
 	ids := map[string]api.PeerID{}

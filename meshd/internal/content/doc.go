@@ -4,8 +4,9 @@
 // memory wherever it can: whoever sent the intent that names the blob, whoever
 // has announced it to this node, then all neighbours, the nearest first. Only
 // when none of that knows a likely holder, and neighbours are few or are not the
-// whole realm, does it ask the DHT, for at most a second. Asking a member that
-// lacks a blob costs one round trip and nothing else.
+// whole realm, does it ask the DHT, for at most a second; where one or two are known
+// it asks the DHT for the next time. Asking a member that lacks a blob costs one round
+// trip and nothing else.
 //
 // What is announced is provided in the DHT in the background, one blob after the
 // other, again when somebody is there to hear it, and again every twelve hours,

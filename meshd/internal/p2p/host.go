@@ -128,7 +128,7 @@ func guarded(d *door, own credential) ([]libp2p.Option, error) {
 		libp2p.Transport(tcp.NewTCPTransport),
 		libp2p.EnableRelay(),
 		libp2p.Security(string(securityID), newSecurity(d, own)),
-		libp2p.Muxer(yamux.ID, muxer{yamux.DefaultTransport}),
+		libp2p.Muxer(yamux.ID, muxer{narrow(yamux.DefaultTransport)}),
 		libp2p.ConnectionGater(gate{d}),
 		libp2p.WithFxOption(fx.Supply([]upgrader.Option{upgrader.WithAcceptTimeout(handshakeFor)})),
 	}, nil

@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"sync"
 
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/libp2p/go-libp2p/core/sec"
+	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
 	"github.com/libp2p/go-libp2p/p2p/net/upgrader"
 	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
 	ma "github.com/multiformats/go-multiaddr"
@@ -24,10 +24,6 @@ const securityID protocol.ID = "/realm/tls/1"
 // maxHandshake bounds what a peer may send before it is judged, the largest proof
 // and what crypto/tls reads ahead included; it would take certificates of 256 KiB.
 const maxHandshake = 32 << 10
-
-// maxHeld is how much memory a connection keeps for what it writes: a message of the
-// muxer, in records.
-const maxHeld = 80 << 10
 
 // security is libp2p's TLS with a check of the peer's credential in the handshake.
 type security struct {
@@ -85,18 +81,21 @@ func (s *security) handshake(ctx context.Context, dir network.Direction, insecur
 	if !ok {
 		return nil, errors.New("the connection has no address")
 	}
+	if err := boundUnsent(insecure); err != nil {
+		return nil, fmt.Errorf("bound what waits to be sent: %w", err)
+	}
 	conf, keys := s.identity.ConfigForPeer(want)
 	conf.NextProtos = s.muxers
-	raw := &wire{Conn: insecure, left: maxHandshake}
+	capped := &cappedConn{Conn: insecure, left: maxHandshake}
 	side := tls.Client
 	if dir == network.DirInbound {
 		side = tls.Server
 	}
-	c := &secureConn{Conn: side(raw, conf), self: s.door.self, raw: raw}
+	c := &secureConn{Conn: side(capped, conf), self: s.door.self}
 	if err := c.HandshakeContext(ctx); err != nil {
 		return nil, err
 	}
-	raw.done = true
+	capped.done = true
 	select {
 	case c.key = <-keys:
 	default:
@@ -115,15 +114,9 @@ func (s *security) handshake(ctx context.Context, dir network.Direction, insecur
 // secureConn is a connection whose peer has been let in.
 type secureConn struct {
 	*tls.Conn
-	raw        *wire
 	self, peer peer.ID
 	key        crypto.PubKey
 	pass       *pass
-}
-
-// Write is used by one goroutine at a time: the muxer's.
-func (c *secureConn) Write(b []byte) (int, error) {
-	return c.raw.together(func() (int, error) { return c.Conn.Write(b) })
 }
 
 func (c *secureConn) LocalPeer() peer.ID             { return c.self }
@@ -135,58 +128,35 @@ func (c *secureConn) ConnState() network.ConnectionState {
 	return network.ConnectionState{StreamMultiplexer: protocol.ID(muxer), UsedEarlyMuxerNegotiation: muxer != ""}
 }
 
-// wire is what TLS reads from and writes to. It bounds what is read until the handshake
-// is done, and passes the records of one write on together: TLS itself makes a system
-// call for each, of 16 KiB at most.
-type wire struct {
+// cappedConn bounds what is read until the handshake is done.
+type cappedConn struct {
 	net.Conn
 	left int
 	done bool
-
-	mu   sync.Mutex
-	hold bool
-	held []byte
 }
 
-func (w *wire) Read(b []byte) (int, error) {
-	if w.done {
-		return w.Conn.Read(b)
+func (c *cappedConn) Read(b []byte) (int, error) {
+	if c.done {
+		return c.Conn.Read(b)
 	}
-	if w.left == 0 {
+	if c.left == 0 {
 		return 0, fmt.Errorf("more than %d bytes before the handshake was done", maxHandshake)
 	}
-	n, err := w.Conn.Read(b[:min(len(b), w.left)])
-	w.left -= n
+	n, err := c.Conn.Read(b[:min(len(b), c.left)])
+	c.left -= n
 	return n, err
 }
 
-func (w *wire) Write(b []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.hold {
-		w.held = append(w.held, b...)
-		return len(b), nil
-	}
-	return w.Conn.Write(b)
-}
+// streamWindow is how far a stream's sender may be ahead of its reader: what a fetch of
+// chunks from several members may pile up in memory for each request, and enough for
+// 10 MB/s by each over 100 ms.
+const streamWindow = 1 << 20
 
-// together calls write, and passes on at once what that has written.
-func (w *wire) together(write func() (int, error)) (int, error) {
-	w.mu.Lock()
-	w.hold = true
-	w.mu.Unlock()
-	n, err := write()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.hold = false
-	_, e := w.Conn.Write(w.held)
-	if w.held = w.held[:0]; cap(w.held) > maxHeld {
-		w.held = nil
-	}
-	if e != nil {
-		return 0, e
-	}
-	return n, err
+// narrow is the muxer of libp2p with a window of that size.
+func narrow(t *yamux.Transport) *yamux.Transport {
+	c := *t.Config()
+	c.MaxStreamWindowSize = streamWindow
+	return (*yamux.Transport)(&c)
 }
 
 // muxer keeps the pass with a connection: libp2p finds it there through As.
