@@ -4,31 +4,15 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 
 	"github.com/realm-mesh/realm/internal/kit/hosttest"
 )
 
-func mountTmpfs(t *testing.T, size string) string {
-	t.Helper()
-	hosttest.Need(t, hosttest.Tmpfs)
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
-
 // TestFullStore fills the disk of a node under its store: what does not fit is refused
 // in words, and the node works on.
 func TestFullStore(t *testing.T) {
-	dir := mountTmpfs(t, "256m")
+	dir := hosttest.MountTmpfs(t, "size=256m")
 	n := newNode(t, "node", "")
 	n.Home = filepath.Join(dir, "home")
 	n.Env = append(n.Env, "REALM_STORAGE_QUOTA_MB=1000")
@@ -51,7 +35,7 @@ func TestFullStore(t *testing.T) {
 // TestFullDisk fills a node's disk. Pushes are refused in words, what runs goes
 // on, and with space back all is well without a restart.
 func TestFullDisk(t *testing.T) {
-	mount := mountTmpfs(t, "192m")
+	mount := hosttest.MountTmpfs(t, "size=192m")
 	n := newNode(t, "node", "")
 	n.Home = filepath.Join(mount, "home")
 	do(t, n, "init")

@@ -4,31 +4,15 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
-	"syscall"
 	"testing"
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/hosttest"
 )
 
-func mountTmpfs(t *testing.T, options string) string {
-	t.Helper()
-	hosttest.Need(t, hosttest.Tmpfs)
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, options); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
-
 // A full disk is told while the body is still on its way, and nothing is hurt.
 func TestFullDisk(t *testing.T) {
-	n, peer := start(t, mountTmpfs(t, "size=64m"), patient), start(t, t.TempDir(), nil)
+	n, peer := start(t, hosttest.MountTmpfs(t, "size=64m"), patient), start(t, t.TempDir(), nil)
 	small, big := noise(20, 4*mib), noise(21, 40*mib)
 	d, e := n.put(small), peer.put(big)
 	n.needs.need(d, api.Ref{Kind: api.KindComponent, Name: "web"})
@@ -45,7 +29,7 @@ func TestFullDisk(t *testing.T) {
 // What nobody needs gives way on a full disk, however large the quota is, to what is put
 // and to what is fetched.
 func TestFullDiskIsCollected(t *testing.T) {
-	n, peer := start(t, mountTmpfs(t, "size=64m"), patient), start(t, t.TempDir(), nil)
+	n, peer := start(t, hosttest.MountTmpfs(t, "size=64m"), patient), start(t, t.TempDir(), nil)
 	n.peers(map[api.PeerID]*node{peerID("B"): peer})
 	old, put, fetched := n.put(noise(20, 8*mib)), noise(21, 10*mib), noise(22, 11*mib)
 	d := n.put(put)

@@ -5,32 +5,16 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/realm-mesh/realm/internal/kit/disk"
 	"github.com/realm-mesh/realm/internal/kit/hosttest"
 )
 
-func mountTmpfs(t *testing.T, options string) string {
-	t.Helper()
-	hosttest.Need(t, hosttest.Tmpfs)
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, options); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
-
 // A disk that fills up, by whomever, is met by collecting, in time and in the background,
 // then by a refusal that says how much is missing there.
 func TestFullDisk(t *testing.T) {
-	dir := mountTmpfs(t, "size=80m") // 48 MiB of it are the reserve
+	dir := hosttest.MountTmpfs(t, "size=80m") // 48 MiB of it are the reserve
 	w := newWorld(t, dir, 1<<40)
 	blobs := w.puts(3, 6*mib)
 	w.pin(blobs[1])
@@ -67,7 +51,7 @@ func TestFullDisk(t *testing.T) {
 // A disk that has no room although it says so, such as one that runs out of inodes, is
 // met in the same way, by puts and by pins.
 func TestDiskThatDoesNotTell(t *testing.T) {
-	w := newWorld(t, mountTmpfs(t, "size=256m,nr_inodes=1000"), 1<<40)
+	w := newWorld(t, hosttest.MountTmpfs(t, "size=256m,nr_inodes=1000"), 1<<40)
 	first := w.put(noise(0, 64*kib))
 	w.pin(first)
 	for i := 1; i < 60; i++ {

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"syscall"
 	"testing"
 
 	"github.com/realm-mesh/realm/api"
@@ -16,25 +15,10 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/hosttest"
 )
 
-func mountTmpfs(t *testing.T, size string) string {
-	t.Helper()
-	hosttest.Need(t, hosttest.Tmpfs)
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
-
 // A disk that fills up refuses the put in words and keeps nothing of it; what was
 // there reads, and with space back the same put succeeds.
 func TestFullDisk(t *testing.T) {
-	s := openStore(t, mountTmpfs(t, "64m")) // 48 MiB of it are the reserve
+	s := openStore(t, hosttest.MountTmpfs(t, "size=64m")) // 48 MiB of it are the reserve
 	kept := noise(30, 4*mib)
 	d := put(t, s, kept)
 	filler := filepath.Join(s.dir, "filler")
@@ -86,7 +70,7 @@ func TestFullDisk(t *testing.T) {
 // Another writer may take the last room between the look and the write: what the
 // OS says then counts as full, too.
 func TestFullBeneathTheReserve(t *testing.T) {
-	s := openStore(t, mountTmpfs(t, "64m"))
+	s := openStore(t, hosttest.MountTmpfs(t, "size=64m"))
 	before := files(t, s)
 	filler, err := os.Create(filepath.Join(s.dir, dirTemp, "filler"))
 	if err != nil {

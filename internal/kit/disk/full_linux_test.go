@@ -3,7 +3,6 @@ package disk
 import (
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 
 	"github.com/realm-mesh/realm/internal/kit/hosttest"
@@ -11,16 +10,7 @@ import (
 
 // What a full disk really answers is recognised, and Room sees it coming.
 func TestFullDisk(t *testing.T) {
-	hosttest.Need(t, hosttest.Tmpfs)
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4m"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
+	dir := hosttest.MountTmpfs(t, "size=4m")
 	if err := Room(dir, 2<<20, 1<<20); err != nil {
 		t.Errorf("room on an empty disk: %v", err)
 	}

@@ -3,7 +3,6 @@ package trust
 import (
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 
 	"github.com/realm-mesh/realm/internal/kit/disk"
@@ -12,16 +11,7 @@ import (
 
 // A disk that is full in the middle of a line leaves no half of it behind.
 func TestMarksOnAFullDisk(t *testing.T) {
-	hosttest.Need(t, hosttest.Tmpfs)
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=256k"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
+	dir := hosttest.MountTmpfs(t, "size=256k")
 	path, filler := filepath.Join(dir, "marks.log"), filepath.Join(dir, "filler")
 	m := openMarks(t, path)
 	if err := os.WriteFile(filler, make([]byte, 1<<20), 0o600); !disk.IsFull(err) {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 
 	"github.com/realm-mesh/realm/api"
@@ -16,16 +15,7 @@ import (
 // TestDiskFillsUp has another writer take the last of the disk, so that an addition
 // ends in the middle of a line.
 func TestDiskFillsUp(t *testing.T) {
-	hosttest.Need(t, hosttest.Tmpfs)
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=256k"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
+	dir := hosttest.MountTmpfs(t, "size=256k")
 	w := newWorld(t)
 	w.path = filepath.Join(dir, "intents.log")
 	k := w.open(t)

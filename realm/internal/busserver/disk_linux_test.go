@@ -19,16 +19,7 @@ import (
 // smallHome is a home on a file system of its own with size bytes.
 func smallHome(t *testing.T, size int) paths.Home {
 	t.Helper()
-	hosttest.Need(t, hosttest.Tmpfs)
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
+	dir := hosttest.MountTmpfs(t, fmt.Sprintf("size=%d", size))
 	h, err := paths.Open(dir)
 	if err != nil {
 		t.Fatal(err)
