@@ -191,7 +191,24 @@ type FactBatch struct {
 	Peer      *PeerFact     `json:"peer,omitempty"`
 	Workloads WorkloadFacts `json:"workloads,omitempty"`
 	Full      bool          `json:"full,omitempty"` // all that the sender has: what is missing is gone
+	// Suspects are members that the sender was connected to a moment ago, and is not now.
+	// A batch with any has nothing else.
+	Suspects []Suspicion `json:"suspects,omitempty"`
 }
+
+// Suspicion says that a member was lost by one of its neighbours. The member refutes it
+// by any batch that is newer than the one that is named; who is no neighbour of it takes
+// it for dead otherwise. It is the suspicion of SWIM (Das, Gupta, Motivala, 2002), with
+// (Epoch, Seq) for the incarnation.
+type Suspicion struct {
+	Peer PeerID `json:"peer"`
+	// The newest batch of Peer that was known to the neighbour; 0 where there was none.
+	Epoch int64  `json:"epoch"`
+	Seq   uint64 `json:"seq"`
+}
+
+// MaxSuspects is the most suspicions in one batch.
+const MaxSuspects = 64
 
 // WorkloadFacts are read one by one: a fact of a kind that this version does not
 // know is left out, whatever else stands in it, and takes no others with it.
@@ -242,6 +259,17 @@ func (b *FactBatch) Validate() error {
 	for _, w := range b.Workloads {
 		if err := w.Validate(); err != nil {
 			return err
+		}
+	}
+	if len(b.Suspects) > 0 && (b.Full || b.Peer != nil || len(b.Workloads) > 0) {
+		return errors.New("facts: suspicions come with nothing else")
+	}
+	if len(b.Suspects) > MaxSuspects {
+		return fmt.Errorf("facts: %d suspicions, at most %d", len(b.Suspects), MaxSuspects)
+	}
+	for _, s := range b.Suspects {
+		if _, err := ParsePeerID(string(s.Peer)); err != nil {
+			return fmt.Errorf("facts: suspicion: %w", err)
 		}
 	}
 	return nil

@@ -15,7 +15,8 @@
 // not so any more, and who said it is not there to take it back.
 //
 // When a member is gone its workloads are forgotten at once; the member itself
-// stays known, as not connected. Members that are heard of only through others
-// (in a large mesh most are no neighbours) are forgotten when nothing has been
-// heard for [Silence].
+// stays known, as not connected. Members that are heard of only through others (in a
+// large mesh most are no neighbours) are forgotten when a neighbour of theirs says that
+// it has lost them and they do not refute it within [Refute], and, whatever else went
+// wrong, when nothing has been heard for [Silence].
 package facts

@@ -87,6 +87,7 @@ func (t *Table) merge(author api.PeerID, b *api.FactBatch, now time.Time, direct
 		return ErrStale
 	}
 	m.order.take(b)
+	m.refute(b)
 	m.heard = now
 	t.setLive(author, m, m.alive(now))
 	if b.Peer != nil && b.Seq > m.order.peer {
@@ -97,6 +98,7 @@ func (t *Table) merge(author api.PeerID, b *api.FactBatch, now time.Time, direct
 		}
 	}
 	t.mergeWorkloads(author, m, b)
+	t.hear(b.Suspects, now)
 	return nil
 }
 

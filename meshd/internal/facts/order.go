@@ -13,9 +13,10 @@ type order struct {
 	last  map[api.Ref]uint64 // likewise of each workload, where it was after full
 }
 
-// fresh reports whether b has anything to say.
+// fresh reports whether b has anything to say. A full batch takes no suspicion back: if
+// some heard of one and others did not, its member might not refute what others believe.
 func (o *order) fresh(b *api.FactBatch) bool {
-	return b.Epoch > o.epoch || b.Epoch == o.epoch && b.Seq > o.full && o.seen.fresh(b.Seq)
+	return b.Epoch > o.epoch || b.Epoch == o.epoch && (b.Seq > o.full || len(b.Suspects) > 0) && o.seen.fresh(b.Seq)
 }
 
 // take notes that b was merged, as the first of its epoch if that is another one.

@@ -125,7 +125,19 @@ func (t *Table) Batches() ([][]byte, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	p := t.pending
-	t.pending = pending{facts: map[api.Ref]struct{}{}}
+	t.pending = newPending()
+	if s := t.suspects(p.lost); len(s) > 0 {
+		said, err := t.encode(api.FactBatch{Suspects: s})
+		if err != nil {
+			return nil, err
+		}
+		facts, err := t.batches(p)
+		return append([][]byte{said}, facts...), err
+	}
+	return t.batches(p)
+}
+
+func (t *Table) batches(p pending) ([][]byte, error) {
 	if !p.any() {
 		return nil, nil
 	}
@@ -154,19 +166,29 @@ func (t *Table) parts(facts []api.WorkloadFact, withPeer bool) ([][]byte, error)
 		if err != nil {
 			return nil, err
 		}
-		t.seq++
-		b := api.FactBatch{Epoch: t.epoch, Seq: t.seq, Workloads: facts[:n]}
+		b := api.FactBatch{Workloads: facts[:n]}
 		if first && withPeer {
 			me := t.me
 			b.Peer = &me
 		}
-		raw, err := json.Marshal(b)
+		raw, err := t.encode(b)
 		if err != nil {
-			return nil, fmt.Errorf("encode facts: %w", err)
+			return nil, err
 		}
 		out, facts = append(out, raw), facts[n:]
 	}
 	return out, nil
+}
+
+// encode gives b its place in the order of this node's batches.
+func (t *Table) encode(b api.FactBatch) ([]byte, error) {
+	t.seq++
+	b.Epoch, b.Seq = t.epoch, t.seq
+	raw, err := json.Marshal(b)
+	if err != nil {
+		return nil, fmt.Errorf("encode facts: %w", err)
+	}
+	return raw, nil
 }
 
 // fit is how many of facts go into one message: at least one, if there is one.

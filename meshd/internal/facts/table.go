@@ -13,6 +13,7 @@ import (
 const (
 	Refresh = 20 * time.Second // everybody repeats everything that often
 	Silence = 50 * time.Second // after which a member that is no neighbour is taken for dead
+	Refute  = 4 * time.Second  // that a member has once a neighbour of it has lost it
 	// echo is how long after a member was lost gossip about it is taken for a
 	// message that was still on its way.
 	echo = 10 * time.Second
@@ -59,6 +60,11 @@ type pending struct {
 	full  bool // all of it: something is gone, or somebody new listens
 	peer  bool
 	facts map[api.Ref]struct{}
+	lost  map[api.PeerID]struct{} // who was a neighbour a moment ago
+}
+
+func newPending() pending {
+	return pending{facts: map[api.Ref]struct{}{}, lost: map[api.PeerID]struct{}{}}
 }
 
 func (p *pending) any() bool { return p.full || p.peer || len(p.facts) > 0 }
@@ -76,6 +82,7 @@ type member struct {
 	rttAt     time.Time // of the last change of rtt
 	order     order
 	heard     time.Time // when a batch was merged last
+	suspicion suspicion
 	workloads map[api.Ref]api.WorkloadFact
 }
 
@@ -86,7 +93,7 @@ func New(me api.PeerFact, terms func(api.PeerID) (Terms, bool), now time.Time) *
 	t := &Table{
 		self: me.Peer, epoch: now.UnixNano(), me: me, since: now, terms: terms,
 		own: map[api.Ref]api.WorkloadFact{}, others: map[api.PeerID]*member{}, dirty: map[Key]struct{}{},
-		pending: pending{facts: map[api.Ref]struct{}{}},
+		pending: newPending(),
 		changed: make(chan struct{}, 1), due: make(chan struct{}, 1),
 	}
 	t.markPeer(me.Peer)
@@ -181,7 +188,7 @@ func (t *Table) Up(p api.PeerID, now time.Time) {
 	if err != nil || m.connected {
 		return
 	}
-	m.connected, m.since, m.lost = true, now, time.Time{}
+	m.connected, m.since, m.lost, m.suspicion = true, now, time.Time{}, suspicion{}
 	m.live = true
 	t.markPeer(p)
 	if t.neighbours++; t.neighbours == 1 {
@@ -207,6 +214,8 @@ func (t *Table) Down(p api.PeerID, now time.Time) {
 	t.neighbours--
 	t.markPeer(p)
 	t.dropWorkloads(p)
+	t.pending.lost[p] = struct{}{}
+	notify(t.due)
 }
 
 // RTT takes note of how long a round trip to the neighbour p takes.
@@ -225,7 +234,8 @@ func (t *Table) RTT(p api.PeerID, rtt time.Duration, now time.Time) {
 }
 
 // Expire forgets what members that are no neighbours ran, when nothing has been
-// heard of them for [Silence].
+// heard of them for [Silence], or when one was lost by a neighbour and has not
+// refuted it within [Refute].
 func (t *Table) Expire(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -238,9 +248,10 @@ func (t *Table) Expire(now time.Time) {
 }
 
 // alive reports whether m is a neighbour, or others have passed on lately what it
-// says of itself. heard does not rise while a loss may only not have spread yet.
+// says of itself, and no loss of it stands. heard does not rise while a loss may only
+// not have spread yet.
 func (m *member) alive(now time.Time) bool {
-	return m.connected || m.heard.After(m.lost) && now.Sub(m.heard) <= Silence
+	return m.connected || m.heard.After(m.lost) && now.Sub(m.heard) <= Silence && !m.suspicion.stands(now)
 }
 
 func (t *Table) setLive(p api.PeerID, m *member, live bool) {

@@ -18,7 +18,7 @@ import (
 )
 
 // expireEvery is how often members of which nothing is heard any more are looked for.
-const expireEvery = 5 * time.Second
+const expireEvery = time.Second
 
 // maxAddrs is how many addresses of another member are taken.
 const maxAddrs = 32
