@@ -17,6 +17,7 @@
 // When a member is gone its workloads are forgotten at once; the member itself
 // stays known, as not connected. Members that are heard of only through others (in a
 // large mesh most are no neighbours) are forgotten when a neighbour of theirs says that
-// it has lost them and they do not refute it within [Refute], and, whatever else went
-// wrong, when nothing has been heard for [Silence].
+// it has lost them and they do not refute it within [Refute], or when this node has lost
+// its last neighbour; and, whatever else went wrong, when nothing has been heard for
+// [Silence].
 package facts

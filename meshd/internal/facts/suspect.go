@@ -47,6 +47,16 @@ func (t *Table) hear(said []api.Suspicion, now time.Time) {
 	}
 }
 
+// suspectAll is for a node that has lost its last neighbour: nobody is left to pass on
+// what members say, or who lost them.
+func (t *Table) suspectAll(now time.Time) {
+	for _, m := range t.others {
+		if m.live && m.suspicion.since.IsZero() {
+			m.suspicion = suspicion{since: now, epoch: m.order.epoch, seq: m.order.seen.top}
+		}
+	}
+}
+
 // refute takes note that b of m was heard.
 func (m *member) refute(b *api.FactBatch) {
 	if newer(b.Epoch, b.Seq, m.suspicion) {

@@ -69,6 +69,38 @@ func TestSuspicion(t *testing.T) {
 	}
 }
 
+// A node that has lost its last neighbour hears of nobody any more.
+func TestAlone(t *testing.T) {
+	table := newTable()
+	carol := peerID(4)
+	for _, p := range []api.PeerID{bob, carol} {
+		table.Up(p, start)
+	}
+	for _, p := range []api.PeerID{alice, bob, carol} {
+		if err := table.Merge(p, batch(1, 5, true), start); err != nil {
+			t.Fatal(err)
+		}
+	}
+	live := func(at time.Time) bool {
+		table.Expire(at)
+		return table.others[alice].live
+	}
+	table.Down(bob, start)
+	if !live(start.Add(Refute)) {
+		t.Error("alice is taken for dead while carol can pass on what she says")
+	}
+	alone := start.Add(Refute)
+	table.Down(carol, alone)
+	if !live(alone.Add(Refute-1)) || live(alone.Add(Refute)) {
+		t.Errorf("alice is not taken for dead %v after the last neighbour was lost", Refute)
+	}
+	back := alone.Add(echo)
+	table.Up(carol, back)
+	if err := table.Merge(alice, batch(1, 6, false), back); err != nil || !live(back) {
+		t.Errorf("alice was heard of again, and is live: %v (%v)", live(back), err)
+	}
+}
+
 // said are the batches that a table would gossip now.
 func said(t *testing.T, table *Table) (out []*api.FactBatch) {
 	t.Helper()

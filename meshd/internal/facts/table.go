@@ -216,6 +216,9 @@ func (t *Table) Down(p api.PeerID, now time.Time) {
 	t.dropWorkloads(p)
 	t.pending.lost[p] = struct{}{}
 	notify(t.due)
+	if t.neighbours == 0 {
+		t.suspectAll(now)
+	}
 }
 
 // RTT takes note of how long a round trip to the neighbour p takes.
