@@ -20,7 +20,8 @@
 // The store asks before bytes are written. Where they do not fit ([Collector.Fits]), one
 // caller at a time collects ([Collector.Make]), down to nine tenths of what there is
 // room for, so that the next writers find room again; the others wait for it. What
-// could not be met by collecting everything is refused before anything is collected.
+// could not be met by collecting everything is refused before anything is collected:
+// chunks that what must stay lists, too, count as staying, and keepers are asked first.
 // A refusal says what is missing, what takes the room and what to do.
 //
 // The room that there is has two bounds: the quota, for the bytes of all chunks, and

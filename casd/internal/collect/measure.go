@@ -94,7 +94,26 @@ type measuring struct {
 	idle, spare   int
 }
 
-// goes returns the bytes that collecting everything in p would free.
+// covers reports whether collecting everything in p frees n bytes.
+func (c *Collector) covers(ctx context.Context, p plan, n int64) (bool, error) {
+	switch {
+	case p.sums.idle+p.sums.spare < n: // though no chunk were shared
+		return false, nil
+	case c.store.Stats().Bytes-p.sums.held >= n: // though none of what stays were
+		return true, nil
+	}
+	goes, err := c.frees(ctx, p)
+	return goes >= n, err
+}
+
+// frees returns the bytes that collecting everything in p frees now. What puts on their
+// way have stored is of no blob yet.
+func (c *Collector) frees(ctx context.Context, p plan) (int64, error) {
+	goes, err := c.goes(ctx, p)
+	return min(goes, p.sums.idle+p.sums.spare), err
+}
+
+// goes returns the bytes of the store that need not stay, but for what p holds.
 func (c *Collector) goes(ctx context.Context, p plan) (int64, error) {
 	st := c.store.Stats()
 	switch {

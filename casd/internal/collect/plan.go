@@ -36,6 +36,18 @@ type plan struct {
 // sums are bytes by class, as if no chunk were shared.
 type sums struct{ held, idle, spare int64 }
 
+// with is p with these of its spare blobs alone.
+func (p plan) with(spare []candidate) plan {
+	p.sums.held += p.sums.spare
+	p.sums.spare = 0
+	for _, b := range spare {
+		p.sums.held -= b.has
+		p.sums.spare += b.has
+	}
+	p.spare = spare
+	return p
+}
+
 // classify says what may happen to a blob now.
 func (c *Collector) classify(d api.Digest) class {
 	switch {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/realm-mesh/realm/casd/internal/store"
 	"github.com/realm-mesh/realm/internal/kit/disk"
@@ -71,12 +71,15 @@ func (c *Collector) Make(ctx context.Context, n int64, refused bool) error {
 	if err != nil {
 		return err
 	}
-	if missing := r.missing(n > 0); refused || p.sums.idle+p.sums.spare >= missing {
-		want := r.used - r.limit()*lowWater/100
-		if refused { // the disk has a bound that it does not tell: leave it some air
-			missing, want = max(missing, 1), max(want, r.used*(100-lowWater)/100)
-		}
-		freed, err := c.makeRoom(ctx, p, missing, want)
+	missing, want := r.missing(n > 0), r.used-r.limit()*lowWater/100
+	sure, enough := []candidate(nil), true
+	if refused { // the disk has a bound that it does not tell: leave it some air
+		missing, want = max(missing, 1), max(want, r.used*(100-lowWater)/100)
+	} else if sure, enough, err = c.promised(ctx, p, missing, want); err != nil {
+		return fmt.Errorf("make room in the store: %w", err)
+	}
+	if enough {
+		freed, err := c.makeRoom(ctx, p, sure, missing, want)
 		if err != nil {
 			return fmt.Errorf("make room in the store: %w", err)
 		}
@@ -85,16 +88,51 @@ func (c *Collector) Make(ctx context.Context, n int64, refused bool) error {
 		}
 	}
 	c.counts.refused.Add(1)
-	return c.refuse(r, n > 0)
+	return c.refuse(ctx, r, n)
+}
+
+// promised finds out, before anything goes, whether least bytes are free once it has.
+// What the realm needs elsewhere counts only where the rest is not enough, and only as
+// far as its keepers confirm in time that they have it: that is sure, until want bytes
+// are.
+func (c *Collector) promised(ctx context.Context, p plan, least, want int64) (sure []candidate, enough bool, err error) {
+	if enough, err = c.covers(ctx, p.with(nil), least); enough || err != nil {
+		return nil, enough, err
+	}
+	if may, err := c.covers(ctx, p, least); !may || err != nil {
+		return nil, false, err
+	}
+	soon, cancel := context.WithTimeout(ctx, c.cfg.Confirm)
+	defer cancel()
+	for spare := range slices.Chunk(p.spare, asked) {
+		confirmed, err := c.confirm(soon, spare)
+		if err != nil {
+			return nil, false, err
+		}
+		sure = append(sure, confirmed...)
+		now := p.with(sure)
+		if !enough {
+			if enough, err = c.covers(ctx, now, least); err != nil {
+				return nil, false, err
+			}
+		}
+		if soon.Err() != nil || enough && now.sums.idle+now.sums.spare >= want {
+			break
+		}
+	}
+	return sure, enough, ctx.Err()
 }
 
 // makeRoom frees want bytes of what may go, if there are so many. What the realm needs
-// elsewhere goes only where the rest frees less than least, and only as far as its
-// keepers confirm in time that they have it.
-func (c *Collector) makeRoom(ctx context.Context, p plan, least, want int64) (freed int64, err error) {
+// elsewhere goes only where the rest frees less than least: first what is sure to be
+// there, then what keepers confirm in time.
+func (c *Collector) makeRoom(ctx context.Context, p plan, sure []candidate, least, want int64) (freed int64, err error) {
 	var got swept
 	defer c.tell(&got)
 	if err := c.sweep(ctx, &got, p.idle, want, batch, c.remove); err != nil || got.freed >= least {
+		return got.freed, err
+	}
+	if err := c.sweep(ctx, &got, sure, want, batch, c.remove); err != nil || got.freed >= least {
 		return got.freed, err
 	}
 	soon, cancel := context.WithTimeout(ctx, c.cfg.Confirm)
@@ -104,61 +142,4 @@ func (c *Collector) makeRoom(ctx context.Context, p plan, least, want int64) (fr
 		err = nil
 	}
 	return got.freed, err
-}
-
-// Refusal says why there is no room, and what to do.
-type Refusal struct {
-	Missing int64 // bytes; 0: the disk does not say
-	ByQuota bool  // else the disk is full
-	room    room
-	kept    sums
-	unknown bool // what the realm needs is not known yet
-	dir     string
-}
-
-// Unwrap implements what [errors.Is] looks for.
-func (*Refusal) Unwrap() error { return disk.ErrFull }
-
-func (r *Refusal) Error() string {
-	var b strings.Builder
-	switch {
-	case r.ByQuota:
-		fmt.Fprintf(&b, "store full: %s missing of its quota of %d MiB", missingMiB(r.Missing), r.room.quota>>20)
-	case r.Missing > 0:
-		fmt.Fprintf(&b, "disk full: %s missing on %s, which has %d MiB left (%d MiB are kept in reserve)",
-			missingMiB(r.Missing), r.dir, r.room.free>>20, disk.ReserveBulk>>20)
-	default:
-		fmt.Fprintf(&b, "disk full: %s takes no more bytes, though it says that %d MiB are left", r.dir, r.room.free>>20)
-	}
-	held := min(r.kept.held, r.room.used)
-	fmt.Fprintf(&b, "; of %d MiB in the store, %d are needed by the realm, pinned here or in use, %d are cached and %d are promised to writers",
-		r.room.used>>20, held>>20, min(r.kept.idle+r.kept.spare, r.room.used-held)>>20, r.room.owed>>20)
-	if r.unknown {
-		b.WriteString(". What the realm needs is not known yet, so nothing is collected: try again when meshd is up")
-		return b.String()
-	}
-	b.WriteString(". Free some with realm storage gc, realm storage unpin or realm rm, ")
-	if r.ByQuota {
-		b.WriteString("or raise the quota with realm configure --storage-quota-mb")
-	} else {
-		b.WriteString("or free some space there")
-	}
-	return b.String()
-}
-
-// missingMiB is n in words, in MiB that are enough.
-func missingMiB(n int64) string {
-	if n = (n + 1<<20 - 1) >> 20; n != 1 {
-		return fmt.Sprintf("%d MiB are", n)
-	}
-	return "1 MiB is"
-}
-
-func (c *Collector) refuse(r room, counted bool) error {
-	p, err := c.plan()
-	if err != nil {
-		return err
-	}
-	byQuota := counted && r.overQuota() > 0 && r.overQuota() >= r.overDisk()
-	return &Refusal{Missing: r.missing(counted), ByQuota: byQuota, room: r, kept: p.sums, unknown: !c.refs.Known(), dir: c.cfg.Dir}
 }

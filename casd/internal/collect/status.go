@@ -68,7 +68,7 @@ func (c *Collector) trim(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.makeRoom(ctx, p, r.missing(true), r.used-r.limit()*lowWater/100)
+	_, err = c.makeRoom(ctx, p, nil, r.missing(true), r.used-r.limit()*lowWater/100)
 	return err
 }
 

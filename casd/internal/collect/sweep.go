@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -146,33 +145,37 @@ func (c *Collector) pretend() remover {
 // have them.
 func (c *Collector) confirmed(next remover) remover {
 	return func(ctx context.Context, got *swept, blobs []candidate) error {
-		var mu sync.Mutex
-		sure := map[api.Digest]bool{}
-		g, asking := errgroup.WithContext(ctx)
-		g.SetLimit(asked)
-		for _, b := range blobs {
-			g.Go(func() error {
-				return task.Guard(asking, func(ctx context.Context) error {
-					if err := c.refs.ConfirmElsewhere(ctx, b.SHA256); err != nil {
-						c.log.Debug("a blob stays: its keepers do not all have it", telemetry.KeyBlob, b.SHA256.String(), telemetry.Error(err))
-						return nil
-					}
-					mu.Lock()
-					defer mu.Unlock()
-					sure[b.SHA256] = true
-					return nil
-				})
-			})
-		}
-		if err := g.Wait(); err != nil {
+		sure, err := c.confirm(ctx, blobs)
+		if err != nil {
 			return err
 		}
-		var out []candidate
-		for _, b := range blobs {
-			if sure[b.SHA256] {
-				out = append(out, b)
-			}
-		}
-		return next(ctx, got, out)
+		return next(ctx, got, sure)
 	}
+}
+
+// confirm asks the keepers of some blobs, and returns those that all of them have.
+func (c *Collector) confirm(ctx context.Context, blobs []candidate) (sure []candidate, err error) {
+	has := make([]bool, len(blobs))
+	g, asking := errgroup.WithContext(ctx)
+	g.SetLimit(asked)
+	for i, b := range blobs {
+		g.Go(func() error {
+			return task.Guard(asking, func(ctx context.Context) error {
+				err := c.refs.ConfirmElsewhere(ctx, b.SHA256)
+				if has[i] = err == nil; err != nil {
+					c.log.Debug("a blob stays: its keepers do not all have it", telemetry.KeyBlob, b.SHA256.String(), telemetry.Error(err))
+				}
+				return nil
+			})
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	for i, b := range blobs {
+		if has[i] {
+			sure = append(sure, b)
+		}
+	}
+	return sure, nil
 }

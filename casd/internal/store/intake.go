@@ -54,7 +54,7 @@ func (in *intake) run(ctx context.Context, r io.Reader) (api.BlobIndex, error) {
 		}
 		return nil
 	})
-	for range min(2*runtime.GOMAXPROCS(0), maxTakers) { // some wait for the disk
+	for range in.takers() {
 		start(func(ctx context.Context) error {
 			for p := range chunks {
 				if err := in.take(ctx, p.info, p.bytes()); err != nil {
@@ -71,6 +71,14 @@ func (in *intake) run(ctx context.Context, r io.Reader) (api.BlobIndex, error) {
 		return api.BlobIndex{}, err
 	}
 	return in.index(api.Digest(whole.Sum(nil))), nil
+}
+
+// takers is how many goroutines name and write chunks.
+func (in *intake) takers() int {
+	if in.room.serial() {
+		return 1
+	}
+	return min(2*runtime.GOMAXPROCS(0), maxTakers) // some wait for the disk
 }
 
 // read fills slab after slab and cuts them.

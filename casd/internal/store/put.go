@@ -49,11 +49,11 @@ func (s *Store) put(ctx context.Context, r io.Reader, size int64, want api.Diges
 }
 
 // promise reserves room for a blob of size bytes. Where a small one does not fit, it may
-// yet, for it may share chunks with others: then room is reserved chunk by chunk.
+// yet, for it may share chunks with others: then it is tried.
 func (s *Store) promise(ctx context.Context, size int64) (*Reservation, error) {
 	r, err := s.Reserve(ctx, max(size, 0))
-	if errors.Is(err, disk.ErrFull) && size <= cut.FineLimit {
-		return s.Reserve(ctx, 0)
+	if errors.Is(err, disk.ErrFull) && size > 0 && size <= cut.FineLimit {
+		return s.try(size, err), nil
 	}
 	return r, err
 }

@@ -41,8 +41,9 @@ const stolen = 100
 // goroutines.
 type Reservation struct {
 	store  *Store
-	left   int64 // promised, not written; guarded by store.mu
-	staged int64 // written, not placed; guarded by store.mu
+	left   int64  // promised, not written; guarded by store.mu
+	staged int64  // written, not placed; guarded by store.mu
+	trial  *trial // nil: it is none
 }
 
 // Reserve promises room for n bytes, or says why there is none. The caller releases it.
@@ -63,7 +64,8 @@ func (r *Reservation) grow(ctx context.Context, n int64) error {
 		if r.claim(n) {
 			return nil
 		}
-		if err := r.store.room.Make(ctx, n, false); err != nil {
+		var err error
+		if n, err = r.make(ctx, n); err != nil {
 			return err
 		}
 	}
@@ -93,6 +95,7 @@ func (r *Reservation) Give(n int64) {
 	r.store.mu.Lock()
 	defer r.store.mu.Unlock()
 	r.add(-min(n, r.left), 0)
+	r.trial.pass(0, n)
 }
 
 // PutChunk is [Store.PutChunk] out of what was promised.
@@ -131,6 +134,7 @@ func (r *Reservation) move(n int64) (missing int64) {
 		return n - r.left
 	}
 	r.add(-n, n)
+	r.trial.pass(n, 0)
 	return 0
 }
 
