@@ -7,12 +7,20 @@ import (
 )
 
 // Lease keeps a blob, whole or partial, from being removed until release is
-// called. Leases add up; release may be called more than once.
+// called: what is found of it from now on stays. Leases add up; release may be called
+// more than once.
 func (s *Store) Lease(d api.Digest) (release func()) {
+	s.lease(d)
+	// Who looked whether it is leased before it was has removed its index by now.
+	s.names.Lock()
+	s.names.Unlock() //nolint:staticcheck // nothing is to be done with it held
+	return sync.OnceFunc(func() { s.unlease(d) })
+}
+
+func (s *Store) lease(d api.Digest) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.leases[d]++
-	return sync.OnceFunc(func() { s.unlease(d) })
 }
 
 func (s *Store) unlease(d api.Digest) {
