@@ -82,6 +82,7 @@ func build(p parts) *Daemon {
 	d.collector = collect.New(collect.Config{Dir: p.dir, Quota: p.cfg.Quota, Look: p.cfg.Look, Confirm: p.cfg.Confirm}, d.store, p.needs, d.pins, p.log)
 	asked.Collector = d.collector
 	d.scrubber = scrub.New(d.scrubConfig(p), d.store, p.log)
+	d.store.OnDamage(d.damaged)
 	d.serve(p)
 	return d
 }
@@ -130,6 +131,15 @@ func (d *Daemon) scrubConfig(p parts) scrub.Config {
 		},
 		Wanted: func(blob api.Digest) bool { return d.pins.Has(blob) || p.needs.Needed(blob) },
 		Pinned: d.pins.All,
+	}
+}
+
+// damaged has blobs brought again that turned out damaged where they were read: the
+// scrubber tries at once, the keeper goes on trying for as long as the realm needs them.
+func (d *Daemon) damaged(blobs []api.Digest) {
+	d.scrubber.Met(blobs)
+	if d.keeper != nil {
+		d.keeper.Recheck()
 	}
 }
 

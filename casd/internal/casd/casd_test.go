@@ -153,7 +153,8 @@ func (n *node) flipBit(chunk []byte) {
 // error, later damage cuts the answer before it. Then a fetch mends the blob.
 func TestFlippedBit(t *testing.T) {
 	blob := noise(4, 3*mib)
-	a, b := start(t, t.TempDir(), nil), start(t, t.TempDir(), nil)
+	unwanted := func(c *Config) { c.Scrub.Lately = 0 } // it is not mended before it is asked for
+	a, b := start(t, t.TempDir(), unwanted), start(t, t.TempDir(), nil)
 	d := b.put(blob)
 	a.put(blob)
 	a.peers(map[api.PeerID]*node{peerID("B"): b})

@@ -96,7 +96,7 @@ func (m measures) scrubber(s *scrub.Scrubber) {
 		m.counter(name, help, func() float64 { return float64(read(s.Stats())) })
 	}
 	total("scrub_bytes_total", "Bytes of chunks that were read again and checked.", func(st scrub.Stats) int64 { return st.Bytes })
-	total("scrub_damaged_total", "Blobs that this found damaged.", func(st scrub.Stats) int64 { return st.Damaged })
+	total("scrub_damaged_total", "Blobs found damaged, by the scrub or by who read them.", func(st scrub.Stats) int64 { return st.Damaged })
 	total("scrub_mended_total", "Blobs that were damaged and have been brought from other members.", func(st scrub.Stats) int64 { return st.Mended })
 	m.gauge("scrub_lost", "Blobs that are wanted, damaged, and that no member could give at the last try.", func() float64 { return float64(s.Stats().Lost) })
 	m.gauge("scrub_completed_timestamp_seconds", "When every chunk had been read last; 0: not yet.", func() float64 {

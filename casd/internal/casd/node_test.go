@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httputil"
@@ -43,6 +44,12 @@ type node struct {
 // start runs a daemon in dir until the test ends. Fetches find peers in bus.
 func start(t *testing.T, dir string, change func(*Config)) *node {
 	t.Helper()
+	return launch(t, dir, change, func(*parts) {})
+}
+
+// launch is start of a daemon that is made from other parts.
+func launch(t *testing.T, dir string, change func(*Config), other func(*parts)) *node {
+	t.Helper()
 	home, err := paths.Open(dir)
 	if err == nil {
 		err = errors.Join(home.Create(), local.CreateToken(home))
@@ -68,9 +75,11 @@ func start(t *testing.T, dir string, change func(*Config)) *node {
 	mux := http.NewServeMux()
 	mux.Handle(api.RouteMetrics, promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 	ready := make(chan string, 1)
-	n.daemon = build(parts{cfg: cfg, dir: home.State(api.Casd), bus: n.bus, client: n.client, needs: n.needs, mux: mux, metrics: metrics,
+	p := parts{cfg: cfg, dir: home.State(api.Casd), bus: n.bus, client: n.client, needs: n.needs, mux: mux, metrics: metrics,
 		ready: func(_ context.Context, note string) error { ready <- note; return nil },
-		log:   slog.New(slog.NewTextHandler(t.Output(), nil))})
+		log:   slog.New(slog.NewTextHandler(t.Output(), nil))}
+	other(&p)
+	n.daemon = build(p)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
@@ -95,14 +104,20 @@ func start(t *testing.T, dir string, change func(*Config)) *node {
 // patient lets others take their time: a busy machine is no full disk.
 func patient(c *Config) { c.Fetch.Patience = 30 * time.Second }
 
-// peers makes n's meshd: a server on its socket that leads to other nodes.
+// peers makes n's meshd, which leads to other nodes, and tells of them as providers.
 func (n *node) peers(others map[api.PeerID]*node) {
+	n.t.Helper()
+	n.mesh(peerID("A"), others, http.NewServeMux())
+}
+
+// mesh makes the meshd of a node whose id is self: a server on its socket that leads to
+// other nodes, and answers as mux does to all else.
+func (n *node) mesh(self api.PeerID, others map[api.PeerID]*node, mux *http.ServeMux) {
 	n.t.Helper()
 	ln, err := local.Listen(n.home, api.Meshd)
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	mux := http.NewServeMux()
 	mux.HandleFunc(api.RoutePeer, func(w http.ResponseWriter, r *http.Request) {
 		other := others[api.PeerID(r.PathValue("peer"))]
 		if other == nil {
@@ -111,7 +126,7 @@ func (n *node) peers(others map[api.PeerID]*node) {
 		}
 		(&httputil.ReverseProxy{Transport: other.client.Transport, FlushInterval: -1, Rewrite: func(p *httputil.ProxyRequest) {
 			p.Out.URL.Scheme, p.Out.URL.Host, p.Out.URL.Path = "http", string(api.Casd), "/"+r.PathValue("path")
-			p.Out.Header.Set(local.HeaderPeer, string(peerID("A")))
+			p.Out.Header.Set(local.HeaderPeer, string(self))
 		}}).ServeHTTP(w, r)
 	})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -126,9 +141,7 @@ func (n *node) peers(others map[api.PeerID]*node) {
 	})
 	n.bus.mu.Lock()
 	defer n.bus.mu.Unlock()
-	for id := range others {
-		n.bus.providers = append(n.bus.providers, id)
-	}
+	n.bus.providers = append(n.bus.providers, slices.Sorted(maps.Keys(others))...)
 }
 
 func peerID(name string) api.PeerID {

@@ -1,10 +1,8 @@
 package casd
 
 import (
-	"context"
 	"fmt"
 	"net/http"
-	"net/http/httputil"
 	"strconv"
 	"strings"
 	"sync"
@@ -12,7 +10,6 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
-	"github.com/realm-mesh/realm/internal/kit/local"
 )
 
 // swarm is nodes that reach each other, as their meshds would have it.
@@ -40,41 +37,13 @@ func (s swarm) id(i int) api.PeerID { return peerID(strconv.Itoa(i + 1)) }
 
 // join makes the meshd of the ith node.
 func (s swarm) join(i int) {
-	n := s[i]
-	n.t.Helper()
 	others := map[api.PeerID]*node{}
 	for j, other := range s {
 		if j != i {
 			others[s.id(j)] = other
-			n.bus.providers = append(n.bus.providers, s.id(j))
 		}
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc(api.RoutePeer, func(w http.ResponseWriter, r *http.Request) {
-		other := others[api.PeerID(r.PathValue("peer"))]
-		if other == nil {
-			local.WriteError(w, http.StatusBadGateway, fmt.Errorf("not connected to %s", r.PathValue("peer")))
-			return
-		}
-		(&httputil.ReverseProxy{Transport: other.client.Transport, FlushInterval: -1, Rewrite: func(p *httputil.ProxyRequest) {
-			p.Out.URL.Scheme, p.Out.URL.Host, p.Out.URL.Path = "http", string(api.Casd), "/"+r.PathValue("path")
-			p.Out.Header.Set(local.HeaderPeer, string(s.id(i)))
-		}}).ServeHTTP(w, r)
-	})
-	ln, err := local.Listen(n.home, api.Meshd)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- local.Serve(ctx, n.home, ln, mux, time.Second) }()
-	n.t.Cleanup(func() {
-		n.client.CloseIdleConnections()
-		cancel()
-		if err := <-done; err != nil {
-			n.t.Error(err)
-		}
-	})
+	s[i].mesh(s.id(i), others, http.NewServeMux())
 }
 
 // fetch brings a blob to all of some nodes at once.

@@ -8,7 +8,8 @@
 // one caller after the other.
 //
 // The store takes a chunk that fails its check out of use: its blobs count as missing
-// from then on, and no wrong byte leaves. What is wanted of them is fetched again at
+// from then on, and no wrong byte leaves. Who reads one before the scrub does has the
+// same done ([Scrubber.Met]). What is wanted of them is fetched again at
 // once, and every [Config.Retry] as long as no member can give it: what the realm
 // needs, what is pinned here, also if its index is gone, and what was used lately.
 // The rest waits until somebody asks for it or it is collected.

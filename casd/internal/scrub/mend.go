@@ -2,6 +2,8 @@ package scrub
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/realm-mesh/realm/api"
@@ -48,6 +50,42 @@ func (s *Scrubber) mend(ctx context.Context, d api.Digest) bool {
 	s.log.Info("mended a blob", telemetry.KeyBlob, d.String())
 	s.count(func(st *Stats) { st.Mended++ })
 	return true
+}
+
+// Met has blobs mended at once that turned out damaged where they were read, as if this
+// had found them. It does not wait.
+func (s *Scrubber) Met(damaged []api.Digest) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range damaged {
+		s.met[d] = struct{}{}
+	}
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (s *Scrubber) takeMet() []api.Digest {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	met := slices.Collect(maps.Keys(s.met))
+	clear(s.met)
+	return met
+}
+
+// mendMet mends what others have met until ctx ends.
+func (s *Scrubber) mendMet(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.wake:
+		}
+		for _, d := range s.worth(s.found(s.takeMet())) {
+			s.mend(ctx, d)
+		}
+	}
 }
 
 // retry tries once more to mend what is damaged and wanted, and what is pinned and not

@@ -8,6 +8,7 @@ import (
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/casd/internal/store"
+	"github.com/realm-mesh/realm/internal/kit/task"
 	"github.com/realm-mesh/realm/internal/kit/telemetry"
 )
 
@@ -40,9 +41,12 @@ type Scrubber struct {
 	store *store.Store
 	log   *slog.Logger
 	turn  chan struct{} // holds a token while somebody verifies
+	wake  chan struct{} // holds a token while there is something in met
 
+	// mu guards what follows.
 	mu    sync.Mutex
-	stats Stats // guarded by mu
+	stats Stats
+	met   map[api.Digest]struct{} // blobs that were found damaged by who read them
 }
 
 // Stats are totals since the start, but for Lost and Completed.
@@ -56,7 +60,7 @@ type Stats struct {
 
 // New returns a scrubber of s. [Scrubber.Load] comes before anything else.
 func New(cfg Config, s *store.Store, log *slog.Logger) *Scrubber {
-	return &Scrubber{cfg: cfg, store: s, log: log, turn: make(chan struct{}, 1)}
+	return &Scrubber{cfg: cfg, store: s, log: log, turn: make(chan struct{}, 1), wake: make(chan struct{}, 1), met: map[api.Digest]struct{}{}}
 }
 
 // Stats returns what was done so far.
@@ -72,8 +76,10 @@ func (s *Scrubber) count(change func(*Stats)) {
 	change(&s.stats)
 }
 
-// Run scrubs in the background until ctx ends.
-func (s *Scrubber) Run(ctx context.Context) error {
+// Run scrubs in the background, and mends what it is told of, until ctx ends.
+func (s *Scrubber) Run(ctx context.Context) error { return task.Run(ctx, s.scrub, s.mendMet) }
+
+func (s *Scrubber) scrub(ctx context.Context) error {
 	defer idlePriority()()
 	at := s.load()
 	saved := at

@@ -38,7 +38,7 @@ func (s *Store) ReadChunk(d api.Digest, buf []byte) ([]byte, error) {
 func (s *Store) load(d api.Digest, buf []byte) ([]byte, error) {
 	b, err := readChunk(s.chunkPath(d), d, buf)
 	if errors.Is(err, ErrDamaged) {
-		_, lost := s.lose(d)
+		lost := s.met(d)
 		return nil, errors.Join(err, lost)
 	}
 	return b, err
@@ -50,7 +50,7 @@ func (s *Store) loadListed(c api.BlobInfo, buf []byte) ([]byte, error) {
 	b, err := s.load(c.SHA256, buf)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		_, lost := s.lose(c.SHA256)
+		lost := s.met(c.SHA256)
 		return nil, errors.Join(fmt.Errorf("chunk %s: %w: it is gone", c.SHA256.Short(), ErrDamaged), lost)
 	case err == nil && int64(len(b)) != c.Size:
 		return nil, fmt.Errorf("chunk %s: %w: it has %d bytes, the index says %d", c.SHA256.Short(), ErrMismatch, len(b), c.Size)

@@ -217,3 +217,30 @@ func TestForeignFilesAreMovedAside(t *testing.T) {
 		t.Errorf("moved aside: %v", got)
 	}
 }
+
+// Whoever is to know of damage is told where it is met, once for each blob.
+func TestDamageIsTold(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	var told []api.Digest
+	s.OnDamage(func(blobs []api.Digest) { told = append(told, blobs...) })
+	for name, damage := range map[string]func(api.BlobIndex){
+		"a chunk":        func(idx api.BlobIndex) { damages[1].do(t, s.chunkPath(idx.Chunks[1].SHA256)) },
+		"a lost chunk":   func(idx api.BlobIndex) { _ = os.Remove(s.chunkPath(idx.Chunks[1].SHA256)) },
+		"the index":      func(idx api.BlobIndex) { damages[1].do(t, s.indexPath(idx.SHA256, extWhole)) },
+		"nothing at all": func(api.BlobIndex) {},
+	} {
+		told = nil
+		d := put(t, s, noise(90+uint64(len(name)), 300_000))
+		idx, err := s.Index(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		damage(idx)
+		for range 2 {
+			_, err = get(s, d)
+		}
+		if want := name != "nothing at all"; (err != nil) != want || want != slices.Equal(told, []api.Digest{d}) {
+			t.Errorf("%s: read twice: %v, told of %v", name, err, told)
+		}
+	}
+}

@@ -80,12 +80,20 @@ func (s *Store) readIndex(path string, d api.Digest) (idx api.BlobIndex, added t
 
 // dropIndex takes a damaged index out of use, unless it was replaced meanwhile.
 func (s *Store) dropIndex(path string, d api.Digest) error {
+	dropped, err := s.dropIfDamaged(path, d)
+	if dropped {
+		s.tell(d)
+	}
+	return err
+}
+
+func (s *Store) dropIfDamaged(path string, d api.Digest) (dropped bool, err error) {
 	s.names.Lock()
 	defer s.names.Unlock()
 	if _, _, err := s.readIndex(path, d); errors.Is(err, ErrDamaged) {
-		return s.discount(path, err)
+		return true, s.discount(path, err)
 	}
-	return nil
+	return false, nil
 }
 
 // discount retires a damaged index that was counted; names is held. How large its blob

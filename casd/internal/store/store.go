@@ -40,6 +40,8 @@ type Store struct {
 	slabs   sync.Pool // of *slab
 	spare   budget    // buffers beyond what each put and reader needs
 
+	onDamage func(blobs []api.Digest) // nil: nobody asks
+
 	// names is held while an index appears, disappears or changes its state. A chunk's
 	// file does so under the lock of its shard in chunks.
 	names sync.Mutex
