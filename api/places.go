@@ -157,6 +157,11 @@ const (
 	RouteClaim  = "POST /claim"  // ClaimRequest -> Empty
 )
 
+// HeaderHistory, on [RouteChunks] with zstd accepted, names chunks that the caller has
+// and that are likely to be much like those it asks for: their digests, one after the
+// other, in base64. A member that has all of them may pack its answer beside them.
+const HeaderHistory = "Realm-History"
+
 // HeaderNotAccepted, set to "1" on an error of runnerd's or meshd's own, says that
 // nothing of the request was acted on (the program is unknown there or not ready,
 // the peer is not connected), so that it may be sent elsewhere without running twice.

@@ -90,7 +90,8 @@ func (h *Have) Validate() error {
 
 // ChunksRequest asks for chunks by [RouteChunks]. The answer has, for each in this
 // order, its length in 4 bytes, big-endian, and its bytes; [NoChunk] in place of the
-// length, and no bytes, where the member lacks it.
+// length, and no bytes, where the member lacks it. Where the caller accepts it, the answer
+// may have the content encoding zstd, see also [HeaderHistory].
 type ChunksRequest struct {
 	Blob   Digest   `json:"blob"`   // that they are fetched for
 	Chunks []Digest `json:"chunks"` // 1 to MaxChunksRequest

@@ -33,6 +33,7 @@ type members struct {
 	hands   *hands
 	lately  *lately
 	metrics *fetch.Metrics
+	packer  *wire.Packer
 	idle    time.Duration
 	log     *slog.Logger
 	stopped chan struct{} // closed when the daemon stops
@@ -43,7 +44,7 @@ type members struct {
 
 // newMembers brings blobs from other members, and serves these.
 func newMembers(p parts, s *store.Store, begun func(...api.Digest)) *members {
-	m := &members{store: s, hands: newHands(), lately: newLately(), metrics: fetch.NewMetrics(p.metrics), idle: p.cfg.Idle, log: p.log,
+	m := &members{store: s, hands: newHands(), lately: newLately(), packer: wire.NewPacker(), metrics: fetch.NewMetrics(p.metrics), idle: p.cfg.Idle, log: p.log,
 		stopped: make(chan struct{}), followers: map[api.PeerID]int{}}
 	m.uploads, m.piece = newUploads(p.cfg.Upload)
 	m.fetcher = fetch.New(p.cfg.Fetch, fetch.Parts{
@@ -162,22 +163,39 @@ func (m *members) chunks(w http.ResponseWriter, r *http.Request) {
 	defer done()
 	release := m.store.Lease(req.Blob)
 	defer release()
-	sizes, total := m.sizes(req.Chunks)
-	w.Header().Set("Content-Type", "application/octet-stream")
-	w.Header().Set("Content-Length", strconv.FormatInt(total, 10))
 	buf := reads.Get().(*[pieceMost]byte)
 	defer reads.Put(buf)
-	for b := buf[:0]; len(sizes) > 0; b = buf[:0] {
+	if err := m.answer(w, r, from, req.Chunks, buf); err != nil {
+		panic(http.ErrAbortHandler) // a part may be gone, and its length
+	}
+}
+
+// answer sends chunks, a part of buf's size at a time.
+func (m *members) answer(w http.ResponseWriter, r *http.Request, to api.PeerID, chunks []api.Digest, buf *[pieceMost]byte) error {
+	sizes, total := m.sizes(chunks)
+	w.Header().Set("Content-Type", "application/octet-stream")
+	var pack pack
+	for first := true; len(sizes) > 0; first = false {
+		b := buf[:0]
+		var err error
 		for len(sizes) > 0 && len(b) < readSize {
-			if b, err = m.load(b, req.Chunks[0], sizes[0]); err != nil {
-				panic(http.ErrAbortHandler) // its length has been told
+			if b, err = m.load(b, chunks[0], sizes[0]); err != nil {
+				return err
 			}
-			req.Chunks, sizes = req.Chunks[1:], sizes[1:]
+			chunks, sizes = chunks[1:], sizes[1:]
 		}
-		if err := m.send(r.Context(), w, from, b); err != nil {
-			panic(http.ErrAbortHandler) // part of a chunk may be gone
+		if first {
+			if pack = m.packs(r, b); pack != nil {
+				w.Header().Set("Content-Encoding", wire.Encoding)
+			} else {
+				w.Header().Set("Content-Length", strconv.FormatInt(total, 10))
+			}
+		}
+		if err := m.pass(r.Context(), w, to, b, pack); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
 // lacking is the size of a chunk that is not here.
@@ -197,28 +215,35 @@ func (m *members) sizes(chunks []api.Digest) (sizes []int, total int64) {
 	return sizes, total
 }
 
-// load adds a chunk to b, where there is room for it, after its head. It is checked
-// unless it was a moment ago.
+// load adds a chunk to b, where there is room for it, after its head.
 func (m *members) load(b []byte, d api.Digest, size int) ([]byte, error) {
 	if size == lacking {
 		return wire.AppendNoChunk(b), nil
 	}
 	b = wire.AppendHead(b, size)
-	room := b[len(b) : len(b)+api.MaxChunk]
+	if err := m.read(d, size, b[len(b):len(b)+api.MaxChunk]); err != nil {
+		return nil, err
+	}
+	return b[:len(b)+size], nil
+}
+
+// read reads a chunk of a known size into room, which has [api.MaxChunk] bytes. It is
+// checked unless it was a moment ago.
+func (m *members) read(d api.Digest, size int, room []byte) error {
 	if m.lately.has(d) {
 		if c, err := m.store.PeekChunk(d, room); err == nil && len(c) == size {
-			return b[:len(b)+size], nil
+			return nil
 		}
 	}
 	c, err := m.store.ReadChunk(d, room)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if len(c) != size {
-		return nil, store.ErrDamaged
+		return store.ErrDamaged
 	}
 	m.lately.add(d)
-	return b[:len(b)+size], nil
+	return nil
 }
 
 // send writes b, a turn for each piece of it.
@@ -281,7 +306,7 @@ func (m *members) unfollow(from api.PeerID) {
 
 // Chunks are read from the disk until they are about readSize bytes, and sent together.
 const (
-	readSize  = 256 << 10
+	readSize  = wire.PackSize
 	pieceMost = readSize + wire.FrameHead + api.MaxChunk
 )
 

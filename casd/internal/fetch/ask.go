@@ -33,6 +33,8 @@ type peers struct {
 	stall  time.Duration // how long a member may send nothing
 	first  time.Duration // how long before it sends anything, where that is longer
 	answer time.Duration // how long an index or a batch may take in all
+
+	packing *packing // of the answer; nil: it is not
 }
 
 // queues is how much longer a member may take to begin to send chunks than to go on.
@@ -109,26 +111,51 @@ type chunks struct {
 	*answer
 	frames *wire.Chunks
 	buf    *bufio.Reader
+	packed *wire.Unpacked // nil: they are not
+	before int64          // bytes of the answer that [chunks.moved] has told of
 }
 
 var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 64<<10) }}
 
-// chunks asks p for chunks.
-func (c peers) chunks(ctx context.Context, p api.PeerID, r api.ChunksRequest) (*chunks, error) {
+// packing says that an answer may be packed, and beside what.
+type packing struct {
+	names   []api.Digest // chunks that history is made of
+	history []byte
+}
+
+func (k *packing) header(h http.Header) {
+	if k == nil {
+		return
+	}
+	h.Set("Accept-Encoding", wire.Encoding)
+	if len(k.names) > 0 {
+		h.Set(api.HeaderHistory, wire.NameHistory(k.names))
+	}
+}
+
+// chunks asks p for chunks, which may come as pack says; nil: not packed.
+func (c peers) chunks(ctx context.Context, p api.PeerID, r api.ChunksRequest, pack *packing) (*chunks, error) {
 	body, err := json.Marshal(r)
 	if err != nil {
 		return nil, err
 	}
 	// It may have others to serve first, which is no stall yet.
 	queue := c
-	queue.first = queues * c.stall
+	queue.first, queue.packing = queues*c.stall, pack
 	a, err := queue.ask(ctx, p, http.MethodPost, api.PathChunks, body)
 	if err != nil {
 		return nil, err
 	}
-	buf := readers.Get().(*bufio.Reader)
-	buf.Reset(a)
-	return &chunks{a, wire.NewChunks(buf), buf}, nil
+	in := &chunks{answer: a, buf: readers.Get().(*bufio.Reader)}
+	if pack == nil || a.encoding != wire.Encoding {
+		in.buf.Reset(a)
+	} else if in.packed, err = wire.Unpack(a, pack.history); err == nil {
+		in.buf.Reset(in.packed)
+	} else {
+		return nil, errors.Join(err, in.Close())
+	}
+	in.frames = wire.NewChunks(in.buf)
+	return in, nil
 }
 
 // next fills b with the next chunk. Errors: [wire.ErrNoChunk], errLie, else p is away.
@@ -137,10 +164,22 @@ func (c *chunks) next(b []byte) error { return c.told(lie(c.frames.Next(b))) }
 // end is to be called after the last chunk.
 func (c *chunks) end() error { return c.told(lie(c.frames.End())) }
 
+// moved is how many bytes have come over the network for a chunk of n that has come.
+func (c *chunks) moved(n int64) int64 {
+	if c.packed == nil {
+		return n
+	}
+	n, c.before = c.count-c.before, c.count
+	return n
+}
+
 // Close ends the answer, wherever it is.
 func (c *chunks) Close() error {
 	c.buf.Reset(nil)
 	readers.Put(c.buf)
+	if c.packed != nil {
+		c.packed.Close()
+	}
 	return c.answer.Close()
 }
 
@@ -175,6 +214,9 @@ type answer struct {
 	end   func()
 	timer *time.Timer
 	stall time.Duration
+
+	encoding string
+	count    int64 // bytes that have come
 }
 
 // ask sends a request. The caller closes the answer. Errors: errLacks, else p is away.
@@ -188,7 +230,7 @@ func (c peers) ask(ctx context.Context, p api.PeerID, method, path string, body 
 	a.end = func() { stalled(nil); end() }
 	resp, err := c.send(ctx, p, method, path, body) //nolint:bodyclose // the answer closes it
 	if err == nil {
-		a.body = resp.Body
+		a.body, a.encoding = resp.Body, resp.Header.Get("Content-Encoding")
 		err = local.CheckStatus(resp)
 	}
 	if err == nil {
@@ -208,6 +250,7 @@ func (c peers) send(ctx context.Context, p api.PeerID, method, path string, body
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	c.packing.header(req.Header)
 	return c.client.Do(req)
 }
 
@@ -222,6 +265,7 @@ func (a *answer) patience(d time.Duration) {
 // Read implements [io.Reader].
 func (a *answer) Read(p []byte) (int, error) {
 	n, err := a.body.Read(p)
+	a.count += int64(n)
 	if n > 0 && a.stall > 0 {
 		a.timer.Reset(a.stall)
 	}

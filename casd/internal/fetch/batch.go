@@ -29,8 +29,12 @@ const lookEvery = 100 * time.Millisecond
 // errElsewhere ends a batch whose chunks have come from others.
 var errElsewhere = errors.New("others were faster")
 
-// buffers hold chunks between the network and the disk.
-var buffers = sync.Pool{New: func() any { return new([api.MaxChunk]byte) }}
+// buffers hold chunks between the network and the disk, histories what they are packed
+// beside.
+var (
+	buffers   = sync.Pool{New: func() any { return new([api.MaxChunk]byte) }}
+	histories = sync.Pool{New: func() any { return new([wire.MaxHistory + api.MaxChunk]byte) }}
+)
 
 // serve asks s for batches, one after the other, until ctx ends.
 func (t *transfer) serve(ctx context.Context, s *source) {
@@ -72,7 +76,11 @@ func (t *transfer) take(s *source, cancel context.CancelCauseFunc) (*plan, *batc
 		return nil, nil
 	}
 	now := time.Now()
-	b := t.plan.pick(s.offer, amount(s.offer, t.plan, now), now)
+	most := amount(s.offer, t.plan, now)
+	if t.kin != nil {
+		most = min(most, wire.PackSize) // one history is for so much
+	}
+	b := t.plan.pick(s.offer, most, now)
 	if b == nil {
 		return nil, nil
 	}
@@ -100,11 +108,15 @@ func (t *transfer) receive(ctx context.Context, s *source, p *plan, b *batch) er
 	t.mu.Lock()
 	p.sends(b, time.Now())
 	t.mu.Unlock()
-	in, err := t.peers.chunks(ctx, s.peer, req)
+	pack, done := t.packs(p, b)
+	defer done()
+	in, err := t.peers.chunks(ctx, s.peer, req, pack)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
+	before := b.left
+	defer func() { t.unpacked(in, pack, before-b.left) }()
 	buf := buffers.Get().(*[api.MaxChunk]byte)
 	defer buffers.Put(buf)
 	for _, c := range b.chunks {
@@ -121,9 +133,41 @@ func (t *transfer) receive(ctx context.Context, s *source, p *plan, b *batch) er
 				return err
 			}
 		}
-		t.landed(s, p, b, lacks)
+		t.landed(s, p, b, lacks, in.moved(info.Size))
 	}
 	return in.end()
+}
+
+// packs says how b may be packed: a blob that is cut fine is a program, or a text. done
+// is to be called once it has come.
+func (t *transfer) packs(p *plan, b *batch) (pack *packing, done func()) {
+	if !p.fine() {
+		return nil, func() {}
+	}
+	pack, done = &packing{}, func() {}
+	if chunks := t.beside(p, b); len(chunks) > 0 {
+		buf := histories.Get().(*[wire.MaxHistory + api.MaxChunk]byte)
+		done = func() { histories.Put(buf) }
+		pack.names, pack.history = t.history(chunks, buf[:])
+	}
+	return pack, done
+}
+
+// unpacked takes note that n bytes of chunks have come, packed or not.
+func (t *transfer) unpacked(in *chunks, pack *packing, n int64) {
+	if in.packed == nil {
+		return
+	}
+	t.parts.Downloads.Refund(n - in.count)
+	if len(pack.names) == 0 {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.kin != nil {
+		t.kin.taken += n
+		t.kin.moved += in.count
+	}
 }
 
 // keep stores a chunk that s has sent. Where the bytes are wrong s gets a second chance:
@@ -156,8 +200,8 @@ func (t *transfer) here(p *plan, c int32) bool {
 	return p.chunks[c].here
 }
 
-// landed takes note of the next chunk of b.
-func (t *transfer) landed(s *source, p *plan, b *batch, lacks bool) {
+// landed takes note of the next chunk of b, for which so many bytes were moved.
+func (t *transfer) landed(s *source, p *plan, b *batch, lacks bool, moved int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now()
@@ -167,10 +211,10 @@ func (t *transfer) landed(s *source, p *plan, b *batch, lacks bool) {
 		t.rouse()
 		return
 	}
-	t.parts.Metrics.in.Add(float64(n))
-	s.sent += int64(n)
+	t.parts.Metrics.in.Add(float64(moved))
+	s.sent += moved
 	s.failed = 0
-	s.wall.add(now, n)
+	s.wall.add(now, int(moved))
 	if again {
 		t.parts.Metrics.again.Inc()
 		return

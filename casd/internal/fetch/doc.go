@@ -25,7 +25,13 @@
 // Indexes are equal where the same bytes were cut by the same rules. A member with
 // another one than that begun with waits until nobody is left who goes by it.
 //
-// Memory: a chunk for each batch on its way, of which [Parts].Downloads lets a few go at
+// A blob that is cut fine is a program, most likely, and comes packed. Chunks that stand
+// side by side are asked for together then, and if an older version is here (type kin)
+// they are packed beside what stands in their place there: what the two share is not
+// sent, though no chunk is the same. Rates and progress count bytes of the blob, bounds
+// and metrics those that were moved.
+//
+// Memory: a chunk for each batch on its way, and some 5 MiB where it is packed, of which [Parts].Downloads lets a few go at
 // once, and some 60 bytes for each chunk of the blob. The goroutines of a transfer end
 // with it, and it ends when its last caller gives up, who waits for that.
 package fetch

@@ -41,6 +41,10 @@ func (p *plan) pick(o *offer, most int64, now time.Time) *batch {
 	if len(take.chunks) == 0 {
 		return nil
 	}
+	if p.stretch > 1 {
+		slices.Sort(take.chunks) // side by side they pack better
+		o.upTo = take.chunks[len(take.chunks)-1] + 1
+	}
 	b := &batch{from: o, chunks: take.chunks, left: take.bytes, wanted: len(take.chunks)}
 	for _, c := range b.chunks {
 		if len(p.chunks[c].asks) == 0 {
@@ -117,31 +121,28 @@ func (t *portion) all(some []int32) {
 // unspread takes chunks that no helper has or is busy with: of those that are this
 // node's to take from seeds, else of all.
 func (p *plan) unspread(o *offer, take *portion, now time.Time) {
-	var others []int32
-	p.eachOpen(o, func(c int32) bool {
+	taken := func(c int32) bool {
 		k := &p.chunks[c]
-		switch {
-		case k.helpers > 0 || k.busy > 0 && now.Sub(k.busyAt) < p.patient(busyPatience):
-		case p.mine(c):
-			return take.add(c)
-		case len(others) < api.MaxChunksRequest:
-			others = append(others, c)
-		}
-		return true
-	})
+		return k.helpers > 0 || k.busy > 0 && now.Sub(k.busyAt) < p.patient(busyPatience)
+	}
+	each := p.eachOpen
+	if p.stretch > 1 {
+		each = p.eachInOrder
+	}
+	each(o, func(c int32) bool { return taken(c) || !p.mine(c) || take.add(c) })
 	if len(take.chunks) == 0 {
 		// Whoever these are left to is slow, or is about to ask for them.
 		take.most = min(take.most, leastBatch)
-		take.all(others)
+		p.eachOpen(o, func(c int32) bool { return taken(c) || take.add(c) })
 	}
 }
 
 // mine reports whether c is this node's to take from a seed: its lot comes first among
-// those of all that fetch the blob, in an order that is another one for each chunk.
+// those of all that fetch the blob, in an order that is another one for each stretch.
 func (p *plan) mine(c int32) bool {
-	own := rank(p.lot, c)
+	own := rank(p.lot, c/p.stretch)
 	for _, o := range p.offers {
-		if o.helper && o.lot != 0 && !o.idle && rank(o.lot, c) > own {
+		if o.helper && o.lot != 0 && !o.idle && rank(o.lot, c/p.stretch) > own {
 			return false
 		}
 	}
@@ -171,6 +172,23 @@ func (p *plan) eachOpen(o *offer, fn func(c int32) bool) {
 	for i := range p.open {
 		c := p.open[(start+i)%len(p.open)]
 		if o.has.get(c) && !fn(c) {
+			return
+		}
+	}
+}
+
+// eachInOrder is eachOpen from where o was asked last, or anywhere, in the order of the
+// blob.
+func (p *plan) eachInOrder(o *offer, fn func(c int32) bool) {
+	n := int32(len(p.chunks)) //nolint:gosec // at most api.MaxChunks
+	start := o.upTo
+	if start == 0 || start >= n {
+		start = p.random.Int32N(n)
+		start -= start % p.stretch
+	}
+	for i := range n {
+		c := (start + i) % n
+		if p.chunks[c].place >= 0 && o.has.get(c) && !fn(c) {
 			return
 		}
 	}

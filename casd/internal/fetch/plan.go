@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/casd/internal/store/cut"
 )
 
 // plan says which chunk is to be asked of whom. It does no I/O, knows no lock, and
@@ -26,8 +27,11 @@ type plan struct {
 	offers []*offer
 	pace   time.Duration // how long a batch takes lately
 	lot    uint64        // this node's, see [api.Have]
-	random *rand.Rand
-	tell   func(event) // of what changes
+	// stretch is how many chunks that stand side by side go together: 1 unless they are
+	// small.
+	stretch int32
+	random  *rand.Rand
+	tell    func(event) // of what changes
 }
 
 // chunk is what is known of one. Of those that the index lists several times only the
@@ -54,6 +58,7 @@ type offer struct {
 	fresh  []int32 // a helper's: what it has that was open when that became known, newest last
 	busy   map[int32]bool
 	asked  []*batch
+	upTo   int32 // behind the last chunk that a seed was asked for
 }
 
 // batch is chunks that are asked of a source together.
@@ -83,9 +88,23 @@ const (
 	eventIdle
 )
 
+// A stretch has the size of a large chunk, and a small blob is still divided among many.
+const (
+	stretchSize = 512 << 10
+	stretches   = 256
+)
+
+func stretch(idx api.BlobIndex) int32 {
+	n := int64(len(idx.Chunks))
+	if n == 0 || idx.Size > cut.FineLimit {
+		return 1
+	}
+	return int32(max(1, min(n/stretches, stretchSize*n/max(idx.Size, 1)))) //nolint:gosec // at most api.MaxChunks
+}
+
 // newPlan plans for the chunks of idx that are missing.
 func newPlan(idx api.BlobIndex, missing []api.BlobInfo, lot uint64, random *rand.Rand, tell func(event)) *plan {
-	p := &plan{lot: lot, idx: idx, chunks: make([]chunk, len(idx.Chunks)), random: random, tell: tell}
+	p := &plan{lot: lot, idx: idx, stretch: stretch(idx), chunks: make([]chunk, len(idx.Chunks)), random: random, tell: tell}
 	for i := range p.chunks {
 		p.chunks[i] = chunk{here: true, place: -1}
 	}
@@ -117,6 +136,9 @@ func (p *plan) reopen(missing []api.BlobInfo) {
 }
 
 func (p *plan) size(c int32) int64 { return p.idx.Chunks[c].Size }
+
+// fine reports whether the blob is cut into small chunks.
+func (p *plan) fine() bool { return p.idx.Size <= cut.FineLimit }
 
 // opened takes note that nobody is asked for c any more, or yet.
 func (p *plan) opened(c int32) {

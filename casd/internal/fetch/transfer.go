@@ -53,6 +53,7 @@ type transfer struct {
 	index   api.Digest    // of the plan
 	plan    *plan
 	feed    *feed
+	kin     *kin                // for the missing chunks of the plan; nil: there is none
 	useless map[api.Digest]bool // indexes that led nowhere
 	moved   time.Time           // when a chunk last landed, or the plan began
 	meter   meter
@@ -214,8 +215,10 @@ func (t *transfer) begin(idx api.BlobIndex, name api.Digest) error {
 		}
 		return localError{err}
 	}
+	kin := t.akin(idx, missing)
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.kin = kin
 	random := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())) //nolint:gosec // no secret
 	t.plan = newPlan(idx, missing, t.lot, random, func(e event) { t.feed.add(e) })
 	t.index, t.feed = name, newFeed(name, t.lot, t.plan)

@@ -27,13 +27,14 @@ type Queue struct {
 	cfg   Config
 	limit *rate.Limiter // nil: no bound
 
-	mu    sync.Mutex
-	clock float64 // virtual time: the start of the turn that was handed out last
-	given int     // turns that have not ended
-	turns int     // of these, those that count against AtOnce
-	flows map[string]*flow
-	wait  int         // asks in all flows
-	timer *time.Timer // set while turns wait for their second
+	mu     sync.Mutex
+	clock  float64 // virtual time: the start of the turn that was handed out last
+	given  int     // turns that have not ended
+	turns  int     // of these, those that count against AtOnce
+	flows  map[string]*flow
+	wait   int         // asks in all flows
+	credit int64       // bytes that were paid for and not moved
+	timer  *time.Timer // set while turns wait for their second
 }
 
 // flow is who has turns, waits for some, or has had its share for a while to come.
@@ -209,12 +210,26 @@ func (q *Queue) paid() bool {
 	return false
 }
 
+// Refund takes note that n bytes fewer were moved than a turn was for: later turns get
+// them.
+func (q *Queue) Refund(n int64) {
+	if q.limit == nil || n <= 0 {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.credit += n
+}
+
 // pay takes a turn's bytes from the seconds to come. A turn may have more than the
 // burst; the next one waits for longer then.
 func (q *Queue) pay(n int64) {
 	if q.limit == nil {
 		return
 	}
+	spared := min(n, q.credit)
+	q.credit -= spared
+	n -= spared
 	now := time.Now()
 	for n > 0 {
 		part := min(n, int64(q.limit.Burst()))
