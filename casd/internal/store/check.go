@@ -66,7 +66,7 @@ func (c *check) folder(ctx context.Context, folder int) error {
 			return errStop
 		}
 		c.next = d
-		b, err := readChunk(path, d, buf[:])
+		b, err := readChunk(path, d, buf[:], unknown)
 		c.read += int64(len(b))
 		if errors.Is(err, ErrDamaged) {
 			c.lost, err = append(c.lost, d), nil

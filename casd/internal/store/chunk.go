@@ -36,7 +36,12 @@ func (s *Store) ReadChunk(d api.Digest, buf []byte) ([]byte, error) {
 // load reads a chunk into buf and checks it. One that fails its check is taken
 // out of use before load returns [ErrDamaged].
 func (s *Store) load(d api.Digest, buf []byte) ([]byte, error) {
-	b, err := readChunk(s.chunkPath(d), d, buf)
+	return s.loadSized(d, buf, unknown)
+}
+
+// loadSized is load for a chunk that should have size bytes.
+func (s *Store) loadSized(d api.Digest, buf []byte, size int64) ([]byte, error) {
+	b, err := readChunk(s.chunkPath(d), d, buf, size)
 	if errors.Is(err, ErrDamaged) {
 		lost := s.met(d)
 		return nil, errors.Join(err, lost)
@@ -47,7 +52,7 @@ func (s *Store) load(d api.Digest, buf []byte) ([]byte, error) {
 // loadListed is load for a chunk of an index: one that is not there is damage,
 // and so is an index with another size than the chunk has.
 func (s *Store) loadListed(c api.BlobInfo, buf []byte) ([]byte, error) {
-	b, err := s.load(c.SHA256, buf)
+	b, err := s.loadSized(c.SHA256, buf, c.Size)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		lost := s.met(c.SHA256)
@@ -60,8 +65,8 @@ func (s *Store) loadListed(c api.BlobInfo, buf []byte) ([]byte, error) {
 
 // readChunk returns [fs.ErrNotExist], [ErrDamaged] for a file that cannot be read
 // or has other bytes than its name says, or an error of opening it.
-func readChunk(path string, d api.Digest, buf []byte) ([]byte, error) {
-	b, err := readFile(path, buf)
+func readChunk(path string, d api.Digest, buf []byte, size int64) ([]byte, error) {
+	b, err := readFile(path, buf, size)
 	if err != nil {
 		return nil, err
 	}
@@ -71,15 +76,29 @@ func readChunk(path string, d api.Digest, buf []byte) ([]byte, error) {
 	return b, nil
 }
 
-// readFile reads a whole file into buf. One that is too long for it, or that the disk
-// does not give, is [ErrDamaged].
-func readFile(path string, buf []byte) ([]byte, error) {
-	f, err := os.Open(path)
+// unknown is in the place of a file's size that nobody has told.
+const unknown = -1
+
+// readFile reads a whole file into buf. It should have size bytes: then one call of the
+// system will do. One that is too long for buf, or that the disk does not give, is
+// [ErrDamaged].
+func readFile(path string, buf []byte, size int64) ([]byte, error) {
+	f, err := openChunk(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	n, err := io.ReadFull(f, buf)
+	n := 0
+	if size >= 0 && size < int64(len(buf)) {
+		if n, err = f.Read(buf[:size+1]); err == nil && int64(n) == size {
+			return buf[:n], nil // there was room for more
+		}
+	}
+	if err == nil {
+		var m int
+		m, err = io.ReadFull(f, buf[n:])
+		n += m
+	}
 	switch {
 	case err == nil:
 		if more, _ := f.Read(make([]byte, 1)); more > 0 {
@@ -95,7 +114,7 @@ func readFile(path string, buf []byte) ([]byte, error) {
 func (s *Store) holds(d api.Digest, b []byte) bool {
 	buf := s.buffers.Get().(*buffer)
 	defer s.buffers.Put(buf)
-	got, err := readFile(s.chunkPath(d), buf[:])
+	got, err := readFile(s.chunkPath(d), buf[:], int64(len(b)))
 	return err == nil && bytes.Equal(got, b)
 }
 
@@ -105,16 +124,16 @@ func (s *Store) present(c api.BlobInfo) bool {
 	return err == nil && fi.Size() == c.Size
 }
 
-// place gives a file under tmp, written out of r, its name as a chunk that somebody
-// has listed, else [ErrNotFound]. It is not synced: settle does that.
-func (s *Store) place(from string, c api.BlobInfo, r *Reservation) error {
+// place gives a draft, written out of r, its name as a chunk that somebody has listed,
+// else [ErrNotFound]. It is not synced: settle does that.
+func (s *Store) place(n draft, c api.BlobInfo, r *Reservation) error {
 	sh, key := s.chunks.lock(c.SHA256)
 	defer sh.mu.Unlock()
 	known, ok := sh.refs[key]
 	if !ok {
 		return fmt.Errorf("%w: no blob that was begun lists this chunk", ErrNotFound)
 	}
-	if err := os.Rename(from, s.chunkPath(c.SHA256)); err != nil {
+	if err := s.name(n, s.chunkPath(c.SHA256)); err != nil {
 		return err
 	}
 	s.dirty.add(c.SHA256)

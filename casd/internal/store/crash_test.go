@@ -26,6 +26,9 @@ import (
 const (
 	envChildDir  = "STORE_CHILD_DIR"
 	envChildSeed = "STORE_CHILD_SEED"
+	// envChildNamed: chunks have a name under tmp first, as where there are no files
+	// without one.
+	envChildNamed = "STORE_CHILD_NAMED"
 )
 
 // What the child says of a blob, before and after: one line each.
@@ -58,6 +61,7 @@ func workForEver(dir, seed string) error {
 	if err := s.Recover(); err != nil {
 		return err
 	}
+	s.nameless = s.nameless && os.Getenv(envChildNamed) == ""
 	w := &worker{store: s}
 	if w.blobs, err = s.Blobs(); err != nil {
 		return err
@@ -151,7 +155,7 @@ func TestKilled(t *testing.T) {
 	for i := range uint64(stores) {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			t.Parallel()
-			c := &crashes{dir: t.TempDir(), seeds: map[api.Digest]uint64{}, removing: map[api.Digest]bool{}}
+			c := &crashes{dir: t.TempDir(), named: i%2 == 1, seeds: map[api.Digest]uint64{}, removing: map[api.Digest]bool{}}
 			for round := range uint64(kills) {
 				from := saysReady // it may be killed while it starts
 				if round%2 == 0 {
@@ -174,6 +178,7 @@ func TestKilled(t *testing.T) {
 // crashes is one store, and what its children have said of it.
 type crashes struct {
 	dir            string
+	named          bool
 	seeds          map[api.Digest]uint64 // that must be here
 	removing       map[api.Digest]bool   // that may be
 	acked, removed int
@@ -190,6 +195,9 @@ func (c *crashes) run(t *testing.T, seed uint64, from string) {
 	defer cancel()
 	child := exec.CommandContext(ctx, exe)
 	child.Env = append(os.Environ(), envChildDir+"="+c.dir, envChildSeed+"="+strconv.FormatUint(seed, 10))
+	if c.named {
+		child.Env = append(child.Env, envChildNamed+"=1")
+	}
 	child.Stderr = t.Output()
 	out, err := child.StdoutPipe()
 	if err != nil {

@@ -44,7 +44,7 @@ func (s *Store) loseFile(d api.Digest) (lost bool, err error) {
 	sh, key := s.chunks.lock(d)
 	defer sh.mu.Unlock()
 	path := s.chunkPath(d)
-	_, err = readChunk(path, d, buf[:])
+	_, err = readChunk(path, d, buf[:], unknown)
 	damaged := errors.Is(err, ErrDamaged)
 	if !damaged && !errors.Is(err, fs.ErrNotExist) {
 		return false, err // nil: it is sound again

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"runtime"
 
 	"golang.org/x/sync/errgroup"
@@ -186,25 +185,19 @@ func (in *intake) take(ctx context.Context, info *api.BlobInfo, b []byte) error 
 // writeChunk writes a chunk that somebody has listed, out of r. It may be synced later
 // than it is here.
 func (s *Store) writeChunk(ctx context.Context, c api.BlobInfo, b []byte, r *Reservation) error {
-	from := s.tempPath()
-	err := r.write(ctx, from, c.Size, func(f *os.File) error {
-		_, err := f.Write(b)
-		if len(b) >= startAt {
-			startWriting(f)
-		}
+	if err := r.stage(ctx, c.Size); err != nil {
 		return err
-	})
+	}
+	var n draft
+	err := s.making(ctx, func() (err error) { n, err = s.newDraft(c.SHA256, b); return err })
 	if err != nil {
 		return err
 	}
-	if err := s.place(from, c, r); err != nil {
-		return errors.Join(err, os.Remove(from))
+	if err := errors.Join(s.place(n, c, r), n.drop()); err != nil {
+		return err
 	}
 	if s.dirty.len() > maxDirty {
 		return s.settleAll(ctx)
 	}
 	return nil
 }
-
-// startAt is from how many bytes on the disk is told at once to write a chunk.
-const startAt = 128 << 10

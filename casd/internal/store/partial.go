@@ -88,23 +88,15 @@ func (s *Store) complete(ctx context.Context, idx api.BlobIndex) error {
 // verify checks that the chunks of idx make up its blob. The digest of the whole
 // vouches for each of them; they are looked at one by one when it does not come out.
 func (s *Store) verify(ctx context.Context, idx api.BlobIndex) error {
-	buf := s.buffers.Get().(*buffer)
-	defer s.buffers.Put(buf)
-	whole := sha256.New()
-	err := s.walk(ctx, idx, func(c api.BlobInfo) error {
-		b, err := readFile(s.chunkPath(c.SHA256), buf[:])
-		if err == nil && int64(len(b)) != c.Size {
-			err = ErrDamaged
-		}
-		whole.Write(b)
-		return err
-	})
-	if err == nil && api.Digest(whole.Sum(nil)) == idx.SHA256 {
+	sum, err := s.sumWhole(ctx, idx)
+	if err == nil && sum == idx.SHA256 {
 		return nil
 	}
 	if err != nil && !errors.Is(err, ErrDamaged) && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	buf := s.buffers.Get().(*buffer)
+	defer s.buffers.Put(buf)
 	var lost error
 	if err := s.walk(ctx, idx, func(c api.BlobInfo) error {
 		_, err := s.loadListed(c, buf[:])
@@ -116,6 +108,34 @@ func (s *Store) verify(ctx context.Context, idx api.BlobIndex) error {
 		return errors.Join(err, lost)
 	}
 	return fmt.Errorf("%w: its index is wrong", ErrMismatch)
+}
+
+// sumWhole is the digest of all chunks of idx, of which the next ones are read while one
+// is hashed.
+func (s *Store) sumWhole(ctx context.Context, idx api.BlobIndex) (api.Digest, error) {
+	chunks := s.reader(idx, func() {}, s.readListed)
+	defer chunks.Close()
+	whole := sha256.New()
+	_, err := chunks.WriteTo(sumFunc(func(b []byte) (int, error) {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		return whole.Write(b)
+	}))
+	return api.Digest(whole.Sum(nil)), err
+}
+
+type sumFunc func([]byte) (int, error)
+
+func (f sumFunc) Write(b []byte) (int, error) { return f(b) }
+
+// readListed reads a chunk of an index, and looks at its size alone.
+func (s *Store) readListed(c api.BlobInfo, buf []byte) ([]byte, error) {
+	b, err := readFile(s.chunkPath(c.SHA256), buf, c.Size)
+	if err == nil && int64(len(b)) != c.Size {
+		err = ErrDamaged
+	}
+	return b, err
 }
 
 // walk calls fn for each chunk of idx until it fails or ctx ends.

@@ -22,7 +22,7 @@ func (s *Store) Size(d api.Digest) (int64, error) {
 // PeekChunk is [Store.ReadChunk] without the check: for chunks that have been checked
 // a moment ago, and go to somebody who checks them.
 func (s *Store) PeekChunk(d api.Digest, buf []byte) ([]byte, error) {
-	b, err := readFile(s.chunkPath(d), buf)
+	b, err := readFile(s.chunkPath(d), buf, unknown)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("chunk %s: %w", d.Short(), ErrNotFound)
 	}

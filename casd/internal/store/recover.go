@@ -33,6 +33,7 @@ func (s *Store) reopen(ctx context.Context) error {
 	if err := s.makeFolders(); err != nil {
 		return err
 	}
+	s.nameless = s.tryNameless()
 	aside, err := os.ReadDir(s.path(dirCorrupt))
 	if err != nil {
 		return err

@@ -138,15 +138,6 @@ func (r *Reservation) move(n int64) (missing int64) {
 	return 0
 }
 
-// write writes a new file of n bytes under tmp, which r counts from now on. It is not
-// synced.
-func (r *Reservation) write(ctx context.Context, path string, n int64, content func(*os.File) error) error {
-	if err := r.stage(ctx, n); err != nil {
-		return err
-	}
-	return r.store.write(ctx, path, content)
-}
-
 // hasRoom makes sure of the disk's reserve, for what is not counted.
 func (s *Store) hasRoom(ctx context.Context) error {
 	r, err := s.Reserve(ctx, 0)
@@ -156,17 +147,22 @@ func (s *Store) hasRoom(ctx context.Context) error {
 	return err
 }
 
-// write writes a new file, not synced. Where the disk refuses it, room is made, and the
-// write tried once more.
+// write writes a new file, not synced.
 func (s *Store) write(ctx context.Context, path string, content func(*os.File) error) error {
-	err := writeNew(path, content)
+	return s.making(ctx, func() error { return writeNew(path, content) })
+}
+
+// making calls write. Where the disk refuses it, room is made, and the write tried once
+// more.
+func (s *Store) making(ctx context.Context, write func() error) error {
+	err := write()
 	if !disk.IsFull(err) {
 		return err
 	}
 	if err := s.room.Make(ctx, 0, true); err != nil {
 		return err
 	}
-	if err = writeNew(path, content); disk.IsFull(err) {
+	if err = write(); disk.IsFull(err) {
 		return fmt.Errorf("%w: %w: free some space there", disk.ErrFull, err)
 	}
 	return err

@@ -35,10 +35,12 @@ type Store struct {
 	temp    atomic.Uint64
 	aside   atomic.Int64 // files under corrupt, more or less
 	chunks  table
-	dirty   dirty
-	buffers sync.Pool // of *buffer
-	slabs   sync.Pool // of *slab
-	spare   budget    // buffers beyond what each put and reader needs
+	// nameless: files may be made without a name here; set by Recover.
+	nameless bool
+	dirty    dirty
+	buffers  sync.Pool // of *buffer
+	slabs    sync.Pool // of *slab
+	spare    budget    // buffers beyond what each put and reader needs
 
 	onDamage func(blobs []api.Digest) // nil: nobody asks
 

@@ -30,6 +30,3 @@ func opened(path string, fn func(*os.File) error) error {
 	}
 	return errors.Join(fn(f), f.Close())
 }
-
-// startWriting does nothing here: the kernel begins to write by itself.
-func startWriting(*os.File) {}

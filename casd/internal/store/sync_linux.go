@@ -32,9 +32,3 @@ func flushFile(path string) error { return syncFile(path) }
 
 // flushFolder makes the entries of a folder durable.
 func flushFolder(path string) error { return atomicfile.SyncDir(path) }
-
-// startWriting has the kernel begin to write a large file to disk, so that less is
-// left to do when it is synced. It seldom waits.
-func startWriting(f *os.File) {
-	_ = unix.SyncFileRange(int(f.Fd()), 0, 0, unix.SYNC_FILE_RANGE_WRITE) // a file system without it writes later
-}

@@ -26,6 +26,3 @@ func flushFile(path string) error { return syncFile(path) }
 
 // flushFolder makes the entries of a folder durable.
 func flushFolder(path string) error { return atomicfile.SyncDir(path) }
-
-// startWriting does nothing here: the kernel begins to write by itself.
-func startWriting(*os.File) {}
