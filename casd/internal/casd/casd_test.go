@@ -286,7 +286,7 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 func (n *node) until(what string, ok func() bool) {
 	n.t.Helper()
-	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			n.t.Fatalf("waited in vain until %s", what)
 		}
