@@ -173,6 +173,10 @@ const HeaderNotAccepted = "Realm-Not-Accepted"
 // when they remove theirs.
 const HeaderKeeper = "Realm-Keeper"
 
+// HeaderNew, on the answer of [RouteBlobPut], is how many bytes of the blob the store did
+// not have, in decimal. What was here is not written again.
+const HeaderNew = "Realm-New"
+
 // HeaderConflict is on the answers of [ServiceSync] to a member whose key is used by
 // several nodes: their addresses (multiaddrs), with commas between.
 const HeaderConflict = "Realm-Conflict"

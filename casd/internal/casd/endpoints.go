@@ -36,8 +36,9 @@ func (e *endpoints) register(mux *http.ServeMux) {
 func (e *endpoints) put(w http.ResponseWriter, r *http.Request) {
 	want, err := queryDigest(r.URL.Query())
 	var info api.BlobInfo
+	var fresh int64
 	if err == nil {
-		info, err = e.store.Put(r.Context(), newIdleReader(w, r, e.idle), r.ContentLength, want)
+		info, fresh, err = e.store.PutNew(r.Context(), newIdleReader(w, r, e.idle), r.ContentLength, want)
 	}
 	e.metrics.puts.WithLabelValues(result(err)).Inc()
 	if err != nil {
@@ -45,6 +46,7 @@ func (e *endpoints) put(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	e.announce(info.SHA256)
+	w.Header().Set(api.HeaderNew, strconv.FormatInt(fresh, 10))
 	local.WriteJSON(w, http.StatusOK, info)
 }
 

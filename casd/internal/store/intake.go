@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -29,8 +30,9 @@ type intake struct {
 
 	chunks []*api.BlobInfo // in order; without digest until it is claimed
 	total  int64
-	free   chan *slab // that nobody uses
-	slabs  int        // taken so far
+	fresh  atomic.Int64 // bytes of chunks that were not here
+	free   chan *slab   // that nobody uses
+	slabs  int          // taken so far
 }
 
 // run reads r to its end and writes what the store lacks. The chunks that it returns
@@ -179,6 +181,7 @@ func (in *intake) take(ctx context.Context, info *api.BlobInfo, b []byte) error 
 		in.room.Give(c.Size)
 		return nil
 	}
+	in.fresh.Add(c.Size)
 	return s.writeChunk(ctx, c, b, in.room)
 }
 

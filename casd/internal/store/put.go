@@ -17,25 +17,30 @@ import (
 // bytes, else [ErrMismatch]. After an error nothing of the blob is kept. Other
 // errors: [disk.ErrFull], [api.ErrTooLarge], those of r.
 func (s *Store) Put(ctx context.Context, r io.Reader, size int64, want api.Digest) (api.BlobInfo, error) {
-	info, err := s.put(ctx, r, size, want)
-	if err != nil {
-		return api.BlobInfo{}, fmt.Errorf("put blob: %w", err)
-	}
-	return info, nil
+	info, _, err := s.PutNew(ctx, r, size, want)
+	return info, err
 }
 
-func (s *Store) put(ctx context.Context, r io.Reader, size int64, want api.Digest) (api.BlobInfo, error) {
+// PutNew is [Store.Put] that also says how many bytes were not here.
+func (s *Store) PutNew(ctx context.Context, r io.Reader, size int64, want api.Digest) (info api.BlobInfo, fresh int64, err error) {
+	if info, fresh, err = s.put(ctx, r, size, want); err != nil {
+		return api.BlobInfo{}, 0, fmt.Errorf("put blob: %w", err)
+	}
+	return info, fresh, nil
+}
+
+func (s *Store) put(ctx context.Context, r io.Reader, size int64, want api.Digest) (info api.BlobInfo, fresh int64, err error) {
 	if size > s.maxBlob {
-		return api.BlobInfo{}, fmt.Errorf("%w: a blob has at most %d bytes", api.ErrTooLarge, s.maxBlob)
+		return info, 0, fmt.Errorf("%w: a blob has at most %d bytes", api.ErrTooLarge, s.maxBlob)
 	}
 	promised, err := s.promise(ctx, size)
 	if err != nil {
-		return api.BlobInfo{}, err
+		return info, 0, err
 	}
 	defer promised.Release()
 	cutter, err := cut.For(size)
 	if err != nil {
-		return api.BlobInfo{}, err
+		return info, 0, err
 	}
 	in := &intake{store: s, room: promised, cutter: cutter, size: size}
 	idx, err := in.run(ctx, r)
@@ -43,9 +48,9 @@ func (s *Store) put(ctx context.Context, r io.Reader, size int64, want api.Diges
 		err = fmt.Errorf("%w: they have %s", ErrMismatch, idx.SHA256)
 	}
 	if err != nil {
-		return api.BlobInfo{}, errors.Join(err, in.undo())
+		return info, 0, errors.Join(err, in.undo())
 	}
-	return idx.BlobInfo, s.keep(ctx, idx)
+	return idx.BlobInfo, in.fresh.Load(), s.keep(ctx, idx)
 }
 
 // promise reserves room for a blob of size bytes. Where a small one does not fit, it may

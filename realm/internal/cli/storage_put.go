@@ -85,20 +85,16 @@ func (a *app) putAndPin(ctx context.Context, n *node.Node, in *input, p pinFlags
 // putView is what realm storage put says in JSON.
 type putView struct {
 	api.BlobInfo
-	New     *int64   `json:"new,omitempty"` // bytes that this node did not have; left out where room was made meanwhile
+	New     *int64   `json:"new,omitempty"` // bytes that this node did not have; left out where casd does not tell
 	Seconds float64  `json:"seconds"`
 	Pinned  *pinView `json:"pinned,omitempty"`
 }
 
 // put stores what in gives, and tells people so.
 func (a *app) put(ctx context.Context, n *node.Node, in *input) (v putView, err error) {
-	before, err := n.Storage(ctx)
-	if err != nil {
-		return v, err
-	}
 	begin := time.Now()
 	shown := a.newProgress(in.name, in.size)
-	v.BlobInfo, err = n.Put(ctx, in.size, func() (io.Reader, error) {
+	stored, err := n.Put(ctx, in.size, func() (io.Reader, error) {
 		if err := in.rewind(); err != nil {
 			return nil, err
 		}
@@ -108,12 +104,10 @@ func (a *app) put(ctx context.Context, n *node.Node, in *input) (v putView, err 
 	if err != nil {
 		return v, err
 	}
-	v.Seconds = time.Since(begin).Seconds()
+	v.BlobInfo, v.Seconds = stored.BlobInfo, time.Since(begin).Seconds()
 	text := ""
-	if after, err := n.Storage(ctx); err == nil { // else it is stored all the same
-		if grown := after.Stored - before.Stored; grown >= 0 && grown <= v.Size {
-			v.New, text = &grown, ", "+sizeText(grown)+" of it new here"
-		}
+	if stored.New >= 0 {
+		v.New, text = &stored.New, ", "+sizeText(stored.New)+" of it new here"
 	}
 	a.say("%s", v.SHA256)
 	a.say("%s: %s%s, stored in %.1f s", in.name, sizeText(v.Size), text, v.Seconds)

@@ -32,7 +32,7 @@ func (n *Node) Upload(ctx context.Context, blob api.BlobInfo, open func() io.Rea
 
 func (n *Node) put(ctx context.Context, blob api.BlobInfo, body io.Reader) error {
 	got, err := n.putOnce(ctx, "?sha256="+blob.SHA256.String(), blob.Size, body)
-	if err == nil && got != blob {
+	if err == nil && got.BlobInfo != blob {
 		err = fmt.Errorf("casd stored %d bytes as %s, want %d as %s", got.Size, got.SHA256.Short(), blob.Size, blob.SHA256.Short())
 	}
 	return err

@@ -16,10 +16,16 @@ import (
 // ErrOnce is what the open of [Node.Put] returns for bytes that cannot be had again.
 var ErrOnce = errors.New("the bytes cannot be read again")
 
+// Received is a blob that a node has taken.
+type Received struct {
+	api.BlobInfo
+	New int64 // bytes of it that the node did not have; -1: casd does not tell
+}
+
 // Put stores what open gives on the node, and returns what it is. size is in bytes; -1:
 // nobody knows. open is called for each try and gives the bytes from the start, or
 // [ErrOnce]. What casd refuses, for want of space for example, is final.
-func (n *Node) Put(ctx context.Context, size int64, open func() (io.Reader, error)) (api.BlobInfo, error) {
+func (n *Node) Put(ctx context.Context, size int64, open func() (io.Reader, error)) (Received, error) {
 	var failed error // of the last try
 	for {
 		body, err := open()
@@ -27,7 +33,7 @@ func (n *Node) Put(ctx context.Context, size int64, open func() (io.Reader, erro
 			err = errors.Join(failed, err)
 		}
 		if err != nil {
-			return api.BlobInfo{}, wrap("store bytes", err)
+			return Received{}, wrap("store bytes", err)
 		}
 		info, err := n.putOnce(ctx, "", size, body)
 		var status *local.StatusError
@@ -37,14 +43,14 @@ func (n *Node) Put(ctx context.Context, size int64, open func() (io.Reader, erro
 		failed = fmt.Errorf("casd of this node does not answer: %w: see realm ps, and realm logs casd", err)
 		select {
 		case <-ctx.Done():
-			return api.BlobInfo{}, wrap("store bytes", failed)
+			return Received{}, wrap("store bytes", failed)
 		case <-time.After(retryEvery):
 		}
 	}
 }
 
 // putOnce stores what body gives. query begins with a question mark, or is empty.
-func (n *Node) putOnce(ctx context.Context, query string, size int64, body io.Reader) (info api.BlobInfo, err error) {
+func (n *Node) putOnce(ctx context.Context, query string, size int64, body io.Reader) (info Received, err error) {
 	method, path := pattern(api.RouteBlobPut)
 	// A reader that the transport does not know, so that it neither closes it nor
 	// guesses its length.
@@ -69,8 +75,11 @@ func (n *Node) putOnce(ctx context.Context, query string, size int64, body io.Re
 	if err != nil {
 		return info, err
 	}
-	if err := api.Decode(b, api.MaxMessage, &info); err != nil {
+	if err := api.Decode(b, api.MaxMessage, &info.BlobInfo); err != nil {
 		return info, err
+	}
+	if info.New, err = strconv.ParseInt(resp.Header.Get(api.HeaderNew), 10, 64); err != nil || info.New < 0 || info.New > info.Size {
+		info.New = -1
 	}
 	if size >= 0 && info.Size != size {
 		return info, fmt.Errorf("casd stored %d bytes, want %d", info.Size, size)

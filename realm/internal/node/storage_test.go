@@ -108,6 +108,7 @@ func TestLines(t *testing.T) {
 func TestPut(t *testing.T) {
 	body := bytes.Repeat([]byte("bytes "), 100_000)
 	var tries, lengths atomic.Int64
+	var tells atomic.Value
 	n := casd(t, api.RouteBlobPut, func(w http.ResponseWriter, r *http.Request) {
 		lengths.Store(r.ContentLength)
 		if tries.Add(1)%2 == 1 {
@@ -118,18 +119,29 @@ func TestPut(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
+		w.Header().Set(api.HeaderNew, tells.Load().(string))
 		local.WriteJSON(w, http.StatusOK, api.BlobInfo{SHA256: api.Sum(b), Size: int64(len(b))})
 	})
 	for _, c := range []struct {
 		size   int64
 		body   []byte
 		length int64
-	}{{int64(len(body)), body, int64(len(body))}, {-1, body, -1}, {0, nil, 0}} {
+		tells  string
+		fresh  int64
+	}{
+		{int64(len(body)), body, int64(len(body)), "600000", 600_000},
+		{-1, body, -1, "0", 0},
+		{-1, body, -1, "600001", -1},
+		{-1, body, -1, "-7", -1},
+		{0, nil, 0, "", -1},
+	} {
+		tells.Store(c.tells)
 		info, err := n.Put(nodetest.Context(t), c.size, func() (io.Reader, error) { return bytes.NewReader(c.body), nil })
-		if err != nil || info.SHA256 != api.Sum(c.body) || info.Size != int64(len(c.body)) || lengths.Load() != c.length {
+		if err != nil || info.SHA256 != api.Sum(c.body) || info.Size != int64(len(c.body)) || lengths.Load() != c.length || info.New != c.fresh {
 			t.Errorf("size %d: %+v, %v; a length of %d was told", c.size, info, err, lengths.Load())
 		}
 	}
+	tells.Store("")
 	opened := 0
 	_, err := n.Put(nodetest.Context(t), -1, func() (io.Reader, error) {
 		if opened++; opened > 1 {

@@ -148,8 +148,13 @@ func (c *Casd) put(w http.ResponseWriter, r *http.Request, _ api.Digest) {
 		return
 	}
 	c.mu.Lock()
+	fresh := len(b)
+	if _, ok := c.here[api.Sum(b)]; ok {
+		fresh = 0
+	}
 	c.here[api.Sum(b)] = b
 	c.mu.Unlock()
+	w.Header().Set(api.HeaderNew, strconv.Itoa(fresh))
 	local.WriteJSON(w, http.StatusOK, api.BlobInfo{SHA256: api.Sum(b), Size: int64(len(b))})
 }
 
