@@ -135,13 +135,32 @@ func NewClient(h paths.Home) (*http.Client, error) {
 			if err != nil {
 				return nil, err
 			}
-			return dialer.DialContext(ctx, "unix", h.Socket(api.Daemon(host)))
+			c, err := dialer.DialContext(ctx, "unix", h.Socket(api.Daemon(host)))
+			if err != nil {
+				return nil, err
+			}
+			return wide{c}, nil
 		},
 		MaxIdleConnsPerHost: 128,
 		IdleConnTimeout:     idleTimeout / 2,
 		DisableCompression:  true,
 	}
 	return &http.Client{Transport: withToken{token, t}, CheckRedirect: noRedirect}, nil
+}
+
+// wide is a connection that takes the body of a request in large pieces.
+type wide struct{ net.Conn }
+
+// bodyBuffer is how large, in bytes: as much as a socket holds.
+const bodyBuffer = 256 << 10
+
+// ReadFrom implements [io.ReaderFrom], which the transport calls with a body.
+func (w wide) ReadFrom(r io.Reader) (int64, error) {
+	size := int64(bodyBuffer)
+	if part, ok := r.(*io.LimitedReader); ok {
+		size = min(size, part.N+1) // most bodies are small, and their end is to be seen
+	}
+	return io.CopyBuffer(struct{ io.Writer }{w.Conn}, r, make([]byte, max(size, 1)))
 }
 
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

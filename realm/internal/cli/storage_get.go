@@ -191,6 +191,10 @@ func (a *app) copyOut(ctx context.Context, n *node.Node, b api.BlobInfo, out io.
 	return nil
 }
 
+// copyBuffer is how many bytes are read from casd at a time, at most: as many as a socket
+// holds.
+const copyBuffer = 256 << 10
+
 // copyFrom writes a blob from an offset on, and says how many bytes that were.
 func copyFrom(ctx context.Context, n *node.Node, b api.BlobInfo, from int64, out io.Writer, shown *progress) (int64, error) {
 	in, err := n.Open(ctx, b.SHA256, from)
@@ -198,7 +202,7 @@ func copyFrom(ctx context.Context, n *node.Node, b api.BlobInfo, from int64, out
 		return 0, err
 	}
 	defer in.Close()
-	done, err := io.Copy(&writer{out, shown}, io.LimitReader(in, b.Size-from))
+	done, err := io.CopyBuffer(&writer{out, shown}, io.LimitReader(in, b.Size-from), make([]byte, copyBuffer))
 	if err == nil && done < b.Size-from {
 		err = io.ErrUnexpectedEOF
 	}
