@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/network"
@@ -86,16 +87,16 @@ func (s *security) handshake(ctx context.Context, dir network.Direction, insecur
 	}
 	conf, keys := s.identity.ConfigForPeer(want)
 	conf.NextProtos = s.muxers
-	capped := &cappedConn{Conn: insecure, left: maxHandshake}
+	records := &recordConn{Conn: insecure, left: maxHandshake}
 	side := tls.Client
 	if dir == network.DirInbound {
 		side = tls.Server
 	}
-	c := &secureConn{Conn: side(capped, conf), self: s.door.self}
+	c := &secureConn{Conn: side(records, conf), records: records, self: s.door.self}
 	if err := c.HandshakeContext(ctx); err != nil {
 		return nil, err
 	}
-	capped.done = true
+	records.done = true
 	select {
 	case c.key = <-keys:
 	default:
@@ -114,6 +115,8 @@ func (s *security) handshake(ctx context.Context, dir network.Direction, insecur
 // secureConn is a connection whose peer has been let in.
 type secureConn struct {
 	*tls.Conn
+	records    *recordConn
+	write      sync.Mutex // held while something is written
 	self, peer peer.ID
 	key        crypto.PubKey
 	pass       *pass
@@ -126,25 +129,6 @@ func (c *secureConn) RemotePublicKey() crypto.PubKey { return c.key }
 func (c *secureConn) ConnState() network.ConnectionState {
 	muxer := c.ConnectionState().NegotiatedProtocol
 	return network.ConnectionState{StreamMultiplexer: protocol.ID(muxer), UsedEarlyMuxerNegotiation: muxer != ""}
-}
-
-// cappedConn bounds what is read until the handshake is done.
-type cappedConn struct {
-	net.Conn
-	left int
-	done bool
-}
-
-func (c *cappedConn) Read(b []byte) (int, error) {
-	if c.done {
-		return c.Conn.Read(b)
-	}
-	if c.left == 0 {
-		return 0, fmt.Errorf("more than %d bytes before the handshake was done", maxHandshake)
-	}
-	n, err := c.Conn.Read(b[:min(len(b), c.left)])
-	c.left -= n
-	return n, err
 }
 
 // streamWindow is how far a stream's sender may be ahead of its reader: what a fetch of
