@@ -153,7 +153,7 @@ func (n *node) flipBit(chunk []byte) {
 // error, later damage cuts the answer before it. Then a fetch mends the blob.
 func TestFlippedBit(t *testing.T) {
 	blob := noise(4, 3*mib)
-	unwanted := func(c *Config) { c.Scrub.Lately = 0 } // it is not mended before it is asked for
+	unwanted := func(c *Config) { patient(c); c.Scrub.Lately = 0 } // it is not mended before it is asked for
 	a, b := start(t, t.TempDir(), unwanted), start(t, t.TempDir(), nil)
 	d := b.put(blob)
 	a.put(blob)
@@ -223,7 +223,7 @@ func (n *node) mend(d api.Digest, blob []byte) {
 }
 
 func TestFetchBetweenNodes(t *testing.T) {
-	a, b, c := start(t, t.TempDir(), nil), start(t, t.TempDir(), nil), start(t, t.TempDir(), nil)
+	a, b, c := start(t, t.TempDir(), patient), start(t, t.TempDir(), nil), start(t, t.TempDir(), nil)
 	blob := noise(5, 5*mib+1)
 	d := c.put(blob)
 	a.peers(map[api.PeerID]*node{peerID("B"): b, peerID("C"): c})
@@ -312,7 +312,7 @@ func TestIdleConnections(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { conn.Close() })
-		if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: casd\r\n%s: %s\r\n", request, local.HeaderToken, token); err != nil {

@@ -34,7 +34,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const patience = 20 * time.Second // of tests
+const patience = time.Minute // of tests
 
 func until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
@@ -48,7 +48,7 @@ func until(t testing.TB, what string, ok func() bool) {
 // testConfig is impatient.
 func testConfig(dir string) Config {
 	return Config{
-		Dir: dir, Patience: 500 * time.Millisecond, Quiet: 20 * time.Millisecond, Unquiet: 200 * time.Millisecond, Wait: 10 * time.Second, Ask: time.Second,
+		Dir: dir, Patience: 500 * time.Millisecond, Quiet: 20 * time.Millisecond, Unquiet: 200 * time.Millisecond, Wait: 10 * time.Second, Ask: 5 * time.Second,
 		AtOnce: 2, Retry: 20 * time.Millisecond, RetryMost: 200 * time.Millisecond, Look: time.Hour,
 		CheckEach: time.Millisecond, CheckFirst: 10 * time.Millisecond, CheckPoor: 50 * time.Millisecond, CheckGood: time.Hour,
 	}
