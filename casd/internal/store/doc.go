@@ -14,7 +14,8 @@
 //
 // Invariants:
 //   - A file under chunks or blobs has its final content from the moment that its
-//     name appears: it is written under tmp, then renamed.
+//     name appears. It is written without a name in its folder, then linked (chunks, on
+//     Linux: O_TMPFILE), or it is written under tmp, then renamed.
 //   - Chunks are not synced one by one. A blob is acknowledged (Put or Complete
 //     returns) only once all its chunks, whoever wrote them, its index and the folders
 //     that hold them are synced. So a killed process loses nothing that it has fetched,
