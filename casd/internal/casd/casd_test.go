@@ -329,6 +329,16 @@ func TestIdleConnections(t *testing.T) {
 		t.Errorf("a sender that pauses: %v, %s", err, answer)
 	}
 
+	for _, path := range []string{api.PathChunks, "/storage/gc"} {
+		asker := dial("POST " + path)
+		if _, err := fmt.Fprintf(asker, "Content-Length: 100\r\n\r\n{"); err != nil {
+			t.Fatal(err)
+		}
+		if answer, err := io.ReadAll(asker); err != nil || !bytes.HasPrefix(answer, []byte("HTTP/1.1 408 ")) {
+			t.Errorf("somebody who asks %s half a question: %v, %s", path, err, answer)
+		}
+	}
+
 	receiver := dial("GET " + api.PathBlob(d))
 	if _, err := fmt.Fprint(receiver, "\r\n"); err != nil {
 		t.Fatal(err)

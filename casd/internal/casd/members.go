@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -151,7 +153,7 @@ func (m *members) tell(ctx context.Context, w http.ResponseWriter, lines *fetch.
 // chunks sends chunks.
 func (m *members) chunks(w http.ResponseWriter, r *http.Request) {
 	var req api.ChunksRequest
-	if err := decode(r, &req); err != nil {
+	if err := decode(newIdleReader(w, r, m.idle), &req); err != nil {
 		m.fail(w, r, err)
 		return
 	}
@@ -266,8 +268,11 @@ func (m *members) send(ctx context.Context, w http.ResponseWriter, to api.PeerID
 	return nil
 }
 
-func decode(r *http.Request, v api.Validator) error {
-	b, err := api.ReadAll(r.Body, maxAsk)
+func decode(body io.Reader, v api.Validator) error {
+	b, err := api.ReadAll(body, maxAsk)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return fmt.Errorf("read the request: %w", err)
+	}
 	if err == nil {
 		err = api.Decode(b, maxAsk, v)
 	}

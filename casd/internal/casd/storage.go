@@ -44,16 +44,19 @@ func (s *storage) register(mux *http.ServeMux) {
 }
 
 // list writes the blobs as they are read from the disk: there may be very many.
-func (s *storage) list(w http.ResponseWriter, _ *http.Request) {
+func (s *storage) list(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	out := bufio.NewWriterSize(&idleWriter{w, s.idle}, 64<<10)
 	lines := json.NewEncoder(out)
-	err := s.store.Records(func(r store.Record) error {
-		line := api.BlobRecord{BlobInfo: r.BlobInfo, Has: r.Has, Whole: r.Whole, Damaged: r.Damaged, Added: r.Added.UTC(), Used: r.Used.UTC(),
-			Pinned: s.collector.Pinned(r.SHA256)}
+	err := s.store.Records(func(rec store.Record) error {
+		line := api.BlobRecord{BlobInfo: rec.BlobInfo, Has: rec.Has, Whole: rec.Whole, Damaged: rec.Damaged, Added: rec.Added.UTC(), Used: rec.Used.UTC(),
+			Pinned: s.collector.Pinned(rec.SHA256)}
 		s.needs.Describe(&line)
 		return lines.Encode(line)
 	})
+	if err != nil && r.Context().Err() == nil {
+		s.log.Error("list blobs", telemetry.Error(err))
+	}
 	if errors.Join(err, out.Flush()) != nil {
 		panic(http.ErrAbortHandler) // a list cut short must not look like one
 	}
@@ -71,7 +74,7 @@ func (s *storage) status(w http.ResponseWriter, r *http.Request) {
 
 // collect takes a request without a body as one that asks for all.
 func (s *storage) collect(w http.ResponseWriter, r *http.Request) {
-	body, err := api.ReadAll(r.Body, api.MaxMessage)
+	body, err := api.ReadAll(newIdleReader(w, r, s.idle), api.MaxMessage)
 	var req api.CollectRequest
 	if err == nil && len(body) > 0 {
 		if err = api.Decode(body, api.MaxMessage, &req); err != nil {

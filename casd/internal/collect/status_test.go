@@ -67,6 +67,22 @@ func TestDryRun(t *testing.T) {
 	w.want("in the end", blobs, false, true, false, false, false, false)
 }
 
+// A dry run waits for nobody who collects, nor the other way round.
+func TestDryRunBesideOthers(t *testing.T) {
+	w := newWorld(t, t.TempDir(), 100*unit)
+	w.puts(2, unit)
+	end, err := w.begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer end()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if got, err := w.Collect(ctx, api.CollectRequest{DryRun: true}); err != nil || got.Freed != 2*unit {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 // A node is full when too much must stay, and no more when enough of it may go.
 func TestFull(t *testing.T) {
 	w := newWorld(t, t.TempDir(), 20*unit)

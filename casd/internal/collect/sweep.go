@@ -38,12 +38,14 @@ func (c *Collector) Collect(ctx context.Context, req api.CollectRequest) (api.Co
 	if !c.refs.Known() {
 		return api.CollectReply{}, ErrUnknown
 	}
-	end, err := c.begin(ctx)
-	if err != nil {
-		return api.CollectReply{}, fmt.Errorf("collect: %w", err)
+	if !req.DryRun { // which keeps nobody from collecting
+		end, err := c.begin(ctx)
+		if err != nil {
+			return api.CollectReply{}, fmt.Errorf("collect: %w", err)
+		}
+		defer end()
+		defer c.soon()
 	}
-	defer end()
-	defer c.soon()
 	want := req.Free
 	if want == 0 {
 		want = math.MaxInt64

@@ -66,7 +66,9 @@ func put(c *api.BlobCopies, answers []answer, keepers bool) {
 		switch {
 		case a.has:
 			c.Have = append(c.Have, a.peer)
-			c.Size = max(c.Size, a.size)
+			if c.Size == 0 && a.size <= api.MaxBlob { // what the realm says counts more
+				c.Size = max(a.size, 0)
+			}
 		case a.err != nil && keepers:
 			c.Away = append(c.Away, a.peer)
 		}
