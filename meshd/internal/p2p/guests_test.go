@@ -259,9 +259,10 @@ func TestMemberReachesAll(t *testing.T) {
 	until(t, "the DHT and gossip know both", func() bool {
 		return a.dht.RoutingTable().Find(b.ID()) != "" && b.dht.RoutingTable().Find(a.ID()) != "" && len(a.topic.ListPeers()) == 1 && len(b.topic.ListPeers()) == 1
 	})
-	if known, err := a.Peerstore().SupportsProtocols(b.ID(), identify.IDPush, role); err != nil || len(known) != 2 {
-		t.Errorf("identify has told %v, %v", known, err)
-	}
+	until(t, "identify has told what it speaks", func() bool {
+		known, err := a.Peerstore().SupportsProtocols(b.ID(), identify.IDPush, role)
+		return err == nil && len(known) == 2
+	})
 	if !a.hears(t, b, patience) || !b.hears(t, a, patience) {
 		t.Error("gossip does not pass")
 	}
