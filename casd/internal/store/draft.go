@@ -9,8 +9,8 @@ import (
 )
 
 // draft is a chunk's file before it has its name. Where the file system can do that it
-// has none until then: it is made where it stays, not in one folder with all others
-// under a name that goes at once, which takes two to five times as long.
+// has none until then: it is made where it stays, and nothing is left of it when the
+// process dies.
 type draft struct {
 	file chunkFile // open while it has no name
 	path string    // its name under tmp; "": it has none
