@@ -222,6 +222,7 @@ type node struct {
 	client    *http.Client
 	metrics   *prometheus.Registry
 	stop      func()
+	serving   atomic.Pointer[Keeper] // answers others, which may still ask the one before
 	up        atomic.Bool
 	fact      api.PeerRecord
 	fetched   atomic.Int64
@@ -295,7 +296,7 @@ func (n *node) serveBlob(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer b.Close()
-	n.Vouch(w.Header(), d)
+	n.serving.Load().Vouch(w.Header(), d)
 	http.ServeContent(w, r, "", time.Time{}, b)
 }
 
@@ -400,6 +401,7 @@ func (n *node) start() {
 	n.w.t.Helper()
 	keeper := n.build()
 	n.Keeper = keeper
+	n.serving.Store(keeper)
 	n.up.Store(true)
 	n.w.tell()
 	ctx, cancel := context.WithCancel(context.Background())
