@@ -243,17 +243,17 @@ func TestSlowReader(t *testing.T) {
 // for it, and so is a put; one that shares most of
 // its chunks with what is here fits.
 func TestFetchThatDoesNotFit(t *testing.T) {
-	n, peer := start(t, t.TempDir(), func(c *Config) { patient(c); c.Quota = 10 * mib }), start(t, t.TempDir(), nil)
+	n, peer := start(t, t.TempDir(), func(c *Config) { patient(c); c.Quota = 8 * mib }), start(t, t.TempDir(), nil)
 	n.peers(map[api.PeerID]*node{peerID("B"): peer})
-	kept := noise(1, 8*mib)
+	kept := noise(1, 6*mib) // and what follows it is cut as finely
 	n.needs.need(n.put(kept), api.Ref{Kind: api.KindComponent, Name: "web"})
 	cached := n.put(noise(4, mib))
-	n.refuse(507, "7 MiB are missing of its quota of 10 MiB, and 6 MiB are missing though", "POST", api.PathBlobFetch(peer.put(noise(2, 8*mib))), nil)
+	n.refuse(507, "5 MiB are missing of its quota of 8 MiB, and 4 MiB are missing though", "POST", api.PathBlobFetch(peer.put(noise(2, 6*mib))), nil)
 	peer.measures(`swarm_bytes_total{direction="out"} 0`)
-	if st := n.storage(); st.Partial != 0 || st.Stored != 9*mib {
+	if st := n.storage(); st.Partial != 0 || st.Stored != 7*mib {
 		t.Errorf("after the refusal: %+v", st)
 	}
-	n.refuse(507, "7 MiB are missing of its quota of 10 MiB, and 6 MiB are missing though", "PUT", "/blobs", bytes.NewReader(noise(2, 8*mib)))
+	n.refuse(507, "5 MiB are missing of its quota of 8 MiB, and 4 MiB are missing though", "PUT", "/blobs", bytes.NewReader(noise(2, 6*mib)))
 	n.holds("after the refusals", []api.Digest{cached}, true)
 	next := peer.put(slices.Concat(kept, noise(3, mib)))
 	n.ask(http.MethodPost, api.PathBlobFetch(next), "", &api.BlobInfo{})

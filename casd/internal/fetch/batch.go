@@ -138,10 +138,10 @@ func (t *transfer) receive(ctx context.Context, s *source, p *plan, b *batch) er
 	return in.end()
 }
 
-// packs says how b may be packed: a blob that is cut fine is a program, or a text. done
-// is to be called once it has come.
+// packs says how b may be packed: a blob that is no larger than programs are packs well,
+// most likely. done is to be called once it has come.
 func (t *transfer) packs(p *plan, b *batch) (pack *packing, done func()) {
-	if !p.fine() {
+	if !p.program() {
 		return nil, func() {}
 	}
 	pack, done = &packing{}, func() {}

@@ -25,7 +25,7 @@
 // Indexes are equal where the same bytes were cut by the same rules. A member with
 // another one than that begun with waits until nobody is left who goes by it.
 //
-// A blob that is cut fine is a program, most likely, and comes packed. Chunks that stand
+// A blob of up to 64 MiB is a program, most likely, and comes packed. Chunks that stand
 // side by side are asked for together then, and if an older version is here (type kin)
 // they are packed beside what stands in their place there: what the two share is not
 // sent, though no chunk is the same. Rates and progress count bytes of the blob, bounds

@@ -26,6 +26,7 @@ var (
 type Config struct {
 	Patience  time.Duration // how long without any progress before it is given up
 	Stall     time.Duration // how long a member may send nothing
+	Busy      time.Duration // how long a chunk is left to another member that says it fetches it
 	Answer    time.Duration // how long one index or batch of chunks may take in all
 	Seek      time.Duration // how often meshd is asked for more members
 	AtOnce    int           // blobs fetched side by side
@@ -34,7 +35,7 @@ type Config struct {
 
 // DefaultConfig suits a mesh over the Internet.
 func DefaultConfig() Config {
-	return Config{Patience: time.Minute, Stall: 10 * time.Second, Answer: 2 * time.Minute, Seek: 3 * time.Second, AtOnce: 8, LowAtOnce: 2}
+	return Config{Patience: time.Minute, Stall: 10 * time.Second, Busy: busyPatience, Answer: 2 * time.Minute, Seek: 3 * time.Second, AtOnce: 8, LowAtOnce: 2}
 }
 
 // Providers says which members may have a blob, the likeliest first. No member is

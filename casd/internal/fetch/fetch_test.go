@@ -132,6 +132,7 @@ func TestNobodyHasIt(t *testing.T) {
 // A provider that is away is asked again.
 func TestProviderComesBack(t *testing.T) {
 	m := newMesh(t)
+	m.calm()
 	blob := noise(3, 3*mib)
 	p := m.join("A", blob)
 	p.on(first(isHave, 3), reply(502, "no connection"))
@@ -171,6 +172,7 @@ func TestResumeAfterCancel(t *testing.T) {
 // A blob with a damaged chunk is mended by that chunk alone.
 func TestMendsOneChunk(t *testing.T) {
 	m := newMesh(t)
+	m.calm()
 	blob := noise(5, 6*mib)
 	p := m.join("A", blob)
 	if err := m.fetch(blob); err != nil {
@@ -197,6 +199,7 @@ func TestMendsOneChunk(t *testing.T) {
 // A chunk that goes bad while the others land is noticed before the blob counts.
 func TestDamageDuringFetch(t *testing.T) {
 	m := newMesh(t)
+	m.calm()
 	blob := noise(6, 8*mib)
 	p := m.join("A", blob)
 	var sent []api.Digest
@@ -315,6 +318,7 @@ func TestManyCallersOneFetch(t *testing.T) {
 // A caller that waits for another's fetch can give up by itself.
 func TestWaiterGivesUp(t *testing.T) {
 	m := newMesh(t)
+	m.calm()
 	blob := noise(11, mib)
 	p := m.join("A", blob)
 	release := make(chan struct{})
@@ -342,6 +346,7 @@ func TestWaiterGivesUp(t *testing.T) {
 // chunks each.
 func TestBatchesAtOnce(t *testing.T) {
 	m := newMesh(t)
+	m.calm()
 	blob := noise(12, 24*mib)
 	p := m.join("A", blob)
 	var now, most, largest atomic.Int32

@@ -43,7 +43,7 @@ func (t *transfer) akin(idx api.BlobIndex, missing []api.BlobInfo) *kin {
 	for _, c := range missing {
 		lacks += c.Size
 	}
-	if idx.Size > cut.FineLimit || lacks < kinLeast || idx.Size-lacks < kinLeast {
+	if idx.Size > cut.ProgramLimit || lacks < kinLeast || idx.Size-lacks < kinLeast {
 		return nil
 	}
 	best, most := api.BlobIndex{}, int64(kinLeast)
@@ -54,7 +54,7 @@ func (t *transfer) akin(idx api.BlobIndex, missing []api.BlobInfo) *kin {
 	wanted := byDigest(idx.Chunks)
 	for left := kinSearch; left > 0 && len(all) > 0; all = all[1:] {
 		old, err := t.parts.Store.Index(all[0])
-		if err != nil || old.Size > cut.FineLimit {
+		if err != nil || old.Size > cut.ProgramLimit {
 			left--
 			continue
 		}

@@ -69,7 +69,7 @@ func (m *mesh) restart() {
 	if err := m.store.Recover(); err != nil {
 		m.t.Fatal(err)
 	}
-	cfg := Config{Patience: 2 * time.Second, Stall: time.Second, Answer: 10 * time.Second, Seek: 200 * time.Millisecond, AtOnce: 2, LowAtOnce: 1}
+	cfg := Config{Patience: 2 * time.Second, Stall: time.Second, Busy: busyPatience, Answer: 10 * time.Second, Seek: 200 * time.Millisecond, AtOnce: 2, LowAtOnce: 1}
 	addr := m.meshd.Listener.Addr().String()
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "tcp", addr)
@@ -80,6 +80,14 @@ func (m *mesh) restart() {
 	m.fetcher = New(cfg, Parts{Store: m.store, Providers: m.providers, Client: client, Metrics: NewMetrics(m.metrics), Log: logger,
 		Downloads: share.New(share.Config{AtOnce: 16, Each: 16, Slow: time.Second}),
 		Begun:     func(api.Digest) { m.begun.Add(1) }, Landed: func(api.Digest) { m.landed.Add(1) }})
+}
+
+// calm is for tests in which everybody answers: on a slow machine none is to pass for
+// somebody who does not.
+func (m *mesh) calm() {
+	cfg := &m.fetcher.cfg
+	cfg.Patience, cfg.Stall, cfg.Busy, cfg.Answer = time.Minute, time.Minute, time.Minute, 5*time.Minute
+	m.fetcher.peers.stall, m.fetcher.peers.answer = cfg.Stall, cfg.Answer
 }
 
 func (m *mesh) providers(context.Context, api.Digest) ([]api.PeerID, error) {

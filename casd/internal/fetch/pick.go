@@ -123,7 +123,7 @@ func (t *portion) all(some []int32) {
 func (p *plan) unspread(o *offer, take *portion, now time.Time) {
 	taken := func(c int32) bool {
 		k := &p.chunks[c]
-		return k.helpers > 0 || k.busy > 0 && now.Sub(k.busyAt) < p.patient(busyPatience)
+		return k.helpers > 0 || k.busy > 0 && now.Sub(k.busyAt) < p.patient(p.busyFor)
 	}
 	each := p.eachOpen
 	if p.stretch > 1 {

@@ -19,14 +19,15 @@ import (
 // each chunk from the seeds about once, and the rest from each other. They divide it up
 // by lot ([plan.mine]).
 type plan struct {
-	idx    api.BlobIndex
-	chunks []chunk // by number
-	open   []int32 // those that are neither here nor asked for, in random order
-	absent int     // chunks that are not here
-	left   int64   // their bytes
-	offers []*offer
-	pace   time.Duration // how long a batch takes lately
-	lot    uint64        // this node's, see [api.Have]
+	idx     api.BlobIndex
+	chunks  []chunk // by number
+	open    []int32 // those that are neither here nor asked for, in random order
+	absent  int     // chunks that are not here
+	left    int64   // their bytes
+	offers  []*offer
+	pace    time.Duration // how long a batch takes lately
+	busyFor time.Duration // see [Config]
+	lot     uint64        // this node's, see [api.Have]
 	// stretch is how many chunks that stand side by side go together: 1 unless they are
 	// small.
 	stretch int32
@@ -96,7 +97,7 @@ const (
 
 func stretch(idx api.BlobIndex) int32 {
 	n := int64(len(idx.Chunks))
-	if n == 0 || idx.Size > cut.FineLimit {
+	if n == 0 || idx.Size > cut.ProgramLimit {
 		return 1
 	}
 	return int32(max(1, min(n/stretches, stretchSize*n/max(idx.Size, 1)))) //nolint:gosec // at most api.MaxChunks
@@ -104,7 +105,7 @@ func stretch(idx api.BlobIndex) int32 {
 
 // newPlan plans for the chunks of idx that are missing.
 func newPlan(idx api.BlobIndex, missing []api.BlobInfo, lot uint64, random *rand.Rand, tell func(event)) *plan {
-	p := &plan{lot: lot, idx: idx, stretch: stretch(idx), chunks: make([]chunk, len(idx.Chunks)), random: random, tell: tell}
+	p := &plan{lot: lot, busyFor: busyPatience, idx: idx, stretch: stretch(idx), chunks: make([]chunk, len(idx.Chunks)), random: random, tell: tell}
 	for i := range p.chunks {
 		p.chunks[i] = chunk{here: true, place: -1}
 	}
@@ -137,8 +138,8 @@ func (p *plan) reopen(missing []api.BlobInfo) {
 
 func (p *plan) size(c int32) int64 { return p.idx.Chunks[c].Size }
 
-// fine reports whether the blob is cut into small chunks.
-func (p *plan) fine() bool { return p.idx.Size <= cut.FineLimit }
+// program reports whether the blob may be one, by its size.
+func (p *plan) program() bool { return p.idx.Size <= cut.ProgramLimit }
 
 // opened takes note that nobody is asked for c any more, or yet.
 func (p *plan) opened(c int32) {

@@ -33,6 +33,7 @@ func halves(blob []byte) (even, odd bits) {
 // Two members that have a half each, and fetch nothing, are as good as one that has all.
 func TestTwoHalves(t *testing.T) {
 	m := newMesh(t)
+	m.calm()
 	blob := noise(20, 9*mib)
 	even, odd := halves(blob)
 	for name, has := range map[string]bits{"A": even, "B": odd} {
@@ -54,6 +55,7 @@ func TestTwoHalves(t *testing.T) {
 // One half is not enough, and that is told at once.
 func TestOneHalf(t *testing.T) {
 	m := newMesh(t)
+	m.calm()
 	blob := noise(21, 8*mib)
 	even, _ := halves(blob)
 	tale := m.join("A", blob).fetching(blob)
@@ -79,6 +81,7 @@ func TestOneHalf(t *testing.T) {
 // the rest.
 func TestSeedIsSpared(t *testing.T) {
 	m := newMesh(t)
+	m.calm()
 	blob := noise(22, 16*mib)
 	seed, helper := m.join("A", blob), m.join("B", blob)
 	tale := helper.fetching(blob)
@@ -148,6 +151,7 @@ func TestSlowMemberIsOvertaken(t *testing.T) {
 // A member that gets the blob during a fetch, or comes up, is used.
 func TestMemberComesDuringFetch(t *testing.T) {
 	m := newMesh(t)
+	m.calm()
 	blob := noise(25, 8*mib)
 	even, _ := halves(blob)
 	half := m.join("A", blob)
@@ -170,6 +174,7 @@ func TestMemberComesDuringFetch(t *testing.T) {
 // whether meshd knows of it or not.
 func TestWhoAsksIsAsked(t *testing.T) {
 	m := newMesh(t)
+	m.calm()
 	blob := noise(26, 8*mib)
 	even, odd := halves(blob)
 	tale := m.join("A", blob).fetching(blob)
@@ -193,6 +198,7 @@ func TestWhoAsksIsAsked(t *testing.T) {
 // as of what is whole or was left.
 func TestFollowers(t *testing.T) {
 	m := newMesh(t)
+	m.calm()
 	blob := noise(27, 12*mib)
 	d, idx := api.Sum(blob), indexOf(blob)
 	if _, err := m.fetcher.Have(d, ""); !errors.Is(err, store.ErrNotFound) {
@@ -358,6 +364,7 @@ func TestMembersThatLackIt(t *testing.T) {
 // Nobody who only has an index of somebody else's is named for it.
 func TestMisledMemberIsNotNamed(t *testing.T) {
 	m := newMesh(t)
+	m.calm()
 	blob := noise(30, 2*mib+5) // as many chunks as the lie has
 	liar := m.join("A")
 	lyingIndex(t, liar, blob)
@@ -416,6 +423,7 @@ func TestTransfersTell(t *testing.T) {
 // What nobody waits for leaves the slots to others, and is one of these once somebody does.
 func TestLowFetches(t *testing.T) {
 	m := newMesh(t)
+	m.calm()
 	p := m.join("A")
 	var blobs [][]byte
 	for i := range 4 {

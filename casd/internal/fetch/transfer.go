@@ -221,6 +221,7 @@ func (t *transfer) begin(idx api.BlobIndex, name api.Digest) error {
 	t.kin = kin
 	random := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())) //nolint:gosec // no secret
 	t.plan = newPlan(idx, missing, t.lot, random, func(e event) { t.feed.add(e) })
+	t.plan.busyFor = t.cfg.Busy
 	t.index, t.feed = name, newFeed(name, t.lot, t.plan)
 	t.moved = time.Now()
 	close(t.planned)

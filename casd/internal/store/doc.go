@@ -1,7 +1,7 @@
 // Package store keeps blobs in a folder, as chunks that are each stored once.
 //
 // A blob is named by the SHA-256 of its bytes and cut into chunks where its content
-// says so (package cut): of 4 to 64 KiB up to 64 MiB, of 256 KiB to 1 MiB above. Each
+// says so (package cut): of 4 to 64 KiB up to 8 MiB, of 256 KiB to 1 MiB above 64 MiB, and between. Each
 // is named by its own SHA-256. An index (package indexfile) lists the chunks of a blob
 // in order; how its name ends says what is here of the blob:
 //

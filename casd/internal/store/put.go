@@ -57,7 +57,7 @@ func (s *Store) put(ctx context.Context, r io.Reader, size int64, want api.Diges
 // yet, for it may share chunks with others: then it is tried.
 func (s *Store) promise(ctx context.Context, size int64) (*Reservation, error) {
 	r, err := s.Reserve(ctx, max(size, 0))
-	if errors.Is(err, disk.ErrFull) && size > 0 && size <= cut.FineLimit {
+	if errors.Is(err, disk.ErrFull) && size > 0 && size <= cut.ProgramLimit {
 		return s.try(size, err), nil
 	}
 	return r, err

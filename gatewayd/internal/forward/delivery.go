@@ -157,6 +157,8 @@ func (d *delivery) try(through api.Daemon, peer api.PeerID) (verdict, error) {
 		}
 	case d.req.Context().Err() != nil:
 		return failed, err
+	case closedIdle(err):
+		return d.try(through, peer) // there are only so many connections that can be stale
 	case notDialled(err):
 		d.away = fmt.Sprintf("%s of this node cannot be reached; it may be starting again: see realm ps", through)
 		return absent, nil

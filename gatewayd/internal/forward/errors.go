@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 
 	"github.com/realm-mesh/realm/api"
 )
@@ -53,4 +54,11 @@ func (e *BodyError) Unwrap() error { return e.Err }
 func notDialled(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && op.Op == "dial"
+}
+
+// closedIdle reports whether the request went out on a connection that the daemon had
+// closed before: it has not read it. net/http has no name for that error, and sends only
+// requests again of which it knows that twice does no harm.
+func closedIdle(err error) bool {
+	return strings.HasSuffix(err.Error(), "http: server closed idle connection")
 }

@@ -37,11 +37,13 @@ func cutUp(t testing.TB, size int64, b []byte) (chunks [][]byte) {
 func TestPlacesStay(t *testing.T) {
 	b := noise(8 << 20)
 	for size, want := range map[int64]string{
-		0:             "410 06240cf9",
-		FineLimit:     "410 06240cf9",
-		FineLimit + 1: "16 88e18fe2",
-		api.MaxBlob:   "16 88e18fe2",
-		-1:            "16 88e18fe2",
+		0:                "410 06240cf9",
+		FineLimit:        "410 06240cf9",
+		FineLimit + 1:    "55 38e8aedf",
+		ProgramLimit:     "55 38e8aedf",
+		ProgramLimit + 1: "16 88e18fe2",
+		api.MaxBlob:      "16 88e18fe2",
+		-1:               "16 88e18fe2",
 	} {
 		sum := sha256.New()
 		chunks := cutUp(t, size, b)
@@ -57,7 +59,7 @@ func TestPlacesStay(t *testing.T) {
 func TestSizes(t *testing.T) {
 	inputs := map[string][]byte{"noise": noise(4 << 20), "zeros": make([]byte, 4<<20), "text": bytes.Repeat([]byte("all work and no play "), 200_000)}
 	for name, b := range inputs {
-		for size, s := range map[int64]sizes{0: fine(), -1: coarse()} {
+		for size, s := range map[int64]sizes{0: fine(), FineLimit + 1: medium(), -1: coarse()} {
 			chunks := cutUp(t, size, b)
 			for i, c := range chunks {
 				if len(c) > s.max || len(c) < s.min && i < len(chunks)-1 {
@@ -74,7 +76,7 @@ func TestSizes(t *testing.T) {
 			t.Errorf("%d bytes: %d chunks", n, len(got))
 		}
 	}
-	for size, most := range map[int64]int{FineLimit: api.MaxChunks, api.MaxBlob: api.MaxChunks} {
+	for size, most := range map[int64]int{FineLimit: api.MaxChunks, ProgramLimit: api.MaxChunks, api.MaxBlob: api.MaxChunks} {
 		c, err := For(size)
 		if err != nil {
 			t.Fatal(err)
@@ -97,7 +99,7 @@ func TestChangesStayLocal(t *testing.T) {
 		"changed":   changed,
 		"in front":  slices.Concat(make([]byte, 100), b),
 	} {
-		for size, most := range map[int64]int{0: 400 << 10, -1: 5 << 20} {
+		for size, most := range map[int64]int{0: 400 << 10, FineLimit + 1: 2 << 20, -1: 5 << 20} {
 			had := map[[32]byte]bool{}
 			for _, c := range cutUp(t, size, b) {
 				had[sha256.Sum256(c)] = true
@@ -117,7 +119,7 @@ func TestChangesStayLocal(t *testing.T) {
 
 func BenchmarkCut(b *testing.B) {
 	data := noise(32 << 20)
-	for name, size := range map[string]int64{"fine": 0, "coarse": -1} {
+	for name, size := range map[string]int64{"fine": 0, "medium": FineLimit + 1, "coarse": -1} {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(data)))
 			for b.Loop() {
