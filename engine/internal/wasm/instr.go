@@ -3,8 +3,9 @@ package wasm
 // Instr is one instruction of a body.
 type Instr struct {
 	Op Op
-	// Pos and End are where it begins and ends in the code.
-	Pos, End int
+	// Pos, Imm and End are where it, and what follows its opcode, begin in the code, and
+	// where it ends.
+	Pos, Imm, End int
 	// Index is a local, global, function, label, or the first index of others: of the
 	// data or element segment, the type of an indirect call, the table, the alignment of
 	// a memory access.
@@ -49,6 +50,7 @@ func (s *Instrs) next() Instr {
 	if about == nil {
 		return i
 	}
+	i.Imm = s.r.pos
 	if len(about.imm) > 0 {
 		i.Index = s.immediate(about.imm[0], about, &i)
 	}

@@ -92,6 +92,8 @@ type Body struct {
 	Locals []LocalRun // parameters left out
 	Code   []byte     // instructions, the last end included
 	Offset int        // of Code in the module
+	// Operands is the most there are on the stack at a time.
+	Operands int
 }
 
 // LocalRun is Count locals of one type that follow each other.

@@ -13,6 +13,7 @@ type Op uint16
 // Instructions that are looked at one by one.
 const (
 	OpUnreachable  Op = 0x00
+	OpNop          Op = 0x01
 	OpBlock        Op = 0x02
 	OpLoop         Op = 0x03
 	OpIf           Op = 0x04

@@ -10,6 +10,7 @@ type validator struct {
 	typ    FuncType
 	locals []LocalRun // with parameters; Count is how many end there
 	stack  []ValueType
+	high   int // of the stack
 	frames []frame
 	work   int // operands looked at, against budget
 	budget int
@@ -46,7 +47,7 @@ func (v *validator) body(r reader, typ uint32) Body {
 	b.Code, b.Offset = r.b[v.r.pos:], r.base+v.r.pos
 	// Types of calls and blocks can have a thousand operands and cost two bytes: what
 	// is looked at is bounded by the length, at many times what compilers emit.
-	v.work, v.budget = 0, 4096+256*len(b.Code)
+	v.high, v.work, v.budget = 0, 0, 4096+256*len(b.Code)
 	v.r = reader{b: b.Code, base: b.Offset, fn: r.fn, err: v.r.err}
 	v.open(OpEnd, FuncType{Results: v.typ.Results})
 	for len(v.frames) > 0 && v.r.err == nil {
@@ -59,6 +60,7 @@ func (v *validator) body(r reader, typ uint32) Body {
 	if v.r.more() {
 		v.r.fail("code after the end of the function")
 	}
+	b.Operands = v.high
 	return b
 }
 
@@ -114,6 +116,7 @@ func (v *validator) push(t ValueType) {
 		return
 	}
 	v.stack = append(v.stack, t)
+	v.high = max(v.high, len(v.stack))
 }
 
 func (v *validator) pushAll(types []ValueType) {
