@@ -107,6 +107,9 @@ func (b *Budget) refill(ctx context.Context, m api.Module, left int64) (int64, e
 		return 0, ErrStack
 	}
 	u := b.user(m)
+	if g, ok := u.fuel.(api.MutableGlobal); ok {
+		g.Set(uint64(left)) // for Used, if it ends here
+	}
 	used := u.granted - left
 	for i := range b.users {
 		if o := &b.users[i]; o != u {
