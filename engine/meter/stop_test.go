@@ -25,9 +25,9 @@ var hostile = map[string][]byte{
 	"a loop in a loop": {opLoop, noType, opLoop, noType, opBr, 1, opEnd, opEnd, opEnd},
 	// (return_call 0)
 	"tail calls of itself": {0x12, 0, opEnd},
-	// (memory.fill …) of nearly 256 MiB, for ever
-	"memory.fill": {opLoop, noType, opI32Const, 0, opI32Const, 1, opI32Const, 0xff, 0xff, 0xff, 0xff, 0, opMisc, 0x0b, 0, opBr, 0, opEnd, opEnd},
-	"memory.copy": {opLoop, noType, opI32Const, 1, opI32Const, 0, opI32Const, 0xff, 0xff, 0xff, 0xff, 0, opMisc, 0x0a, 0, 0, opBr, 0, opEnd, opEnd},
+	// (memory.fill …) of nearly 64 MiB, for ever
+	"memory.fill": {opLoop, noType, opI32Const, 0, opI32Const, 1, opI32Const, 0xff, 0xff, 0xff, 0x1f, opMisc, 0x0b, 0, opBr, 0, opEnd, opEnd},
+	"memory.copy": {opLoop, noType, opI32Const, 1, opI32Const, 0, opI32Const, 0xff, 0xff, 0xff, 0x1f, opMisc, 0x0a, 0, 0, opBr, 0, opEnd, opEnd},
 	// (table.fill 0 (ref.null func) 1000000), for ever
 	"table.fill": {opLoop, noType, opI32Const, 0, 0xd0, 0x70, opI32Const, 0xc0, 0x84, 0x3d, opMisc, 17, 0, opBr, 0, opEnd, opEnd},
 	"table.copy": {opLoop, noType, opI32Const, 0, opI32Const, 0, opI32Const, 0xc0, 0x84, 0x3d, opMisc, 14, 0, 0, opBr, 0, opEnd, opEnd},
@@ -48,7 +48,7 @@ func hostileModule(bodies ...[]byte) []byte {
 	section(secType, 2, 0x60, 0, 0, 0x60, 1, 0x7f, 1, 0x7f)
 	section(secFunction, append([]byte{byte(len(bodies))}, make([]byte, len(bodies))...)...)
 	section(secTable, 1, 0x70, 0, 0xc0, 0x84, 0x3d)
-	section(secMemory, 1, 0, 0x80, 0x20) // 256 MiB
+	section(secMemory, 1, 0, 0x80, 0x08) // 64 MiB
 	section(secExport, 1, 1, 'f', 0, 0)
 	code := []byte{byte(len(bodies))}
 	for _, f := range bodies {

@@ -15,7 +15,8 @@ func (d *decoder) constExpr(want ValueType) Expr {
 		stack = append(stack, t)
 	}
 	for d.err == nil {
-		at, op := d.pos, d.byte()
+		at := d.pos
+		op := d.byte()
 		switch op {
 		case 0x0b:
 			if d.err == nil && (len(stack) != 1 || stack[0] != want) {

@@ -62,7 +62,8 @@ func (d *decoder) run() {
 	d.declared, d.exported = map[uint32]bool{}, map[string]bool{}
 	last := 0
 	for d.more() {
-		at, id := d.pos, int(d.byte())
+		at := d.pos
+		id := int(d.byte())
 		body := d.sub(d.u32(), -1)
 		switch {
 		case d.err != nil:
@@ -136,7 +137,8 @@ func (d *decoder) types() {
 	n := d.count("types", d.caps.Types, 3)
 	d.m.Types = make([]FuncType, 0, n)
 	for range n {
-		at, form := d.pos, d.byte()
+		at := d.pos
+		form := d.byte()
 		if d.err == nil && form != 0x60 {
 			d.failAt(at, "type form %#x is not known", form)
 		}
@@ -165,7 +167,8 @@ func (d *decoder) imports() {
 	d.m.Imports = make([]Import, 0, n)
 	for range n {
 		i := Import{Module: d.name(d.caps.Name), Name: d.name(d.caps.Name)}
-		at, kind := d.pos, d.byte()
+		at := d.pos
+		kind := d.byte()
 		i.Kind = ExternKind(kind)
 		switch {
 		case d.err != nil:
@@ -193,7 +196,8 @@ func (d *decoder) imports() {
 }
 
 func (d *decoder) typeIndex() uint32 {
-	at, i := d.pos, d.u32()
+	at := d.pos
+	i := d.u32()
 	if d.err == nil && int64(i) >= int64(len(d.m.Types)) {
 		d.failAt(at, "type %d is not there: there are %d", i, len(d.m.Types))
 		return 0
@@ -244,7 +248,8 @@ func (d *decoder) addGlobal(t GlobalType) {
 
 func (d *decoder) tableType() TableType {
 	t := TableType{Elem: d.refType()}
-	at, flag := d.pos, d.byte()
+	at := d.pos
+	flag := d.byte()
 	if flag > 1 {
 		d.failAt(at, "limits %#x of a table are not known", flag)
 		return t
@@ -254,7 +259,8 @@ func (d *decoder) tableType() TableType {
 }
 
 func (d *decoder) memoryType() Limits {
-	at, flag := d.pos, d.byte()
+	at := d.pos
+	flag := d.byte()
 	switch {
 	case flag <= 1:
 	case flag <= 3:
@@ -285,7 +291,8 @@ func (d *decoder) limits(flag byte) Limits {
 
 func (d *decoder) globalType() GlobalType {
 	t := d.valueType()
-	at, mut := d.pos, d.byte()
+	at := d.pos
+	mut := d.byte()
 	if mut > 1 {
 		d.failAt(at, "mutability %#x is not known", mut)
 	}
@@ -363,7 +370,8 @@ func (d *decoder) exports() {
 // index reads the index of something that is there.
 func (d *decoder) index(kind ExternKind) uint32 {
 	have := [...]int{len(d.m.Funcs), len(d.m.Tables), len(d.m.Memories), len(d.m.Globals)}[kind]
-	at, i := d.pos, d.u32()
+	at := d.pos
+	i := d.u32()
 	if d.err == nil && int64(i) >= int64(have) {
 		d.failAt(at, "%s %d is not there: there are %d", kind, i, have)
 		return 0
@@ -417,7 +425,8 @@ func (d *decoder) segments() {
 	n := d.count("data segments", d.caps.Segments, 2)
 	d.m.Data = make([]Data, 0, n)
 	for range n {
-		at, flag := d.pos, d.u32()
+		at := d.pos
+		flag := d.u32()
 		var s Data
 		switch flag {
 		case 2:

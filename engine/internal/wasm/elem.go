@@ -21,7 +21,8 @@ func (d *decoder) elems() {
 }
 
 func (d *decoder) elem() Elem {
-	at, flag := d.pos, d.u32()
+	at := d.pos
+	flag := d.u32()
 	if d.err == nil && flag >= elemFlags {
 		d.failAt(at, "element segments of kind %d are not known", flag)
 	}
@@ -58,7 +59,8 @@ func (d *decoder) elemType(exprs bool) ValueType {
 	if exprs {
 		return d.refType()
 	}
-	at, kind := d.pos, d.byte()
+	at := d.pos
+	kind := d.byte()
 	if kind != 0 {
 		d.failAt(at, "elements of kind %#x are not known", kind)
 	}

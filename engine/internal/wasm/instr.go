@@ -119,7 +119,8 @@ func (s *Instrs) immediate(kind immediate, about *info, i *Instr) uint32 {
 		i.Index2 = offset
 		return align
 	case immLane:
-		at, lane := r.pos, r.byte()
+		at := r.pos
+		lane := r.byte()
 		if lane >= about.lanes {
 			r.failAt(at, "lane %d of %d", lane, about.lanes)
 		}
@@ -153,7 +154,8 @@ func (s *Instrs) immediate(kind immediate, about *info, i *Instr) uint32 {
 }
 
 func (s *Instrs) index(what string, have int) uint32 {
-	at, i := s.r.pos, s.r.u32()
+	at := s.r.pos
+	i := s.r.u32()
 	if s.r.err == nil && int64(i) >= int64(have) {
 		s.r.failAt(at, "%s %d is not there: there are %d", what, i, have)
 		return 0
@@ -162,7 +164,8 @@ func (s *Instrs) index(what string, have int) uint32 {
 }
 
 func (s *Instrs) memory() {
-	at, i := s.r.pos, s.r.byte()
+	at := s.r.pos
+	i := s.r.byte()
 	if s.r.err == nil && int(i) >= len(s.m.Memories) {
 		s.r.failAt(at, "memory %d is not there: there are %d", i, len(s.m.Memories))
 	}
@@ -211,7 +214,8 @@ var one = map[ValueType][]ValueType{I32: {I32}, I64: {I64}, F32: {F32}, F64: {F6
 
 func (s *Instrs) blockType() FuncType {
 	const empty = -0x40
-	at, v := s.r.pos, s.r.signed(33)
+	at := s.r.pos
+	v := s.r.signed(33)
 	switch {
 	case s.r.err != nil || v == empty:
 		return FuncType{}

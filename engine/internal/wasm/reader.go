@@ -63,7 +63,8 @@ func (r *reader) u32() uint32 {
 		r.pos++
 		return uint32(r.b[r.pos-1])
 	}
-	at, v := r.pos, uint64(0)
+	at := r.pos
+	v := uint64(0)
 	for shift := uint(0); shift < 35; shift += 7 {
 		c := r.byte()
 		v |= uint64(c&0x7f) << shift
@@ -80,7 +81,8 @@ func (r *reader) u32() uint32 {
 
 // signed reads a signed LEB128 number of at most that many bits.
 func (r *reader) signed(bits uint) int64 {
-	at, v := r.pos, int64(0)
+	at := r.pos
+	v := int64(0)
 	for shift := uint(0); shift < bits; shift += 7 {
 		c := r.byte()
 		v |= int64(c&0x7f) << shift
@@ -103,7 +105,8 @@ func (r *reader) signed(bits uint) int64 {
 
 // count reads how many things of at least size bytes each follow, at most limit.
 func (r *reader) count(what string, limit, size int) int {
-	at, n := r.pos, r.u32()
+	at := r.pos
+	n := r.u32()
 	switch {
 	case int64(n) > int64(limit):
 		r.failAt(at, "%d %s, at most %d", n, what, limit)
@@ -127,7 +130,8 @@ func (r *reader) name(limit int) string {
 }
 
 func (r *reader) valueType() ValueType {
-	at, t := r.pos, ValueType(r.byte())
+	at := r.pos
+	t := ValueType(r.byte())
 	if r.err == nil && !t.known() {
 		r.failAt(at, "value type %#x is not known", byte(t))
 	}
@@ -135,7 +139,8 @@ func (r *reader) valueType() ValueType {
 }
 
 func (r *reader) refType() ValueType {
-	at, t := r.pos, ValueType(r.byte())
+	at := r.pos
+	t := ValueType(r.byte())
 	if r.err == nil && !t.Ref() {
 		r.failAt(at, "reference type %#x is not known", byte(t))
 	}

@@ -75,7 +75,8 @@ func (v *validator) readLocals() []LocalRun {
 	n := r.count("kinds of locals", v.caps.Locals, 2)
 	out := make([]LocalRun, 0, n)
 	for range n {
-		at, run := r.pos, LocalRun{Count: r.u32()}
+		at := r.pos
+		run := LocalRun{Count: r.u32()}
 		run.Type = r.valueType()
 		if r.err == nil && int64(total)+int64(run.Count) > int64(v.caps.Locals) {
 			r.failAt(at, "more than %d locals", v.caps.Locals)
