@@ -28,6 +28,7 @@ type function struct {
 	facts facts
 
 	local uint32 // that holds the fuel, if cached
+	left  uint32 // the local that holds what is left of the stack, if it is nested
 	spare uint32 // a local for lengths
 	frame int64  // bytes that a call of it takes on the stack, about
 
@@ -51,6 +52,7 @@ type block struct {
 type facts struct {
 	cached  bool // it loops: fuel is kept in a local
 	calls   bool
+	nested  bool   // what it calls may call on: its frame counts
 	lengths bool   // it has instructions whose cost depends on a length
 	targets []bool // by block in their order, the function first: branches lead there
 }
@@ -81,7 +83,10 @@ func (x *module) look(b *wasm.Body) (f facts) {
 			for _, l := range in.Labels {
 				target(l)
 			}
-		case wasm.OpCall, wasm.OpCallIndirect, wasm.OpReturnCall, wasm.OpReturnCallIn:
+		case wasm.OpCall, wasm.OpCallIndirect:
+			f.calls = true
+			f.nested = f.nested || x.stack > 0 && (in.Op != wasm.OpCall || in.Index >= x.refill) // hosts have their own stack
+		case wasm.OpReturnCall, wasm.OpReturnCallIn:
 			f.calls = true
 		case wasm.OpMemoryFill, wasm.OpMemoryCopy:
 			f.calls, x.bulk = true, true
@@ -118,6 +123,11 @@ func (x *module) metered(i int) []byte {
 		locals, runs = locals+1, runs+1
 		added.op(1, byte(wasm.I64))
 	}
+	if f.facts.nested {
+		f.left = locals
+		locals, runs = locals+1, runs+1
+		added.op(1, byte(wasm.I64))
+	}
 	if f.facts.lengths {
 		f.spare = locals
 		runs++
@@ -130,9 +140,13 @@ func (x *module) metered(i int) []byte {
 	head = append(head, added...)
 	f.out = make(code, 0, len(head)+len(b.Code)*3/2)
 	f.out = append(f.out, head...)
-	f.rewrite()
+	f.rewrite(t.Results)
 	return f.out
 }
+
+// wrapped reports whether something is to be done when the function returns: then its
+// code becomes a block that all returns lead out of.
+func (f *function) wrapped() bool { return f.facts.cached || f.facts.nested }
 
 func wideness(t wasm.ValueType) int {
 	if t == wasm.V128 {
@@ -141,9 +155,14 @@ func wideness(t wasm.ValueType) int {
 	return 0
 }
 
-func (f *function) rewrite() {
-	if f.facts.cached {
-		f.load(&f.out)
+func (f *function) rewrite(results []wasm.ValueType) {
+	f.load(&f.out)
+	if f.facts.nested {
+		f.enter()
+	}
+	if f.wrapped() {
+		f.out.op(opBlock)
+		f.out = append(f.out, f.blockType(results)...)
 	}
 	f.check = f.facts.cached || f.facts.calls
 	for s := f.of.Instrs(f.Module); ; {
@@ -319,10 +338,11 @@ func (f *function) begin(in wasm.Instr) {
 func (f *function) end() {
 	b := f.open[len(f.open)-1]
 	f.open = f.open[:len(f.open)-1]
-	if len(f.open) == 0 && f.dead == 0 {
-		f.spill()
-	}
 	f.block.op(opEnd)
+	if len(f.open) == 0 && f.wrapped() {
+		f.leave()
+		f.block.op(opEnd)
+	}
 	if b.split {
 		f.block.op(opEnd)
 	}
@@ -345,8 +365,6 @@ func (f *function) depth(label uint32) (depth uint32, to block) {
 	return depth, f.open[k]
 }
 
-func (f *function) leaves(label uint32) bool { return int(label) == len(f.open)-1 }
-
 func (f *function) branch(in wasm.Instr) {
 	switch in.Op {
 	case wasm.OpBr:
@@ -355,8 +373,10 @@ func (f *function) branch(in wasm.Instr) {
 		f.jumpIf(in.Index)
 	case wasm.OpBrTable:
 		f.jumpTable(in.Labels)
+	case wasm.OpReturn:
+		f.jump(uint32(len(f.open) - 1))
 	default:
-		f.spill()
+		f.spill() // so that what was used is known
 		f.raw(in)
 	}
 	f.finish()
@@ -366,9 +386,6 @@ func (f *function) branch(in wasm.Instr) {
 }
 
 func (f *function) jump(label uint32) {
-	if f.leaves(label) {
-		f.spill()
-	}
 	d, to := f.depth(label)
 	if to.split {
 		f.negative(&f.block)
@@ -378,9 +395,6 @@ func (f *function) jump(label uint32) {
 }
 
 func (f *function) jumpIf(label uint32) {
-	if f.leaves(label) {
-		f.spill()
-	}
 	d, to := f.depth(label)
 	if !to.split {
 		f.block.with(opBrIf, d)
@@ -395,9 +409,6 @@ func (f *function) jumpIf(label uint32) {
 
 // jumpTable leads to the outer of two loops: it asks only when it has to.
 func (f *function) jumpTable(labels []uint32) {
-	if slices.ContainsFunc(labels, f.leaves) {
-		f.spill()
-	}
 	f.block.with(opBrTable, uint32(len(labels)-1))
 	for _, l := range labels {
 		d, to := f.depth(l)
@@ -408,23 +419,18 @@ func (f *function) jumpTable(labels []uint32) {
 	}
 }
 
-// call writes a call, with the fuel where the callee finds it, and its own frame taken
-// off what is left of the stack meanwhile.
+// call writes a call, with the fuel where the callee finds it.
 func (f *function) call(in wasm.Instr) {
 	tail := in.Op == wasm.OpReturnCall || in.Op == wasm.OpReturnCallIn
-	direct := in.Op == wasm.OpCall || in.Op == wasm.OpReturnCall
-	limited := f.stack > 0 && !tail && (!direct || in.Index >= f.refill) // hosts have their own
-	f.spill()
-	if limited {
-		f.deeper()
+	if tail {
+		f.leave()
+	} else {
+		f.spill()
 	}
-	if direct {
+	if in.Op == wasm.OpCall || in.Op == wasm.OpReturnCall {
 		f.block.with(byte(in.Op), f.moved(in.Index))
 	} else {
 		f.raw(in)
-	}
-	if limited {
-		f.back()
 	}
 	if tail {
 		f.finish()
@@ -434,27 +440,32 @@ func (f *function) call(in wasm.Instr) {
 	f.load(&f.block)
 }
 
-// deeper takes the frame off; when there is no room for it, the host does not return.
-func (f *function) deeper() {
-	b := &f.block
-	b.with(opGlobalGet, f.room)
-	b.i64(f.frame)
-	b.op(opI64Sub)
-	b.with(opGlobalSet, f.room)
-	b.with(opGlobalGet, f.room)
-	b.i64(0)
-	b.op(opI64LtS, opIf, noType)
-	b.i64(stackSignal)
-	b.with(opCall, f.refill)
-	b.op(opDrop, opEnd)
+// enter takes the frame of the function off what is left of the stack; when there is no
+// room for it, the host does not return.
+func (f *function) enter() {
+	c := &f.out
+	c.with(opGlobalGet, f.room)
+	c.i64(f.frame)
+	c.op(opI64Sub)
+	c.with(opLocalTee, f.left)
+	c.with(opGlobalSet, f.room)
+	c.with(opLocalGet, f.left)
+	c.i64(0)
+	c.op(opI64LtS, opIf, noType)
+	c.i64(stackSignal)
+	c.with(opCall, f.refill)
+	c.op(opDrop, opEnd)
 }
 
-func (f *function) back() {
-	b := &f.block
-	b.with(opGlobalGet, f.room)
-	b.i64(f.frame)
-	b.op(opI64Add)
-	b.with(opGlobalSet, f.room)
+// leave gives the frame back, and the fuel.
+func (f *function) leave() {
+	f.spill()
+	if f.facts.nested {
+		f.block.with(opLocalGet, f.left)
+		f.block.i64(f.frame)
+		f.block.op(opI64Add)
+		f.block.with(opGlobalSet, f.room)
+	}
 }
 
 // helper calls a function that does a bulk operation piece by piece.

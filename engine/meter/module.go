@@ -2,6 +2,7 @@ package meter
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/realm-mesh/realm/engine/internal/wasm"
 )
@@ -19,6 +20,8 @@ type module struct {
 	fuel, room           uint32 // globals: left of the slice, bytes left for frames
 	fill, copy           uint32 // functions that do it piece by piece
 	bulk                 bool   // they are used
+
+	blocks []wasm.FuncType // types that are added, for blocks
 }
 
 func newModule(m *wasm.Module, o Options) *module {
@@ -70,9 +73,9 @@ func (x *module) encode(size int) []byte {
 		out = u32(out, uint32(len(u32(nil, uint32(n)))+len(body)))
 		out = append(u32(out, uint32(n)), body...)
 	}
-	section(secType, len(x.Types)+2, x.types())
+	code := x.code() // it says whether fill and copy are needed, and which types
+	section(secType, len(x.Types)+2+len(x.blocks), x.types())
 	section(secImport, len(x.Imports)+1, x.imports())
-	code := x.code() // it says whether fill and copy are needed
 	section(secFunction, x.bodies(), x.functions())
 	section(secTable, len(x.Tables)-x.Imported[wasm.ExternTable], x.tables())
 	section(secMemory, len(x.Memories)-x.Imported[wasm.ExternMemory], x.memories())
@@ -113,7 +116,28 @@ func (x *module) types() (b []byte) {
 		b = funcType(b, t)
 	}
 	b = funcType(b, wasm.FuncType{Params: []wasm.ValueType{i64}, Results: []wasm.ValueType{i64}})
-	return funcType(b, wasm.FuncType{Params: []wasm.ValueType{i32, i32, i32}})
+	b = funcType(b, wasm.FuncType{Params: []wasm.ValueType{i32, i32, i32}})
+	for _, t := range x.blocks {
+		b = funcType(b, t)
+	}
+	return b
+}
+
+// blockType is how the type of a block is written that takes nothing and gives results.
+func (x *module) blockType(results []wasm.ValueType) []byte {
+	switch len(results) {
+	case 0:
+		return []byte{noType}
+	case 1:
+		return []byte{byte(results[0])}
+	}
+	t := wasm.FuncType{Results: results}
+	i := slices.IndexFunc(x.blocks, t.Equal)
+	if i < 0 {
+		i = len(x.blocks)
+		x.blocks = append(x.blocks, t)
+	}
+	return s64(nil, int64(x.fillType)+1+int64(i))
 }
 
 func funcType(b []byte, t wasm.FuncType) []byte {
