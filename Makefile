@@ -11,7 +11,7 @@ GOLANGCI := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.
 # The race detector needs a C compiler; without one the tests run without it, and say so.
 RACE ?= $(if $(shell command -v $${CC:-cc} || command -v gcc),-race)
 
-MODULES  := api internal/kit casd meshd runnerd gatewayd upgraded realm e2e
+MODULES  := api internal/kit engine casd meshd runnerd gatewayd upgraded realm e2e
 COMMANDS := realm casd meshd runnerd gatewayd upgraded
 SAMPLES  := counter-file hello-cgi ticker
 PACKAGES := $(MODULES:%=./%/...)
