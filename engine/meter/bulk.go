@@ -18,7 +18,7 @@ func piece(c *code, op byte, whole bool) {
 	if whole {
 		c.with(opLocalGet, paramLen)
 	} else {
-		c.i32(pieceBytes)
+		c.onePiece()
 	}
 	c.op(opMisc, op, 0)
 	if op == opMemoryCopy {
@@ -74,21 +74,21 @@ func (x *module) last(c *code, op byte) {
 // little writes a branch to label, where all is done at once, when all is one piece.
 func little(c *code, label uint32) {
 	c.with(opLocalGet, paramLen)
-	c.i32(pieceBytes)
+	c.onePiece()
 	c.op(opI32LeU)
 	c.with(opBrIf, label)
 }
 
 // part writes the operation on one piece. It begins where the parameters say.
 func (x *module) part(c *code, op byte) {
-	x.charge(c, func() { c.i32(pieceBytes) })
+	x.charge(c, func() { c.onePiece() })
 	piece(c, op, false)
 }
 
 // step writes that pieceBytes are added to, or taken from, a parameter.
 func step(c *code, op byte, param uint32) {
 	c.with(opLocalGet, param)
-	c.i32(pieceBytes)
+	c.onePiece()
 	c.op(op)
 	c.with(opLocalSet, param)
 }
@@ -132,13 +132,13 @@ func (x *module) copyBody() []byte {
 	c.op(opEnd, opElse, opLoop, noType)
 	little(&c, 2)
 	step(&c, opI32Sub, paramLen)
-	x.charge(&c, func() { c.i32(pieceBytes) })
+	x.charge(&c, func() { c.onePiece() })
 	for _, p := range []uint32{paramTo, paramFrom} {
 		c.with(opLocalGet, p)
 		c.with(opLocalGet, paramLen)
 		c.op(opI32Add)
 	}
-	c.i32(pieceBytes)
+	c.onePiece()
 	c.op(opMisc, opMemoryCopy, 0, 0)
 	c.with(opBr, 0)
 	c.op(opEnd, opEnd, opEnd)

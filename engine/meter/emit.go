@@ -50,7 +50,8 @@ func (c *code) with(op byte, index uint32) { *c = u32(append(*c, op), index) }
 
 func (c *code) i64(v int64) { *c = s64(append(*c, opI64Const), v) }
 
-func (c *code) i32(v int32) { *c = s64(append(*c, opI32Const), int64(v)) }
+// onePiece writes the number [pieceBytes].
+func (c *code) onePiece() { *c = s64(append(*c, opI32Const), pieceBytes) }
 
 // opcode writes the instruction of the original in its shortest form: wazero's
 // interpreter takes longer ones for something else.

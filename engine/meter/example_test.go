@@ -20,17 +20,17 @@ func Example() {
 	r := wazero.NewRuntime(ctx)
 	defer r.Close(ctx)
 	if err := meter.Define(ctx, r); err != nil {
-		log.Fatal(err)
+		log.Panic(err)
 	}
 	module, err := meter.Instrument(endless, meter.Options{})
 	if err != nil {
-		log.Fatal(err)
+		log.Panic(err)
 	}
 	budget := meter.NewBudget(1_000_000)
 	ctx = meter.WithBudget(ctx, budget)
 	m, err := r.Instantiate(ctx, module)
 	if err != nil {
-		log.Fatal(err)
+		log.Panic(err)
 	}
 	budget.Add(m)
 
@@ -44,16 +44,16 @@ func ExampleNewBudget_deadline() {
 	r := wazero.NewRuntime(ctx)
 	defer r.Close(ctx)
 	if err := meter.Define(ctx, r); err != nil {
-		log.Fatal(err)
+		log.Panic(err)
 	}
 	module, err := meter.Instrument(endless, meter.Options{})
 	if err != nil {
-		log.Fatal(err)
+		log.Panic(err)
 	}
 	ctx = meter.WithBudget(ctx, meter.NewBudget(0)) // as much fuel as there is time for
 	m, err := r.Instantiate(ctx, module)
 	if err != nil {
-		log.Fatal(err)
+		log.Panic(err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 	defer cancel()

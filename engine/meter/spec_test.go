@@ -97,7 +97,7 @@ type spec struct {
 	dir      string
 	script   string
 	compiled bool
-	ctx      context.Context
+	ctx      context.Context //nolint:containedctx // of the budget, for as long as the test
 	r        wazero.Runtime
 	last     api.Module
 	named    map[string]api.Module

@@ -304,7 +304,7 @@ func (v *validator) popPush(at int, types []ValueType) {
 }
 
 func (v *validator) call(i Instr) {
-	t := FuncType{}
+	var t FuncType
 	if i.Op == OpCallIndirect || i.Op == OpReturnCallIn {
 		if v.m.Tables[i.Index2].Elem != FuncRef {
 			v.r.failAt(i.Pos, "table %d holds no functions", i.Index2)
