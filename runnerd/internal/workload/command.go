@@ -16,6 +16,11 @@ const (
 	steadyTime = time.Minute // alive so long, a command's earlier failures are forgotten
 	firstPause = 100 * time.Millisecond
 	maxPause   = 30 * time.Second
+	// After each failure the next instance has to live so many times longer before it
+	// counts as running, up to maxProof: one that fails late on a busy machine is not
+	// taken for well by living a moment.
+	moreProof = 3
+	maxProof  = 10 * time.Second
 )
 
 // command is a replica that runs to its end, and again as its policy says.
@@ -31,13 +36,13 @@ type command struct {
 
 // run keeps the command running until its policy lets it be, it cannot go on, or ctx ends.
 func (c *command) run(ctx context.Context) {
-	pause := newPause()
+	pause, proof := newPause(), c.alive
 	for restarts := 0; ; restarts++ {
 		if restarts > 0 {
 			c.restart()
 		}
 		begun := time.Now()
-		err := c.once(ctx, restarts)
+		err := c.once(ctx, restarts, proof)
 		if ctx.Err() != nil {
 			return
 		}
@@ -47,8 +52,10 @@ func (c *command) run(ctx context.Context) {
 			c.report(st)
 			return
 		}
+		proof = max(c.alive, min(moreProof*proof, maxProof))
 		if time.Since(begun) > steadyTime {
 			pause.Reset()
+			proof = c.alive
 		}
 		wait := min(pause.NextBackOff(), maxPause)
 		st.reason = fmt.Sprintf("%s; started again after %s", st.cause, wait.Round(time.Millisecond))
@@ -76,8 +83,9 @@ func (c *command) judge(err error) status {
 	return st
 }
 
-// once runs one instance and reports how it comes up.
-func (c *command) once(ctx context.Context, restarts int) error {
+// once runs one instance and reports how it comes up: it is running when it has lived for
+// proof.
+func (c *command) once(ctx context.Context, restarts int, proof time.Duration) error {
 	if c.deadline > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = sandbox.WithDeadline(ctx, c.deadline)
@@ -86,7 +94,7 @@ func (c *command) once(ctx context.Context, restarts int) error {
 	c.report(status{state: api.StateStarting, restarts: restarts})
 	ended := make(chan error, 1)
 	go func() { ended <- c.start(ctx) }()
-	settled := time.NewTimer(c.alive)
+	settled := time.NewTimer(proof)
 	defer settled.Stop()
 	select {
 	case err := <-ended:

@@ -56,6 +56,13 @@ func TestCommandStates(t *testing.T) {
 		"runs on":          {func(ctx context.Context, _ int) error { return block(ctx) }, "starting running"},
 		"ends well":        {func(context.Context, int) error { return nil }, "starting exited"},
 		"ends well, later": {func(context.Context, int) error { time.Sleep(time.Second); return nil }, "starting running exited"},
+		"fails at once, then late": {func(ctx context.Context, run int) error {
+			if run == 2 {
+				return block(ctx)
+			}
+			time.Sleep(time.Duration(run) * 2 * api.DefaultAlive)
+			return errors.New("oh no")
+		}, "starting backoff starting backoff starting running"},
 		"fails once": {func(ctx context.Context, run int) error {
 			if run == 0 {
 				return errors.New("exit code 1")
