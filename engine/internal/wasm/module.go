@@ -110,13 +110,3 @@ type Custom struct {
 
 // FuncType is the type of function i, imported ones counted.
 func (m *Module) FuncType(i uint32) FuncType { return m.Types[m.Funcs[i]] }
-
-// Export returns the export of that name and kind.
-func (m *Module) Export(name string, kind ExternKind) (Export, bool) {
-	for _, e := range m.Exports {
-		if e.Name == name && e.Kind == kind {
-			return e, true
-		}
-	}
-	return Export{}, false
-}
