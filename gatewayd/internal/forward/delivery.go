@@ -27,6 +27,7 @@ type delivery struct {
 
 	answer *http.Response // of the member that took it; else the last refusal
 	broken error          // how the last attempt broke off that may have been acted on
+	stale  error          // how the last attempt met a connection that was closed before
 	away   string         // which daemon of this node could not be reached, in words
 }
 
@@ -158,6 +159,7 @@ func (d *delivery) try(through api.Daemon, peer api.PeerID) (verdict, error) {
 	case d.req.Context().Err() != nil:
 		return failed, err
 	case closedIdle(err):
+		d.stale = &InterruptedError{d.ref, peer, err}
 		return d.try(through, peer) // there are only so many connections that can be stale
 	case notDialled(err):
 		d.away = fmt.Sprintf("%s of this node cannot be reached; it may be starting again: see realm ps", through)
@@ -176,10 +178,13 @@ func (d *delivery) try(through api.Daemon, peer api.PeerID) (verdict, error) {
 
 // spent ends a request whose body cannot be given in full once more.
 func (d *delivery) spent() (verdict, error) {
-	if d.answer != nil {
+	switch {
+	case d.answer != nil:
 		return taken, nil // the refusal
+	case d.broken != nil:
+		return failed, d.broken
 	}
-	return failed, d.broken
+	return failed, d.stale
 }
 
 // addressed is the request as the member gets it, through a daemon of this node.

@@ -156,6 +156,38 @@ func TestRunnerdAway(t *testing.T) {
 	})
 }
 
+// closedBefore is a connection that the other end has closed before the first request,
+// whose body the transport reads in part.
+type closedBefore struct {
+	http.RoundTripper
+	met atomic.Bool
+}
+
+func (c *closedBefore) RoundTrip(r *http.Request) (*http.Response, error) {
+	if c.met.Swap(true) {
+		return c.RoundTripper.RoundTrip(r)
+	}
+	_, _ = io.CopyN(io.Discard, r.Body, 2*forward.MaxReplay) // as far as it comes
+	return nil, errors.New("http: server closed idle connection")
+}
+
+// A request on a connection that was closed before is sent again, if all of it is still
+// to be had, and is an error else.
+func TestClosedBefore(t *testing.T) {
+	for size, sent := range map[int]bool{1: true, 3 * forward.MaxReplay: false} {
+		w := newWorld(t)
+		w.runs(self)
+		standin.Serve(t, w.home, api.Runnerd, &runner{name: "here"})
+		w.sender = forward.New(&closedBefore{RoundTripper: standin.Client(t, w.home).Transport}, w.live, func(forward.Try) {})
+		body := strings.Repeat("x", size)
+		_, got, err := w.send(http.MethodPost, strings.NewReader(body))
+		var broken *forward.InterruptedError
+		if sent && (err != nil || got != "here"+path+body) || !sent && !errors.As(err, &broken) {
+			t.Errorf("%d bytes: %.40q, %v", size, got, err)
+		}
+	}
+}
+
 func TestWaiting(t *testing.T) {
 	t.Run("unknown is told at once", func(t *testing.T) {
 		t.Parallel()
