@@ -78,6 +78,9 @@ func (p *Pins) Add(d api.Digest) error {
 		err = errors.Join(f.Sync(), f.Close(), atomicfile.SyncDir(p.dir))
 	}
 	if err != nil {
+		if _, before := p.set[d]; !before {
+			os.Remove(p.path(d)) // else it would be pinned from the next start on
+		}
 		return fmt.Errorf("pin blob %s: %w", d.Short(), err)
 	}
 	p.set[d] = struct{}{}

@@ -167,6 +167,40 @@ func TestRate(t *testing.T) {
 	}
 }
 
+// What a turn did not move is had by later ones: they wait for nothing until it is
+// used up. Bytes that nobody paid for are not given back.
+func TestRefund(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const size = 1 << 20
+		q := New(Config{Rate: size, AtOnce: 1, Each: 1, Slow: time.Hour})
+		begun := time.Now()
+		turn := func(moved int64) time.Duration {
+			t.Helper()
+			done, err := q.Turn(t.Context(), "a", 1, size)
+			if err != nil {
+				t.Fatal(err)
+			}
+			q.Refund(size - moved)
+			done()
+			return time.Since(begun).Round(10 * time.Millisecond)
+		}
+		// The first has the burst, a quarter of a second's, and owes the rest.
+		for i, at := range []time.Duration{0, 750 * time.Millisecond, 750 * time.Millisecond, 1750 * time.Millisecond, 2750 * time.Millisecond} {
+			moved := int64(size)
+			if i == 0 {
+				moved = 0
+			}
+			if got := turn(moved); got != at {
+				t.Errorf("turn %d came after %v, want %v", i, got, at)
+			}
+		}
+		q.Refund(-size)
+		if q.credit != 0 {
+			t.Errorf("a credit of %d bytes", q.credit)
+		}
+	})
+}
+
 // Turns at once are bounded, of all and of each, until they are slow.
 func TestTurnsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
