@@ -37,12 +37,15 @@ testclock: # binaries whose clock a test can shift, into dist/testclock/
 demo: build samples ## start three nodes here, push a program, call it on another node (ARGS=--once to end by itself)
 	$(GO) run ./e2e/cmd/demo --bin bin --samples samples/build $(ARGS)
 
+# Tests of e2e wait for nodes more than they compute: four at once, on any machine.
+E2E := -count=1 -parallel=4
+
 # The results of e2e are never taken from the cache: what it drives is built outside of its sight.
 test: build samples testclock $(GOTESTSUM) ## run every test that this machine can; REALM_TEST_REQUIRE=docker,… turns skips into failures
 	@rm -rf dist/test && mkdir -p dist/test
 	@test -n "$(RACE)" || echo "No C compiler here: the tests run without the race detector."
 	@for m in $(MODULES); do echo "--- $$m"; (cd $$m && GOWORK=off $(GOTESTSUM) --format pkgname-and-test-fails --format-hide-empty-pkg \
-		--hide-summary all --jsonfile $(CURDIR)/dist/test/$${m//\//-}.json -- $(RACE) $$([ $$m != e2e ] || echo -count=1) -timeout 20m ./...) || failed=1; done; \
+		--hide-summary all --jsonfile $(CURDIR)/dist/test/$${m//\//-}.json -- $(RACE) $$([ $$m != e2e ] || echo $(E2E)) -timeout 40m ./...) || failed=1; done; \
 	echo "--- all modules: what was skipped, and why; what failed"; \
 	$(GOTESTSUM) --format none --raw-command -- cat dist/test/*.json && test -z "$$failed"
 

@@ -22,6 +22,7 @@ import (
 // daemon is killed 30 times, and whatever push said was accepted runs everywhere
 // at the end.
 func TestAcceptedIsKept(t *testing.T) {
+	t.Parallel()
 	const pushes, kills = 100, 30
 	nodes := startMesh(t, 3)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)

@@ -52,6 +52,7 @@ func TestGrant(t *testing.T) {
 // TestFork has the owner push two things under one name on nodes that do not hear
 // of each other. When they do, both run the same, and both remember the other.
 func TestFork(t *testing.T) {
+	t.Parallel()
 	nodes := startMesh(t, 2)
 	deploy(t, nodes[0], "double")
 	for _, n := range nodes {
@@ -110,6 +111,7 @@ func (h history) states() string {
 // TestRotate hands a realm over to a new key. A node that was away follows when it
 // is back; the old key has no say any more.
 func TestRotate(t *testing.T) {
+	t.Parallel()
 	first := startOwner(t)
 	deploy(t, first, "double")
 	var guests []*node.Node
@@ -152,6 +154,7 @@ func TestRotate(t *testing.T) {
 // TestOldDisk puts a node's disk back to what it was. It catches up, and brings
 // nothing back that has been replaced.
 func TestOldDisk(t *testing.T) {
+	t.Parallel()
 	nodes := startMesh(t, 2)
 	for _, name := range []string{"double", "removed"} {
 		deploy(t, nodes[0], name)

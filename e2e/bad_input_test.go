@@ -55,6 +55,7 @@ func write(t *testing.T, name string, b []byte) string {
 
 // TestBadPrograms pushes what cannot run.
 func TestBadPrograms(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	do(t, n, "fn", "deploy", "--wasm", sample("double"), "--name", "double")
 	good, err := os.ReadFile(sample("hello-cgi"))

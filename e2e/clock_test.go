@@ -39,6 +39,7 @@ func refusedEntry(t *testing.T, guest *node.Node, token, why string) {
 // TestTokenAfterItsTime shows a member an invite whose time is over by the member's
 // clock, also from a guest whose clock was set back, and after the member's was.
 func TestTokenAfterItsTime(t *testing.T) {
+	t.Parallel()
 	first := startOwner(t)
 	token := invite(t, first, "--expires", "1h")
 	if err := first.Stop(); err != nil {
@@ -66,6 +67,7 @@ func TestTokenAfterItsTime(t *testing.T) {
 // TestIntentFromTheFuture submits what was signed by a clock that is ahead. It is
 // shown, and does not count.
 func TestIntentFromTheFuture(t *testing.T) {
+	t.Parallel()
 	n := startNode(t, "--mdns=false")
 	deploy(t, n, "double")
 	f := newForger(t, n)
@@ -108,6 +110,7 @@ func versions(t *testing.T, n *node.Node, name string) string {
 
 // TestClockAhead has a member whose clock is two hours ahead. It works, and is shown.
 func TestClockAhead(t *testing.T) {
+	t.Parallel()
 	first := startOwner(t)
 	deploy(t, first, "double")
 	guest := newGuest(t, "guest")

@@ -20,6 +20,7 @@ import (
 // TestReplicas scales a command up and down over three nodes, drains the one that runs
 // it, and gives one a role. It runs all the time.
 func TestReplicas(t *testing.T) {
+	t.Parallel()
 	nodes := startMesh(t, 3)
 	do(t, nodes[0], "push", "--name", "ticker", "--file", sample("ticker"), "--replicas", "1")
 	r := watchReplicas(t, nodes[0], "ticker")
@@ -63,6 +64,7 @@ func TestReplicas(t *testing.T) {
 // TestSuccessor kills what runs a replica: the daemon, then the node. The first comes
 // back where it was, the second is replaced, and has its place again when it is back.
 func TestSuccessor(t *testing.T) {
+	t.Parallel()
 	nodes := startMesh(t, 3)
 	do(t, nodes[0], "push", "--name", "ticker", "--file", sample("ticker"), "--replicas", "1")
 	r := watchReplicas(t, nodes[0], "ticker")
@@ -185,6 +187,7 @@ func hammer(t *testing.T, nodes []*node.Node, path string) (stop func()) {
 // TestMount lets a program count in a folder of the host: only once the node's own
 // settings allow it, and on from where it was after a restart.
 func TestMount(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	shared := t.TempDir()
 	dir := filepath.Join(shared, "counter")

@@ -60,6 +60,7 @@ func awaitDown(t *testing.T, n *node.Node, peer string, daemons ...string) {
 // gives up: what ran there runs elsewhere, and comes back with runnerd. A crash or a
 // restart moves nothing.
 func TestRunnerDown(t *testing.T) {
+	t.Parallel()
 	nodes := startMesh(t, 3)
 	do(t, nodes[0], "push", "--name", "ticker", "--file", sample("ticker"), "--replicas", "2")
 	r := watchReplicas(t, nodes[0], "ticker")

@@ -29,6 +29,9 @@ func mustAbs(p string) string {
 	return abs
 }
 
+// TestMain wants what the tests drive to be built. Tests that spend their time with
+// waiting are parallel; those that fill a disk, hold a thousand connections, use
+// containers, or a promise of time are not.
 func TestMain(m *testing.M) {
 	for _, need := range []string{filepath.Join(binDir, "realm"), filepath.Join(samplesDir, "double.wasm"), filepath.Join(clockDir, "realm")} {
 		if _, err := os.Stat(need); err != nil {

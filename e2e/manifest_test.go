@@ -49,6 +49,7 @@ update = { order = "stop-first", max_unavailable = 1 }
 
 // TestManifest applies a manifest, changes it, and finds what was changed by hand.
 func TestManifest(t *testing.T) {
+	t.Parallel()
 	nodes := startMesh(t, 3)
 	first := nodes[0]
 	path := manifest(t, fmt.Sprintf(shop, 1))

@@ -96,6 +96,7 @@ func deploy(t *testing.T, n *node.Node, name string, flags ...string) {
 // TestInvite lets nodes in by tokens: by hand, unattended, and not once too often.
 // Then their invite is revoked, and with it they are out.
 func TestInvite(t *testing.T) {
+	t.Parallel()
 	first := startOwner(t)
 	deploy(t, first, "double")
 	token := invite(t, first, "--uses", "2", "--role", "edge", "--expires", "1h")
@@ -170,6 +171,7 @@ func TestSpoiltToken(t *testing.T) {
 // TestAdmit has a node knock that knows whom to follow, and the owner let it in,
 // throw it out, and let it in again.
 func TestAdmit(t *testing.T) {
+	t.Parallel()
 	first := startOwner(t)
 	deploy(t, first, "double")
 	owner := strings.TrimSpace(do(t, first, "key", "show"))
@@ -252,6 +254,7 @@ func TestTofu(t *testing.T) {
 // TestWithoutANode gives commands from an account that has the owner's key, and no
 // node, to a node elsewhere.
 func TestWithoutANode(t *testing.T) {
+	t.Parallel()
 	first := startOwner(t)
 	addr := addrOf(t, first)
 	away := newNode(t, "away", first.OwnerKey)

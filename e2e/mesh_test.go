@@ -15,6 +15,7 @@ import (
 
 // TestThreeNodes pushes on one node and uses the program on the others.
 func TestThreeNodes(t *testing.T) {
+	t.Parallel()
 	nodes := startMesh(t, 3)
 
 	t.Run("a push runs everywhere", func(t *testing.T) {

@@ -103,6 +103,7 @@ func storageOf(t *testing.T, n *node.Node) api.StorageStatus {
 // TestStoreFetch brings one blob to several nodes at once, over a killed store and a
 // killed source.
 func TestStoreFetch(t *testing.T) {
+	t.Parallel()
 	nodes := startMesh(t, 4)
 	path, d := randomFile(t, 1, 96*mib)
 	storePut(t, nodes[0], path, d)
@@ -186,6 +187,7 @@ func TestNewVersion(t *testing.T) {
 
 // TestKeptAlive keeps a program on three members, whoever of them dies.
 func TestKeptAlive(t *testing.T) {
+	t.Parallel()
 	nodes := startMesh(t, 5)
 	byPeer := map[api.PeerID]*node.Node{}
 	for _, n := range nodes {

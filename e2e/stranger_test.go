@@ -67,6 +67,7 @@ func addrOf(t *testing.T, n *node.Node) string {
 // TestStranger lets a libp2p host without a membership try every door of a mesh at
 // work, over each transport and each handshake that stock libp2p has.
 func TestStranger(t *testing.T) {
+	t.Parallel()
 	nodes := startMesh(t, 2)
 	do(t, nodes[0], "fn", "deploy", "--wasm", sample("double"), "--name", "double")
 	addr := addrOf(t, nodes[0])
@@ -103,6 +104,7 @@ func TestStranger(t *testing.T) {
 // TestMemberOfAnotherRealm wants two realms on one machine, one of which knows the
 // other's address, to stay apart.
 func TestMemberOfAnotherRealm(t *testing.T) {
+	t.Parallel()
 	ours := startNode(t, "--mdns=false")
 	theirs := newNode(t, "another realm's", "")
 	do(t, theirs, "init")
@@ -180,6 +182,7 @@ func TestConnectionFloods(t *testing.T) {
 // TestCopiedNodeKey brings up a second node with the key and the membership of the
 // first, as a copied disk would. Both are shown as what they are.
 func TestCopiedNodeKey(t *testing.T) {
+	t.Parallel()
 	nodes := startMesh(t, 2)
 	twin := newNode(t, "twin", nodes[0].OwnerKey)
 	copyFiles(t, nodes[1].Home, twin.Home, "keys/node.pem", "membership.json", "trust.json")

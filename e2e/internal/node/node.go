@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -48,13 +49,19 @@ func New(ctx context.Context, name, bin, home, ownerKey string) (*Node, error) {
 	return n, nil
 }
 
+// freeAddr is an address that nobody listens at. The system hands out other ports
+// than these by itself, to whoever connects before the node listens.
 func freeAddr(ctx context.Context) (string, error) {
-	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
+	const first, count, tries = 12000, 16000, 100
+	var last error
+	for range tries {
+		ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", first+rand.IntN(count)))
+		if err == nil {
+			return ln.Addr().String(), ln.Close()
+		}
+		last = err
 	}
-	defer ln.Close()
-	return ln.Addr().String(), nil
+	return "", fmt.Errorf("find a free port: %w", last)
 }
 
 // environ is the environment of a person who has nothing else of Realm set.
