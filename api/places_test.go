@@ -200,6 +200,8 @@ func TestRoutes(t *testing.T) {
 			RouteStorage:    "GET /storage",
 			RouteCollect:    "POST /storage/gc",
 			RouteVerify:     "POST /storage/verify",
+			RouteImport:     "POST /files/import",
+			RouteExport:     "POST /files/export",
 		},
 		Meshd: {
 			RouteMetrics:     "GET /metrics",

@@ -100,6 +100,7 @@ func (d *Daemon) serve(p parts) {
 	}
 	e.register(p.mux)
 	d.members.register(p.mux)
+	files{e}.register(p.mux)
 	(&storage{endpoints: e, collector: d.collector, scrubber: d.scrubber, needs: p.needs}).register(p.mux)
 }
 

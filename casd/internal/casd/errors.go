@@ -23,6 +23,8 @@ func status(err error) int {
 	switch {
 	case errors.Is(err, errRequest), errors.Is(err, store.ErrMismatch):
 		return http.StatusBadRequest
+	case errors.Is(err, errFile):
+		return http.StatusPreconditionFailed
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, fetch.ErrNoProvider), errors.Is(err, pins.ErrNotPinned):
 		return http.StatusNotFound
 	case errors.Is(err, api.ErrTooLarge):

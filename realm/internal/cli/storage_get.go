@@ -76,7 +76,7 @@ func (a *app) get(ctx context.Context, n *node.Node, d api.Digest, name string) 
 	if err != nil {
 		return err
 	}
-	if err := a.copyOut(ctx, n, info, out); err != nil {
+	if err := a.copyOut(ctx, n, info, out.Writer); err != nil {
 		return errors.Join(err, out.drop())
 	}
 	if err := out.keep(); err != nil {
@@ -169,6 +169,9 @@ const idleTries = 3
 func (a *app) copyOut(ctx context.Context, n *node.Node, b api.BlobInfo, out io.Writer) error {
 	shown := a.newProgress("writing "+b.SHA256.Short(), b.Size)
 	defer shown.end()
+	if direct(ctx, n, b, out, shown) {
+		return nil
+	}
 	var done int64
 	for tries := 0; done < b.Size; {
 		got, failed := copyFrom(ctx, n, b, done, out, shown)
@@ -189,6 +192,27 @@ func (a *app) copyOut(ctx context.Context, n *node.Node, b api.BlobInfo, out io.
 		}
 	}
 	return nil
+}
+
+// direct has casd write the blob by itself, where out is a file that it can write to. It
+// returns false where that did not come to its end, and leaves out as it was then, but
+// for bytes behind its position.
+func direct(ctx context.Context, n *node.Node, b api.BlobInfo, out io.Writer, shown *progress) bool {
+	file, ok := out.(*os.File)
+	if !ok || b.Size == 0 {
+		return false
+	}
+	at, err := file.Seek(0, io.SeekCurrent)
+	if err == nil {
+		err = n.Export(ctx, b.SHA256, file, at, func(done int64) { shown.set(done, b.Size) })
+	}
+	if err == nil {
+		_, err = file.Seek(at+b.Size, io.SeekStart)
+	}
+	if err != nil {
+		shown.set(0, b.Size)
+	}
+	return err == nil
 }
 
 // copyBuffer is how many bytes are read from casd at a time, at most: as many as a socket

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/local"
 	"github.com/realm-mesh/realm/realm/internal/node"
 )
 
@@ -94,12 +95,7 @@ type putView struct {
 func (a *app) put(ctx context.Context, n *node.Node, in *input) (v putView, err error) {
 	begin := time.Now()
 	shown := a.newProgress(in.name, in.size)
-	stored, err := n.Put(ctx, in.size, func() (io.Reader, error) {
-		if err := in.rewind(); err != nil {
-			return nil, err
-		}
-		return shown.reader(in), nil
-	})
+	stored, err := a.store(ctx, n, in, shown)
 	shown.end()
 	if err != nil {
 		return v, err
@@ -112,4 +108,22 @@ func (a *app) put(ctx context.Context, n *node.Node, in *input) (v putView, err 
 	a.say("%s", v.SHA256)
 	a.say("%s: %s%s, stored in %.1f s", in.name, sizeText(v.Size), text, v.Seconds)
 	return v, nil
+}
+
+// store has casd read a file by itself, where it can, and else sends it the bytes.
+func (a *app) store(ctx context.Context, n *node.Node, in *input, shown *progress) (node.Received, error) {
+	if in.size > 0 {
+		stored, err := n.Import(ctx, in.file, in.size, func(done int64) { shown.set(done, in.size) })
+		var refused *local.StatusError
+		if err == nil || errors.As(err, &refused) || ctx.Err() != nil {
+			return stored, err
+		}
+		shown.set(0, in.size)
+	}
+	return n.Put(ctx, in.size, func() (io.Reader, error) {
+		if err := in.rewind(); err != nil {
+			return nil, err
+		}
+		return shown.reader(in), nil
+	})
 }
