@@ -71,6 +71,9 @@ func messages() []Validator {
 		&CollectRequest{Free: 1 << 20, DryRun: true},
 		&CollectReply{Freed: 5, Blobs: []BlobInfo{blob}, More: 1},
 		&VerifyProgress{Done: 1, Total: 2, Damaged: []Digest{someDigest}, Mended: []Digest{someDigest}, Lost: []Digest{someDigest}, End: true, Error: "the disk is gone"},
+		&ImportRequest{Size: 5},
+		&ExportRequest{Blob: someDigest, At: 3},
+		&FileProgress{Done: 5, End: true, Blob: blob, New: 4, Status: 500, Error: "the disk is gone"},
 		&TransfersReply{Transfers: []Transfer{{
 			BlobInfo: blob, Done: 4, Began: at, Rate: 1e6,
 			Sources: []TransferSource{{Peer: somePeer, Bytes: 4, Rate: 1e6, State: "slow", Why: "others are faster"}},

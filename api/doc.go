@@ -23,4 +23,5 @@
 //	2026-11-22  members tell which of their daemons are down
 //	2026-11-22  the store: pins, references, copies and keepers, have-streams, chunks in
 //	            batches, collection and verification; members tell that their store is full
+//	2026-11-22  casd stores and writes files whose descriptors come with a request
 package api

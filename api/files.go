@@ -3,58 +3,45 @@ package api
 import (
 	"errors"
 	"fmt"
+	"math"
 )
 
-// LocalFile is a regular file of this machine that the caller has open, and casd opens
-// once more: its bytes need not pass a socket then. Dev and Ino tell whether it is the
-// same one.
-type LocalFile struct {
-	Path string `json:"path"`
-	Dev  uint64 `json:"dev"`
-	Ino  uint64 `json:"ino"`
-}
-
-// Validate implements [Validator].
-func (f *LocalFile) Validate() error {
-	if f.Path == "" || len(f.Path) > maxPath {
-		return fmt.Errorf("file: want a path of 1 to %d bytes", maxPath)
-	}
-	return nil
-}
-
-// ImportRequest asks casd to store a file of this machine.
+// ImportRequest asks casd to store the file that comes with it (kit/local): a regular one
+// that the caller has open for reading, from its start.
 type ImportRequest struct {
-	File LocalFile `json:"file"`
-	Size int64     `json:"size"` // bytes of it, from its start
+	Size int64 `json:"size"` // bytes
 }
 
 // Validate implements [Validator].
 func (r *ImportRequest) Validate() error {
 	if r.Size < 0 || r.Size > MaxBlob {
-		return fmt.Errorf("import: size %d is out of range", r.Size)
+		return fmt.Errorf("import: want a size of 0 to %d bytes", MaxBlob)
 	}
-	return r.File.Validate()
+	return nil
 }
 
-// ExportRequest asks casd to write a blob that is here into a file of this machine.
+// ExportRequest asks casd to write a blob that is here into the file that comes with it:
+// a regular one that the caller has open for writing, and not for appending.
 type ExportRequest struct {
-	File LocalFile `json:"file"`
-	Blob Digest    `json:"blob"`
-	At   int64     `json:"at"` // where in the file its first byte goes
+	Blob Digest `json:"blob"`
+	At   int64  `json:"at"` // where in the file its first byte goes
 }
 
 // Validate implements [Validator].
 func (r *ExportRequest) Validate() error {
-	if r.Blob.IsZero() || r.At < 0 {
-		return errors.New("export: the blob is missing, or at is out of range")
+	if r.Blob.IsZero() {
+		return errors.New("export: the blob is missing")
 	}
-	return r.File.Validate()
+	if r.At < 0 || r.At > math.MaxInt64-MaxBlob {
+		return errors.New("export: at is out of range")
+	}
+	return nil
 }
 
 // FileProgress is a line of the answers to both. The last one has End, and the result or
-// what went wrong.
+// what went wrong; an answer without it was broken off.
 type FileProgress struct {
-	Done   int64    `json:"done"` // bytes
+	Done   int64    `json:"done"` // bytes that were read, or are in the file
 	End    bool     `json:"end,omitempty"`
 	Blob   BlobInfo `json:"blob,omitzero"`
 	New    int64    `json:"new,omitempty"`    // of an import: bytes that were not here
@@ -65,7 +52,7 @@ type FileProgress struct {
 // Validate implements [Validator].
 func (p *FileProgress) Validate() error {
 	if p.Done < 0 || p.New < 0 {
-		return errors.New("file: out of range")
+		return errors.New("file progress: out of range")
 	}
 	return nil
 }

@@ -140,7 +140,7 @@ const (
 	RouteStorage    = "GET /storage"               // -> StorageStatus
 	RouteCollect    = "POST /storage/gc"           // CollectRequest -> CollectReply
 	RouteVerify     = "POST /storage/verify"       // reads every chunk -> VerifyProgress, one a line
-	RouteImport     = "POST /files/import"         // ImportRequest -> FileProgress, one a line; 412: casd cannot open the file
+	RouteImport     = "POST /files/import"         // ImportRequest, and a file -> FileProgress, one a line; 412: casd cannot use the file
 	RouteExport     = "POST /files/export"         // ExportRequest -> likewise; 404 when the blob is not here
 	RouteReferences = "GET /references"            // meshd: -> References, one a line; ETag, If-None-Match, and "Prefer: wait=SECONDS"
 

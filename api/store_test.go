@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -49,6 +50,19 @@ func TestValidateStore(t *testing.T) {
 	breaks(t, map[string]func(*VerifyProgress){
 		"out of range":       func(p *VerifyProgress) { p.Done = -1 },
 		"out of range|total": func(p *VerifyProgress) { p.Total = -1 },
+	})
+	breaks(t, map[string]func(*ImportRequest){
+		"want a size":      func(r *ImportRequest) { r.Size = -1 },
+		"want a size|much": func(r *ImportRequest) { r.Size = MaxBlob + 1 },
+	})
+	breaks(t, map[string]func(*ExportRequest){
+		"the blob is missing": func(r *ExportRequest) { r.Blob = Digest{} },
+		"at is out of range":  func(r *ExportRequest) { r.At = -1 },
+		"at is out of range|": func(r *ExportRequest) { r.At = math.MaxInt64 - MaxBlob + 1 },
+	})
+	breaks(t, map[string]func(*FileProgress){
+		"out of range":     func(p *FileProgress) { p.Done = -1 },
+		"out of range|new": func(p *FileProgress) { p.New = -1 },
 	})
 }
 

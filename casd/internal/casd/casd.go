@@ -59,6 +59,7 @@ func New(_ context.Context, env *daemon.Env) (daemon.Daemon, error) {
 	if cfg.Quota, err = env.Config.StorageQuota(dir); err != nil {
 		return nil, err
 	}
+	env.ReceiveFiles = true
 	bucket := func(ctx context.Context, name string) (keep.Watcher, error) { return env.Bus.Bucket(ctx, name) }
 	return build(parts{cfg: cfg, dir: dir, bus: env.Bus, client: env.Client, bucket: bucket,
 		mux: env.Mux, metrics: env.Metrics, ready: env.Ready, log: env.Log}), nil

@@ -108,13 +108,20 @@ func (e *endpoints) fetch(w http.ResponseWriter, r *http.Request) {
 
 func (e *endpoints) fail(w http.ResponseWriter, r *http.Request, err error) { fail(w, r, err, e.log) }
 
+// failed returns the status of err, and logs what is this node's own trouble.
+func (e *endpoints) failed(r *http.Request, err error) int { return failed(r, err, e.log) }
+
 // fail answers with err. What is this node's own trouble is logged, too.
 func fail(w http.ResponseWriter, r *http.Request, err error, log *slog.Logger) {
+	local.WriteError(w, failed(r, err, log), err)
+}
+
+func failed(r *http.Request, err error, log *slog.Logger) int {
 	code := status(err)
 	if code == http.StatusInternalServerError && r.Context().Err() == nil {
 		log.Error("request failed", "request", r.Method+" "+r.URL.Path, telemetry.Error(err))
 	}
-	local.WriteError(w, code, err)
+	return code
 }
 
 func pathDigest(r *http.Request) (api.Digest, error) {

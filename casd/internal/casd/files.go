@@ -2,42 +2,36 @@ package casd
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"sync/atomic"
-	"time"
 
 	"github.com/realm-mesh/realm/api"
-	"github.com/realm-mesh/realm/internal/kit/task"
+	"github.com/realm-mesh/realm/internal/kit/local"
 )
 
-// errFile says that a file of the caller's is not to be had here: its bytes can pass the
-// socket instead.
-var errFile = errors.New("casd cannot open the file")
+// errFile says that the file of a caller cannot be read, or written to, from here. Its
+// bytes can pass the socket instead, and the caller then meets what is wrong by itself.
+var errFile = errors.New("casd cannot use the file")
 
-// tellEvery is how often it is told how far a file is.
-const tellEvery = 200 * time.Millisecond
-
-// files reads and writes files of this machine for whoever has this node's token, and so
-// could read and write them itself.
+// files stores files of this machine, and writes blobs into them, whose bytes need not
+// pass the socket. casd opens none of them: the caller sends a descriptor of one that it
+// has open, and casd does with it what the caller could. Whoever sends none, as all who
+// come by way of meshd, is refused.
 type files struct{ *endpoints }
 
 func (f files) register(mux *http.ServeMux) {
 	mux.HandleFunc(api.RouteImport, f.takeIn)
-	mux.HandleFunc(api.RouteExport, f.takeOut)
+	mux.HandleFunc(api.RouteExport, f.giveOut)
 }
 
+// takeIn stores a file.
 func (f files) takeIn(w http.ResponseWriter, r *http.Request) {
 	var req api.ImportRequest
-	err := f.request(w, r, &req)
-	var file *os.File
-	if err == nil {
-		file, err = open(req.File, os.O_RDONLY)
-	}
+	file, err := f.request(w, r, &req, forReading)
 	if err != nil {
 		f.metrics.puts.WithLabelValues(result(err)).Inc()
 		f.fail(w, r, err)
@@ -45,8 +39,7 @@ func (f files) takeIn(w http.ResponseWriter, r *http.Request) {
 	}
 	defer file.Close()
 	f.tell(w, r, func(ctx context.Context, done *atomic.Int64) (p api.FileProgress, err error) {
-		in := &counted{Reader: io.LimitReader(file, req.Size), done: done}
-		p.Blob, p.New, err = f.store.PutNew(ctx, in, req.Size, api.Digest{})
+		p.Blob, p.New, err = f.store.PutNew(ctx, &fileReader{file: file, left: req.Size, done: done}, req.Size, api.Digest{})
 		f.metrics.puts.WithLabelValues(result(err)).Inc()
 		if err == nil {
 			f.announce(p.Blob.SHA256)
@@ -55,13 +48,11 @@ func (f files) takeIn(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-func (f files) takeOut(w http.ResponseWriter, r *http.Request) {
+// giveOut writes a blob into a file. Whatever happens, what it writes is that blob's, in
+// order, and checked.
+func (f files) giveOut(w http.ResponseWriter, r *http.Request) {
 	var req api.ExportRequest
-	err := f.request(w, r, &req)
-	var file *os.File
-	if err == nil {
-		file, err = open(req.File, os.O_WRONLY)
-	}
+	file, err := f.request(w, r, &req, forWriting)
 	if err != nil {
 		f.metrics.gets.WithLabelValues(result(err)).Inc()
 		f.fail(w, r, err)
@@ -69,102 +60,85 @@ func (f files) takeOut(w http.ResponseWriter, r *http.Request) {
 	}
 	defer file.Close()
 	f.tell(w, r, func(ctx context.Context, done *atomic.Int64) (p api.FileProgress, err error) {
-		defer func() { f.metrics.gets.WithLabelValues(result(err)).Inc() }()
-		blob, err := f.store.Open(req.Blob)
-		if err != nil {
-			return p, advise(err, req.Blob)
-		}
-		defer blob.Close()
-		if _, err := file.Seek(req.At, io.SeekStart); err != nil {
-			return p, err
-		}
-		p.Blob = blob.Info()
-		_, err = blob.WriteTo(&stopped{ctx: ctx, w: file, done: done})
-		return p, advise(err, req.Blob)
+		p.Blob, err = f.write(&fileWriter{ctx: ctx, file: file, at: req.At, done: done}, req.Blob)
+		f.metrics.gets.WithLabelValues(result(err)).Inc()
+		return p, err
 	})
 }
 
-// request reads a request.
-func (f files) request(w http.ResponseWriter, r *http.Request, req api.Validator) error {
+func (f files) write(to *fileWriter, d api.Digest) (api.BlobInfo, error) {
+	blob, err := f.store.Open(d)
+	if err != nil {
+		return api.BlobInfo{}, advise(err, d)
+	}
+	defer blob.Close()
+	_, err = blob.WriteTo(to)
+	return blob.Info(), advise(err, d)
+}
+
+// request reads a request, and takes the file that came with it if it can be used so. The
+// caller closes it.
+func (f files) request(w http.ResponseWriter, r *http.Request, req api.Validator, use use) (*os.File, error) {
 	body, err := api.ReadAll(newIdleReader(w, r, f.idle), api.MaxMessage)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := api.Decode(body, api.MaxMessage, req); err != nil {
-		return fmt.Errorf("%w: %w", errRequest, err)
+		return nil, fmt.Errorf("%w: %w", errRequest, err)
 	}
-	return nil
+	file := local.File(r)
+	if file == nil {
+		return nil, fmt.Errorf("%w: none came with the request: send the bytes, or read them: %s, %s", errFile, api.RouteBlobPut, api.RouteBlobGet)
+	}
+	if err := usable(file, use); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
 }
 
-// tell does something, and tells how far it is until it ends. Where it ends soon, an
-// error has its own status.
-func (f files) tell(w http.ResponseWriter, r *http.Request, do func(context.Context, *atomic.Int64) (api.FileProgress, error)) {
-	type end struct {
-		p   api.FileProgress
-		err error
-	}
-	done, ended := new(atomic.Int64), make(chan end, 1)
-	go func() {
-		var e end
-		err := task.Guard(r.Context(), func(ctx context.Context) (err error) {
-			e.p, err = do(ctx, done)
-			return err
-		})
-		e.err = err
-		ended <- e
-	}()
-	ctl := http.NewResponseController(w)
-	lines := json.NewEncoder(&idleWriter{w, f.idle})
-	tick := time.NewTicker(tellEvery)
-	defer tick.Stop()
-	for begun := false; ; {
-		select {
-		case <-tick.C:
-			if !begun {
-				begun = true
-				w.Header().Set("Content-Type", "application/x-ndjson")
-			}
-			// Who does not listen any more has ended the context of r, too.
-			_ = errors.Join(lines.Encode(api.FileProgress{Done: done.Load()}), ctl.Flush())
-		case e := <-ended:
-			if e.err != nil && !begun {
-				f.fail(w, r, e.err)
-				return
-			}
-			if e.p.Done, e.p.End = done.Load(), true; e.err != nil {
-				e.p.Status, e.p.Error = status(e.err), e.err.Error()
-			}
-			w.Header().Set("Content-Type", "application/x-ndjson")
-			_ = lines.Encode(e.p) // as above
-			return
-		}
-	}
+// fileReader reads the first bytes of a file, wherever its position is, which it shares
+// with its caller, and counts them.
+type fileReader struct {
+	file     *os.File
+	at, left int64
+	done     *atomic.Int64
 }
 
-// counted counts what is read.
-type counted struct {
-	io.Reader
-	done *atomic.Int64
-}
-
-func (c *counted) Read(p []byte) (int, error) {
-	n, err := c.Reader.Read(p)
-	c.done.Add(int64(n))
+// Read implements [io.Reader].
+func (f *fileReader) Read(p []byte) (int, error) {
+	if p = p[:min(int64(len(p)), f.left)]; len(p) == 0 {
+		return 0, io.EOF
+	}
+	n, err := f.file.ReadAt(p, f.at)
+	f.at, f.left = f.at+int64(n), f.left-int64(n)
+	f.done.Add(int64(n))
+	switch {
+	case errors.Is(err, io.EOF):
+		err = fmt.Errorf("%w: it got shorter while it was read: try again when nobody writes to it", errFile)
+	case err != nil:
+		err = fmt.Errorf("%w: %w", errFile, err)
+	}
 	return n, err
 }
 
-// stopped writes until its context ends, and counts it.
-type stopped struct {
-	ctx  context.Context //nolint:containedctx // that of the request which it is part of
-	w    io.Writer
+// fileWriter writes to a file at an offset until its context ends, and counts it.
+type fileWriter struct {
+	ctx  context.Context //nolint:containedctx // of the request that it is a part of
+	file *os.File
+	at   int64
 	done *atomic.Int64
 }
 
-func (s *stopped) Write(p []byte) (int, error) {
-	if err := s.ctx.Err(); err != nil {
+// Write implements [io.Writer].
+func (f *fileWriter) Write(p []byte) (int, error) {
+	if err := f.ctx.Err(); err != nil {
 		return 0, err
 	}
-	n, err := s.w.Write(p)
-	s.done.Add(int64(n))
+	n, err := f.file.WriteAt(p, f.at)
+	f.at += int64(n)
+	f.done.Add(int64(n))
+	if err != nil {
+		err = fmt.Errorf("%w: %w", errFile, err)
+	}
 	return n, err
 }

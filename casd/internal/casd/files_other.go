@@ -5,11 +5,15 @@ package casd
 import (
 	"fmt"
 	"os"
-
-	"github.com/realm-mesh/realm/api"
 )
 
-// open is for systems where files are told apart in another way.
-func open(api.LocalFile, int) (*os.File, error) {
-	return nil, fmt.Errorf("%w on this system", errFile)
-}
+// use is what a file is wanted for.
+type use int
+
+const (
+	forReading use = iota
+	forWriting
+)
+
+// usable refuses all: none can come here.
+func usable(*os.File, use) error { return fmt.Errorf("%w on this system", errFile) }

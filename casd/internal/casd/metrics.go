@@ -58,7 +58,7 @@ func result(err error) string {
 		return "full"
 	case http.StatusBadGateway, http.StatusGatewayTimeout:
 		return "unreachable"
-	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusRequestTimeout:
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusRequestTimeout, http.StatusPreconditionFailed:
 		return "refused"
 	}
 	return "failed"

@@ -83,7 +83,9 @@ func launch(t *testing.T, dir string, change func(*Config), other func(*parts)) 
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- task.Run(ctx, n.daemon.Run, func(ctx context.Context) error { return local.Serve(ctx, home, ln, mux, time.Second) })
+		done <- task.Run(ctx, n.daemon.Run, func(ctx context.Context) error {
+			return local.Serve(ctx, home, local.ReceiveFiles(ln), mux, time.Second)
+		})
 	}()
 	t.Cleanup(func() {
 		n.client.CloseIdleConnections()

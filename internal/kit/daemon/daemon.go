@@ -59,7 +59,10 @@ type Env struct {
 	Mux     *http.ServeMux       // served on the daemon's socket once ready; holds GET /metrics
 	Metrics *prometheus.Registry // behind GET /metrics
 	Client  *http.Client         // to the other daemons' sockets
-	ready   func(ctx context.Context, note string) error
+
+	ReceiveFiles bool // set by a daemon whose callers send open files: see [local.File]
+
+	ready func(ctx context.Context, note string) error
 }
 
 // Ready tells the launcher that the daemon can do its work. It must be called
@@ -189,6 +192,9 @@ func run(ctx context.Context, d api.Daemon, homeDir string, log *slog.Logger, bu
 		func(ctx context.Context) error {
 			select {
 			case <-isReady:
+				if env.ReceiveFiles {
+					ln = local.ReceiveFiles(ln)
+				}
 				return local.Serve(ctx, home, ln, env.Mux, stopGrace/2)
 			case <-ctx.Done():
 				return nil

@@ -85,7 +85,8 @@ func Serve(ctx context.Context, h paths.Home, ln net.Listener, handler http.Hand
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
-	srv := &http.Server{Handler: requireToken(token, handler), ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout}
+	srv := &http.Server{Handler: requireToken(token, handler), ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout,
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) }}
 	return ServeUntil(ctx, srv, ln, grace)
 }
 
@@ -128,14 +129,10 @@ func NewClient(h paths.Home) (*http.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	dialer := net.Dialer{Timeout: dialTimeout}
+	dial := dialerOf(h)
 	t := &http.Transport{
 		DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
-			host, _, err := net.SplitHostPort(addr)
-			if err != nil {
-				return nil, err
-			}
-			c, err := dialer.DialContext(ctx, "unix", h.Socket(api.Daemon(host)))
+			c, err := dial(ctx, addr)
 			if err != nil {
 				return nil, err
 			}
@@ -145,7 +142,25 @@ func NewClient(h paths.Home) (*http.Client, error) {
 		IdleConnTimeout:     idleTimeout / 2,
 		DisableCompression:  true,
 	}
-	return &http.Client{Transport: withToken{token, t}, CheckRedirect: noRedirect}, nil
+	return &http.Client{Transport: withToken{token, t, dial}, CheckRedirect: noRedirect}, nil
+}
+
+// dialer connects to the daemon that is the host of an address.
+type dialer func(ctx context.Context, addr string) (*net.UnixConn, error)
+
+func dialerOf(h paths.Home) dialer {
+	d := net.Dialer{Timeout: dialTimeout}
+	return func(ctx context.Context, addr string) (*net.UnixConn, error) {
+		host, _, err := net.SplitHostPort(addr)
+		if err != nil {
+			return nil, err
+		}
+		c, err := d.DialContext(ctx, "unix", h.Socket(api.Daemon(host)))
+		if err != nil {
+			return nil, err
+		}
+		return c.(*net.UnixConn), nil // as of every Unix socket
+	}
 }
 
 // wide is a connection that takes the body of a request in large pieces.
@@ -168,6 +183,7 @@ func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastRe
 type withToken struct {
 	token string
 	next  *http.Transport
+	dial  dialer
 }
 
 // CloseIdleConnections implements what [http.Client.CloseIdleConnections] looks for.
@@ -177,6 +193,9 @@ func (t withToken) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.WithContext(r.Context()) // not Clone: the caller fills in trailers while the body is read
 	r.Header = r.Header.Clone()
 	r.Header.Set(HeaderToken, t.token)
+	if f, ok := r.Context().Value(sentKey{}).(*os.File); ok {
+		return carrier(t.dial, f).RoundTrip(r)
+	}
 	return t.next.RoundTrip(r)
 }
 

@@ -169,10 +169,10 @@ const idleTries = 3
 func (a *app) copyOut(ctx context.Context, n *node.Node, b api.BlobInfo, out io.Writer) error {
 	shown := a.newProgress("writing "+b.SHA256.Short(), b.Size)
 	defer shown.end()
-	if direct(ctx, n, b, out, shown) {
-		return nil
+	done, err := direct(ctx, n, b, out, shown)
+	if err != nil {
+		return err
 	}
-	var done int64
 	for tries := 0; done < b.Size; {
 		got, failed := copyFrom(ctx, n, b, done, out, shown)
 		if errors.As(failed, new(*writeError)) || ctx.Err() != nil {
@@ -194,25 +194,26 @@ func (a *app) copyOut(ctx context.Context, n *node.Node, b api.BlobInfo, out io.
 	return nil
 }
 
-// direct has casd write the blob by itself, where out is a file that it can write to. It
-// returns false where that did not come to its end, and leaves out as it was then, but
-// for bytes behind its position.
-func direct(ctx context.Context, n *node.Node, b api.BlobInfo, out io.Writer, shown *progress) bool {
+// direct has casd write the blob into out by itself, as far as it can, and says how many
+// bytes that were: none where out is no file. It leaves out standing behind them.
+func direct(ctx context.Context, n *node.Node, b api.BlobInfo, out io.Writer, shown *progress) (done int64, err error) {
 	file, ok := out.(*os.File)
 	if !ok || b.Size == 0 {
-		return false
+		return 0, nil
 	}
 	at, err := file.Seek(0, io.SeekCurrent)
-	if err == nil {
-		err = n.Export(ctx, b.SHA256, file, at, func(done int64) { shown.set(done, b.Size) })
-	}
-	if err == nil {
-		_, err = file.Seek(at+b.Size, io.SeekStart)
-	}
 	if err != nil {
-		shown.set(0, b.Size)
+		return 0, nil //nolint:nilerr // a pipe stands nowhere
 	}
-	return err == nil
+	// What is wrong is found again, and mended or told, where the rest is copied.
+	_ = n.Export(ctx, b.SHA256, file, at, func(count int64) {
+		done = min(count, b.Size)
+		shown.set(done, b.Size)
+	})
+	if done > 0 {
+		_, err = file.Seek(at+done, io.SeekStart)
+	}
+	return done, wrapWrite(err)
 }
 
 // copyBuffer is how many bytes are read from casd at a time, at most: as many as a socket

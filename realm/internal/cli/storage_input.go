@@ -86,6 +86,13 @@ func (in *input) rewind() error {
 	return err
 }
 
+// skip has the file stand where reading it would have left it: whoever shares it, such as
+// the next command of a shell's group, goes on there.
+func (in *input) skip() error {
+	_, err := in.file.Seek(in.size, io.SeekStart)
+	return err
+}
+
 // Read implements [io.Reader].
 func (in *input) Read(b []byte) (int, error) {
 	in.mu.Lock()

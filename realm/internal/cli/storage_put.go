@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/realm-mesh/realm/api"
-	"github.com/realm-mesh/realm/internal/kit/local"
 	"github.com/realm-mesh/realm/realm/internal/node"
 )
 
@@ -112,13 +111,14 @@ func (a *app) put(ctx context.Context, n *node.Node, in *input) (v putView, err 
 
 // store has casd read a file by itself, where it can, and else sends it the bytes.
 func (a *app) store(ctx context.Context, n *node.Node, in *input, shown *progress) (node.Received, error) {
-	if in.size > 0 {
+	if in.seek {
 		stored, err := n.Import(ctx, in.file, in.size, func(done int64) { shown.set(done, in.size) })
-		var refused *local.StatusError
-		if err == nil || errors.As(err, &refused) || ctx.Err() != nil {
+		if err == nil {
+			return stored, in.skip()
+		}
+		if !errors.Is(err, node.ErrBytes) {
 			return stored, err
 		}
-		shown.set(0, in.size)
 	}
 	return n.Put(ctx, in.size, func() (io.Reader, error) {
 		if err := in.rewind(); err != nil {

@@ -11,55 +11,75 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/local"
 )
 
-// ErrNotShared says that casd cannot open a file of this process: its bytes are to be
-// sent instead.
-var ErrNotShared = errors.New("casd cannot open the file")
+// ErrBytes says that casd cannot use a file of this process, or not any more: its bytes
+// are to be sent, or read, instead.
+var ErrBytes = errors.New("casd cannot use the file")
 
-// Import has casd store the first size bytes of a file that is open here, and calls told
-// with how many it has read.
-func (n *Node) Import(ctx context.Context, file *os.File, size int64, told func(int64)) (Received, error) {
-	f, ok := identify(file)
-	if !ok {
-		return Received{}, ErrNotShared
+// Import has casd store the first size bytes of a regular file that is open here, and
+// calls told with how many it has read. It returns [ErrBytes] where [Node.Put] may do
+// better; what else casd refuses, for want of space for example, is final.
+func (n *Node) Import(ctx context.Context, file *os.File, size int64, told func(done int64)) (Received, error) {
+	last, err := n.withFile(ctx, api.RouteImport, &api.ImportRequest{Size: size}, file, told)
+	if err == nil && last.Blob.Size != size {
+		err = ErrBytes // which is sure to tell what is wrong
 	}
-	p, err := n.file(ctx, api.RouteImport, &api.ImportRequest{File: f, Size: size}, told)
-	return Received{BlobInfo: p.Blob, New: p.New}, wrap("store file", err)
+	return Received{BlobInfo: last.Blob, New: last.New}, wrap("store file", err)
 }
 
-// Export has casd write a blob that is on the node into a file that is open here, from an
-// offset on.
-func (n *Node) Export(ctx context.Context, d api.Digest, file *os.File, at int64, told func(int64)) error {
-	f, ok := identify(file)
-	if !ok {
-		return ErrNotShared
-	}
-	_, err := n.file(ctx, api.RouteExport, &api.ExportRequest{File: f, Blob: d, At: at}, told)
+// Export has casd write a blob that is on the node into a regular file that is open here,
+// from an offset on, and calls told with how many bytes it has written. Those are in the
+// file, and right, also when it returns an error. [ErrBytes]: [Node.Open] may do better.
+func (n *Node) Export(ctx context.Context, d api.Digest, file *os.File, at int64, told func(done int64)) error {
+	_, err := n.withFile(ctx, api.RouteExport, &api.ExportRequest{Blob: d, At: at}, file, told)
 	return wrap("write "+d.Short(), err)
 }
 
-// file asks casd to do something with a file, and returns its last word.
-func (n *Node) file(ctx context.Context, route string, req any, told func(int64)) (last api.FileProgress, err error) {
+// withFile asks casd to do something with a file, and returns its last word.
+func (n *Node) withFile(ctx context.Context, route string, req any, file *os.File, told func(done int64)) (last api.FileProgress, err error) {
+	fi, err := file.Stat()
+	if err != nil || !fi.Mode().IsRegular() {
+		return last, ErrBytes
+	}
 	body, err := json.Marshal(req)
 	if err != nil {
 		return last, err
 	}
-	err = n.linesOf(ctx, api.Casd, route, body, func(b []byte) error {
-		last = api.FileProgress{}
-		if err := api.DecodeFact(b, api.MaxMessage, &last); err != nil {
-			return err
-		}
-		told(last.Done)
-		if last.Error != "" {
-			return &local.StatusError{Status: last.Status, ErrorReply: api.ErrorReply{Error: last.Error}}
-		}
-		return nil
-	})
-	var status *local.StatusError
-	switch {
-	case errors.As(err, &status) && (status.Status == http.StatusPreconditionFailed || status.Status == http.StatusMethodNotAllowed):
-		return last, ErrNotShared
-	case err == nil && !last.End:
-		err = errors.New("casd broke off")
+	method, path := pattern(route)
+	resp, err := n.send(local.WithFile(ctx, file), method, local.URL(api.Casd, path), body)
+	if err == nil {
+		err = scan(resp, api.Casd, func(b []byte) error {
+			last = api.FileProgress{}
+			if err := api.DecodeFact(b, api.MaxMessage, &last); err != nil {
+				return err
+			}
+			told(last.Done)
+			return nil
+		})
 	}
-	return last, err
+	switch {
+	case ctx.Err() != nil:
+		return last, context.Cause(ctx)
+	case err == nil && last.Error != "":
+		err = &local.StatusError{Status: last.Status, ErrorReply: api.ErrorReply{Error: last.Error}}
+	case err == nil && last.End:
+		return last, nil
+	}
+	if final(err) {
+		return last, err
+	}
+	return last, ErrBytes
+}
+
+// final reports whether err is what casd says about a file, and would say about its bytes,
+// too. It is away else, or older than this program, or cannot use the file.
+func final(err error) bool {
+	var status *local.StatusError
+	if !errors.As(err, &status) {
+		return false
+	}
+	switch status.Status {
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusPreconditionFailed, http.StatusServiceUnavailable:
+		return false
+	}
+	return true
 }

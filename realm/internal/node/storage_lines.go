@@ -61,20 +61,20 @@ const maxVerifyLine = 8 << 20
 // lines calls fn with each line that a daemon answers, without its end. A daemon that is
 // away is asked again until ctx ends; one that breaks off is not.
 func (n *Node) lines(ctx context.Context, d api.Daemon, route string, fn func([]byte) error) error {
-	return n.linesOf(ctx, d, route, nil, fn)
-}
-
-// linesOf is lines of the answer to a request in JSON.
-func (n *Node) linesOf(ctx context.Context, d api.Daemon, route string, request []byte, fn func([]byte) error) error {
 	method, path := pattern(route)
 	var resp *http.Response
 	err := n.atDaemon(ctx, d, func() (err error) {
-		resp, err = n.send(ctx, method, local.URL(d, path), request) //nolint:bodyclose // below
+		resp, err = n.send(ctx, method, local.URL(d, path), nil) //nolint:bodyclose // scan does
 		return err
 	})
 	if err != nil {
 		return err
 	}
+	return scan(resp, d, fn)
+}
+
+// scan calls fn with each line of an answer of d, and closes it.
+func scan(resp *http.Response, d api.Daemon, fn func([]byte) error) error {
 	defer resp.Body.Close()
 	s := bufio.NewScanner(resp.Body)
 	s.Buffer(nil, maxVerifyLine)
