@@ -22,7 +22,7 @@ type fileEnd struct {
 }
 
 // tell calls do, and tells how far that is, which do counts, until it ends. An error
-// before anything was told has its own status.
+// before anything was done has its own status.
 func (f files) tell(w http.ResponseWriter, r *http.Request, do func(ctx context.Context, done *atomic.Int64) (api.FileProgress, error)) {
 	done, ended := new(atomic.Int64), make(chan fileEnd, 1)
 	go func() {
@@ -41,11 +41,11 @@ func (f files) tell(w http.ResponseWriter, r *http.Request, do func(ctx context.
 		case <-tick.C:
 			lines.write(api.FileProgress{Done: done.Load()})
 		case e := <-ended:
-			if e.err != nil && !lines.begun {
+			e.Done, e.End = done.Load(), true
+			if e.err != nil && e.Done == 0 && !lines.begun {
 				f.fail(w, r, e.err)
 				return
 			}
-			e.Done, e.End = done.Load(), true
 			if e.err != nil {
 				e.Status, e.Error = f.failed(r, e.err), e.err.Error()
 			}

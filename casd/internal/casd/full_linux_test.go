@@ -2,12 +2,18 @@ package casd
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/hosttest"
+	"github.com/realm-mesh/realm/internal/kit/local"
 )
 
 // A full disk is told while the body is still on its way, and nothing is hurt.
@@ -40,4 +46,33 @@ func TestFullDiskIsCollected(t *testing.T) {
 	if resp, got := n.do(http.MethodGet, api.PathBlob(e), nil); resp.StatusCode != http.StatusOK || !bytes.Equal(got, fetched) {
 		t.Errorf("what was fetched: %s, %d bytes", resp.Status, len(got))
 	}
+}
+
+// A file on a full disk has what fitted, and the caller knows of most of it; the store has
+// nothing to do with it. A file that does not fit the store is refused as its bytes are.
+func TestFullDiskOfAFile(t *testing.T) {
+	n := start(t, t.TempDir(), nil)
+	blob := noise(23, 8*mib)
+	d := n.put(blob)
+	path := filepath.Join(hosttest.MountTmpfs(t, "size=3m"), "file")
+	got, err := n.exportTo(openFile(t, path, os.O_WRONLY|os.O_CREATE), d, 0)
+	var status *local.StatusError
+	if !errors.As(err, &status) || status.Status != http.StatusPreconditionFailed || !strings.Contains(status.Error(), "no space left") {
+		t.Errorf("%v", err)
+	}
+	if b, err := os.ReadFile(path); err != nil || int64(len(b)) < got.Done || got.Done == 0 || !bytes.HasPrefix(blob, b) {
+		t.Errorf("%d bytes are in the file, casd says %d, %v", len(b), got.Done, err)
+	}
+	n.measures("full 0", `gets_total{result="refused"} 1`)
+
+	small := start(t, hosttest.MountTmpfs(t, "size=64m"), patient)
+	here := small.tree()
+	big := noise(24, 40*mib)
+	if _, err := small.importFile(openFile(t, fileOf(t, big), os.O_RDONLY), int64(len(big))); !errors.As(err, &status) || status.Status != http.StatusInsufficientStorage || !strings.Contains(status.Error(), "free some space") {
+		t.Errorf("%v", err)
+	}
+	if now := small.tree(); !slices.Equal(here, now) {
+		t.Errorf("files %v, before %v", now, here)
+	}
+	small.measures(`puts_total{result="full"} 1`)
 }

@@ -45,13 +45,16 @@ func (r *receiver) Read(b []byte) (int, error) {
 	}
 	var beside [rightsSize]byte
 	n, size, _, _, err := r.ReadMsgUnix(b, beside[:])
-	for _, f := range filesOf(beside[:size]) {
-		r.keep(f)
-	}
 	if errors.Is(err, io.EOF) {
 		err = io.EOF // as from a plain read
 	}
-	return n, err
+	if err != nil {
+		return max(n, 0), err // it may be -1
+	}
+	for _, f := range filesOf(beside[:size]) {
+		r.keep(f)
+	}
+	return n, nil
 }
 
 // rightsSize has room for more descriptors than the one that is wanted: some systems

@@ -4,6 +4,7 @@ package local
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -37,6 +38,7 @@ func serveFiles(t *testing.T, h paths.Home, handler http.HandlerFunc) {
 
 // tell answers with the first bytes of the file that came, or "none".
 func tell(w http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body) // a caller that broke off sees no answer
 	f := File(r)
 	if f == nil {
 		fmt.Fprint(w, "none")
@@ -154,6 +156,53 @@ func TestFileForADaemonThatTakesNone(t *testing.T) {
 	defer resp.Body.Close()
 	if b, err := io.ReadAll(resp.Body); err != nil || string(b) != "none" {
 		t.Errorf("%q, %v", b, err)
+	}
+}
+
+// A connection that receives files is read as others are: to a deadline, and to its end.
+func TestReceiverReads(t *testing.T) {
+	h := newHome(t)
+	ln, err := Listen(h, api.Casd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	out, err := net.Dial("unix", h.Socket(api.Casd))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	in, err := ReceiveFiles(ln).Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	b := make([]byte, 8)
+	if err := in.SetReadDeadline(time.Now().Add(time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := in.Read(b); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("at its deadline: %d, %v", n, err)
+	}
+	if err := in.SetReadDeadline(time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := in.Read(nil); n != 0 || err != nil {
+		t.Errorf("into nothing: %d, %v", n, err)
+	}
+	if _, err := out.Write([]byte("text")); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := in.Read(b); err != nil || string(b[:n]) != "text" {
+		t.Errorf("%q, %v", b[:n], err)
+	}
+	out.Close()
+	if n, err := in.Read(b); n != 0 || err != io.EOF { //nolint:errorlint // readers compare it
+		t.Errorf("at its end: %d, %v", n, err)
+	}
+	in.Close()
+	if n, err := in.Read(b); n != 0 || !errors.Is(err, net.ErrClosed) {
+		t.Errorf("closed: %d, %v", n, err)
 	}
 }
 

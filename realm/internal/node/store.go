@@ -100,11 +100,14 @@ func (n *Node) atDaemon(ctx context.Context, d api.Daemon, fn func() error) erro
 		}
 		select {
 		case <-ctx.Done():
-			if cause := context.Cause(ctx); !notSent(err) && (errors.Is(err, cause) || errors.Is(err, ctx.Err())) {
-				return fmt.Errorf("%s of this node was not done: %w", d, cause)
-			}
-			return fmt.Errorf("%s of this node does not answer: %w: see realm ps, and realm logs %s", d, err, d)
 		case <-time.After(retryEvery):
 		}
+		if ctx.Err() == nil {
+			continue
+		}
+		if cause := context.Cause(ctx); !notSent(err) && (errors.Is(err, cause) || errors.Is(err, ctx.Err())) {
+			return fmt.Errorf("%s of this node was not done: %w", d, cause)
+		}
+		return fmt.Errorf("%s of this node does not answer: %w: see realm ps, and realm logs %s", d, err, d)
 	}
 }
