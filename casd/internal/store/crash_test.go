@@ -109,12 +109,10 @@ func (w *worker) put(seed uint64) error {
 
 func (w *worker) fetch(seed uint64) error {
 	b := crashBlob(seed)
-	idx, err := indexFor(b)
-	if err != nil {
-		return err
-	}
+	idx := indexOf(b)
 	defer w.store.Lease(idx.SHA256)()
-	if err = w.store.fetch(idx, b); err == nil {
+	err := w.store.fetch(idx, b)
+	if err == nil {
 		w.has(idx.SHA256, seed)
 	}
 	return err

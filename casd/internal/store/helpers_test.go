@@ -100,7 +100,7 @@ func dirEntries(t testing.TB, dir string) []string {
 // fakeFetch begins a blob and puts its first n chunks.
 func (s *Store) fakeFetch(t testing.TB, b []byte, n int) api.BlobIndex {
 	t.Helper()
-	idx := indexOf(t, b)
+	idx := indexOf(b)
 	if err := s.Begin(idx); err != nil {
 		t.Fatal(err)
 	}
@@ -147,28 +147,16 @@ func (s *Store) fetch(idx api.BlobIndex, b []byte) error {
 	return err
 }
 
-func indexOf(t testing.TB, b []byte) api.BlobIndex {
-	t.Helper()
-	idx, err := indexFor(b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return idx
-}
-
-// indexFor is how a blob of known size is cut.
-func indexFor(b []byte) (api.BlobIndex, error) {
+// indexOf is how a blob of known size is cut.
+func indexOf(b []byte) api.BlobIndex {
 	idx := api.BlobIndex{BlobInfo: api.BlobInfo{SHA256: api.Sum(b), Size: int64(len(b))}}
-	cutter, err := cut.For(int64(len(b)))
-	if err != nil {
-		return idx, err
-	}
+	cutter := cut.For(int64(len(b)))
 	for len(b) > 0 {
 		n := cutter.Next(b)
 		idx.Chunks = append(idx.Chunks, api.BlobInfo{SHA256: api.Sum(b[:n]), Size: int64(n)})
 		b = b[n:]
 	}
-	return idx, nil
+	return idx
 }
 
 // closed checks that a store holds what the indexes say and nothing else, as a new

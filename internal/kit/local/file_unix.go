@@ -123,10 +123,9 @@ type sender struct {
 // Write implements [io.Writer].
 func (s *sender) Write(b []byte) (n int, err error) {
 	if s.file != nil && len(b) > 0 {
-		if n, err = s.send(b); err != nil {
+		if n, err = s.send(b); err != nil || n == len(b) {
 			return n, err
 		}
-		s.file = nil
 	}
 	m, err := s.UnixConn.Write(b[n:])
 	return n + m, err
@@ -143,8 +142,9 @@ func (s *sender) send(b []byte) (n int, err error) {
 		n, _, failed = s.WriteMsgUnix(b, syscall.UnixRights(int(fd)), nil)
 	})
 	if err = errors.Join(err, failed); err != nil {
-		return n, fmt.Errorf("send file: %w", err)
+		return max(n, 0), fmt.Errorf("send file: %w", err)
 	}
+	s.file = nil
 	return n, nil
 }
 
