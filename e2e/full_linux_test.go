@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/realm-mesh/realm/internal/kit/hosttest"
@@ -55,4 +56,26 @@ func TestFullDisk(t *testing.T) {
 		return err
 	})
 	unhurt(t, n)
+}
+
+// TestFullDiskOfAFile gets a blob into a file on a disk that has no room for it.
+func TestFullDiskOfAFile(t *testing.T) {
+	n := startNode(t)
+	path, d := randomFile(t, 63, 20*mib)
+	storePut(t, n, path, d)
+	small := hosttest.MountTmpfs(t, "size=4m")
+	for _, script := range []string{"$realm storage get " + d.String() + " > out", "$realm storage get " + d.String() + " -o named"} {
+		if out, code := shell(t, n, small, script); code != 1 || !strings.Contains(out, "no space left") {
+			t.Errorf("%s: exit %d\n%s", script, code, out)
+		}
+		if all, err := os.ReadDir(small); err != nil || len(all) != 1 || all[0].Name() != "out" {
+			t.Errorf("%s leaves %v, %v", script, all, err)
+		}
+		if err := os.Truncate(filepath.Join(small, "out"), 0); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := storageOf(t, n); got.Full || got.Blobs != 1 {
+		t.Errorf("the store: %+v", got)
+	}
 }
