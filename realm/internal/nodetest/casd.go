@@ -32,6 +32,10 @@ type Casd struct {
 	Fetching func(api.Digest)
 	// Refuse, when set, answers a put in its place.
 	Refuse func(http.ResponseWriter) bool
+	// Files, when set, is asked about each file that comes with a request, and says how it
+	// ends after so many bytes of it: with a status of HTTP, or, with 0, broken off. Below 0
+	// bytes it is done whole. When it is not set, casd is one that knows of no files.
+	Files func() (bytes, status int)
 	// Verify is what a check of the store tells.
 	Verify []api.VerifyProgress
 	Status api.StorageStatus
@@ -78,6 +82,8 @@ func (c *Casd) Serve() {
 			answer(w, r, d)
 		})
 	}
+	mux.HandleFunc(api.RouteImport, c.importFile)
+	mux.HandleFunc(api.RouteExport, c.exportFile)
 	HTTP(c.T, c.Home, api.Casd, mux)
 }
 

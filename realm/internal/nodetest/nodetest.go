@@ -123,7 +123,7 @@ func HTTP(t testing.TB, h paths.Home, d api.Daemon, handler http.Handler) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = local.Serve(ctx, h, ln, handler, time.Second) // ends with ctx
+		_ = local.Serve(ctx, h, local.ReceiveFiles(ln), handler, time.Second) // ends with ctx
 	}()
 	t.Cleanup(func() { cancel(); <-done })
 }
