@@ -141,7 +141,7 @@ const (
 	RouteCollect    = "POST /storage/gc"           // CollectRequest -> CollectReply
 	RouteVerify     = "POST /storage/verify"       // reads every chunk -> VerifyProgress, one a line
 	RouteImport     = "POST /files/import"         // ImportRequest, and a file -> FileProgress, one a line; 412: casd cannot use the file
-	RouteExport     = "POST /files/export"         // ExportRequest -> likewise; 404 when the blob is not here
+	RouteExport     = "POST /files/export"         // ExportRequest, and a file -> likewise; 404 when the blob is not here
 	RouteReferences = "GET /references"            // meshd: -> References, one a line; ETag, If-None-Match, and "Prefer: wait=SECONDS"
 
 	RouteAccount = "GET /workloads/{kind}/{name}" // -> Account; ?tail= lines of its log, 0 to MaxAccountLog

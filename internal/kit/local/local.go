@@ -1,6 +1,7 @@
 // Package local carries HTTP between the daemons of one node, over Unix sockets
 // in the home. A caller shows the home's token: a sandboxed native job may run
 // under the same user and reach the socket by path, but it cannot read the token.
+// A request can take an open file along ([WithFile]).
 package local
 
 import (
