@@ -38,7 +38,7 @@ func (f files) takeIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer file.Close()
-	f.tell(w, r, func(ctx context.Context, done *atomic.Int64) (p api.FileProgress, err error) {
+	f.tell(r.Context(), w, r, func(ctx context.Context, done *atomic.Int64) (p api.FileProgress, err error) {
 		p.Blob, p.New, err = f.store.PutNew(ctx, &fileReader{file: file, left: req.Size, done: done}, req.Size, api.Digest{})
 		f.metrics.puts.WithLabelValues(result(err)).Inc()
 		if err == nil {
@@ -59,7 +59,7 @@ func (f files) giveOut(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer file.Close()
-	f.tell(w, r, func(ctx context.Context, done *atomic.Int64) (p api.FileProgress, err error) {
+	f.tell(r.Context(), w, r, func(ctx context.Context, done *atomic.Int64) (p api.FileProgress, err error) {
 		p.Blob, err = f.write(&fileWriter{ctx: ctx, file: file, at: req.At, done: done}, req.Blob)
 		f.metrics.gets.WithLabelValues(result(err)).Inc()
 		return p, err

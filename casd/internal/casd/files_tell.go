@@ -22,12 +22,12 @@ type fileEnd struct {
 }
 
 // tell calls do, and tells how far that is, which do counts, until it ends. An error
-// before anything was done has its own status.
-func (f files) tell(w http.ResponseWriter, r *http.Request, do func(ctx context.Context, done *atomic.Int64) (api.FileProgress, error)) {
+// before anything was done has its own status. ctx is that of r.
+func (f files) tell(ctx context.Context, w http.ResponseWriter, r *http.Request, do func(context.Context, *atomic.Int64) (api.FileProgress, error)) {
 	done, ended := new(atomic.Int64), make(chan fileEnd, 1)
 	go func() {
 		var e fileEnd
-		e.err = task.Guard(r.Context(), func(ctx context.Context) (err error) {
+		e.err = task.Guard(ctx, func(ctx context.Context) (err error) {
 			e.FileProgress, err = do(ctx, done)
 			return err
 		})

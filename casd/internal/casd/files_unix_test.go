@@ -292,7 +292,7 @@ func TestCallerGoesAway(t *testing.T) {
 	}()
 	n.until("some is written", func() bool { fi, err := os.Stat(path); return err == nil && fi.Size() > 0 })
 	cancel()
-	<-ended // it may just have been done
+	_ = <-ended // it may just have been done
 	n.until("the export has ended", func() bool {
 		return n.counted(`gets_total{result="gone"} 1`) || n.counted(`gets_total{result="ok"} 1`)
 	})

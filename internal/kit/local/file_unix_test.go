@@ -242,7 +242,7 @@ func TestFilesThatNobodyTakesAreClosed(t *testing.T) {
 	if err := reader.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := reader.Read(make([]byte, 1)); n != 0 || err != io.EOF { //nolint:errorlint // as it comes from a pipe
+	if n, err := reader.Read(make([]byte, 1)); n != 0 || err != io.EOF {
 		t.Errorf("somebody still holds a file: %d, %v", n, err)
 	}
 }
