@@ -84,10 +84,12 @@ func TestLocalFileIsDamaged(t *testing.T) {
 	storePut(t, n, path, d)
 	flipBit(t, n.Home)
 	dir := t.TempDir()
-	for _, script := range []string{"$realm storage get " + d.String() + " > out", "$realm storage get " + d.String() + " -o named"} {
-		out, code := shell(t, n, dir, script)
-		if code != 1 || !strings.Contains(out, d.Short()) || !strings.Contains(out, "no ") {
-			t.Errorf("%s: exit %d\n%s", script, code, out)
+	for _, c := range []struct{ script, says string }{
+		{"$realm storage get " + d.String() + " > out", d.Short() + " is damaged on this node, or casd broke off"},
+		{"$realm storage get " + d.String() + " -o named", "fetch " + d.Short() + " from the mesh"}, // it counts as gone now
+	} {
+		if out, code := shell(t, n, dir, c.script); code != 1 || !strings.Contains(out, c.says) {
+			t.Errorf("%s: exit %d, want %q in\n%s", c.script, code, c.says, out)
 		}
 	}
 	got, err := os.ReadFile(filepath.Join(dir, "out"))

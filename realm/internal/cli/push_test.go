@@ -39,7 +39,8 @@ type mesh struct {
 	later   sync.WaitGroup // what is told in the background
 }
 
-func newMesh(t testing.TB) *mesh {
+// newMesh makes one; change is called before casd serves.
+func newMesh(t testing.TB, change ...func(casd *nodetest.Casd)) *mesh {
 	t.Helper()
 	h, _ := nodetest.Bus(t)
 	t.Setenv(paths.EnvOwnerKey, filepath.Join(t.TempDir(), "owner.pem"))
@@ -63,6 +64,9 @@ func newMesh(t testing.TB) *mesh {
 	m.peer(member(peerA, "alpha", true, true))
 	m.peer(member(peerB, "beta", false, true, "edge"))
 	m.store = &nodetest.Casd{T: t, Home: h}
+	for _, fn := range change {
+		fn(m.store)
+	}
 	m.store.Serve()
 	m.meshd = http.NewServeMux()
 	m.seq.Answer(m.meshd)

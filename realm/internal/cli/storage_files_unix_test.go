@@ -8,9 +8,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/realm/internal/nodetest"
 )
 
 // filed counts how often casd was asked to read or write a file by itself, and how often
@@ -20,8 +22,8 @@ func (m *mesh) filed() string {
 }
 
 // ending has casd end with files so.
-func (m *mesh) ending(bytes, status int) {
-	m.store.Files = func() (int, int) { return bytes, status }
+func ending(bytes, status int) func(*nodetest.Casd) {
+	return func(c *nodetest.Casd) { c.Files = func() (int, int) { return bytes, status } }
 }
 
 func TestStoragePutHandsTheFileOver(t *testing.T) {
@@ -40,8 +42,7 @@ func TestStoragePutHandsTheFileOver(t *testing.T) {
 		{"it is too large", 0, 413, "1 0 0", 1, "store file: Request Entity Too Large"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			m := newMesh(t)
-			m.ending(c.bytes, c.status)
+			m := newMesh(t, ending(c.bytes, c.status))
 			m.want(c.code, []string{c.says}, "storage", "put", m.file)
 			if got := m.filed(); got != c.want {
 				t.Errorf("import, put, export: %s, want %s", got, c.want)
@@ -74,7 +75,7 @@ func TestStorageGetHandsTheFileOver(t *testing.T) {
 	for _, c := range []struct {
 		what          string
 		bytes, status int
-		gets          int
+		gets          int32
 	}{
 		{"all is well", -1, 0, 0},
 		{"casd cannot use it", 0, 412, 1},
@@ -83,15 +84,15 @@ func TestStorageGetHandsTheFileOver(t *testing.T) {
 		{"casd breaks off behind the last byte", len(body), 0, 0},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			m := newMesh(t)
-			m.ending(c.bytes, c.status)
+			var gets atomic.Int32
+			m := newMesh(t, ending(c.bytes, c.status), func(casd *nodetest.Casd) {
+				casd.Spoil = func(api.Digest) int { gets.Add(1); return -1 }
+			})
 			d := m.store.Add(body, api.BlobRecord{})
-			gets := 0
-			m.store.Spoil = func(api.Digest) int { gets++; return -1 }
 			out := filepath.Join(t.TempDir(), "out")
 			m.want(0, nil, "storage", "get", d.String(), "-o", out)
-			if got, err := os.ReadFile(out); err != nil || !bytes.Equal(got, body) || gets != c.gets {
-				t.Errorf("%d bytes, %v; read %d times, want %d", len(got), err, gets, c.gets)
+			if got, err := os.ReadFile(out); err != nil || !bytes.Equal(got, body) || gets.Load() != c.gets {
+				t.Errorf("%d bytes, %v; read %d times, want %d", len(got), err, gets.Load(), c.gets)
 			}
 			// Standard output goes on where it stands.
 			f, err := os.Create(filepath.Join(t.TempDir(), "stdout"))

@@ -34,7 +34,7 @@ type Casd struct {
 	Refuse func(http.ResponseWriter) bool
 	// Files, when set, is asked about each file that comes with a request, and says how it
 	// ends after so many bytes of it: with a status of HTTP, or, with 0, broken off. Below 0
-	// bytes it is done whole. When it is not set, casd is one that knows of no files.
+	// bytes it is done whole. When it is not set as it begins to serve, casd knows of no files.
 	Files func() (bytes, status int)
 	// Verify is what a check of the store tells.
 	Verify []api.VerifyProgress
@@ -84,7 +84,11 @@ func (c *Casd) Serve() {
 	}
 	mux.HandleFunc(api.RouteImport, c.importFile)
 	mux.HandleFunc(api.RouteExport, c.exportFile)
-	HTTP(c.T, c.Home, api.Casd, mux)
+	if c.Files == nil {
+		HTTP(c.T, c.Home, api.Casd, mux)
+		return
+	}
+	serve(c.T, c.Home, api.Casd, mux, local.ReceiveFiles)
 }
 
 // Add stores bytes on this node, with what else there is to say of them.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"testing"
@@ -114,6 +115,12 @@ func Handle(t testing.TB, c *bus.Conn, subject string, answer func([]byte) (any,
 
 // HTTP answers on a daemon's socket until the test ends.
 func HTTP(t testing.TB, h paths.Home, d api.Daemon, handler http.Handler) {
+	serve(t, h, d, handler, func(ln net.Listener) net.Listener { return ln })
+}
+
+// serve is HTTP on another listener. One that receives files reads in a way that the race
+// detector knows nothing of: what its handler uses is set before.
+func serve(t testing.TB, h paths.Home, d api.Daemon, handler http.Handler, wrap func(net.Listener) net.Listener) {
 	ln, err := local.Listen(h, d)
 	if err != nil {
 		t.Error(err)
@@ -123,7 +130,7 @@ func HTTP(t testing.TB, h paths.Home, d api.Daemon, handler http.Handler) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = local.Serve(ctx, h, local.ReceiveFiles(ln), handler, time.Second) // ends with ctx
+		_ = local.Serve(ctx, h, wrap(ln), handler, time.Second) // ends with ctx
 	}()
 	t.Cleanup(func() { cancel(); <-done })
 }
