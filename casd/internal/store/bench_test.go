@@ -166,7 +166,7 @@ func BenchmarkVerifiedGet(b *testing.B) {
 func BenchmarkFetch(b *testing.B) {
 	bySize(b, func(b *testing.B, s *Store, body []byte) {
 		b.StopTimer()
-		idx := indexOf(body)
+		idx := indexOf(b, body)
 		b.StartTimer()
 		if err := s.fetch(idx, body); err != nil {
 			b.Fatal(err)

@@ -73,10 +73,10 @@ func TestCheckFindsDamage(t *testing.T) {
 			if _, err := get(s, unhurt); err != nil {
 				t.Errorf("the sound one: %v", err)
 			}
-			if err := s.fetch(indexOf(blob), blob); err != nil {
+			if err := s.fetch(indexOf(t, blob), blob); err != nil {
 				t.Fatal(err)
 			}
-			if err := s.Complete(t.Context(), indexOf(other)); err != nil {
+			if err := s.Complete(t.Context(), indexOf(t, other)); err != nil {
 				t.Errorf("the other has all of it now: %v", err)
 			}
 			if _, damaged, _ := checkAll(t, s, 10); len(damaged) != 0 {

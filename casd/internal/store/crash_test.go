@@ -109,10 +109,12 @@ func (w *worker) put(seed uint64) error {
 
 func (w *worker) fetch(seed uint64) error {
 	b := crashBlob(seed)
-	idx := indexOf(b)
+	idx, err := indexFor(b)
+	if err != nil {
+		return err
+	}
 	defer w.store.Lease(idx.SHA256)()
-	err := w.store.fetch(idx, b)
-	if err == nil {
+	if err = w.store.fetch(idx, b); err == nil {
 		w.has(idx.SHA256, seed)
 	}
 	return err

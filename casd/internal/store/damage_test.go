@@ -111,7 +111,7 @@ func TestPutMendsDamage(t *testing.T) {
 			s := openStore(t, t.TempDir())
 			b := noise(25, 300_000)
 			d := put(t, s, b)
-			tt.do(t, s.chunkPath(indexOf(b).Chunks[1].SHA256))
+			tt.do(t, s.chunkPath(indexOf(t, b).Chunks[1].SHA256))
 			put(t, s, b)
 			if got, err := get(s, d); err != nil || !bytes.Equal(got, b) {
 				t.Errorf("%d bytes, %v", len(got), err)
@@ -127,7 +127,7 @@ func TestDamagedIndex(t *testing.T) {
 		"cut short":    func(b []byte) []byte { return b[:len(b)/2] },
 		"longer":       func(b []byte) []byte { return append(b, 0) },
 		"a bit":        func(b []byte) []byte { b[len(b)/2] ^= 4; return b },
-		"another blob": func([]byte) []byte { return encoded(t, indexOf(other)) },
+		"another blob": func([]byte) []byte { return encoded(t, indexOf(t, other)) },
 		"too large":    func([]byte) []byte { return bytes.Repeat([]byte{' '}, indexfile.MaxSize+1) },
 	}
 	for name, change := range tests {
@@ -170,7 +170,7 @@ func TestReaderKeepsItsCheckedChunk(t *testing.T) {
 	if _, err := io.ReadFull(r, got); err != nil {
 		t.Fatal(err)
 	}
-	first := indexOf(b).Chunks[0]
+	first := indexOf(t, b).Chunks[0]
 	edit(t, s.chunkPath(first.SHA256), func(b []byte) []byte { clear(b); return b })
 	rest, err := io.ReadAll(r)
 	if err != nil || !bytes.Equal(append(got, rest...), b) {
@@ -181,8 +181,8 @@ func TestReaderKeepsItsCheckedChunk(t *testing.T) {
 // sharedChunk returns a chunk that both blobs have, and how much of blob stands before it.
 func sharedChunk(t *testing.T, blob, other []byte) (chunk []byte, before int) {
 	t.Helper()
-	for _, c := range indexOf(blob).Chunks {
-		if slices.Contains(indexOf(other).Chunks, c) {
+	for _, c := range indexOf(t, blob).Chunks {
+		if slices.Contains(indexOf(t, other).Chunks, c) {
 			return blob[before : before+int(c.Size)], before
 		}
 		before += int(c.Size)

@@ -24,7 +24,7 @@ func drafts(t *testing.T, fn func(*testing.T, *Store)) {
 func TestDraftReplacesDamage(t *testing.T) {
 	drafts(t, func(t *testing.T, s *Store) {
 		b := noise(70, 300_000)
-		idx := indexOf(b)
+		idx := indexOf(t, b)
 		put(t, s, b)
 		for _, c := range idx.Chunks {
 			edit(t, s.chunkPath(c.SHA256), func(b []byte) []byte { return append(b, b[0]) })

@@ -28,7 +28,7 @@ func TestFullDisk(t *testing.T) {
 	before, room := files(t, s), free(t, s)
 
 	big := noise(31, 10*mib)
-	idx := indexOf(big)
+	idx := indexOf(t, big)
 	_, err := s.Put(context.Background(), bytes.NewReader(big), int64(len(big)), api.Digest{})
 	if !errors.Is(err, disk.ErrFull) {
 		t.Fatalf("put: %v", err)

@@ -24,7 +24,7 @@ func TestHas(t *testing.T) {
 		t.Errorf("it is here after it was removed, or not removed: %v", err)
 	}
 	other := noise(3, 5000)
-	if err := s.Begin(indexOf(other)); err != nil || s.Has(api.Sum(other)) {
+	if err := s.Begin(indexOf(t, other)); err != nil || s.Has(api.Sum(other)) {
 		t.Errorf("it is here before any of its chunks: %v", err)
 	}
 }

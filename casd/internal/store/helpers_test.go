@@ -100,7 +100,7 @@ func dirEntries(t testing.TB, dir string) []string {
 // fakeFetch begins a blob and puts its first n chunks.
 func (s *Store) fakeFetch(t testing.TB, b []byte, n int) api.BlobIndex {
 	t.Helper()
-	idx := indexOf(b)
+	idx := indexOf(t, b)
 	if err := s.Begin(idx); err != nil {
 		t.Fatal(err)
 	}
@@ -147,16 +147,28 @@ func (s *Store) fetch(idx api.BlobIndex, b []byte) error {
 	return err
 }
 
-// indexOf is how a blob of known size is cut.
-func indexOf(b []byte) api.BlobIndex {
+func indexOf(t testing.TB, b []byte) api.BlobIndex {
+	t.Helper()
+	idx, err := indexFor(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return idx
+}
+
+// indexFor is how a blob of known size is cut.
+func indexFor(b []byte) (api.BlobIndex, error) {
 	idx := api.BlobIndex{BlobInfo: api.BlobInfo{SHA256: api.Sum(b), Size: int64(len(b))}}
-	cutter := cut.For(int64(len(b)))
+	cutter, err := cut.For(int64(len(b)))
+	if err != nil {
+		return idx, err
+	}
 	for len(b) > 0 {
 		n := cutter.Next(b)
 		idx.Chunks = append(idx.Chunks, api.BlobInfo{SHA256: api.Sum(b[:n]), Size: int64(n)})
 		b = b[n:]
 	}
-	return idx
+	return idx, nil
 }
 
 // closed checks that a store holds what the indexes say and nothing else, as a new

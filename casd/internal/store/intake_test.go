@@ -50,7 +50,10 @@ func TestCutWhileItComes(t *testing.T) {
 // cutAs cuts b as a blob that was announced with size bytes.
 func cutAs(t *testing.T, size int64, b []byte) (out []api.BlobInfo) {
 	t.Helper()
-	cutter := cut.For(size)
+	cutter, err := cut.For(size)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for len(b) > 0 {
 		n := cutter.Next(b)
 		out = append(out, api.BlobInfo{SHA256: api.Sum(b[:n]), Size: int64(n)})

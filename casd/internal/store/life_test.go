@@ -31,7 +31,7 @@ func newLife(t *testing.T) *life {
 			parts = append(parts, noise(100+rng.Uint64N(5), 90_000), noise(200+i, rng.IntN(70_000)))
 		}
 		b := slices.Concat(parts...)
-		l.blobs, l.index = append(l.blobs, b), append(l.index, indexOf(b))
+		l.blobs, l.index = append(l.blobs, b), append(l.index, indexOf(t, b))
 	}
 	return l
 }

@@ -38,7 +38,11 @@ func (s *Store) put(ctx context.Context, r io.Reader, size int64, want api.Diges
 		return info, 0, err
 	}
 	defer promised.Release()
-	in := &intake{store: s, room: promised, cutter: cut.For(size), size: size}
+	cutter, err := cut.For(size)
+	if err != nil {
+		return info, 0, err
+	}
+	in := &intake{store: s, room: promised, cutter: cutter, size: size}
 	idx, err := in.run(ctx, r)
 	if err == nil && !want.IsZero() && want != idx.SHA256 {
 		err = fmt.Errorf("%w: they have %s", ErrMismatch, idx.SHA256)

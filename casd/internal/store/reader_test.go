@@ -74,7 +74,7 @@ func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 func TestDamageAhead(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	b := noise(141, 8*mib)
-	idx := indexOf(b)
+	idx := indexOf(t, b)
 	for _, at := range []int{1, len(idx.Chunks) / 2, len(idx.Chunks) - 1} {
 		d := put(t, s, b)
 		sound := int64(0)
@@ -138,7 +138,7 @@ func TestReadChunk(t *testing.T) {
 	b := noise(143, 20_000)
 	put(t, s, b)
 	buf := make([]byte, api.MaxChunk)
-	for _, c := range indexOf(b).Chunks {
+	for _, c := range indexOf(t, b).Chunks {
 		got, err := s.ReadChunk(c.SHA256, buf)
 		if err != nil || api.Sum(got) != c.SHA256 {
 			t.Errorf("chunk %s: %d bytes, %v", c.SHA256.Short(), len(got), err)

@@ -30,7 +30,7 @@ func TestRecords(t *testing.T) {
 	want[part.SHA256] = Record{BlobInfo: part.BlobInfo, Has: part.Chunks[0].Size + part.Chunks[1].Size}
 	hurt := noise(111, 200_000)
 	d := put(t, s, hurt)
-	first := indexOf(hurt).Chunks[0]
+	first := indexOf(t, hurt).Chunks[0]
 	edit(t, s.chunkPath(first.SHA256), func(b []byte) []byte { b[0] ^= 1; return b })
 	if _, err := get(s, d); !errors.Is(err, ErrDamaged) {
 		t.Fatal(err)

@@ -35,7 +35,7 @@ func TestTornChunks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := openStore(t, t.TempDir())
 			b := noise(70, 500_000)
-			idx := s.fakeFetch(t, b, len(indexOf(b).Chunks))
+			idx := s.fakeFetch(t, b, len(indexOf(t, b).Chunks))
 			for _, i := range []int{0, 5, len(idx.Chunks) - 1} {
 				tear(t, s.chunkPath(idx.Chunks[i].SHA256))
 			}
@@ -84,7 +84,7 @@ func TestVanishedChunk(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	b := noise(72, 300_000)
 	d, other := put(t, s, b), put(t, s, noise(73, 300_000))
-	if err := os.Remove(s.chunkPath(indexOf(b).Chunks[2].SHA256)); err != nil {
+	if err := os.Remove(s.chunkPath(indexOf(t, b).Chunks[2].SHA256)); err != nil {
 		t.Fatal(err)
 	}
 	s = openStore(t, s.dir)
@@ -97,7 +97,7 @@ func TestVanishedChunk(t *testing.T) {
 	if _, err := get(s, other); err != nil {
 		t.Errorf("the other: %v", err)
 	}
-	if err := s.fetch(indexOf(b), b); err != nil {
+	if err := s.fetch(indexOf(t, b), b); err != nil {
 		t.Error(err)
 	}
 	closed(t, s)

@@ -31,7 +31,7 @@ func TestPutAndRead(t *testing.T) {
 			if err != nil || !bytes.Equal(got, b) {
 				t.Fatalf("read %d bytes, %v; want %d", len(got), err, size)
 			}
-			chunks := int64(len(indexOf(b).Chunks))
+			chunks := int64(len(indexOf(t, b).Chunks))
 			if st := s.Stats(); st != (Stats{Blobs: 1, Chunks: chunks, Bytes: int64(size), Logical: int64(size)}) {
 				t.Errorf("stats %+v", st)
 			}
@@ -264,7 +264,7 @@ func TestRecoverThrowsAwayWhatIsHalfWritten(t *testing.T) {
 func TestPartialBlobs(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	b := noise(11, 2*mib+9)
-	last := indexOf(b).Chunks
+	last := indexOf(t, b).Chunks
 	tail := b[len(b)-int(last[len(last)-1].Size):]
 	idx := s.fakeFetch(t, b, len(last)-1)
 	if _, err := s.Open(idx.SHA256); !errors.Is(err, ErrNotFound) {
@@ -312,7 +312,7 @@ func TestLyingIndex(t *testing.T) {
 	put(t, s, shared)
 	before := s.Stats()
 	lie := slices.Concat(shared, noise(13, mib), noise(14, 100))
-	idx := indexOf(lie)
+	idx := indexOf(t, lie)
 	idx.SHA256 = api.Sum([]byte("what was asked for"))
 	if err := s.Begin(idx); err != nil {
 		t.Fatal(err)
@@ -322,7 +322,7 @@ func TestLyingIndex(t *testing.T) {
 		t.Fatalf("complete: %v", err)
 	}
 	// Another index of the same blob replaces the lie; what only the lie lists goes.
-	other := indexOf(slices.Concat(shared, lie[2*mib:]))
+	other := indexOf(t, slices.Concat(shared, lie[2*mib:]))
 	other.SHA256 = idx.SHA256
 	if err := s.Begin(other); err != nil {
 		t.Fatal(err)
@@ -347,7 +347,7 @@ func TestLyingIndex(t *testing.T) {
 func TestIndexSizesAreChecked(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	b := noise(15, 2*mib)
-	idx := indexOf(b)
+	idx := indexOf(t, b)
 	size := idx.Chunks[0].Size
 	idx.Chunks[0].Size--
 	idx.Chunks[1].Size--

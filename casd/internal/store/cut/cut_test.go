@@ -9,9 +9,6 @@ import (
 	"slices"
 	"testing"
 
-	chunkers "github.com/PlakarKorp/go-cdc-chunkers"
-	"github.com/PlakarKorp/go-cdc-chunkers/chunkers/jc"
-
 	"github.com/realm-mesh/realm/api"
 )
 
@@ -24,7 +21,10 @@ func noise(n int) []byte {
 
 func cutUp(t testing.TB, size int64, b []byte) (chunks [][]byte) {
 	t.Helper()
-	c := For(size)
+	c, err := For(size)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for len(b) > 0 {
 		n := c.Next(b)
 		chunks = append(chunks, b[:n])
@@ -77,8 +77,11 @@ func TestSizes(t *testing.T) {
 		}
 	}
 	for size, most := range map[int64]int{FineLimit: api.MaxChunks, ProgramLimit: api.MaxChunks, api.MaxBlob: api.MaxChunks} {
-		c := For(size)
-		if n := size / int64(c.min); n > int64(most) || c.Max() > api.MaxChunk {
+		c, err := For(size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := size / int64(c.opts.MinSize); n > int64(most) || c.Max() > api.MaxChunk {
 			t.Errorf("a blob of %d bytes may have %d chunks of up to %d, want %d", size, n, c.Max(), most)
 		}
 	}
@@ -112,52 +115,6 @@ func TestChangesStayLocal(t *testing.T) {
 			}
 		}
 	}
-}
-
-// FuzzPlaces cuts at the places where the library does whose they were, and has been all
-// along: stores and members have blobs that it has cut.
-func FuzzPlaces(f *testing.F) {
-	for seed, repeat := range []int{1, 7, 300, 70_000} {
-		f.Add(uint64(seed), repeat, []byte("seed"))
-	}
-	f.Fuzz(func(t *testing.T, seed uint64, repeat int, some []byte) {
-		b := patched(seed, repeat, some)
-		for size, s := range map[int64]sizes{0: fine(), FineLimit + 1: medium(), -1: coarse()} {
-			opts := &chunkers.ChunkerOpts{MinSize: s.min, NormalSize: s.normal, MaxSize: s.max}
-			var library jc.JC // "jc-v1.0.0"
-			if err := library.Setup(opts); err != nil {
-				t.Fatal(err)
-			}
-			ours := For(size)
-			for rest := b; len(rest) > 0; {
-				want := library.Algorithm(opts, rest, min(len(rest), s.max))
-				if got := ours.Next(rest); got != want {
-					t.Fatalf("%d bytes before the end: a chunk of %d bytes, the library cuts after %d", len(rest), got, want)
-				}
-				rest = rest[want:]
-			}
-		}
-	})
-}
-
-// patched is 3 MiB of noise in which bytes stand again and again, as they do in programs:
-// there a chunk may have no place to be cut at.
-func patched(seed uint64, repeat int, some []byte) []byte {
-	b := make([]byte, 3<<20+seed%99)
-	r := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // to be the same again
-	for i := range b {
-		b[i] = byte(r.Uint32())
-	}
-	if len(some) == 0 {
-		return b
-	}
-	at := r.IntN(len(b))
-	for n := range min(max(repeat, 0), len(b)) {
-		if at+n < len(b) {
-			b[at+n] = some[n%len(some)]
-		}
-	}
-	return b
 }
 
 func BenchmarkCut(b *testing.B) {
