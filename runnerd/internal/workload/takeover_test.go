@@ -272,6 +272,7 @@ func TestRestartPolicies(t *testing.T) {
 			n := newNode(t)
 			command := n.command(wasmtest.Out("run\n"), wasmtest.Leave(c.code))
 			command.Restart = c.policy
+			command.Health = &api.Health{Alive: api.Duration(time.Minute)} // it ends sooner on any machine
 			n.push(worker, command)
 			want := len(strings.Fields(c.want))
 			n.until("that many facts", func() bool { return n.count() >= want })
