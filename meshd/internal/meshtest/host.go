@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"strconv"
 	"testing"
 	"time"
 
@@ -56,17 +55,15 @@ func (r *Realm) Judge(p peer.ID, proof []byte) p2p.Standing {
 
 // Loopback has h listen on the loopback interface alone: on a port, or where it is 0
 // on a free one, which is returned for the next time.
-func Loopback(_ context.Context, h host.Host, port int) (int, error) {
+func Loopback(ctx context.Context, h host.Host, port int) (_ int, err error) {
+	if port == 0 {
+		if port, err = p2p.FreePort(ctx); err != nil {
+			return 0, err
+		}
+	}
 	for _, s := range []string{"/ip4/127.0.0.1/udp/%d/quic-v1", "/ip4/127.0.0.1/tcp/%d"} {
 		if err := h.Network().Listen(ma.StringCast(fmt.Sprintf(s, port))); err != nil {
 			return 0, err
-		}
-		for _, a := range h.Network().ListenAddresses() {
-			if udp, err := a.ValueForProtocol(ma.P_UDP); err == nil && port == 0 {
-				if port, err = strconv.Atoi(udp); err != nil {
-					return 0, err
-				}
-			}
 		}
 	}
 	return port, nil
