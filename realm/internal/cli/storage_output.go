@@ -45,6 +45,9 @@ func (a *app) openOutput(name string) (*output, error) {
 	}
 	beside := filepath.Join(filepath.Dir(path), ".realm-get-"+rand.Text())
 	f, err := os.OpenFile(beside, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("the folder of %s is not there: make it, or name another file", name)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("write blob: %w", err)
 	}

@@ -47,6 +47,9 @@ func TestStoragePutAndGet(t *testing.T) {
 
 	back := filepath.Join(dir, "back.img")
 	m.want(0, []string{back + ": 15.6 KiB, from this node, in "}, "storage", "get", d.Short(), "-o", back)
+	away := filepath.Join(t.TempDir(), "no", "folder")
+	m.want(1, []string{"the folder of " + away + " is not there: make it"}, "storage", "get", d.Short(), "-o", away)
+	m.want(1, []string{" is a folder: name a file in it"}, "storage", "get", d.Short(), "-o", filepath.Dir(back))
 	if got, err := os.ReadFile(back); err != nil || !bytes.Equal(got, body) {
 		t.Errorf("got %d bytes, %v", len(got), err)
 	}
