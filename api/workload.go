@@ -27,7 +27,7 @@ type Program struct {
 // Limits bound one instance of a program. Zero values mean the node's default.
 type Limits struct {
 	MemoryMaxMB int    `json:"memory_max_mb,omitempty"` // linear memory, MiB
-	Fuel        uint64 `json:"fuel,omitempty"`          // units of work; carried, not metered by this version
+	Fuel        uint64 `json:"fuel,omitempty"`          // units of work of one call, request or run; 0: no limit
 	EpochMS     int64  `json:"epoch_ms,omitempty"`      // deadline of one invocation, milliseconds
 }
 

@@ -9,6 +9,7 @@ require (
 	github.com/nats-io/nkeys v0.4.16
 	github.com/prometheus/client_golang v1.25.0
 	github.com/realm-mesh/realm/api v0.0.0
+	github.com/realm-mesh/realm/engine v0.0.0
 	github.com/realm-mesh/realm/internal/kit v0.0.0
 	github.com/tetratelabs/wazero v1.12.0
 	go.uber.org/goleak v1.3.0
@@ -40,5 +41,6 @@ require (
 
 replace (
 	github.com/realm-mesh/realm/api => ../api
+	github.com/realm-mesh/realm/engine => ../engine
 	github.com/realm-mesh/realm/internal/kit => ../internal/kit
 )

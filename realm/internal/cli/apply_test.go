@@ -358,9 +358,9 @@ func TestApplyWarns(t *testing.T) {
 	f := newFolder(t)
 	f.program("web")
 	f.program("api")
-	text := strings.ReplaceAll(shop, ".wasm\"", ".wasm\"\nfuel = 7")
-	f.apply(0, []string{"warning: api, web: fuel is kept"}, text)
-	f.diff(0, []string{"warning: api, web: fuel is kept", "Nothing to change"})
+	text := strings.ReplaceAll(shop, ".wasm\"", ".wasm\"\nvisibility = 'public'")
+	f.apply(0, []string{"warning: api, web: visibility public is kept"}, text)
+	f.diff(0, []string{"warning: api, web: visibility public is kept", "Nothing to change"})
 }
 
 func TestApplyWrong(t *testing.T) {

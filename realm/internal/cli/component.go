@@ -176,7 +176,6 @@ func notActedOn(c *api.Component) (out []string) {
 			out = append(out, text)
 		}
 	}
-	add(c.Module.Limits.Fuel != 0, "fuel is kept, and not metered by this version: bound a call with epoch_ms")
 	add(c.Visibility == api.VisibilityPublic, "visibility public is kept, and not acted on by this version: it answers where the gateway of a node is reached")
 	add(len(c.Ports) > 0, "ports are kept, and not opened by this version")
 	add(len(c.AllowHosts) > 0, "allow_hosts is kept, and not acted on by this version: programs send no requests")

@@ -87,13 +87,13 @@ func TestComponentFlags(t *testing.T) {
 }
 
 func TestNotActedOn(t *testing.T) {
-	if got := notActedOn(&api.Component{Replicas: 3, Health: &api.Health{Path: "/"}, Mounts: []api.Mount{{}}}); len(got) != 0 {
+	if got := notActedOn(&api.Component{Replicas: 3, Health: &api.Health{Path: "/"}, Mounts: []api.Mount{{}}, Module: api.Program{Limits: api.Limits{Fuel: 1}}}); len(got) != 0 {
 		t.Errorf("of what is acted on: %q", got)
 	}
-	all := &api.Component{Module: api.Program{Limits: api.Limits{Fuel: 1}}, Visibility: api.VisibilityPublic, Ports: []api.Port{{}}, AllowHosts: []string{"a"}, Route: &api.Route{}}
+	all := &api.Component{Visibility: api.VisibilityPublic, Ports: []api.Port{{}}, AllowHosts: []string{"a"}, Route: &api.Route{}}
 	got := notActedOn(all)
-	for i, word := range []string{"fuel", "visibility public", "ports", "allow_hosts", "route"} {
-		if len(got) != 5 || !strings.HasPrefix(got[i], word) {
+	for i, word := range []string{"visibility public", "ports", "allow_hosts", "route"} {
+		if len(got) != 4 || !strings.HasPrefix(got[i], word) {
 			t.Fatalf("%q: no warning of %s", got, word)
 		}
 	}
@@ -102,8 +102,8 @@ func TestNotActedOn(t *testing.T) {
 // What is kept and not acted on is told, and does not spoil what a program reads.
 func TestPushWarns(t *testing.T) {
 	m := newMesh(t)
-	push := []string{"push", "--name", "web", "--file", m.file, "--wait=false", "--fuel", "5", "--route", "/x"}
-	m.want(0, []string{"warning: fuel is kept", "warning: route is kept"}, push...)
+	push := []string{"push", "--name", "web", "--file", m.file, "--wait=false", "--visibility", "public", "--route", "/x"}
+	m.want(0, []string{"warning: visibility public is kept", "warning: route is kept"}, push...)
 	code, out, errs := m.realm(append(push, "--json")...)
 	var r resultView
 	if err := json.Unmarshal([]byte(out), &r); err != nil || code != 0 || errs != "" || len(r.Warnings) != 2 {

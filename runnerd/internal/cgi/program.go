@@ -22,6 +22,7 @@ type Program struct {
 	env      map[string]string
 	mounts   []sandbox.Mount
 	deadline time.Duration
+	fuel     uint64 // of one request; 0: no limit
 	log      *logs.Log
 }
 
@@ -41,7 +42,7 @@ func New(ctx context.Context, m *sandbox.Module, name api.Name, c *api.Component
 	}
 	i.Close()
 	return &Program{module: m, script: "/" + string(name), args: append([]string{string(name)}, c.Args...), env: c.Env,
-		mounts: mounts, deadline: program.Deadline(c.Module.Limits), log: log}, nil
+		mounts: mounts, deadline: program.Deadline(c.Module.Limits), fuel: c.Module.Limits.Fuel, log: log}, nil
 }
 
 // Hold keeps the program usable until release is called, even if it is closed
@@ -57,7 +58,7 @@ func (p *Program) Close() { p.module.Release() }
 // Serve answers r, whose URL has the form /anything/NAME/path…, and path is what
 // follows NAME, decoded, without its slash. It returns an error, and has answered
 // nothing, if the program did not: [*HeaderError], [*sandbox.DeadlineError],
-// [*sandbox.Trap], [*sandbox.ExitError], [sandbox.ErrRunaway], [ErrLengthRequired],
+// [*sandbox.FuelError], [*sandbox.Trap], [*sandbox.ExitError], [sandbox.ErrRunaway], [ErrLengthRequired],
 // or the cause of r's context. Afterwards it breaks off the connection by panicking
 // with [http.ErrAbortHandler], as net/http asks for.
 func (p *Program) Serve(w http.ResponseWriter, r *http.Request, path string) error {
@@ -81,7 +82,7 @@ func (p *Program) Serve(w http.ResponseWriter, r *http.Request, path string) err
 	complaints := p.log.Writer(logs.Stderr)
 	defer complaints.Flush()
 	t := target{script: p.script, path: "/" + path, raw: rawPath(r.URL.EscapedPath())}
-	err = p.module.Run(ctx, sandbox.Env{Args: p.args, Vars: variables(p.env, r, t, length), Stdin: body, Stdout: out, Stderr: complaints, Mounts: p.mounts})
+	err = p.module.Run(ctx, sandbox.Env{Args: p.args, Vars: variables(p.env, r, t, length), Stdin: body, Stdout: out, Stderr: complaints, Mounts: p.mounts, Fuel: p.fuel})
 	body.close()
 	sent, bad := out.close()
 	release()

@@ -19,6 +19,7 @@ type Function struct {
 	export   string
 	sig      module.Signature
 	deadline time.Duration
+	fuel     uint64
 	log      *logs.Log
 	pool     *pool
 }
@@ -31,7 +32,7 @@ func New(ctx context.Context, m *sandbox.Module, name api.Name, l api.Limits, lo
 	if err != nil {
 		return nil, err
 	}
-	f := &Function{module: m, name: name, export: export, sig: m.Functions[export], deadline: program.Deadline(l), log: log}
+	f := &Function{module: m, name: name, export: export, sig: m.Functions[export], deadline: program.Deadline(l), fuel: l.Fuel, log: log}
 	f.pool = newPool(f.instantiate)
 	g, err := f.instantiate(ctx)
 	if err != nil {
@@ -53,7 +54,7 @@ func (f *Function) instantiate(ctx context.Context) (*guest, error) {
 	defer cancel()
 	out, complaints := f.log.Writer(logs.Stdout), f.log.Writer(logs.Stderr)
 	flush := func() { out.Flush(); complaints.Flush() }
-	i, err := f.module.New(ctx, sandbox.Env{Args: []string{string(f.name)}, Stdout: out, Stderr: complaints})
+	i, err := f.module.New(ctx, sandbox.Env{Args: []string{string(f.name)}, Stdout: out, Stderr: complaints, Fuel: f.fuel})
 	if err != nil {
 		flush()
 		return nil, err
@@ -62,7 +63,7 @@ func (f *Function) instantiate(ctx context.Context) (*guest, error) {
 }
 
 // Call calls the function once. Errors: [*ArgumentError], [*sandbox.DeadlineError],
-// [*sandbox.Trap], [*sandbox.ExitError], [sandbox.ErrRunaway], or the cause of ctx.
+// [*sandbox.FuelError], [*sandbox.Trap], [*sandbox.ExitError], [sandbox.ErrRunaway], or the cause of ctx.
 func (f *Function) Call(ctx context.Context, args []json.RawMessage) (json.RawMessage, error) {
 	stack, err := encode(f.export, f.sig, args)
 	if err != nil {

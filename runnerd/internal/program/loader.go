@@ -80,7 +80,9 @@ func (l *Loader) load(ctx context.Context, p api.Program, limit int, stage func(
 	if err != nil {
 		return nil, err
 	}
-	wasm = checked.Compact(wasm)
+	if wasm, err = sandbox.Meter(wasm); err != nil {
+		return nil, &RefusedError{Reason: err.Error()}
+	}
 	if err := l.compiler.Ensure(ctx, wasm); err != nil {
 		return nil, err
 	}

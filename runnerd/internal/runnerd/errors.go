@@ -60,6 +60,7 @@ func kindOf(err error) kind {
 		argument *function.ArgumentError
 		request  *requestError
 		late     *sandbox.DeadlineError
+		fuel     *sandbox.FuelError
 		trap     *sandbox.Trap
 		exit     *sandbox.ExitError
 		header   *cgi.HeaderError
@@ -81,6 +82,8 @@ func kindOf(err error) kind {
 		return kind{http.StatusBadRequest, "refused"}
 	case errors.As(err, &late):
 		return kind{http.StatusGatewayTimeout, "deadline"}
+	case errors.As(err, &fuel):
+		return kind{http.StatusBadGateway, "fuel"}
 	case errors.As(err, &trap), errors.As(err, &exit), errors.As(err, &header), errors.Is(err, errAborted):
 		return kind{http.StatusBadGateway, "failed"}
 	case errors.Is(err, sandbox.ErrRunaway):

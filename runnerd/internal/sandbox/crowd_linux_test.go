@@ -16,7 +16,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/realm-mesh/realm/runnerd/internal/module"
 	"github.com/realm-mesh/realm/runnerd/internal/mount"
 	"github.com/realm-mesh/realm/runnerd/internal/wasmtest"
 )
@@ -197,11 +196,7 @@ func BenchmarkSleeping(b *testing.B) {
 		args []string
 	}{"small": {wasmtest.Script(wasmtest.Forever(wasmtest.Sleep(time.Hour))), nil}, "go": {probe, []string{"probe", "sleep=1h"}}} {
 		b.Run(name, func(b *testing.B) {
-			parsed, err := module.Parse(c.wasm)
-			if err != nil {
-				b.Fatal(err)
-			}
-			m := ready(b, parsed.Compact(c.wasm), 64)
+			m := ready(b, c.wasm, 64)
 			threads := NewThreads(8)
 			threads.Open()
 			defer threads.Close()

@@ -14,6 +14,7 @@ import (
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/engine/meter"
 	"github.com/realm-mesh/realm/runnerd/internal/module"
 )
 
@@ -31,13 +32,12 @@ const compileWorkers = 4
 func runtimeConfig(pages uint32, cache wazero.CompilationCache) wazero.RuntimeConfig {
 	return wazero.NewRuntimeConfig().
 		WithCoreFeatures(features).
-		WithCloseOnContextDone(true).
 		WithDebugInfoEnabled(false).
 		WithMemoryLimitPages(pages).
 		WithCompilationCache(cache)
 }
 
-// Compile puts the machine code of a module into the cache. It can use any amount
+// Compile puts the machine code of a module, with meters, into the cache. It can use any amount
 // of memory, run for minutes and end the process: see package compile. Where the
 // module is to blame it returns [ErrRefused].
 func Compile(ctx context.Context, c Cache, wasm []byte) (err error) {
@@ -91,8 +91,8 @@ func (e *Engine) Lookup(blob api.Digest, memoryMB int) (*Module, bool) {
 }
 
 // Load returns the module made of a blob, under a memory limit in MiB. wasm are
-// the very bytes that were compiled, and shape is theirs; if they are not in the
-// cache it is [ErrNotCompiled]. The caller must release the module.
+// the very bytes that were compiled, and shape is that of the blob; if they are not in
+// the cache it is [ErrNotCompiled]. The caller must release the module.
 func (e *Engine) Load(ctx context.Context, blob api.Digest, shape module.Shape, wasm []byte, memoryMB int) (*Module, error) {
 	if m, ok := e.Lookup(blob, memoryMB); ok {
 		return m, nil
@@ -127,7 +127,13 @@ func load(ctx context.Context, c Cache, k key, wasm []byte) (_ *Module, err erro
 	r := wazero.NewRuntimeWithConfig(ctx, runtimeConfig(k.pages, cache))
 	m := &Module{key: k, runtime: r, cache: cache, users: 1}
 	if _, err = wasi_snapshot_preview1.Instantiate(ctx, r); err == nil {
+		err = meter.Define(ctx, r)
+	}
+	if err == nil {
 		m.compiled, err = r.CompileModule(ctx, wasm)
+	}
+	if err == nil {
+		err = m.check()
 	}
 	if err != nil {
 		// Perhaps the code is of another processor: it is to be made again.

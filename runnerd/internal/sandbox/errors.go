@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/tetratelabs/wazero/sys"
+
+	"github.com/realm-mesh/realm/engine/meter"
 )
 
 // Errors that callers branch on.
@@ -17,9 +19,9 @@ var (
 	ErrNotCompiled = errors.New("not compiled yet")
 	// ErrRefused says that a module is not valid, or beyond what the compiler can do.
 	ErrRefused = errors.New("the compiler does not take it")
-	// ErrRunaway says that a guest did not stop when its context ended. It holds
-	// its memory and a thread until it ends by itself.
-	ErrRunaway = errors.New("the program cannot be interrupted where it is, and goes on until it returns by itself")
+	// ErrRunaway says that a guest did not stop when its context ended: a call of its
+	// host does not return. It holds its memory and a thread until it does.
+	ErrRunaway = errors.New("the program waits for something on this node that does not return, and cannot be interrupted there")
 )
 
 // ExitError is the end of a program by proc_exit.
@@ -45,13 +47,23 @@ func WithDeadline(ctx context.Context, d time.Duration) (context.Context, contex
 	return context.WithTimeoutCause(ctx, d, &DeadlineError{d})
 }
 
-// guestError translates what wazero says of a call into the errors of this
-// package: nil where it returned, the cause of ctx where that has ended, else an
-// [*ExitError] or a [*Trap]. A guest that has failed after the end of ctx failed
-// because of it: its streams and its sleep fail then, too.
-func guestError(ctx context.Context, err error) error {
+// FuelError says that a program has used more than it may.
+type FuelError struct{ Limit uint64 }
+
+func (e *FuelError) Error() string {
+	return fmt.Sprintf("out of fuel after %d units: have the program do less, or give it a larger --fuel", e.Limit)
+}
+
+// error translates what wazero says of a call into the errors of this package: nil where
+// it returned, the cause of ctx where that has ended, else an [*ExitError], a [*FuelError]
+// or a [*Trap]. A guest that has failed after the end of ctx failed because of it: its
+// streams and its sleep fail then, too.
+func (i *Instance) error(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
+	}
+	if errors.Is(err, meter.ErrDeadline) {
+		<-ctx.Done() // any moment: the clock was faster than its timer
 	}
 	var exit *sys.ExitError
 	switch exits := errors.As(err, &exit); {
@@ -59,6 +71,10 @@ func guestError(ctx context.Context, err error) error {
 		return &ExitError{0}
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
+	case errors.Is(err, meter.ErrFuel):
+		return &FuelError{i.fuel}
+	case errors.Is(err, meter.ErrStack):
+		return &Trap{"trap: stack overflow"}
 	case exits:
 		return &ExitError{exit.ExitCode()}
 	default:

@@ -11,6 +11,7 @@ import (
 	wapi "github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
 
+	"github.com/realm-mesh/realm/engine/meter"
 	"github.com/realm-mesh/realm/runnerd/internal/mount"
 )
 
@@ -33,6 +34,8 @@ type Env struct {
 	Stdout io.Writer
 	Stderr io.Writer
 	Mounts []Mount // without any it sees no file system
+	// Fuel is how much it may use, from its making to its end; 0: there is no limit.
+	Fuel uint64
 }
 
 // Mount is a folder of the host, and where a guest sees it.
@@ -50,6 +53,8 @@ type Instance struct {
 	guest  wapi.Module
 	sleep  sleeper
 	memory memory
+	fuel   uint64
+	budget *meter.Budget
 	views  []*mount.View // of the mounts
 
 	mu      sync.Mutex
@@ -60,8 +65,8 @@ type Instance struct {
 }
 
 // Run makes an instance, runs its _start to the end and closes it; exit code 0 is
-// no error. Errors: [*ExitError], [*Trap], [ErrRunaway], or the cause with which
-// ctx ended.
+// no error. Errors: [*ExitError], [*Trap], [*FuelError], [ErrRunaway], or the cause with
+// which ctx ended.
 func (m *Module) Run(ctx context.Context, env Env) error {
 	i := m.instance()
 	defer i.Close()
@@ -125,15 +130,17 @@ func (i *Instance) Close() {
 
 func (i *Instance) open(ctx context.Context, env Env) error {
 	i.sleep.until(ctx)
+	i.fuel, i.budget = env.Fuel, meter.NewBudget(env.Fuel)
 	for _, m := range env.Mounts {
 		i.views = append(i.views, m.Folder.View())
 	}
-	ctx = experimental.WithMemoryAllocator(ctx, &i.memory)
+	ctx = experimental.WithMemoryAllocator(meter.WithBudget(ctx, i.budget), &i.memory)
 	guest, err := i.module.runtime.InstantiateModule(ctx, i.module.compiled, i.config(&env))
 	if err != nil {
-		return guestError(ctx, err)
+		return i.error(ctx, err)
 	}
 	i.guest = guest
+	i.budget.Add(guest)
 	return nil
 }
 
@@ -143,7 +150,7 @@ func (i *Instance) call(ctx context.Context, export string, stack []uint64) erro
 		return fmt.Errorf("the program exports no function %s", export)
 	}
 	i.sleep.until(ctx)
-	return guestError(ctx, f.CallWithStack(ctx, stack))
+	return i.error(ctx, f.CallWithStack(meter.WithBudget(ctx, i.budget), stack))
 }
 
 // shut frees what the instance holds; i.mu is held and no call is on its way. It

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -44,20 +43,30 @@ func TestMain(m *testing.M) {
 func ready(t testing.TB, wasm []byte, memoryMB int) *Module {
 	t.Helper()
 	c := NewCache(cacheDir)
+	shape, err := module.Parse(wasm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wasm = metered(t, wasm)
 	if !c.Has(api.Sum(wasm)) {
 		if err := Compile(t.Context(), c, wasm); err != nil {
 			t.Fatal(err)
 		}
-	}
-	shape, err := module.Parse(wasm)
-	if err != nil {
-		t.Fatal(err)
 	}
 	m, err := NewEngine(c).Load(t.Context(), api.Sum(wasm), shape.Shape, wasm, memoryMB)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(m.Release)
+	return m
+}
+
+func metered(t testing.TB, wasm []byte) []byte {
+	t.Helper()
+	m, err := Meter(wasm)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return m
 }
 
@@ -126,8 +135,9 @@ func TestGuestSeesItsEnv(t *testing.T) {
 var errGone = errors.New("the caller has gone")
 
 func TestContextStopsGuest(t *testing.T) {
-	goGuest, tight := ready(t, probe, 64), ready(t, wasmtest.Endless(), 16)
+	goGuest, tight, deep := ready(t, probe, 64), ready(t, wasmtest.Endless(), 16), ready(t, wasmtest.DeepTree(60), 16)
 	for name, start := range map[string]func(context.Context) error{
+		"tree of calls":  func(ctx context.Context) error { return deep.Run(ctx, Env{}) },
 		"tight loop":     func(ctx context.Context) error { return tight.Run(ctx, Env{}) },
 		"loop in Go":     func(ctx context.Context) error { _, _, err := run(ctx, goGuest, "loop"); return err },
 		"sleep in Go":    func(ctx context.Context) error { _, _, err := run(ctx, goGuest, "sleep=1h"); return err },
@@ -147,18 +157,23 @@ func TestContextStopsGuest(t *testing.T) {
 	}
 }
 
+// stuck is a stream that does not return before it is told to.
+type stuck struct{ until chan struct{} }
+
+func (s stuck) Write(p []byte) (int, error) {
+	<-s.until
+	return len(p), nil
+}
+
 func TestRunawayIsLeftToItself(t *testing.T) {
-	threads := NewThreads(maxRunaways)
-	threads.Open()
-	defer threads.Close()
-	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // a collection would wait for the runaways
-	m := ready(t, wasmtest.DeepTree(29), 16)
+	m := ready(t, probe, 64)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	begun := time.Now()
+	stream := stuck{make(chan struct{})}
 	ends := make(chan error, maxRunaways)
 	for range maxRunaways {
-		go func() { ends <- m.Run(ctx, Env{}) }()
+		go func() { ends <- m.Run(ctx, Env{Args: []string{"probe", "args"}, Stdout: stream}) }()
 	}
 	for range maxRunaways {
 		if err := <-ends; !errors.Is(err, ErrRunaway) || !errors.Is(err, context.DeadlineExceeded) {
@@ -171,8 +186,37 @@ func TestRunawayIsLeftToItself(t *testing.T) {
 	if err := m.Run(t.Context(), Env{}); !errors.Is(err, ErrRunaway) {
 		t.Errorf("started once more: %v", err)
 	}
+	close(stream.until)
 	for m.runaways.Load() > 0 { // they are no event for anybody
 		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func TestFuel(t *testing.T) {
+	m := ready(t, wasmtest.Endless(), 16)
+	err := m.Run(t.Context(), Env{Fuel: 100_000})
+	if out := new(FuelError); !errors.As(err, &out) || out.Limit != 100_000 {
+		t.Errorf("an endless loop ends with %v", err)
+	}
+	m = ready(t, probe, 64)
+	for fuel, ends := range map[uint64]bool{1000: true, 1 << 40: false} {
+		err := m.Run(t.Context(), Env{Args: []string{"probe"}, Fuel: fuel})
+		if out := new(FuelError); errors.As(err, &out) != ends {
+			t.Errorf("a Go program with %d units: %v", fuel, err)
+		}
+	}
+}
+
+func TestNoModuleWithoutMeters(t *testing.T) {
+	c, wasm := NewCache(t.TempDir()), wasmtest.Nothing()
+	if err := Compile(t.Context(), c, wasm); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := NewEngine(c).Load(t.Context(), api.Sum(wasm), module.Shape{}, wasm, 16); !errors.Is(err, errNotMetered) {
+		t.Errorf("loaded: %v", err)
+	}
+	if _, err := Meter([]byte("\x00asm\x01\x00\x00\x00\x0d\x00")); !errors.Is(err, ErrRefused) {
+		t.Errorf("metered: %v", err)
 	}
 }
 
@@ -197,7 +241,7 @@ func TestInstancesAreFresh(t *testing.T) {
 }
 
 func TestLoadNeedsCompiledCode(t *testing.T) {
-	wasm := wasmtest.Nothing()
+	wasm := metered(t, wasmtest.Nothing())
 	_, err := NewEngine(NewCache(t.TempDir())).Load(t.Context(), api.Sum(wasm), module.Shape{}, wasm, 16)
 	if !errors.Is(err, ErrNotCompiled) {
 		t.Error(err)
@@ -205,7 +249,7 @@ func TestLoadNeedsCompiledCode(t *testing.T) {
 }
 
 func TestDamagedCodeIsNotLoaded(t *testing.T) {
-	c, wasm := NewCache(t.TempDir()), wasmtest.Nothing()
+	c, wasm := NewCache(t.TempDir()), metered(t, wasmtest.Nothing())
 	if err := Compile(t.Context(), c, wasm); err != nil {
 		t.Fatal(err)
 	}
@@ -228,7 +272,7 @@ func TestDamagedCodeIsNotLoaded(t *testing.T) {
 }
 
 func TestModulesAreShared(t *testing.T) {
-	c, wasm := NewCache(t.TempDir()), wasmtest.Nothing()
+	c, wasm := NewCache(t.TempDir()), metered(t, wasmtest.Nothing())
 	if err := Compile(t.Context(), c, wasm); err != nil {
 		t.Fatal(err)
 	}

@@ -50,9 +50,12 @@ func (r *Rig) Ready(t testing.TB, wasm []byte, memoryMB int) *sandbox.Module {
 	if err != nil {
 		t.Fatal(err)
 	}
-	small := m.Compact(wasm)
-	r.compile(t, small)
-	loaded, err := sandbox.NewEngine(r.cache).Load(t.Context(), api.Sum(wasm), m.Shape, small, memoryMB)
+	metered, err := sandbox.Meter(wasm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.compile(t, metered)
+	loaded, err := sandbox.NewEngine(r.cache).Load(t.Context(), api.Sum(wasm), m.Shape, metered, memoryMB)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -139,7 +139,8 @@ func (v *version) runOnce(ctx context.Context, a *actor) error {
 	out, complaints := a.log.WriterOf(logs.Stdout, &v.tail), a.log.WriterOf(logs.Stderr, &v.tail)
 	defer out.Flush()
 	defer complaints.Flush()
-	env := sandbox.Env{Args: append([]string{string(v.name)}, v.command.Args...), Stdout: out, Stderr: complaints, Mounts: v.mounts}
+	env := sandbox.Env{Args: append([]string{string(v.name)}, v.command.Args...), Stdout: out, Stderr: complaints, Mounts: v.mounts,
+		Fuel: v.command.Module.Limits.Fuel}
 	for name, value := range v.command.Env {
 		env.Vars = append(env.Vars, sandbox.Var{Name: name, Value: value})
 	}
