@@ -72,6 +72,9 @@ func (c *componentFlags) parseEnv(out *api.Component) (err error) {
 func (c *componentFlags) parseMounts(out *api.Component) error {
 	for _, s := range c.mounts {
 		m, err := parseMount(s)
+		if err == nil {
+			err = m.Validate()
+		}
 		if err != nil {
 			return fmt.Errorf("--mount %.200q: %w", s, err)
 		}
@@ -95,7 +98,7 @@ func parseMount(s string) (m api.Mount, err error) {
 			return m, fmt.Errorf("%q: want host=FOLDER,guest=FOLDER, and ro for one that cannot be written to", part)
 		}
 	}
-	return m, m.Validate()
+	return m, nil
 }
 
 func (c *componentFlags) parsePorts(out *api.Component) error {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 	"strings"
 	"syscall"
@@ -40,6 +41,10 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		return ExitOK
 	case errors.Is(err, errChanges):
 		return ExitChanges
+	}
+	var program *exec.ExitError // of realm run, which has said all there is to say
+	if errors.As(err, &program) {
+		return max(program.ExitCode(), ExitFailed)
 	}
 	a.complain(err)
 	var usage *usageError

@@ -49,13 +49,31 @@ func programs(o Options) ([]supervisor.Program, error) {
 		if o.Daemons != nil && !slices.Contains(o.Daemons, d) {
 			continue
 		}
-		path, err := exec.LookPath(filepath.Join(dir, string(d)))
+		path, err := find(dir, d)
 		if err != nil {
-			return nil, fmt.Errorf("find the daemon %s: %w: put all commands of Realm into one folder (make build does), or set %s", d, err, EnvBinDir)
+			return nil, err
 		}
 		out = append(out, supervisor.Program{Name: d, Path: path, Env: env, Dir: o.Home.Root()})
 	}
 	return out, nil
+}
+
+func find(dir string, d api.Daemon) (path string, err error) {
+	path, err = exec.LookPath(filepath.Join(dir, string(d)))
+	if err != nil {
+		return "", fmt.Errorf("find the daemon %s: %w: put all commands of Realm into one folder (make build does), or set %s", d, err, EnvBinDir)
+	}
+	return path, nil
+}
+
+// Find returns where the binary of a daemon is: in $REALM_BIN_DIR, else beside this
+// executable.
+func Find(d api.Daemon) (path string, err error) {
+	dir, err := binDir("")
+	if err != nil {
+		return "", err
+	}
+	return find(dir, d)
 }
 
 // EnvEnrollToken names the environment variable with the token of an invite.

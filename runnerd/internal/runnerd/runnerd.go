@@ -23,15 +23,19 @@ import (
 	"github.com/realm-mesh/realm/runnerd/internal/program"
 	"github.com/realm-mesh/realm/runnerd/internal/reconcile"
 	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
+	"github.com/realm-mesh/realm/runnerd/internal/single"
 	"github.com/realm-mesh/realm/runnerd/internal/wanted"
 	"github.com/realm-mesh/realm/runnerd/internal/workload"
 )
 
-// Main runs the daemon, or, as a child of it, compiles one module, and returns the
-// exit code of the process.
+// Main runs the daemon, or compiles one module as a child of it, or runs one module for
+// the command line, and returns the exit code of the process.
 func Main() int {
-	if len(os.Args) > 1 && os.Args[1] == compile.Command {
+	switch command := append(os.Args, "")[1]; command {
+	case compile.Command:
 		return compile.Child(os.Args[2:], os.Stdin, os.Stdout)
+	case api.RunCommand:
+		return single.Main(os.Getenv(api.EnvRun), single.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
 	}
 	return daemon.Main(api.Runnerd, New)
 }

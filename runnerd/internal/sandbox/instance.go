@@ -36,6 +36,13 @@ type Env struct {
 	Mounts []Mount // without any it sees no file system
 	// Fuel is how much it may use, from its making to its end; 0: there is no limit.
 	Fuel uint64
+	Used *Usage // told in the end what it has used; nil: nobody wants to know
+}
+
+// Usage is what an instance has used, from its making to its end.
+type Usage struct {
+	Fuel   uint64 // of a call that has trapped, up to [meter.Slice] more or less
+	Memory int64  // bytes of its linear memory, which never shrinks
 }
 
 // Mount is a folder of the host, and where a guest sees it.
@@ -55,6 +62,7 @@ type Instance struct {
 	memory memory
 	fuel   uint64
 	budget *meter.Budget
+	used   *Usage
 	views  []*mount.View // of the mounts
 
 	mu      sync.Mutex
@@ -130,7 +138,7 @@ func (i *Instance) Close() {
 
 func (i *Instance) open(ctx context.Context, env Env) error {
 	i.sleep.until(ctx)
-	i.fuel, i.budget = env.Fuel, meter.NewBudget(env.Fuel)
+	i.fuel, i.budget, i.used = env.Fuel, meter.NewBudget(env.Fuel), env.Used
 	for _, m := range env.Mounts {
 		i.views = append(i.views, m.Folder.View())
 	}
@@ -162,6 +170,7 @@ func (i *Instance) shut() {
 		return
 	}
 	i.closed = true
+	i.tell()
 	if i.guest != nil {
 		_ = i.guest.Close(context.Background()) // frees memory of this process alone
 	}
@@ -170,6 +179,17 @@ func (i *Instance) shut() {
 	}
 	i.memory.free()
 	i.module.Release()
+}
+
+// tell says what was used.
+func (i *Instance) tell() {
+	if i.used == nil || i.budget == nil {
+		return
+	}
+	i.used.Fuel = i.budget.Used()
+	if i.guest != nil && i.guest.Memory() != nil {
+		i.used.Memory = int64(i.guest.Memory().Size())
+	}
 }
 
 // attend runs fn in a goroutine of the guest's own and waits for it, after the

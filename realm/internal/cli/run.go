@@ -1,0 +1,107 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/realm/internal/launcher"
+)
+
+// runFlags are those of realm run.
+type runFlags struct {
+	programFlags
+	componentFlags
+	invoke string
+	stats  bool
+}
+
+func newRun(a *app) *cobra.Command {
+	f := &runFlags{}
+	cmd := &cobra.Command{
+		Use:   "run FILE [ARG]...",
+		Short: "Run a program here and now, without a node",
+		Long: `Run a WebAssembly program on this machine, in the sandbox and under the limits
+that it has on a node. Its standard streams are those of the command, and so is
+its exit code. It sees no files but those that are mounted.`,
+		Example: `  realm run samples/build/ticker.wasm
+  realm run --invoke double samples/build/double.wasm 21
+  realm run --fuel 1000000 --stats --mount host=.,guest=/data,ro tool.wasm -- --verbose`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return misused(cmd, errors.New("FILE is missing"))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			spec, err := f.spec(args)
+			if err != nil {
+				return misused(cmd, err)
+			}
+			return a.start(cmd, spec)
+		},
+	}
+	flags := cmd.Flags()
+	f.declareLimits(flags)
+	flags.StringArrayVar(&f.env, "env", nil, "NAME=VALUE in its environment; may be repeated")
+	flags.StringArrayVar(&f.mounts, "mount", nil, "host=FOLDER,guest=FOLDER[,ro]: a folder of this machine that it sees; may be repeated")
+	flags.StringVar(&f.invoke, "invoke", "", "call this export with the arguments, which are numbers, and print its result")
+	flags.BoolVar(&f.stats, "stats", false, "say in the end, on stderr, what it has used")
+	flags.SetInterspersed(false) // what follows FILE is the program's
+	return cmd
+}
+
+func (f *runFlags) spec(args []string) (*api.RunSpec, error) {
+	limits, err := f.limits()
+	if err != nil {
+		return nil, err
+	}
+	var c api.Component
+	if err := f.parseEnv(&c); err != nil {
+		return nil, err
+	}
+	for _, s := range f.mounts {
+		m, err := parseMount(s)
+		if err == nil {
+			m.Host, err = filepath.Abs(m.Host)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("--mount %.200q: %w", s, err)
+		}
+		c.Mounts = append(c.Mounts, m)
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return nil, fmt.Errorf("find a folder for machine code: %w", err)
+	}
+	spec := &api.RunSpec{File: args[0], Cache: filepath.Join(cache, "realm", "compiled"), Args: args[1:], Env: c.Env, Mounts: c.Mounts,
+		Limits: limits, Invoke: f.invoke, Stats: f.stats}
+	return spec, spec.Validate()
+}
+
+// start has runnerd, in a process of its own, run a program, and waits for it. Ctrl-C
+// reaches both.
+func (a *app) start(cmd *cobra.Command, spec *api.RunSpec) error {
+	path, err := launcher.Find(api.Runnerd)
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(spec)
+	if err != nil {
+		return fmt.Errorf("run: %w", err)
+	}
+	child := exec.CommandContext(cmd.Context(), path, api.RunCommand)
+	child.Env = append(os.Environ(), api.EnvRun+"="+string(text))
+	child.Stdin, child.Stdout, child.Stderr = a.in, a.out, a.err
+	child.Cancel = func() error { return child.Process.Signal(os.Interrupt) }
+	if err := child.Run(); err != nil {
+		return fmt.Errorf("run %s: %w", spec.File, err)
+	}
+	return nil
+}

@@ -1,0 +1,177 @@
+package single
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/runnerd/internal/compile"
+	"github.com/realm-mesh/realm/runnerd/internal/function"
+	"github.com/realm-mesh/realm/runnerd/internal/mount"
+	"github.com/realm-mesh/realm/runnerd/internal/program"
+	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
+)
+
+// exitFailed is the exit code where the program has none of its own to give.
+const exitFailed = 1
+
+// Streams are those of the process.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// Main runs what spec, a [api.RunSpec] in JSON, asks for, and returns the exit code: that
+// of the program where it has ended by itself.
+func Main(spec string, s Streams) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, spec, s)
+	var exit *sandbox.ExitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &exit):
+		return code(exit.Code)
+	}
+	fmt.Fprintln(s.Err, "realm run:", err)
+	return exitFailed
+}
+
+// code is an exit code as systems take it: a failure does not become a success.
+func code(c uint32) int {
+	if c > 255 {
+		return exitFailed
+	}
+	return int(c)
+}
+
+func run(ctx context.Context, text string, s Streams) error {
+	var spec api.RunSpec
+	if err := api.Decode([]byte(text), api.MaxRunSpec, &spec); err != nil {
+		return err
+	}
+	wasm, err := read(spec.File)
+	if err != nil {
+		return err
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	loader := program.NewLoader(given(wasm), compile.New(exe, spec.Cache), sandbox.NewEngine(sandbox.NewCache(spec.Cache)))
+	m, err := loader.Load(ctx, api.Program{Blob: api.Sum(wasm), Size: int64(len(wasm)), Limits: spec.Limits}, func(api.State) {})
+	if err != nil {
+		return err
+	}
+	defer m.Release()
+	threads := sandbox.NewThreads(1)
+	threads.Open()
+	defer threads.Close()
+	env, release, err := environment(&spec, s)
+	if err != nil {
+		return err
+	}
+	defer release()
+	used := sandbox.Usage{}
+	env.Used = &used
+	begun := time.Now()
+	if spec.Invoke != "" {
+		err = invoke(ctx, m, &spec, env, s.Out)
+	} else {
+		err = command(ctx, m, &spec, env)
+	}
+	if spec.Stats {
+		fmt.Fprintf(s.Err, "fuel %d, memory %.1f MiB, time %s\n", used.Fuel, float64(used.Memory)/(1<<20), time.Since(begun).Round(10*time.Microsecond))
+	}
+	return err
+}
+
+// command runs a WASI command. It has no deadline unless it is given one.
+func command(ctx context.Context, m *sandbox.Module, spec *api.RunSpec, env sandbox.Env) error {
+	if err := program.CheckCommand(m.Shape); err != nil {
+		return fmt.Errorf("%w; or call one of its exports with --invoke", err)
+	}
+	if spec.Limits.EpochMS > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = sandbox.WithDeadline(ctx, program.Deadline(spec.Limits))
+		defer cancel()
+	}
+	return m.Run(ctx, env)
+}
+
+// invoke calls an export, and prints what it returns.
+func invoke(ctx context.Context, m *sandbox.Module, spec *api.RunSpec, env sandbox.Env, out io.Writer) error {
+	ctx, cancel := sandbox.WithDeadline(ctx, program.Deadline(spec.Limits))
+	defer cancel()
+	var args []json.RawMessage
+	for _, a := range spec.Args {
+		raw, err := json.Marshal(a)
+		if err != nil {
+			return fmt.Errorf("argument %.40q: %w", a, err)
+		}
+		args = append(args, raw)
+	}
+	env.Args = env.Args[:1]
+	result, err := function.Invoke(ctx, m, spec.Invoke, args, env)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(out, string(result))
+	return nil
+}
+
+func read(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read program: %w", err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, api.MaxModule+1))
+	if err != nil {
+		return nil, fmt.Errorf("read program: %w", err)
+	}
+	if len(b) > api.MaxModule {
+		return nil, fmt.Errorf("read program: %s is larger than %d MiB", path, api.MaxModule>>20)
+	}
+	return b, nil
+}
+
+// environment is what the program finds around it. The caller calls release.
+func environment(spec *api.RunSpec, s Streams) (env sandbox.Env, release func(), err error) {
+	env = sandbox.Env{Args: append([]string{filepath.Base(spec.File)}, spec.Args...), Stdin: s.In, Stdout: s.Out, Stderr: s.Err, Fuel: spec.Limits.Fuel}
+	for _, name := range slices.Sorted(maps.Keys(spec.Env)) {
+		env.Vars = append(env.Vars, sandbox.Var{Name: name, Value: spec.Env[name]})
+	}
+	release = func() {
+		for _, m := range env.Mounts {
+			_ = m.Folder.Close() // it fails only when closed twice
+		}
+	}
+	for _, m := range spec.Mounts {
+		folder, err := mount.Open(m.Host, m.RO)
+		if err != nil {
+			release()
+			return env, nil, err
+		}
+		env.Mounts = append(env.Mounts, sandbox.Mount{Guest: m.Guest, Folder: folder})
+	}
+	return env, release, nil
+}
+
+// given is a [program.Fetcher] of bytes that are here.
+type given []byte
+
+func (given) Bring(context.Context, api.Digest, int64) error { return nil }
+
+func (g given) Read(context.Context, api.Digest, int64) ([]byte, error) { return g, nil }
