@@ -31,6 +31,9 @@ const stackSignal = math.MinInt64
 // Budget is what calls may use: of one instance, or of several that call each other. It is
 // for one call at a time.
 type Budget struct {
+	// Space bounds how tables grow; nil: nothing does.
+	Space *Space
+
 	limit int64 // of fuel
 	users []user
 }
@@ -103,8 +106,13 @@ func (b *Budget) user(m api.Module) *user {
 
 // refill is called by the guest m with what is left of its slice: less than nothing.
 func (b *Budget) refill(ctx context.Context, m api.Module, left int64) (int64, error) {
-	if left == stackSignal {
+	switch {
+	case left == stackSignal:
 		return 0, ErrStack
+	case isGrow(left) && b.Space == nil:
+		return max(left-growSignal, 0), nil
+	case isGrow(left):
+		return b.Space.grow(left), nil
 	}
 	u := b.user(m)
 	if g, ok := u.fuel.(api.MutableGlobal); ok {

@@ -60,7 +60,7 @@ func (f *function) helper(i uint32) {
 
 // length takes off the cost of what is about to be done to as many things as the topmost
 // operand says, and asks the host before it is done.
-func (f *function) length(in wasm.Instr, right, left int64) {
+func (f *function) length(right, left int64) {
 	b := &f.block
 	b.with(opLocalTee, f.spare)
 	f.get(b)
@@ -77,5 +77,24 @@ func (f *function) length(in wasm.Instr, right, left int64) {
 	b.op(opI64Sub)
 	f.set(b)
 	f.ask(b)
+}
+
+// growTable has the host say by how many elements a table grows: as many as it was to, or
+// more than it can. When it did not, the host is told.
+func (f *function) growTable(in wasm.Instr) {
+	f.length(0, 0)
+	b := &f.block
+	b.op(opI64ExtU)
+	b.i64(growSignal)
+	b.op(opI64Add)
+	b.with(opCall, f.refill)
+	b.op(opI32Wrap)
 	f.raw(in)
+	b.with(opLocalTee, f.spare)
+	*b = s64(append(*b, opI32Const), -1)
+	b.op(opI32Eq, opIf, noType)
+	b.i64(growFailedSignal)
+	b.with(opCall, f.refill)
+	b.op(opDrop, opEnd)
+	b.with(opLocalGet, f.spare)
 }

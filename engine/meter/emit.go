@@ -24,6 +24,7 @@ const (
 	opMemSize   = 0x3f
 	opI32Const  = 0x41
 	opI64Const  = 0x42
+	opI32Eq     = 0x46
 	opI32LtU    = 0x49
 	opI32LeU    = 0x4d
 	opI64LtS    = 0x53
@@ -34,6 +35,7 @@ const (
 	opI64Sub    = 0x7d
 	opI64Shl    = 0x86
 	opI64ShrU   = 0x88
+	opI32Wrap   = 0xa7
 	opI64ExtU   = 0xad
 	opRefFunc   = 0xd2
 	opMisc      = 0xfc

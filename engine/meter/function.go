@@ -248,11 +248,16 @@ func (f *function) instr(in wasm.Instr) {
 	case wasm.OpMemoryCopy:
 		f.helper(f.copy)
 	case wasm.OpMemoryGrow:
-		f.length(in, 0, pageShift)
+		f.length(0, pageShift)
+		f.raw(in)
 	case wasm.OpMemoryInit:
-		f.length(in, bytesShift, 0)
-	case wasm.OpTableInit, wasm.OpTableCopy, wasm.OpTableGrow, wasm.OpTableFill:
-		f.length(in, 0, 0)
+		f.length(bytesShift, 0)
+		f.raw(in)
+	case wasm.OpTableInit, wasm.OpTableCopy, wasm.OpTableFill:
+		f.length(0, 0)
+		f.raw(in)
+	case wasm.OpTableGrow:
+		f.growTable(in)
 	default:
 		f.raw(in)
 	}

@@ -61,20 +61,13 @@ func (o Options) stack() int64 {
 	return o.Stack
 }
 
-// Instrument returns module with meters, or an [*Error] or [ErrReserved].
+// Instrument returns module with meters. Errors are those of [Parse].
 func Instrument(module []byte, o Options) ([]byte, error) {
-	caps := DefaultCaps()
-	if o.Caps != nil {
-		caps = *o.Caps
-	}
-	m, err := wasm.Decode(module, o.Features, caps)
+	m, err := Parse(module, o)
 	if err != nil {
 		return nil, err
 	}
-	if err := reserved(m); err != nil {
-		return nil, err
-	}
-	return newModule(m, o).encode(len(module)), nil
+	return m.Instrument(), nil
 }
 
 func reserved(m *wasm.Module) error {

@@ -55,8 +55,12 @@ func (d *decoder) run() {
 		d.fail("the module has %d bytes, at most %d", len(d.b), d.caps.Module)
 	case len(d.b) < len(header) || string(d.b[:4]) != header[:4]:
 		d.fail("it is no WebAssembly: the first four bytes are not those of a module")
+		d.err.Cause = ErrNotWasm
 	case string(d.b[:len(header)]) != header:
 		d.failAt(4, "it is no core module of version 1: %s", kindOf(d.b[4:]))
+		if isComponent(d.b[4:]) {
+			d.err.Cause = ErrComponent
+		}
 	}
 	d.pos = len(header)
 	d.declared, d.exported = map[uint32]bool{}, map[string]bool{}
@@ -85,11 +89,13 @@ func (d *decoder) run() {
 
 // kindOf tells people what the four bytes after the magic number stand for.
 func kindOf(version []byte) string {
-	if len(version) >= 4 && version[2] == 1 {
+	if isComponent(version) {
 		return "it is a component"
 	}
 	return fmt.Sprintf("its version is %x", version[:min(4, len(version))])
 }
+
+func isComponent(version []byte) bool { return len(version) >= 4 && version[2] == 1 }
 
 var sectionNames = [sections]string{"custom", "type", "import", "function", "table", "memory", "global", "export",
 	"start", "element", "code", "data", "data count"}

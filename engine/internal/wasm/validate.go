@@ -55,7 +55,11 @@ func (v *validator) body(r reader, typ uint32) Body {
 			v.r.fail("the code ends with %d blocks open", len(v.frames))
 			break
 		}
-		v.instr(v.next())
+		in := v.next()
+		v.instr(in)
+		if v.r.err != nil && lookup(in.Op) != nil {
+			v.r.err.Instr = in.Op.String()
+		}
 	}
 	if v.r.more() {
 		v.r.fail("code after the end of the function")

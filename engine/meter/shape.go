@@ -1,0 +1,178 @@
+package meter
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/realm-mesh/realm/engine/internal/wasm"
+)
+
+// Errors of [Parse] for bytes that are no core module at all; look for them with
+// [errors.Is].
+var (
+	ErrNotWasm   = wasm.ErrNotWasm
+	ErrComponent = wasm.ErrComponent
+)
+
+// Sizes in bytes.
+const (
+	PageSize    = 64 << 10 // of a page of memory
+	ElementSize = 8        // of an element of a table, as wazero keeps it
+)
+
+// Module is a valid core module. It refers to the bytes that it was read from, which are
+// not to be changed.
+type Module struct {
+	decoded *wasm.Module
+	size    int
+	options Options
+}
+
+// Parse decodes and validates a module, which may come from anybody: memory and time are
+// linear in its length. Errors: an [*Error], which wraps [ErrNotWasm] or [ErrComponent]
+// where that is so, or [ErrReserved].
+func Parse(module []byte, o Options) (*Module, error) {
+	caps := DefaultCaps()
+	if o.Caps != nil {
+		caps = *o.Caps
+	}
+	m, err := wasm.Decode(module, o.Features, caps)
+	if err != nil {
+		return nil, err
+	}
+	if err := reserved(m); err != nil {
+		return nil, err
+	}
+	return &Module{m, len(module), o}, nil
+}
+
+// Instrument returns the module with meters.
+func (m *Module) Instrument() []byte { return newModule(m.decoded, m.options).encode(m.size) }
+
+// Shape is what can be told of a module from outside. It does not refer to the bytes of
+// the module.
+type Shape struct {
+	Imports   []Import
+	Functions map[string]Signature // that are exported
+	Names     []string             // of these, in the order of the module
+	Memories  []Limits             // pages; imported ones first
+	Tables    []Limits             // elements; likewise
+	Start     bool                 // a function runs whenever an instance is made
+	own       [2]int               // first of the memories, and of the tables, that it does not import
+}
+
+// Import is one thing that a module wants from its host.
+type Import struct {
+	Module, Name string
+	Kind         ExternKind
+}
+
+// What modules are made of.
+type (
+	// Limits are the size of a memory, in pages, or of a table, in elements.
+	Limits = wasm.Limits
+	// ExternKind is what is imported; its String says it in a word.
+	ExternKind = wasm.ExternKind
+	// ValueType is the type of a parameter or result.
+	ValueType = wasm.ValueType
+)
+
+// Kinds of imports.
+const (
+	KindFunction = wasm.ExternFunc
+	KindTable    = wasm.ExternTable
+	KindMemory   = wasm.ExternMemory
+	KindGlobal   = wasm.ExternGlobal
+)
+
+// Types of values.
+const (
+	I32       = wasm.I32
+	I64       = wasm.I64
+	F32       = wasm.F32
+	F64       = wasm.F64
+	V128      = wasm.V128
+	FuncRef   = wasm.FuncRef
+	ExternRef = wasm.ExternRef
+)
+
+// Signature is the type of a function.
+type Signature struct{ Params, Results []ValueType }
+
+// String is like "(i64, f64) -> (i32)".
+func (s Signature) String() string { return list(s.Params) + " -> " + list(s.Results) }
+
+func list(types []ValueType) string {
+	words := make([]string, len(types))
+	for i, t := range types {
+		words[i] = t.String()
+	}
+	return "(" + strings.Join(words, ", ") + ")"
+}
+
+// Shape returns the shape of m.
+func (m *Module) Shape() Shape {
+	d := m.decoded
+	s := Shape{Functions: map[string]Signature{}, Memories: slices.Clone(d.Memories), Start: d.Start.Is,
+		own: [2]int{d.Imported[wasm.ExternMemory], d.Imported[wasm.ExternTable]}}
+	for _, i := range d.Imports {
+		s.Imports = append(s.Imports, Import{i.Module, i.Name, i.Kind})
+	}
+	for _, t := range d.Tables {
+		s.Tables = append(s.Tables, t.Limits)
+	}
+	for _, e := range d.Exports {
+		if e.Kind == wasm.ExternFunc {
+			t := d.FuncType(e.Index)
+			s.Functions[e.Name] = Signature{t.Params, t.Results}
+			s.Names = append(s.Names, e.Name)
+		}
+	}
+	return s
+}
+
+// Kind is what a module is for its host, by what it exports (WASI application ABI).
+type Kind string
+
+// Kinds of modules.
+const (
+	Command Kind = "command" // its _start runs once, to the end
+	Reactor Kind = "reactor" // its _initialize runs before its other exports are called
+	Library Kind = "library" // its exports can be called
+)
+
+// Names of exports that say of which kind a module is.
+const (
+	EntryCommand = "_start"
+	EntryReactor = "_initialize"
+)
+
+// Kind says what the module is for its host.
+func (s *Shape) Kind() Kind {
+	if _, ok := s.Functions[EntryCommand]; ok {
+		return Command
+	}
+	if _, ok := s.Functions[EntryReactor]; ok {
+		return Reactor
+	}
+	return Library
+}
+
+// Size is how many bytes the memory and the tables of a new instance take, together.
+// What is imported is not counted.
+func (s *Shape) Size() int64 { return s.memorySize() + s.TableSize() }
+
+func (s *Shape) memorySize() (n int64) {
+	for _, m := range s.Memories[min(s.own[0], len(s.Memories)):] {
+		n += int64(m.Min) * PageSize
+	}
+	return n
+}
+
+// TableSize is how many of these bytes are those of the tables.
+func (s *Shape) TableSize() (n int64) {
+	for _, t := range s.Tables[min(s.own[1], len(s.Tables)):] {
+		n += int64(t.Min) * ElementSize
+	}
+	return n
+}
