@@ -12,7 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/realm-mesh/realm/api"
-	"github.com/realm-mesh/realm/runnerd/internal/module"
+	"github.com/realm-mesh/realm/engine/meter"
 	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
 	"github.com/realm-mesh/realm/runnerd/internal/wasmtest"
 )
@@ -35,13 +35,17 @@ func newCompiler(t *testing.T) *Compiler {
 }
 
 func TestEnsureFillsCache(t *testing.T) {
-	c, wasm := newCompiler(t), wasmtest.Exit3()
+	parsed, err := sandbox.Parse(wasmtest.Exit3())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, wasm := newCompiler(t), parsed.Instrument()
 	for range 2 {
 		if err := c.Ensure(t.Context(), wasm); err != nil {
 			t.Fatal(err)
 		}
 	}
-	m, err := sandbox.NewEngine(c.cache).Load(t.Context(), api.Sum(wasm), module.Shape{}, wasm, 16)
+	m, err := sandbox.NewEngine(c.cache).Load(t.Context(), api.Sum(wasm), meter.Shape{}, wasm, 16)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/realm-mesh/realm/api"
-	"github.com/realm-mesh/realm/runnerd/internal/module"
+	"github.com/realm-mesh/realm/engine/meter"
 	"github.com/realm-mesh/realm/runnerd/internal/program"
 )
 
@@ -16,7 +16,7 @@ var plumbing = []string{"malloc", "free", "calloc", "realloc", "cabi_realloc", "
 // choose finds the export that a function's name means: the one named like it
 // ('-' in the name may be '_' in the export), else the only one there is. Exports
 // that begin with '_' and those for memory do not count as the only one.
-func choose(s module.Shape, name api.Name) (string, error) {
+func choose(s meter.Shape, name api.Name) (string, error) {
 	for _, n := range []string{string(name), strings.ReplaceAll(string(name), "-", "_")} {
 		if sig, ok := s.Functions[n]; ok {
 			return n, checkSignature(n, sig)
@@ -46,10 +46,10 @@ func list(names []string) string {
 }
 
 // checkSignature refuses what numbers cannot express.
-func checkSignature(name string, s module.Signature) error {
+func checkSignature(name string, s meter.Signature) error {
 	for _, t := range slices.Concat(s.Params, s.Results) {
 		switch t {
-		case module.I32, module.I64, module.F32, module.F64:
+		case meter.I32, meter.I64, meter.F32, meter.F64:
 		default:
 			return program.Refuse("its export %.60s%s has a %s, and functions take and return numbers alone", name, s, t)
 		}

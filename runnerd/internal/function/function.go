@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/engine/meter"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
-	"github.com/realm-mesh/realm/runnerd/internal/module"
 	"github.com/realm-mesh/realm/runnerd/internal/program"
 	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
 )
@@ -17,7 +17,7 @@ type Function struct {
 	module   *sandbox.Module
 	name     api.Name
 	export   string
-	sig      module.Signature
+	sig      meter.Signature
 	deadline time.Duration
 	fuel     uint64
 	log      *logs.Log

@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/engine/meter"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
-	"github.com/realm-mesh/realm/runnerd/internal/module"
 	"github.com/realm-mesh/realm/runnerd/internal/program"
 	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
 	"github.com/realm-mesh/realm/runnerd/internal/sandboxtest"
@@ -287,10 +287,10 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-func oneOfEach() []module.Signature {
-	var out []module.Signature
-	for _, t := range []module.ValueType{module.I32, module.I64, module.F32, module.F64} {
-		out = append(out, module.Signature{Params: []module.ValueType{t}, Results: []module.ValueType{t}})
+func oneOfEach() []meter.Signature {
+	var out []meter.Signature
+	for _, t := range []meter.ValueType{meter.I32, meter.I64, meter.F32, meter.F64} {
+		out = append(out, meter.Signature{Params: []meter.ValueType{t}, Results: []meter.ValueType{t}})
 	}
 	return out
 }

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/realm-mesh/realm/runnerd/internal/module"
+	"github.com/realm-mesh/realm/engine/meter"
 )
 
 // ArgumentError says that a call's arguments do not fit its function.
@@ -21,7 +21,7 @@ func (e *ArgumentError) Error() string { return e.Text }
 const maxNumber = 1100
 
 // encode reads the arguments of a call into the words that Wasm takes.
-func encode(name string, sig module.Signature, args []json.RawMessage) ([]uint64, error) {
+func encode(name string, sig meter.Signature, args []json.RawMessage) ([]uint64, error) {
 	if len(args) != len(sig.Params) {
 		return nil, &ArgumentError{fmt.Sprintf("%d arguments given, and the function is %.60s%s: give %d", len(args), name, sig, len(sig.Params))}
 	}
@@ -37,7 +37,7 @@ func encode(name string, sig module.Signature, args []json.RawMessage) ([]uint64
 }
 
 // parse reads one argument: a JSON number, or a JSON string that holds one.
-func parse(raw json.RawMessage, t module.ValueType) (uint64, error) {
+func parse(raw json.RawMessage, t meter.ValueType) (uint64, error) {
 	text, quoted := string(raw), false
 	if strings.HasPrefix(text, `"`) {
 		quoted = true
@@ -49,9 +49,9 @@ func parse(raw json.RawMessage, t module.ValueType) (uint64, error) {
 		return 0, fmt.Errorf("%.20s… is too long for a number", text)
 	}
 	switch t {
-	case module.I32:
+	case meter.I32:
 		return parseInt(text, 32)
-	case module.I64:
+	case meter.I64:
 		return parseInt(text, 64)
 	default:
 		return parseFloat(text, t, quoted)
@@ -94,9 +94,9 @@ func parseInt(text string, bits int) (uint64, error) {
 
 // parseFloat reads the float nearest to text. In a string it may be "NaN" or
 // infinite, too.
-func parseFloat(text string, t module.ValueType, quoted bool) (uint64, error) {
+func parseFloat(text string, t meter.ValueType, quoted bool) (uint64, error) {
 	size := 64
-	if t == module.F32 {
+	if t == meter.F32 {
 		size = 32
 	}
 	if !isNumber(text) && (!quoted || !isSpecial(text)) {
@@ -139,7 +139,7 @@ func isNumber(text string) bool {
 }
 
 // decode writes the results of a call as JSON: null for none, an array for several.
-func decode(sig module.Signature, stack []uint64) json.RawMessage {
+func decode(sig meter.Signature, stack []uint64) json.RawMessage {
 	texts := make([]string, len(sig.Results))
 	for i, t := range sig.Results {
 		texts[i] = format(stack[i], t)
@@ -153,13 +153,13 @@ func decode(sig module.Signature, stack []uint64) json.RawMessage {
 	return json.RawMessage("[" + strings.Join(texts, ",") + "]")
 }
 
-func format(v uint64, t module.ValueType) string {
+func format(v uint64, t meter.ValueType) string {
 	switch t {
-	case module.I32:
+	case meter.I32:
 		return strconv.FormatInt(int64(int32(v)), 10)
-	case module.I64:
+	case meter.I64:
 		return strconv.FormatInt(int64(v), 10)
-	case module.F32:
+	case meter.F32:
 		return formatFloat(float64(math.Float32frombits(uint32(v))), 32)
 	default:
 		return formatFloat(math.Float64frombits(v), 64)

@@ -1,12 +1,13 @@
 package program
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/engine/meter"
 	"github.com/realm-mesh/realm/runnerd/internal/compile"
-	"github.com/realm-mesh/realm/runnerd/internal/module"
 	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
 )
 
@@ -19,24 +20,39 @@ func Refuse(format string, args ...any) error {
 }
 
 // check parses a module and refuses what no sandbox of this version can run.
-func check(wasm []byte, memoryMB int) (*module.Module, error) {
-	m, err := module.Parse(wasm)
-	if err != nil {
-		return nil, &RefusedError{Reason: err.Error()}
+func check(wasm []byte, memoryMB int) (*meter.Module, meter.Shape, error) {
+	m, err := sandbox.Parse(wasm)
+	switch {
+	case errors.Is(err, meter.ErrNotWasm):
+		return nil, meter.Shape{}, Refuse("this is not a WebAssembly file")
+	case errors.Is(err, meter.ErrComponent):
+		return nil, meter.Shape{}, Refuse("this is a WebAssembly component (WASI 0.2); this version runs core modules: build it for wasm32-wasip1")
+	case err != nil:
+		return nil, meter.Shape{}, Refuse("this is not a valid WebAssembly module: %v", err)
 	}
-	if err := checkImports(m.Imports); err != nil {
-		return nil, err
+	s := m.Shape()
+	if err := checkImports(s.Imports); err != nil {
+		return nil, s, err
 	}
-	if need := int(m.MinPages); need > memoryMB<<20/module.PageSize {
-		return nil, Refuse("it needs %d MiB of memory to begin with and is allowed %d: give it a larger --memory-max-mb",
-			(need*module.PageSize+1<<20-1)>>20, memoryMB)
-	}
-	return m, nil
+	return m, s, checkSize(&s, memoryMB)
 }
 
-func checkImports(imports []module.Import) error {
+// checkSize refuses what does not fit from the begin.
+func checkSize(s *meter.Shape, memoryMB int) error {
+	if s.Size() <= int64(memoryMB)<<20 {
+		return nil
+	}
+	what := "memory"
+	if s.TableSize() > 0 {
+		what = "memory and tables"
+	}
+	return Refuse("it needs %d MiB of %s to begin with and is allowed %d: give it a larger --memory-max-mb",
+		(s.Size()+1<<20-1)>>20, what, memoryMB)
+}
+
+func checkImports(imports []meter.Import) error {
 	for _, i := range imports {
-		if i.Module == sandbox.WASI && i.Kind == module.KindFunction {
+		if i.Module == sandbox.WASI && i.Kind == meter.KindFunction {
 			continue
 		}
 		hint := "build it for wasm32-wasip1 (Go: GOOS=wasip1), and without a JavaScript or other host of its own"
@@ -50,7 +66,7 @@ func checkImports(imports []module.Import) error {
 }
 
 // CheckCommand refuses a module that is no WASI command.
-func CheckCommand(s module.Shape) error {
+func CheckCommand(s meter.Shape) error {
 	sig, ok := s.Functions[sandbox.EntryCommand]
 	switch {
 	case ok && len(sig.Params)+len(sig.Results) == 0:

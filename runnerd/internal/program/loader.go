@@ -76,17 +76,15 @@ func (l *Loader) load(ctx context.Context, p api.Program, limit int, stage func(
 		return nil, notFetched(p, err)
 	}
 	stage(api.StateCompiling)
-	checked, err := check(wasm, limit)
+	m, shape, err := check(wasm, limit)
 	if err != nil {
 		return nil, err
 	}
-	if wasm, err = sandbox.Meter(wasm); err != nil {
-		return nil, &RefusedError{Reason: err.Error()}
-	}
+	wasm = m.Instrument()
 	if err := l.compiler.Ensure(ctx, wasm); err != nil {
 		return nil, err
 	}
-	return l.engine.Load(ctx, p.Blob, checked.Shape, wasm, limit)
+	return l.engine.Load(ctx, p.Blob, shape, wasm, limit)
 }
 
 // errSize says that a program is not as large as its intent says.

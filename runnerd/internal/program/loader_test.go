@@ -13,7 +13,6 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/realm-mesh/realm/api"
-	"github.com/realm-mesh/realm/runnerd/internal/module"
 	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
 	"github.com/realm-mesh/realm/runnerd/internal/wasmtest"
 )
@@ -195,11 +194,11 @@ func TestCheckCommand(t *testing.T) {
 		"nothing":      {wasmtest.Functions(), "exports no functions"},
 		"wrong _start": {wasmtest.Functions(wasmtest.Identity("_start", wasmtest.I32)), "(i32) -> (i32)"},
 	} {
-		m, err := module.Parse(c.wasm)
+		m, err := sandbox.Parse(c.wasm)
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = CheckCommand(m.Shape)
+		err = CheckCommand(m.Shape())
 		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", name, err)
 		}

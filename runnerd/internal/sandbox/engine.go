@@ -15,7 +15,6 @@ import (
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/engine/meter"
-	"github.com/realm-mesh/realm/runnerd/internal/module"
 )
 
 // WASI is the only module that guests may import from.
@@ -93,7 +92,7 @@ func (e *Engine) Lookup(blob api.Digest, memoryMB int) (*Module, bool) {
 // Load returns the module made of a blob, under a memory limit in MiB. wasm are
 // the very bytes that were compiled, and shape is that of the blob; if they are not in
 // the cache it is [ErrNotCompiled]. The caller must release the module.
-func (e *Engine) Load(ctx context.Context, blob api.Digest, shape module.Shape, wasm []byte, memoryMB int) (*Module, error) {
+func (e *Engine) Load(ctx context.Context, blob api.Digest, shape meter.Shape, wasm []byte, memoryMB int) (*Module, error) {
 	if m, ok := e.Lookup(blob, memoryMB); ok {
 		return m, nil
 	}
@@ -152,7 +151,7 @@ func recovered(err *error) {
 
 // Module is a loaded module.
 type Module struct {
-	module.Shape
+	meter.Shape
 	key
 	engine   *Engine
 	runtime  wazero.Runtime

@@ -2,20 +2,21 @@ package sandbox
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/realm-mesh/realm/engine/meter"
 )
 
-// Meter returns a module with meters, which is what [Compile] and [Engine.Load] take. It
-// takes time and memory in proportion to the length of the module, whoever made it.
-// Errors: [ErrRefused].
-func Meter(wasm []byte) ([]byte, error) {
-	metered, err := meter.Instrument(wasm, meter.Options{Features: meter.Features{ExtendedConst: true}})
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
-	}
-	return metered, nil
+// maxElements is how many elements the tables of a module may begin with, and be given
+// whenever an instance is made, together: that takes a millisecond.
+const maxElements = 1 << 20
+
+// Parse decodes and validates a module, before anything else sees it. It takes time and
+// memory in proportion to its length, whoever made it. Its Instrument gives what [Compile]
+// and [Engine.Load] take. Errors are those of [meter.Parse].
+func Parse(wasm []byte) (*meter.Module, error) {
+	caps := meter.DefaultCaps()
+	caps.Elements = maxElements
+	return meter.Parse(wasm, meter.Options{Features: meter.Features{ExtendedConst: true}, Caps: &caps})
 }
 
 // errNotMetered is a mistake of the caller's: such a module could run for ever.

@@ -15,7 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/realm-mesh/realm/api"
-	"github.com/realm-mesh/realm/runnerd/internal/module"
+	"github.com/realm-mesh/realm/engine/meter"
 	"github.com/realm-mesh/realm/runnerd/internal/wasmtest"
 )
 
@@ -43,17 +43,17 @@ func TestMain(m *testing.M) {
 func ready(t testing.TB, wasm []byte, memoryMB int) *Module {
 	t.Helper()
 	c := NewCache(cacheDir)
-	shape, err := module.Parse(wasm)
+	parsed, err := Parse(wasm)
 	if err != nil {
 		t.Fatal(err)
 	}
-	wasm = metered(t, wasm)
+	wasm = parsed.Instrument()
 	if !c.Has(api.Sum(wasm)) {
 		if err := Compile(t.Context(), c, wasm); err != nil {
 			t.Fatal(err)
 		}
 	}
-	m, err := NewEngine(c).Load(t.Context(), api.Sum(wasm), shape.Shape, wasm, memoryMB)
+	m, err := NewEngine(c).Load(t.Context(), api.Sum(wasm), parsed.Shape(), wasm, memoryMB)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,11 +63,11 @@ func ready(t testing.TB, wasm []byte, memoryMB int) *Module {
 
 func metered(t testing.TB, wasm []byte) []byte {
 	t.Helper()
-	m, err := Meter(wasm)
+	m, err := Parse(wasm)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return m
+	return m.Instrument()
 }
 
 func TestRunEnds(t *testing.T) {
@@ -212,11 +212,12 @@ func TestNoModuleWithoutMeters(t *testing.T) {
 	if err := Compile(t.Context(), c, wasm); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := NewEngine(c).Load(t.Context(), api.Sum(wasm), module.Shape{}, wasm, 16); !errors.Is(err, errNotMetered) {
+	if _, err := NewEngine(c).Load(t.Context(), api.Sum(wasm), meter.Shape{}, wasm, 16); !errors.Is(err, errNotMetered) {
 		t.Errorf("loaded: %v", err)
 	}
-	if _, err := Meter([]byte("\x00asm\x01\x00\x00\x00\x0d\x00")); !errors.Is(err, ErrRefused) {
-		t.Errorf("metered: %v", err)
+	var why *meter.Error
+	if _, err := Parse([]byte("\x00asm\x01\x00\x00\x00\x0d\x00")); !errors.As(err, &why) {
+		t.Errorf("parsed: %v", err)
 	}
 }
 
@@ -242,7 +243,7 @@ func TestInstancesAreFresh(t *testing.T) {
 
 func TestLoadNeedsCompiledCode(t *testing.T) {
 	wasm := metered(t, wasmtest.Nothing())
-	_, err := NewEngine(NewCache(t.TempDir())).Load(t.Context(), api.Sum(wasm), module.Shape{}, wasm, 16)
+	_, err := NewEngine(NewCache(t.TempDir())).Load(t.Context(), api.Sum(wasm), meter.Shape{}, wasm, 16)
 	if !errors.Is(err, ErrNotCompiled) {
 		t.Error(err)
 	}
@@ -265,7 +266,7 @@ func TestDamagedCodeIsNotLoaded(t *testing.T) {
 	if err := os.WriteFile(files[0], code, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err = NewEngine(c).Load(t.Context(), api.Sum(wasm), module.Shape{}, wasm, 16)
+	_, err = NewEngine(c).Load(t.Context(), api.Sum(wasm), meter.Shape{}, wasm, 16)
 	if !errors.Is(err, ErrNotCompiled) || c.Has(api.Sum(wasm)) {
 		t.Errorf("got %v; it is still there: %v", err, c.Has(api.Sum(wasm)))
 	}
@@ -278,7 +279,7 @@ func TestModulesAreShared(t *testing.T) {
 	}
 	e, blob := NewEngine(c), api.Sum(wasm)
 	load := func(mb int) *Module {
-		m, err := e.Load(t.Context(), blob, module.Shape{}, wasm, mb)
+		m, err := e.Load(t.Context(), blob, meter.Shape{}, wasm, mb)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,7 +10,6 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/realm-mesh/realm/api"
-	"github.com/realm-mesh/realm/runnerd/internal/module"
 	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
 )
 
@@ -46,16 +45,13 @@ func (r *Rig) CacheDir() string { return r.dir }
 // in MiB. Whoever uses it releases it.
 func (r *Rig) Ready(t testing.TB, wasm []byte, memoryMB int) *sandbox.Module {
 	t.Helper()
-	m, err := module.Parse(wasm)
+	m, err := sandbox.Parse(wasm)
 	if err != nil {
 		t.Fatal(err)
 	}
-	metered, err := sandbox.Meter(wasm)
-	if err != nil {
-		t.Fatal(err)
-	}
+	metered := m.Instrument()
 	r.compile(t, metered)
-	loaded, err := sandbox.NewEngine(r.cache).Load(t.Context(), api.Sum(wasm), m.Shape, metered, memoryMB)
+	loaded, err := sandbox.NewEngine(r.cache).Load(t.Context(), api.Sum(wasm), m.Shape(), metered, memoryMB)
 	if err != nil {
 		t.Fatal(err)
 	}
