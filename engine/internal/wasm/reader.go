@@ -31,7 +31,7 @@ func (r *reader) more() bool { return r.err == nil && r.pos < len(r.b) }
 
 func (r *reader) byte() byte {
 	if r.err != nil || r.pos >= len(r.b) {
-		r.fail("it ends too early")
+		r.fail("it is cut short")
 		return 0
 	}
 	c := r.b[r.pos]
@@ -42,7 +42,7 @@ func (r *reader) byte() byte {
 // take returns the next n bytes, of the reader's own.
 func (r *reader) take(n uint32) []byte {
 	if r.err != nil || uint64(n) > uint64(r.left()) {
-		r.fail("it ends too early: %d bytes are announced, %d are left", n, r.left())
+		r.fail("it is cut short: %d bytes are announced, %d are left", n, r.left())
 		return nil
 	}
 	c := r.b[r.pos : r.pos+int(n) : r.pos+int(n)]
@@ -111,7 +111,7 @@ func (r *reader) count(what string, limit, size int) int {
 	case int64(n) > int64(limit):
 		r.failAt(at, "%d %s, at most %d", n, what, limit)
 	case int64(n)*int64(size) > int64(r.left()):
-		r.failAt(at, "it ends too early: %d %s are announced, %d bytes are left", n, what, r.left())
+		r.failAt(at, "it is cut short: %d %s are announced, %d bytes are left", n, what, r.left())
 	default:
 		return int(n)
 	}

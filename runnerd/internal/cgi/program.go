@@ -24,12 +24,14 @@ type Program struct {
 	deadline time.Duration
 	fuel     uint64 // of one request; 0: no limit
 	log      *logs.Log
+	used     func(sandbox.Usage)
 }
 
 // New makes a program of a module, which it releases when it is closed; on an
-// error the module stays the caller's. What it mounts stays the caller's, too. Errors: a
-// [*program.RefusedError], or that of ctx.
-func New(ctx context.Context, m *sandbox.Module, name api.Name, c *api.Component, mounts []sandbox.Mount, log *logs.Log) (*Program, error) {
+// error the module stays the caller's. What it mounts stays the caller's, too. used is told
+// what each request has used; nil: nobody wants to know. Errors: a [*program.RefusedError],
+// or that of ctx.
+func New(ctx context.Context, m *sandbox.Module, name api.Name, c *api.Component, mounts []sandbox.Mount, log *logs.Log, used func(sandbox.Usage)) (*Program, error) {
 	if err := program.CheckCommand(m.Shape); err != nil {
 		return nil, err
 	}
@@ -42,7 +44,7 @@ func New(ctx context.Context, m *sandbox.Module, name api.Name, c *api.Component
 	}
 	i.Close()
 	return &Program{module: m, script: "/" + string(name), args: append([]string{string(name)}, c.Args...), env: c.Env,
-		mounts: mounts, deadline: program.Deadline(c.Module.Limits), fuel: c.Module.Limits.Fuel, log: log}, nil
+		mounts: mounts, deadline: program.Deadline(c.Module.Limits), fuel: c.Module.Limits.Fuel, log: log, used: used}, nil
 }
 
 // Hold keeps the program usable until release is called, even if it is closed
@@ -57,9 +59,8 @@ func (p *Program) Close() { p.module.Release() }
 
 // Serve answers r, whose URL has the form /anything/NAME/path…, and path is what
 // follows NAME, decoded, without its slash. It returns an error, and has answered
-// nothing, if the program did not: [*HeaderError], [*sandbox.DeadlineError],
-// [*sandbox.FuelError], [*sandbox.Trap], [*sandbox.ExitError], [sandbox.ErrRunaway], [ErrLengthRequired],
-// or the cause of r's context. Afterwards it breaks off the connection by panicking
+// nothing, if the program did not: [*HeaderError], [ErrLengthRequired], those of
+// [sandbox.Module.Run], or the cause of r's context. Afterwards it breaks off the connection by panicking
 // with [http.ErrAbortHandler], as net/http asks for.
 func (p *Program) Serve(w http.ResponseWriter, r *http.Request, path string) error {
 	ctx, cancel := sandbox.WithDeadline(r.Context(), p.deadline)
@@ -82,7 +83,7 @@ func (p *Program) Serve(w http.ResponseWriter, r *http.Request, path string) err
 	complaints := p.log.Writer(logs.Stderr)
 	defer complaints.Flush()
 	t := target{script: p.script, path: "/" + path, raw: rawPath(r.URL.EscapedPath())}
-	err = p.module.Run(ctx, sandbox.Env{Args: p.args, Vars: variables(p.env, r, t, length), Stdin: body, Stdout: out, Stderr: complaints, Mounts: p.mounts, Fuel: p.fuel})
+	err = p.module.Run(ctx, sandbox.Env{Args: p.args, Vars: variables(p.env, r, t, length), Stdin: body, Stdout: out, Stderr: complaints, Mounts: p.mounts, Fuel: p.fuel, Used: p.used})
 	body.close()
 	sent, bad := out.close()
 	release()

@@ -22,17 +22,19 @@ type Function struct {
 	fuel     uint64
 	log      *logs.Log
 	pool     *pool
+	used     func(sandbox.Usage)
 }
 
 // New makes a function of a module, which it releases when it is closed; on an
 // error the module stays the caller's. One instance is made, to see that it can
-// be. Errors: a [*program.RefusedError], or that of ctx.
-func New(ctx context.Context, m *sandbox.Module, name api.Name, l api.Limits, log *logs.Log) (*Function, error) {
+// be. used is told what each instance has used; nil: nobody wants to know. Errors: a
+// [*program.RefusedError], or that of ctx.
+func New(ctx context.Context, m *sandbox.Module, name api.Name, l api.Limits, log *logs.Log, used func(sandbox.Usage)) (*Function, error) {
 	export, err := choose(m.Shape, name)
 	if err != nil {
 		return nil, err
 	}
-	f := &Function{module: m, name: name, export: export, sig: m.Functions[export], deadline: program.Deadline(l), fuel: l.Fuel, log: log}
+	f := &Function{module: m, name: name, export: export, sig: m.Functions[export], deadline: program.Deadline(l), fuel: l.Fuel, log: log, used: used}
 	f.pool = newPool(f.instantiate)
 	g, err := f.instantiate(ctx)
 	if err != nil {
@@ -54,7 +56,7 @@ func (f *Function) instantiate(ctx context.Context) (*guest, error) {
 	defer cancel()
 	out, complaints := f.log.Writer(logs.Stdout), f.log.Writer(logs.Stderr)
 	flush := func() { out.Flush(); complaints.Flush() }
-	i, err := f.module.New(ctx, sandbox.Env{Args: []string{string(f.name)}, Stdout: out, Stderr: complaints, Fuel: f.fuel})
+	i, err := f.module.New(ctx, sandbox.Env{Args: []string{string(f.name)}, Stdout: out, Stderr: complaints, Fuel: f.fuel, Used: f.used})
 	if err != nil {
 		flush()
 		return nil, err
@@ -62,8 +64,8 @@ func (f *Function) instantiate(ctx context.Context) (*guest, error) {
 	return &guest{i, flush}, nil
 }
 
-// Call calls the function once. Errors: [*ArgumentError], [*sandbox.DeadlineError],
-// [*sandbox.FuelError], [*sandbox.Trap], [*sandbox.ExitError], [sandbox.ErrRunaway], or the cause of ctx.
+// Call calls the function once. Errors: [*ArgumentError], those of [sandbox.Module.Run], or
+// the cause of ctx.
 func (f *Function) Call(ctx context.Context, args []json.RawMessage) (json.RawMessage, error) {
 	stack, err := encode(f.export, f.sig, args)
 	if err != nil {

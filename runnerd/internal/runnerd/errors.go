@@ -61,6 +61,9 @@ func kindOf(err error) kind {
 		request  *requestError
 		late     *sandbox.DeadlineError
 		fuel     *sandbox.FuelError
+		stack    *sandbox.StackError
+		memory   *sandbox.MemoryError
+		stopped  *sandbox.StoppedError
 		trap     *sandbox.Trap
 		exit     *sandbox.ExitError
 		header   *cgi.HeaderError
@@ -84,11 +87,15 @@ func kindOf(err error) kind {
 		return kind{http.StatusGatewayTimeout, "deadline"}
 	case errors.As(err, &fuel):
 		return kind{http.StatusBadGateway, "fuel"}
+	case errors.As(err, &stack):
+		return kind{http.StatusBadGateway, "stack"}
+	case errors.As(err, &memory):
+		return kind{http.StatusBadGateway, "memory"}
 	case errors.As(err, &trap), errors.As(err, &exit), errors.As(err, &header), errors.Is(err, errAborted):
 		return kind{http.StatusBadGateway, "failed"}
 	case errors.Is(err, sandbox.ErrRunaway):
 		return kind{http.StatusServiceUnavailable, "runaway"}
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled), errors.As(err, &stopped):
 		return kind{http.StatusServiceUnavailable, "gone"}
 	}
 	return kind{http.StatusInternalServerError, "failed"}

@@ -9,6 +9,7 @@ import (
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/runnerd/internal/program"
 	"github.com/realm-mesh/realm/runnerd/internal/reconcile"
+	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
 )
 
 const (
@@ -25,6 +26,10 @@ type metrics struct {
 	seconds   *prometheus.HistogramVec
 	restarts  *prometheus.CounterVec
 	compile   prometheus.Histogram
+	fuelAll   prometheus.Counter
+	fuel      *prometheus.CounterVec
+	cpu       *prometheus.CounterVec
+	memory    *prometheus.HistogramVec
 }
 
 // sources are what is counted when somebody asks.
@@ -49,6 +54,15 @@ func newMetrics(r prometheus.Registerer, from sources) *metrics {
 		compile: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: namespace, Subsystem: subsystem, Name: "compile_seconds",
 			Help: "How long it took to have a program compiled, or found in the cache.", Buckets: prometheus.ExponentialBuckets(0.001, 3, 11)}),
 	}
+	m.fuelAll = prometheus.NewCounter(prometheus.CounterOpts{Name: "agent_fuel_used_total",
+		Help: "Units of fuel that programs have used, counted when a call, request or run ends."})
+	m.fuel = prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Subsystem: subsystem, Name: "fuel_total",
+		Help: "Units of fuel used, by workload."}, []string{"workload"})
+	m.cpu = prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Subsystem: subsystem, Name: "cpu_seconds_total",
+		Help: "Processor time used, by workload."}, []string{"workload"})
+	m.memory = prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Subsystem: subsystem, Name: "memory_bytes",
+		Help: "The most memory, with tables, that a call, request or run has had, by workload.", Buckets: prometheus.ExponentialBuckets(64<<10, 4, 9)}, []string{"workload"})
+	r.MustRegister(m.fuelAll, m.fuel, m.cpu, m.memory)
 	r.MustRegister(m.calls, m.seconds, m.restarts, m.compile, m.commands, m.restarted, newGauges(from))
 	return m
 }
@@ -57,6 +71,15 @@ func newMetrics(r prometheus.Registerer, from sources) *metrics {
 func (m *metrics) countRestart(r api.Ref) {
 	m.restarts.WithLabelValues(r.String()).Inc()
 	m.restarted.Inc()
+}
+
+// countUsage counts what a call, request or run has used.
+func (m *metrics) countUsage(r api.Ref, u sandbox.Usage) {
+	label := r.String()
+	m.fuelAll.Add(float64(u.Fuel))
+	m.fuel.WithLabelValues(label).Add(float64(u.Fuel))
+	m.cpu.WithLabelValues(label).Add(u.CPU.Seconds())
+	m.memory.WithLabelValues(label).Observe(float64(u.Memory))
 }
 
 // timedCompiler measures a compiler.

@@ -174,7 +174,7 @@ func TestBadProgramsCostOneChild(t *testing.T) {
 		"truncated": {good[:len(good)-6], "cut short"},
 		"component": {wasmtest.Component(), "component"},
 		"vector":    {wasmtest.VectorBomb(3), "4294967295 functions"},
-		"body":      {wasmtest.Command(0xff), "compiler does not take it"},
+		"body":      {wasmtest.Command(0xff), "instruction 0xff is not known"},
 		"imports":   {wasmtest.Module{Imports: []wasmtest.Import{{Module: "env", Name: "emscripten_run"}}}.Bytes(), "imports the function"},
 		"nothing":   {wasmtest.Functions(), "exports no function"},
 		"memory":    {wasmtest.Module{Funcs: []wasmtest.Func{{Export: "f"}}, MinPages: 60_000}.Bytes(), "--memory-max-mb"},

@@ -105,6 +105,7 @@ func New(ctx context.Context, env *daemon.Env) (daemon.Daemon, error) {
 		Stands:  book.Stands,
 		Threads: d.threads,
 		Restart: m.countRestart,
+		Used:    m.countUsage,
 		Log:     env.Log,
 	})
 	e := &endpoints{set: d.set, metrics: m, log: env.Log,

@@ -57,6 +57,9 @@ func Compile(ctx context.Context, c Cache, wasm []byte) (err error) {
 	return c.seal(api.Sum(wasm))
 }
 
+// size is how many bytes the memory and the tables of an instance may have together.
+func (k key) size() int64 { return int64(k.pages) * meter.PageSize }
+
 // pagesPerMB is how many pages of linear memory make one MiB.
 const pagesPerMB = 16
 

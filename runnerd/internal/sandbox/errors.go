@@ -47,17 +47,60 @@ func WithDeadline(ctx context.Context, d time.Duration) (context.Context, contex
 	return context.WithTimeoutCause(ctx, d, &DeadlineError{d})
 }
 
-// FuelError says that a program has used more than it may.
-type FuelError struct{ Limit uint64 }
-
-func (e *FuelError) Error() string {
-	return fmt.Sprintf("out of fuel after %d units: have the program do less, or give it a larger --fuel", e.Limit)
+// StoppedError says that a program was stopped since its context has ended, and wraps the
+// cause of that: a [*DeadlineError], or whoever canceled it.
+type StoppedError struct {
+	Cause error
+	Fuel  uint64 // used
 }
 
+func (e *StoppedError) Error() string {
+	if late := new(DeadlineError); errors.As(e.Cause, &late) {
+		return fmt.Sprintf("%v (%d units of fuel used)", e.Cause, e.Fuel)
+	}
+	return fmt.Sprintf("stopped after %d units of fuel: %v", e.Fuel, e.Cause)
+}
+
+// Unwrap returns the cause.
+func (e *StoppedError) Unwrap() error { return e.Cause }
+
+// FuelError says that a program has used more than it may.
+type FuelError struct{ Limit, Used uint64 }
+
+func (e *FuelError) Error() string {
+	return fmt.Sprintf("out of fuel after %d units of %d: have the program do less, or give it a larger --fuel", e.Used, e.Limit)
+}
+
+// StackError says that a program has called itself too deeply. It wraps a [*Trap].
+type StackError struct{ Fuel uint64 }
+
+func (e *StackError) Error() string {
+	return fmt.Sprintf("trap: stack overflow (%d units of fuel used): its calls are nested too deeply", e.Fuel)
+}
+
+// Unwrap returns the trap that it is.
+func (*StackError) Unwrap() error { return &Trap{"trap: stack overflow"} }
+
+// MemoryError says that a program ended after it was refused memory, and wraps the
+// [*Trap] or [*ExitError] by which it did.
+type MemoryError struct {
+	Limit int64  // bytes of memory and tables
+	Fuel  uint64 // used
+	End   error
+}
+
+func (e *MemoryError) Error() string {
+	return fmt.Sprintf("%v, after it was refused more than %d MiB of memory (%d units of fuel used): have it use less, or give it a larger --memory-max-mb",
+		e.End, e.Limit>>20, e.Fuel)
+}
+
+// Unwrap returns how the program ended.
+func (e *MemoryError) Unwrap() error { return e.End }
+
 // error translates what wazero says of a call into the errors of this package: nil where
-// it returned, the cause of ctx where that has ended, else an [*ExitError], a [*FuelError]
-// or a [*Trap]. A guest that has failed after the end of ctx failed because of it: its
-// streams and its sleep fail then, too.
+// it returned, a [*StoppedError] where ctx has ended, else an [*ExitError], a [*FuelError],
+// a [*StackError], a [*MemoryError] or a [*Trap]. A guest that has failed after the end of
+// ctx failed because of it: its streams and its sleep fail then, too.
 func (i *Instance) error(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -70,16 +113,24 @@ func (i *Instance) error(ctx context.Context, err error) error {
 	case exits && exit.ExitCode() == 0:
 		return &ExitError{0}
 	case ctx.Err() != nil:
-		return context.Cause(ctx)
+		return &StoppedError{context.Cause(ctx), i.budget.Used()}
 	case errors.Is(err, meter.ErrFuel):
-		return &FuelError{i.fuel}
+		return &FuelError{i.fuel, i.budget.Used()}
 	case errors.Is(err, meter.ErrStack):
-		return &Trap{"trap: stack overflow"}
+		return &StackError{i.budget.Used()}
 	case exits:
-		return &ExitError{exit.ExitCode()}
+		return i.failed(&ExitError{exit.ExitCode()})
 	default:
-		return &Trap{trapText(err)}
+		return i.failed(&Trap{trapText(err)})
 	}
+}
+
+// failed is how a guest has ended by itself, and whether want of memory can be why.
+func (i *Instance) failed(end error) error {
+	if i.space.Denied() {
+		return &MemoryError{i.module.size(), i.budget.Used(), end}
+	}
+	return end
 }
 
 // maxTrapText is the longest text of a trap, in bytes.

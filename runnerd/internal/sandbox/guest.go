@@ -53,7 +53,8 @@ func (i *Instance) config(env *Env) wazero.ModuleConfig {
 
 // sleeper lets a guest sleep no longer than the context of its current call.
 type sleeper struct {
-	done atomic.Pointer[<-chan struct{}]
+	done  atomic.Pointer[<-chan struct{}]
+	watch *stopwatch
 }
 
 // until binds the sleeps that follow to ctx.
@@ -63,8 +64,10 @@ func (s *sleeper) until(ctx context.Context) {
 }
 
 // nanosleep returns after ns nanoseconds. When the context ends before, it ends the
-// guest, in the way in which wazero's own proc_exit does.
+// guest, in the way in which wazero's own proc_exit does. What sleeps holds no thread.
 func (s *sleeper) nanosleep(ns int64) {
+	s.watch.stop()
+	defer s.watch.start()
 	t := time.NewTimer(time.Duration(ns))
 	defer t.Stop()
 	select {

@@ -36,13 +36,16 @@ type Env struct {
 	Mounts []Mount // without any it sees no file system
 	// Fuel is how much it may use, from its making to its end; 0: there is no limit.
 	Fuel uint64
-	Used *Usage // told in the end what it has used; nil: nobody wants to know
+	// Used is told what it has used when it is closed; nil: nobody wants to know. After
+	// [ErrRunaway] that is later than its user has left it.
+	Used func(Usage)
 }
 
 // Usage is what an instance has used, from its making to its end.
 type Usage struct {
-	Fuel   uint64 // of a call that has trapped, up to [meter.Slice] more or less
-	Memory int64  // bytes of its linear memory, which never shrinks
+	Fuel   uint64        // of a call that has trapped, up to [meter.Slice] more or less
+	Memory int64         // bytes of its linear memory and tables, which never shrink
+	CPU    time.Duration // of the processor; where systems do not tell: time awake
 }
 
 // Mount is a folder of the host, and where a guest sees it.
@@ -59,10 +62,12 @@ type Instance struct {
 	module *Module
 	guest  wapi.Module
 	sleep  sleeper
+	watch  stopwatch
 	memory memory
+	space  *meter.Space
 	fuel   uint64
 	budget *meter.Budget
-	used   *Usage
+	used   func(Usage)
 	views  []*mount.View // of the mounts
 
 	mu      sync.Mutex
@@ -73,8 +78,8 @@ type Instance struct {
 }
 
 // Run makes an instance, runs its _start to the end and closes it; exit code 0 is
-// no error. Errors: [*ExitError], [*Trap], [*FuelError], [ErrRunaway], or the cause with
-// which ctx ended.
+// no error. Errors: [*ExitError], [*Trap], [*FuelError], [*StackError], [*MemoryError],
+// [*StoppedError], [ErrRunaway].
 func (m *Module) Run(ctx context.Context, env Env) error {
 	i := m.instance()
 	defer i.Close()
@@ -113,7 +118,9 @@ func (m *Module) New(ctx context.Context, env Env) (*Instance, error) {
 // instance returns an empty instance, which keeps m loaded until it is closed.
 func (m *Module) instance() *Instance {
 	m.Retain()
-	return &Instance{module: m}
+	i := &Instance{module: m, space: meter.NewSpace(m.size())}
+	i.sleep.watch = &i.watch
+	return i
 }
 
 // Call calls an export. stack holds the parameters, encoded as 64-bit words, and
@@ -139,10 +146,12 @@ func (i *Instance) Close() {
 func (i *Instance) open(ctx context.Context, env Env) error {
 	i.sleep.until(ctx)
 	i.fuel, i.budget, i.used = env.Fuel, meter.NewBudget(env.Fuel), env.Used
+	i.budget.Space = i.space
+	i.space.Take(i.module.TableSize()) // there is room: what begins with more is not loaded
 	for _, m := range env.Mounts {
 		i.views = append(i.views, m.Folder.View())
 	}
-	ctx = experimental.WithMemoryAllocator(meter.WithBudget(ctx, i.budget), &i.memory)
+	ctx = experimental.WithMemoryAllocator(meter.WithBudget(ctx, i.budget), i.space.Allocator(&i.memory))
 	guest, err := i.module.runtime.InstantiateModule(ctx, i.module.compiled, i.config(&env))
 	if err != nil {
 		return i.error(ctx, err)
@@ -186,10 +195,7 @@ func (i *Instance) tell() {
 	if i.used == nil || i.budget == nil {
 		return
 	}
-	i.used.Fuel = i.budget.Used()
-	if i.guest != nil && i.guest.Memory() != nil {
-		i.used.Memory = int64(i.guest.Memory().Size())
-	}
+	i.used(Usage{i.budget.Used(), i.space.Used(), i.watch.total})
 }
 
 // attend runs fn in a goroutine of the guest's own and waits for it, after the
@@ -203,7 +209,7 @@ func (i *Instance) attend(ctx context.Context, fn func() error) error {
 	i.mu.Unlock()
 	done := make(chan error, 1)
 	go func() {
-		err := guarded(fn)
+		err := guarded(func() error { return i.watch.measure(fn) })
 		i.ended()
 		done <- err
 	}()

@@ -78,42 +78,55 @@ func run(ctx context.Context, text string, s Streams) error {
 	threads := sandbox.NewThreads(1)
 	threads.Open()
 	defer threads.Close()
-	env, release, err := environment(&spec, s)
+	ctx, cancel := deadline(ctx, &spec)
+	defer cancel()
+	env, release, err := environment(ctx, &spec, s)
 	if err != nil {
 		return err
 	}
 	defer release()
-	used := sandbox.Usage{}
-	env.Used = &used
+	used := make(chan sandbox.Usage, 1)
+	env.Used = func(u sandbox.Usage) { used <- u }
 	begun := time.Now()
 	if spec.Invoke != "" {
 		err = invoke(ctx, m, &spec, env, s.Out)
 	} else {
-		err = command(ctx, m, &spec, env)
+		err = command(ctx, m, env)
 	}
 	if spec.Stats {
-		fmt.Fprintf(s.Err, "fuel %d, memory %.1f MiB, time %s\n", used.Fuel, float64(used.Memory)/(1<<20), time.Since(begun).Round(10*time.Microsecond))
+		tell(s.Err, used, time.Since(begun))
 	}
 	return err
 }
 
-// command runs a WASI command. It has no deadline unless it is given one.
-func command(ctx context.Context, m *sandbox.Module, spec *api.RunSpec, env sandbox.Env) error {
+// tell says what a program has used that has ended after a while.
+func tell(w io.Writer, used <-chan sandbox.Usage, after time.Duration) {
+	select {
+	case u := <-used:
+		fmt.Fprintf(w, "fuel %d, memory %.1f MiB, cpu %s, time %s\n", u.Fuel, float64(u.Memory)/(1<<20),
+			u.CPU.Round(time.Microsecond), after.Round(10*time.Microsecond))
+	default: // it has not begun, or does not end
+	}
+}
+
+// deadline is that of the call. A command has none unless it is given one.
+func deadline(ctx context.Context, spec *api.RunSpec) (context.Context, context.CancelFunc) {
+	if spec.Invoke == "" && spec.Limits.EpochMS == 0 {
+		return ctx, func() {}
+	}
+	return sandbox.WithDeadline(ctx, program.Deadline(spec.Limits))
+}
+
+// command runs a WASI command.
+func command(ctx context.Context, m *sandbox.Module, env sandbox.Env) error {
 	if err := program.CheckCommand(m.Shape); err != nil {
 		return fmt.Errorf("%w; or call one of its exports with --invoke", err)
-	}
-	if spec.Limits.EpochMS > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = sandbox.WithDeadline(ctx, program.Deadline(spec.Limits))
-		defer cancel()
 	}
 	return m.Run(ctx, env)
 }
 
 // invoke calls an export, and prints what it returns.
 func invoke(ctx context.Context, m *sandbox.Module, spec *api.RunSpec, env sandbox.Env, out io.Writer) error {
-	ctx, cancel := sandbox.WithDeadline(ctx, program.Deadline(spec.Limits))
-	defer cancel()
 	var args []json.RawMessage
 	for _, a := range spec.Args {
 		raw, err := json.Marshal(a)
@@ -147,9 +160,10 @@ func read(path string) ([]byte, error) {
 	return b, nil
 }
 
-// environment is what the program finds around it. The caller calls release.
-func environment(spec *api.RunSpec, s Streams) (env sandbox.Env, release func(), err error) {
-	env = sandbox.Env{Args: append([]string{filepath.Base(spec.File)}, spec.Args...), Stdin: s.In, Stdout: s.Out, Stderr: s.Err, Fuel: spec.Limits.Fuel}
+// environment is what the program finds around it, until ctx ends. The caller calls release.
+func environment(ctx context.Context, spec *api.RunSpec, s Streams) (env sandbox.Env, release func(), err error) {
+	env = sandbox.Env{Args: append([]string{filepath.Base(spec.File)}, spec.Args...),
+		Stdin: newInput(ctx, s.In), Stdout: &output{ctx, s.Out}, Stderr: &output{ctx, s.Err}, Fuel: spec.Limits.Fuel}
 	for _, name := range slices.Sorted(maps.Keys(spec.Env)) {
 		env.Vars = append(env.Vars, sandbox.Var{Name: name, Value: spec.Env[name]})
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/task"
 	"github.com/realm-mesh/realm/internal/kit/telemetry"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
+	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
 )
 
 // actor looks after one workload. While there is something to do one goroutine is at
@@ -53,6 +54,9 @@ type course struct {
 func newActor(s *Set, ref api.Ref) *actor {
 	return &actor{Env: &s.Env, set: s, ref: ref, log: s.Logs(ref), slog: s.Log.With(telemetry.KeyWorkload, ref.String())}
 }
+
+// used tells what a call, request or run has used.
+func (a *actor) used(u sandbox.Usage) { a.Used(a.ref, u) }
 
 // ask makes w the goal.
 func (a *actor) ask(life context.Context, w Want) {

@@ -36,7 +36,8 @@ type Env struct {
 	Kept    *Kept
 	Stands  func(intent.Signed) bool // whether a version other than the wanted one may go on to run
 	Threads *sandbox.Threads
-	Restart func(api.Ref) // is told of every restart of a command
+	Restart func(api.Ref)                // is told of every restart of a command
+	Used    func(api.Ref, sandbox.Usage) // nil, or told what each call, request or run has used
 	Log     *slog.Logger
 }
 
@@ -64,6 +65,9 @@ type Set struct {
 func NewSet(env Env) *Set {
 	if env.Admit == nil {
 		env.Admit = admit.New(admit.Config{})
+	}
+	if env.Used == nil {
+		env.Used = func(api.Ref, sandbox.Usage) {}
 	}
 	return &Set{Env: env, in: make(chan Want), probes: make(chan struct{}, maxProbes), refused: refusedFor, actors: map[api.Ref]*actor{}}
 }
