@@ -74,10 +74,13 @@ func (s *Space) grow(signal int64) int64 {
 	return n
 }
 
-// Allocator returns an allocator that has memories from a and counts them in s.
+// Allocator returns an allocator that has memories from a and counts them in s. Have the
+// runtime allow more than there is room for (wazero.RuntimeConfig's WithMemoryLimitPages), or
+// [Space.Denied] does not learn of what that refuses.
 func (s *Space) Allocator(a experimental.MemoryAllocator) experimental.MemoryAllocator {
+	most := uint64(max(s.limit, 0))
 	return experimental.MemoryAllocatorFunc(func(size, limit uint64) experimental.LinearMemory {
-		return &countedMemory{LinearMemory: a.Allocate(size, limit), space: s}
+		return &countedMemory{LinearMemory: a.Allocate(min(size, most), min(limit, most)), space: s}
 	})
 }
 

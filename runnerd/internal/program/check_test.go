@@ -75,7 +75,7 @@ func TestSizeAtTheBeginIsBounded(t *testing.T) {
 	if _, _, err := check(table(0x80, 0x80, 0x04), 2); err != nil { // 64 Ki elements: 512 KiB
 		t.Error(err)
 	}
-	_, _, err := check(table(0x80, 0x80, 0x10), 2) // 256 Ki elements: 2 MiB
+	_, _, err := check(table(0x80, 0x80, 0x0a), 2) // 160 Ki elements: 1.25 MiB
 	if err == nil || !strings.Contains(err.Error(), "needs 3 MiB of memory and tables to begin with and is allowed 2: give it a larger --memory-max-mb") {
 		t.Error(err)
 	}

@@ -27,12 +27,12 @@ const features = wapi.CoreFeaturesV2 | experimental.CoreFeaturesExtendedConst
 const compileWorkers = 4
 
 // runtimeConfig is the same for compiling and loading: code in the cache is found
-// only under the settings that it was compiled with. The memory limit is none of them.
-func runtimeConfig(pages uint32, cache wazero.CompilationCache) wazero.RuntimeConfig {
+// only under the settings that it was compiled with. Memory is limited by the space of each
+// instance.
+func runtimeConfig(cache wazero.CompilationCache) wazero.RuntimeConfig {
 	return wazero.NewRuntimeConfig().
 		WithCoreFeatures(features).
 		WithDebugInfoEnabled(false).
-		WithMemoryLimitPages(pages).
 		WithCompilationCache(cache)
 }
 
@@ -45,7 +45,7 @@ func Compile(ctx context.Context, c Cache, wasm []byte) (err error) {
 		return fmt.Errorf("open compile cache: %w", err)
 	}
 	defer func() { err = errors.Join(err, cache.Close(ctx)) }()
-	r := wazero.NewRuntimeWithConfig(ctx, runtimeConfig(api.MaxMemoryMB*pagesPerMB, cache))
+	r := wazero.NewRuntimeWithConfig(ctx, runtimeConfig(cache))
 	defer func() { err = errors.Join(err, r.Close(ctx)) }()
 	ctx = experimental.WithCompilationWorkers(ctx, min(runtime.NumCPU(), compileWorkers))
 	if _, err = r.CompileModule(ctx, wasm); err != nil {
@@ -126,7 +126,7 @@ func load(ctx context.Context, c Cache, k key, wasm []byte) (_ *Module, err erro
 	if err != nil {
 		return nil, err
 	}
-	r := wazero.NewRuntimeWithConfig(ctx, runtimeConfig(k.pages, cache))
+	r := wazero.NewRuntimeWithConfig(ctx, runtimeConfig(cache))
 	m := &Module{key: k, runtime: r, cache: cache, users: 1}
 	if _, err = wasi_snapshot_preview1.Instantiate(ctx, r); err == nil {
 		err = meter.Define(ctx, r)

@@ -6,9 +6,10 @@ import (
 	"github.com/realm-mesh/realm/engine/meter"
 )
 
-// maxElements is how many elements the tables of a module may begin with, and be given
-// whenever an instance is made, together: that takes a millisecond.
-const maxElements = 1 << 20
+// maxElements is how many elements the tables and the element segments of a module may
+// have together. Compilers emit one of each for a function. wazero looks at all segments
+// whenever an instance is made, 0.2 µs each, and nothing can end that before.
+const maxElements = 200_000
 
 // Parse decodes and validates a module, before anything else sees it. It takes time and
 // memory in proportion to its length, whoever made it. Its Instrument gives what [Compile]
