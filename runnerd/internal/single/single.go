@@ -61,16 +61,7 @@ func run(ctx context.Context, text string, s Streams) error {
 	if err := api.Decode([]byte(text), api.MaxRunSpec, &spec); err != nil {
 		return err
 	}
-	wasm, err := read(spec.File)
-	if err != nil {
-		return err
-	}
-	exe, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("find this program: %w", err)
-	}
-	loader := program.NewLoader(given(wasm), compile.New(exe, spec.Cache), sandbox.NewEngine(sandbox.NewCache(spec.Cache)))
-	m, err := loader.Load(ctx, api.Program{Blob: api.Sum(wasm), Size: int64(len(wasm)), Limits: spec.Limits}, func(api.State) {})
+	m, err := load(ctx, &spec)
 	if err != nil {
 		return err
 	}
@@ -97,6 +88,21 @@ func run(ctx context.Context, text string, s Streams) error {
 		tell(s.Err, used, time.Since(begun))
 	}
 	return err
+}
+
+// load makes the module ready, as on a node: compiled by a child, unless that was done
+// before. The caller releases it.
+func load(ctx context.Context, spec *api.RunSpec) (*sandbox.Module, error) {
+	wasm, err := read(spec.File)
+	if err != nil {
+		return nil, err
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	loader := program.NewLoader(given(wasm), compile.New(exe, spec.Cache), sandbox.NewEngine(sandbox.NewCache(spec.Cache)))
+	return loader.Load(ctx, api.Program{Blob: api.Sum(wasm), Size: int64(len(wasm)), Limits: spec.Limits}, func(api.State) {})
 }
 
 // tell says what a program has used that has ended after a while.
