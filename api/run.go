@@ -12,8 +12,9 @@ const (
 	EnvRun     = "REALM_RUN"
 )
 
-// MaxRunSpec is the most bytes of a [RunSpec] in JSON.
-const MaxRunSpec = 128 << 10
+// MaxRunSpec is the most bytes of a [RunSpec] in JSON: Linux takes 128 KiB for one variable
+// of the environment, with its name.
+const MaxRunSpec = 120 << 10
 
 // RunSpec is one run of a module. Its standard streams are those of the process.
 type RunSpec struct {

@@ -96,3 +96,22 @@ func sleb(v int64) []byte {
 		out = append(out, b|0x80)
 	}
 }
+
+// Modules with one function of a name, which takes and returns nothing: Spin's never ends,
+// Deep's calls itself, Greedy's takes memory, 1 MiB at a time, and traps when it gets none.
+func Spin(name string) []byte { return procedure(name, 0x03, 0x40, 0x0c, 0, opEnd) }
+func Deep(name string) []byte { return procedure(name, 0x10, 0) }
+func Greedy(name string) []byte {
+	return procedure(name, 0x03, 0x40, 0x41, 16, 0x40, 0, 0x41, 0x7f, 0x46, 0x04, 0x40, opUnreachable, opEnd, 0x0c, 0, opEnd)
+}
+
+// procedure is a module of one function, and a memory of a page.
+func procedure(name string, code ...byte) []byte {
+	code = append(append([]byte{0}, code...), opEnd)
+	out := append([]byte(nil), Header...)
+	out = section(out, secType, []byte{1, typeFunc, 0, 0})
+	out = section(out, secFunc, []byte{1, 0})
+	out = section(out, secMemory, []byte{1, 0, 1})
+	out = section(out, secExport, slices.Concat([]byte{1, byte(len(name))}, []byte(name), []byte{0, 0}))
+	return section(out, secCode, append([]byte{1, byte(len(code))}, code...))
+}

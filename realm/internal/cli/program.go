@@ -25,7 +25,7 @@ type programFlags struct {
 }
 
 func (p *programFlags) declareLimits(f *pflag.FlagSet) {
-	f.IntVar(&p.memoryMB, "memory-max-mb", 0, fmt.Sprintf("most linear memory of an instance, MiB (default %d)", api.DefaultMemoryMB))
+	f.IntVar(&p.memoryMB, "memory-max-mb", 0, fmt.Sprintf("most memory of an instance, with its tables, MiB (default %d)", api.DefaultMemoryMB))
 	f.Uint64Var(&p.fuel, "fuel", 0, "units of work per invocation, about one an instruction (default: no limit)")
 	f.Int64Var(&p.epochMS, "epoch-ms", 0, fmt.Sprintf("deadline of one call or request, milliseconds (default %d); a command has none unless it is given", api.DefaultDeadline.Milliseconds()))
 }

@@ -49,7 +49,7 @@ command line was wrong.`,
 	g.StringVar(&a.nodeAddr, "node", "", "address of a member to ask instead, where no node is up on this machine")
 	g.StringVar(&a.contextName, "context", "", "which of your realms, by its name in realm context (default $"+envContext+", else the one in use)")
 	g.BoolVar(&a.json, "json", false, "print JSON")
-	g.DurationVar(&a.timeout, "timeout", defaultTimeout, "give up after this long (up, logs and --watch: only if it is given; what moves blobs: when none has moved for so long)")
+	g.DurationVar(&a.timeout, "timeout", defaultTimeout, "give up after this long (up, run, logs and --watch: only if it is given; what moves blobs: when none has moved for so long)")
 	g.StringVar(&a.passphraseFile, "passphrase-file", "", "file with the passphrase of your owner key (default: $"+envPassphrase+", else asked for)")
 	g.StringVar(&a.grantFile, "grant", "", "file of your grant, where the node has not heard of it (default: $"+envGrant+")")
 	up := newUp(a)

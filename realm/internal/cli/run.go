@@ -1,14 +1,17 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/realm/internal/launcher"
@@ -29,32 +32,38 @@ func newRun(a *app) *cobra.Command {
 		Short: "Run a program here and now, without a node",
 		Long: `Run a WebAssembly program on this machine, in the sandbox and under the limits
 that it has on a node. Its standard streams are those of the command, and so is
-its exit code. It sees no files but those that are mounted.`,
+its exit code. It sees no files but those that are mounted. What follows FILE is
+the program's own. It goes on until it ends, unless --epoch-ms or --timeout is given.`,
 		Example: `  realm run samples/build/ticker.wasm
+  realm run --epoch-ms 3000 samples/build/ticker.wasm
   realm run --invoke double samples/build/double.wasm 21
-  realm run --fuel 1000000 --stats --mount host=.,guest=/data,ro tool.wasm -- --verbose`,
+  realm run --fuel 1000000 --memory-max-mb 64 --stats tool.wasm --verbose
+  realm run --mount host=.,guest=/data,ro --env LANG=C tool.wasm /data/list`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return misused(cmd, errors.New("FILE is missing"))
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: a.open(func(ctx context.Context, cmd *cobra.Command, args []string) error {
 			spec, err := f.spec(args)
 			if err != nil {
 				return misused(cmd, err)
 			}
-			return a.start(cmd, spec)
-		},
+			return a.start(ctx, spec)
+		}),
 	}
-	flags := cmd.Flags()
+	f.declare(cmd.Flags())
+	return cmd
+}
+
+func (f *runFlags) declare(flags *pflag.FlagSet) {
 	f.declareLimits(flags)
 	flags.StringArrayVar(&f.env, "env", nil, "NAME=VALUE in its environment; may be repeated")
 	flags.StringArrayVar(&f.mounts, "mount", nil, "host=FOLDER,guest=FOLDER[,ro]: a folder of this machine that it sees; may be repeated")
 	flags.StringVar(&f.invoke, "invoke", "", "call this export with the arguments, which are numbers, and print its result")
 	flags.BoolVar(&f.stats, "stats", false, "say in the end, on stderr, what it has used")
 	flags.SetInterspersed(false) // what follows FILE is the program's
-	return cmd
 }
 
 func (f *runFlags) spec(args []string) (*api.RunSpec, error) {
@@ -85,9 +94,13 @@ func (f *runFlags) spec(args []string) (*api.RunSpec, error) {
 	return spec, spec.Validate()
 }
 
+// stopPatience is how long a program has to end when it was told to. It has ended long
+// before, unless this system cannot tell it.
+const stopPatience = 2 * time.Second
+
 // start has runnerd, in a process of its own, run a program, and waits for it. Ctrl-C
 // reaches both.
-func (a *app) start(cmd *cobra.Command, spec *api.RunSpec) error {
+func (a *app) start(ctx context.Context, spec *api.RunSpec) error {
 	path, err := launcher.Find(api.Runnerd)
 	if err != nil {
 		return err
@@ -96,9 +109,13 @@ func (a *app) start(cmd *cobra.Command, spec *api.RunSpec) error {
 	if err != nil {
 		return fmt.Errorf("run: %w", err)
 	}
-	child := exec.CommandContext(cmd.Context(), path, api.RunCommand)
+	if len(text) > api.MaxRunSpec {
+		return fmt.Errorf("run %s: its arguments and environment are larger than %d KiB: give it a file by --mount", spec.File, api.MaxRunSpec>>10)
+	}
+	child := exec.CommandContext(ctx, path, api.RunCommand)
 	child.Env = append(os.Environ(), api.EnvRun+"="+string(text))
 	child.Stdin, child.Stdout, child.Stderr = a.in, a.out, a.err
+	child.WaitDelay = stopPatience
 	child.Cancel = func() error { return child.Process.Signal(os.Interrupt) }
 	if err := child.Run(); err != nil {
 		return fmt.Errorf("run %s: %w", spec.File, err)
