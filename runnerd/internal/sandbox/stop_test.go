@@ -71,7 +71,7 @@ func stopped(t *testing.T, m *Module, how error, args []string) time.Duration {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
 	begun := time.Now()
-	if how == errLate {
+	if errors.Is(how, errLate) {
 		var done context.CancelFunc
 		ctx, done = context.WithTimeoutCause(ctx, errLate.After, errLate)
 		defer done()
