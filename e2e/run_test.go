@@ -22,12 +22,14 @@ import (
 // alone is a machine on which no node is, nor ever was.
 func alone(t *testing.T) *node.Node {
 	t.Helper()
-	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	return newNode(t, "nowhere", "")
+	n := newNode(t, "nowhere", "")
+	n.Env = append(n.Env, "XDG_CACHE_HOME="+t.TempDir())
+	return n
 }
 
 // TestRun runs programs where no node is: all flags of realm run.
 func TestRun(t *testing.T) {
+	t.Parallel()
 	n := alone(t)
 	spin := write(t, "spin.wasm", wasm.Spin("spin"))
 	deep := write(t, "deep.wasm", wasm.Deep("deep"))
@@ -70,6 +72,7 @@ func TestRun(t *testing.T) {
 // TestRunIsInterrupted: Ctrl-C ends a program that waits for a terminal, and one that
 // computes.
 func TestRunIsInterrupted(t *testing.T) {
+	t.Parallel()
 	n := alone(t)
 	for what, args := range map[string][]string{
 		"computing": {"--invoke", "spin", write(t, "spin.wasm", wasm.Spin("spin"))},
@@ -119,6 +122,7 @@ func TestRunIsInterrupted(t *testing.T) {
 // TestFuelIsCounted gives functions, a component and a manifest fuel, and reads what
 // callers and metrics are told.
 func TestFuelIsCounted(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	spin := write(t, "spin.wasm", wasm.Spin("spin"))
 	do(t, n, "fn", "deploy", "--wasm", spin, "--name", "spin", "--fuel", "5000000")

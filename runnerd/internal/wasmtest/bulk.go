@@ -2,15 +2,18 @@ package wasmtest
 
 import "bytes"
 
-// sleb are numbers that instructions hold.
-func sleb(v int32) []byte { return append([]byte{0x41}, s32(v)...) }
+// Sizes in a [Bulk] command.
+const (
+	bulkMemory   = 16 << 20
+	bulkData     = 8 << 20 // bytes of a passive segment
+	bulkTable    = 1 << 18 // elements
+	bulkElements = 10_000  // of a passive segment
+)
 
-// bulk is a command that does code for ever, with a memory of 1,000 pages, a table of as
-// many elements as a guest may have, a passive data segment of 32 MiB and a passive
-// element segment of a hundred thousand.
-func bulk(code ...[]byte) []byte {
-	const elements = 100_000
-	body := bytes.Join([][]byte{{0, 0xd0, 0x70}, sleb(1 << 22), {0xfc, 15, 0, 0x1a, 0x03, 0x40}, bytes.Join(code, nil), {0x0c, 0, 0x0b, 0x0b}}, nil)
+// bulk is a command that grows its memory and its table, and then does code for ever.
+func bulk(data int, code ...[]byte) []byte {
+	body := bytes.Join([][]byte{{0}, i32Const(bulkMemory >> 16), {0x40, 0, 0x1a}, {0xd0, 0x70}, i32Const(bulkTable), {0xfc, 15, 0, 0x1a},
+		{0x03, 0x40}, bytes.Join(code, nil), {0x0c, 0, 0x0b, 0x0b}}, nil)
 	out := Header()
 	for _, s := range []struct {
 		id   byte
@@ -19,28 +22,27 @@ func bulk(code ...[]byte) []byte {
 		{1, []byte{1, 0x60, 0, 0}},
 		{3, []byte{1, 0}},
 		{4, []byte{1, 0x70, 0, 0}},
-		{5, append([]byte{1, 0}, u32(1000)...)},
+		{5, []byte{1, 0, 1}},
 		{7, append(append([]byte{1}, str("_start")...), 0, 0)},
-		{9, append(append([]byte{1, 1, 0}, u32(elements)...), make([]byte, elements)...)},
+		{9, append(append([]byte{1, 1, 0}, u32(bulkElements)...), make([]byte, bulkElements)...)},
 		{12, []byte{1}},
 		{10, append([]byte{1}, str(string(body))...)},
-		{11, append([]byte{1, 1}, str(string(make([]byte, 32<<20)))...)},
+		{11, append([]byte{1, 1}, str(string(make([]byte, data)))...)},
 	} {
 		out = append(out, Section(s.id, s.body)...)
 	}
 	return out
 }
 
-// Bulk are commands that move as many bytes, or elements, at a time as they can, and do
-// not end.
+// Bulk are commands that move many bytes, or elements, at a time, and do not end.
 func Bulk() map[string][]byte {
-	null, zero, most := []byte{0xd0, 0x70}, sleb(0), sleb(1<<22)
+	null, zero, all, table := []byte{0xd0, 0x70}, i32Const(0), i32Const(bulkMemory), i32Const(bulkTable)
 	return map[string][]byte{
-		"memory.fill": bulk(zero, sleb(1), sleb(60<<20), []byte{0xfc, 11, 0}),
-		"memory.copy": bulk(sleb(1), zero, sleb(60<<20), []byte{0xfc, 10, 0, 0}),
-		"memory.init": bulk(zero, zero, sleb(32<<20), []byte{0xfc, 8, 0, 0}),
-		"table.fill":  bulk(zero, null, most, []byte{0xfc, 17, 0}),
-		"table.copy":  bulk(zero, zero, most, []byte{0xfc, 14, 0, 0}),
-		"table.init":  bulk(zero, zero, sleb(100_000), []byte{0xfc, 12, 0, 0}),
+		"memory.fill": bulk(0, zero, i32Const(1), all, []byte{0xfc, 11, 0}),
+		"memory.copy": bulk(0, i32Const(1), zero, all, []byte{0xfc, 10, 0, 0}),
+		"memory.init": bulk(bulkData, zero, zero, i32Const(bulkData), []byte{0xfc, 8, 0, 0}),
+		"table.fill":  bulk(0, zero, null, table, []byte{0xfc, 17, 0}),
+		"table.copy":  bulk(0, zero, zero, table, []byte{0xfc, 14, 0, 0}),
+		"table.init":  bulk(0, zero, zero, i32Const(bulkElements), []byte{0xfc, 12, 0, 0}),
 	}
 }
