@@ -78,6 +78,7 @@ func messages() []Validator {
 			BlobInfo: blob, Done: 4, Began: at, Rate: 1e6,
 			Sources: []TransferSource{{Peer: somePeer, Bytes: 4, Rate: 1e6, State: "slow", Why: "others are faster"}},
 		}}},
+		&RunSpec{File: "/tmp/a.wasm", Cache: "/tmp/cache", Args: []string{"x"}, Env: map[string]string{"A": "b"}, Mounts: []Mount{mount}, Limits: Limits{Fuel: 7}, Invoke: "f", Stats: true},
 		&CallRequest{Args: []json.RawMessage{json.RawMessage(`7`), json.RawMessage(`"NaN"`)}},
 		&CallReply{Result: json.RawMessage(`14`)},
 		&ExecRequest{Name: "double", Arg: json.RawMessage(`7`)},

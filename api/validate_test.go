@@ -210,6 +210,12 @@ func TestValidateRequests(t *testing.T) {
 		"daemon \"\"":         func(r *RestartRequest) { r.Daemon = "" },
 	})
 	breaks(t, map[string]func(*LogLine){"too long": func(l *LogLine) { l.Line = strings.Repeat("x", MaxLogLine+1) }})
+	breaks(t, map[string]func(*RunSpec){
+		"file or cache":      func(s *RunSpec) { s.File = "" },
+		"cache is missing":   func(s *RunSpec) { s.Cache = "" },
+		"memory_max_mb 4097": func(s *RunSpec) { s.Limits.MemoryMaxMB = MaxMemoryMB + 1 },
+		"guest \"relative\"": func(s *RunSpec) { s.Mounts[0].Guest = "relative" },
+	})
 	breaks(t, map[string]func(*CallRequest){"65 arguments": func(r *CallRequest) { r.Args = make([]json.RawMessage, MaxArgs+1) }})
 	breaks(t, map[string]func(*FunctionsReply){"name": func(r *FunctionsReply) { r.Functions[0].Name = "" }})
 	breaks(t, map[string]func(*ExecRequest){
