@@ -17,9 +17,14 @@
 //   - bounds the depth of its calls ([Options.Stack]) before the host's memory does.
 //   - cannot see or touch what was added: imports and exports by these names are refused,
 //     all indices are checked before any is added.
+//   - takes memory and tables out of one [Space], if it is given one; what grows beyond it
+//     fails in the guest.
 //
-// It does not bound the memory of a guest (limit that in the runtime), nor the time that
-// a module takes to compile: do that in a process which you can kill.
+// It does not bound the time that a module takes to compile: do that in a process which
+// you can kill. Nor can anything end the making of an instance, which looks at every
+// element of every segment (0.2 µs each): bound them by [Caps].
+//
+// [Parse] says what a module is, its [Shape], before anything is made of it.
 //
 // # How it works
 //
