@@ -17,7 +17,7 @@ SAMPLES  := counter-file hello-cgi ticker
 PACKAGES := $(MODULES:%=./%/...)
 
 .DEFAULT_GOAL := help
-.PHONY: help build samples testclock demo test check lint bench bench-store image mesh mesh-down clean
+.PHONY: help build samples testclock demo test check lint bench bench-engine bench-store image mesh mesh-down clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ lint: ## run the pinned linter over every module
 
 bench: build samples ## measure, and print the table of docs/PERFORMANCE.md
 	$(GO) run ./e2e/cmd/bench --bin bin --samples samples/build $(ARGS)
+
+bench-engine: ## measure what meters cost, beside wasmtime (needs a C compiler; ARGS="--rounds 3")
+	cd engine/bench && GOWORK=off $(GO) run . $(ARGS)
 
 bench-store: build $(IPFS) ## measure the store beside openssl, cat, plain HTTP and kubo (ARGS="--only swarm"; --help tells all)
 	$(GO) run ./e2e/cmd/benchstore --bin bin --ipfs $(IPFS) $(ARGS)
