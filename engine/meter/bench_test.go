@@ -30,7 +30,7 @@ func workload(t testing.TB, name string) []byte {
 
 // loaded is a workload that is ready to run.
 type loaded struct {
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // of the budget, for as long as the benchmark
 	budget *Budget
 	run    api.Function
 }

@@ -14,10 +14,19 @@ import (
 
 // counter counts the fuel of modules in the plainest way: a call of the host before each
 // instruction, with its cost.
-type counter struct{ used int64 }
+type counter struct {
+	used int64
+	most int64 // after which the guest is ended; 0: never
+}
+
+var errSlow = errors.New("counted enough")
 
 func (c *counter) define(ctx context.Context, r wazero.Runtime) error {
-	fn := api.GoFunc(func(_ context.Context, stack []uint64) { c.used += int64(stack[0]) })
+	fn := api.GoFunc(func(_ context.Context, stack []uint64) {
+		if c.used += int64(stack[0]); c.most > 0 && c.used > c.most {
+			panic(errSlow)
+		}
+	})
 	_, err := r.NewHostModuleBuilder(ImportModule).NewFunctionBuilder().
 		WithGoFunction(fn, []api.ValueType{api.ValueTypeI64}, []api.ValueType{api.ValueTypeI64}).
 		Export(importRefill).Instantiate(ctx)
