@@ -17,7 +17,7 @@ SAMPLES  := counter-file hello-cgi ticker
 PACKAGES := $(MODULES:%=./%/...)
 
 .DEFAULT_GOAL := help
-.PHONY: help build samples testclock demo test check lint bench bench-engine bench-store image mesh mesh-down clean
+.PHONY: help build samples testclock demo test check soak lint bench bench-engine bench-store image mesh mesh-down clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,11 @@ check: ## what a reviewer's machine would say: gofmt, vet, each module alone, ot
 	@for m in $(MODULES) samples; do echo "GOWORK=off $$m"; (cd $$m && export GOWORK=off && $(GO) vet ./... && $(GO) mod verify >/dev/null) || exit 1; done
 	@for os in darwin windows; do for c in $(COMMANDS); do echo "build $$os/$$c"; \
 		CGO_ENABLED=0 GOOS=$$os GOARCH=arm64 $(GO) build -o /dev/null ./$$c/cmd/$$c || exit 1; done; done
+
+SOAK ?= 10m
+soak: ## look for what the engine takes wrong, for ten minutes each way, or so many times (SOAK=30000x)
+	cd engine && for f in internal/wasm:FuzzDecode meter:FuzzInstrument; do \
+		GOWORK=off $(GO) test -run '^$$' -fuzz "^$${f#*:}$$" -fuzztime $(SOAK) -fuzzminimizetime 5s ./$${f%:*} || exit 1; done
 
 lint: ## run the pinned linter over every module
 	$(GOLANGCI) run $(PACKAGES)
