@@ -23,8 +23,7 @@ func (f *function) call(in wasm.Instr) {
 	f.load(&f.block)
 }
 
-// enter takes the frame of the function off what is left of the stack; when there is no
-// room for it, the host does not return.
+// enter takes the frame of the function off what is left of the stack.
 func (f *function) enter() {
 	c := &f.out
 	c.with(opGlobalGet, f.room)
@@ -32,6 +31,10 @@ func (f *function) enter() {
 	c.op(opI64Sub)
 	c.with(opLocalTee, f.left)
 	c.with(opGlobalSet, f.room)
+}
+
+// overflow tells the host when there was none for the frame: it does not return then.
+func (f *function) overflow(c *code) {
 	c.with(opLocalGet, f.left)
 	c.i64(0)
 	c.op(opI64LtS, opIf, noType)

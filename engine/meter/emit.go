@@ -33,6 +33,7 @@ const (
 	opI32Sub    = 0x6b
 	opI64Add    = 0x7c
 	opI64Sub    = 0x7d
+	opI64Or     = 0x84
 	opI64Shl    = 0x86
 	opI64ShrU   = 0x88
 	opI32Wrap   = 0xa7

@@ -32,6 +32,7 @@ type function struct {
 	block code // the one that is not
 	cost  int64
 	check bool // at its begin
+	entry bool // it is the first, and there has to be room for the frame
 	open  []block
 	seen  int // blocks, in their order
 	dead  int // how many blocks were opened in code that is never reached, plus one; 0: it is reached
@@ -110,7 +111,7 @@ func (f *function) rewrite(results []wasm.ValueType) {
 		f.out.op(opBlock)
 		f.out = append(f.out, f.blockType(results)...)
 	}
-	f.check = f.facts.cached || f.facts.calls
+	f.check, f.entry = f.facts.cached || f.facts.calls, f.facts.nested
 	for s := f.of.Instrs(f.Module); ; {
 		in, ok := s.Next()
 		if !ok {
@@ -157,7 +158,7 @@ func (f *function) finish() {
 		f.ask(&f.out)
 	}
 	f.out = append(f.out, f.block...)
-	f.block, f.cost, f.check = f.block[:0], 0, false
+	f.block, f.cost, f.check, f.entry = f.block[:0], 0, false, false
 }
 
 // get and set write how the fuel is read, and written.
@@ -192,10 +193,21 @@ func (f *function) negative(c *code) {
 	c.op(opI64LtS)
 }
 
-// ask writes that the host is asked to go on when the slice is used up.
+// ask writes that the host is asked to go on when the slice is used up. At the entry of a
+// function that is also where no room is left for its frame: one branch for both, as
+// either is rare.
 func (f *function) ask(c *code) {
-	f.negative(c)
-	c.op(opIf, noType)
+	if f.entry {
+		f.get(c)
+		c.with(opLocalGet, f.left)
+		c.op(opI64Or)
+		c.i64(0)
+		c.op(opI64LtS, opIf, noType)
+		f.overflow(c)
+	} else {
+		f.negative(c)
+		c.op(opIf, noType)
+	}
 	f.get(c)
 	c.with(opCall, f.refill)
 	f.set(c)
