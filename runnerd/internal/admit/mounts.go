@@ -12,14 +12,14 @@ import (
 	"syscall"
 
 	"github.com/realm-mesh/realm/api"
-	"github.com/realm-mesh/realm/runnerd/internal/mount"
-	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
+	"github.com/realm-mesh/realm/engine"
+	"github.com/realm-mesh/realm/engine/mount"
 )
 
 // Open opens the folders that a workload mounts. They are closed by closeAll, once no
 // guest sees them any more. Errors are those of [Node.Admit].
-func (n *Node) Open(mounts []api.Mount) (_ []sandbox.Mount, closeAll func(), err error) {
-	out := make([]sandbox.Mount, 0, len(mounts))
+func (n *Node) Open(mounts []api.Mount) (_ []engine.Mount, closeAll func(), err error) {
+	out := make([]engine.Mount, 0, len(mounts))
 	closeAll = func() {
 		for _, m := range out {
 			_ = m.Folder.Close() // nothing is lost: it holds a descriptor
@@ -31,7 +31,7 @@ func (n *Node) Open(mounts []api.Mount) (_ []sandbox.Mount, closeAll func(), err
 			closeAll()
 			return nil, nil, err
 		}
-		out = append(out, sandbox.Mount{Guest: m.Guest, Folder: mount.New(root, m.RO)})
+		out = append(out, engine.Mount{Guest: m.Guest, Folder: mount.New(root, m.RO)})
 	}
 	return out, closeAll, nil
 }

@@ -7,8 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/realm-mesh/realm/engine"
 	"github.com/realm-mesh/realm/internal/kit/buildinfo"
-	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
 )
 
 // target is where a request goes below the mount of its component.
@@ -20,7 +20,7 @@ type target struct {
 
 // variables are the meta-variables of RFC 3875, section 4.1, after those of the
 // component's own, which they override. length is of the body, -1 for none.
-func variables(own map[string]string, r *http.Request, t target, length int64) []sandbox.Var {
+func variables(own map[string]string, r *http.Request, t target, length int64) []engine.Var {
 	host := r.Host
 	if h := r.Header.Get("X-Forwarded-Host"); h != "" {
 		host = h
@@ -60,11 +60,11 @@ func variables(own map[string]string, r *http.Request, t target, length int64) [
 			vars[name] = value
 		}
 	}
-	out := make([]sandbox.Var, 0, len(vars))
+	out := make([]engine.Var, 0, len(vars))
 	for name, value := range vars {
-		out = append(out, sandbox.Var{Name: name, Value: value})
+		out = append(out, engine.Var{Name: name, Value: value})
 	}
-	slices.SortFunc(out, func(a, b sandbox.Var) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(out, func(a, b engine.Var) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }
 

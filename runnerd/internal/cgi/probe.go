@@ -9,8 +9,8 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/realm-mesh/realm/engine"
 	"github.com/realm-mesh/realm/internal/kit/buildinfo"
-	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
 )
 
 // Probe asks the program for path, which begins with a slash and may have a query, and
@@ -27,7 +27,7 @@ func (p *Program) Probe(ctx context.Context, path string, timeout time.Duration)
 		Header: http.Header{"User-Agent": {"realm-probe/" + buildinfo.Version}}, Body: http.NoBody}
 	answer := &verdict{header: http.Header{}}
 	if err := p.probe(ctx, answer, r); err != nil {
-		if stopped := new(sandbox.StoppedError); errors.As(err, &stopped) {
+		if stopped := new(engine.StoppedError); errors.As(err, &stopped) {
 			err = stopped.Cause // what it has used does not count here
 		}
 		return fmt.Errorf("GET %s: %w", path, err)

@@ -9,33 +9,33 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/engine"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
 	"github.com/realm-mesh/realm/runnerd/internal/program"
-	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
 )
 
 // Program is a component that answers requests. It is safe for use by several goroutines.
 type Program struct {
-	module   *sandbox.Module
+	module   *engine.Module
 	script   string
 	args     []string
 	env      map[string]string
-	mounts   []sandbox.Mount
+	mounts   []engine.Mount
 	deadline time.Duration
 	fuel     uint64 // of one request; 0: no limit
 	log      *logs.Log
-	used     func(sandbox.Usage)
+	used     func(engine.Usage)
 }
 
 // New makes a program of a module, which it releases when it is closed; on an
 // error the module stays the caller's. What it mounts stays the caller's, too. used is told
 // what each request has used; nil: nobody wants to know. Errors: a [*program.RefusedError],
 // or that of ctx.
-func New(ctx context.Context, m *sandbox.Module, name api.Name, c *api.Component, mounts []sandbox.Mount, log *logs.Log, used func(sandbox.Usage)) (*Program, error) {
+func New(ctx context.Context, m *engine.Module, name api.Name, c *api.Component, mounts []engine.Mount, log *logs.Log, used func(engine.Usage)) (*Program, error) {
 	if err := program.CheckCommand(m.Shape); err != nil {
 		return nil, err
 	}
-	i, err := m.New(ctx, sandbox.Env{})
+	i, err := m.New(ctx, engine.Env{})
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, err
@@ -60,10 +60,10 @@ func (p *Program) Close() { p.module.Release() }
 // Serve answers r, whose URL has the form /anything/NAME/path…, and path is what
 // follows NAME, decoded, without its slash. It returns an error, and has answered
 // nothing, if the program did not: [*HeaderError], [ErrLengthRequired], those of
-// [sandbox.Module.Run], or the cause of r's context. Afterwards it breaks off the connection by panicking
+// [engine.Module.Run], or the cause of r's context. Afterwards it breaks off the connection by panicking
 // with [http.ErrAbortHandler], as net/http asks for.
 func (p *Program) Serve(w http.ResponseWriter, r *http.Request, path string) error {
-	ctx, cancel := sandbox.WithDeadline(r.Context(), p.deadline)
+	ctx, cancel := engine.WithDeadline(r.Context(), p.deadline)
 	defer cancel()
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -83,7 +83,7 @@ func (p *Program) Serve(w http.ResponseWriter, r *http.Request, path string) err
 	complaints := p.log.Writer(logs.Stderr)
 	defer complaints.Flush()
 	t := target{script: p.script, path: "/" + path, raw: rawPath(r.URL.EscapedPath())}
-	err = p.module.Run(ctx, sandbox.Env{Args: p.args, Vars: variables(p.env, r, t, length), Stdin: body, Stdout: out, Stderr: complaints, Mounts: p.mounts, Fuel: p.fuel, Used: p.used})
+	err = program.Advise(p.module.Run(ctx, engine.Env{Args: p.args, Vars: variables(p.env, r, t, length), Stdin: body, Stdout: out, Stderr: complaints, Mounts: p.mounts, Fuel: p.fuel, Used: p.used}))
 	body.close()
 	sent, bad := out.close()
 	release()

@@ -18,20 +18,20 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/engine"
+	"github.com/realm-mesh/realm/engine/enginetest"
+	"github.com/realm-mesh/realm/engine/wasmtest"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
 	"github.com/realm-mesh/realm/runnerd/internal/program"
-	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
-	"github.com/realm-mesh/realm/runnerd/internal/sandboxtest"
-	"github.com/realm-mesh/realm/runnerd/internal/wasmtest"
 )
 
 // hello is an http.Handler; the other guests are scripts.
 var hello []byte
 
-var rig sandboxtest.Rig
+var rig enginetest.Rig
 
 func TestMain(m *testing.M) {
-	sandboxtest.Main(m, &rig, func() (err error) {
+	enginetest.Main(m, &rig, func() (err error) {
 		hello, err = wasmtest.Sample("hello-cgi", false)
 		return err
 	})
@@ -243,10 +243,10 @@ func TestNoAnswer(t *testing.T) {
 		"bad length":       {[]wasmtest.Step{wasmtest.Out("Content-Length: x\n\n")}, new(*HeaderError), "content length"},
 		"control":          {[]wasmtest.Step{wasmtest.Out("X-A: a\x01b\n\n")}, new(*HeaderError), "control character"},
 		"header too long":  {[]wasmtest.Step{wasmtest.Out("X-A: "), wasmtest.Forever(wasmtest.Out(strings.Repeat("x", 1000)))}, new(*HeaderError), "longer than 65536"},
-		"exit code":        {[]wasmtest.Step{wasmtest.Err("oh no\n"), wasmtest.Leave(3)}, new(*sandbox.ExitError), "exit code 3"},
-		"trap":             {[]wasmtest.Step{wasmtest.Fault()}, new(*sandbox.Trap), "trap: unreachable"},
-		"deadline, loop":   {[]wasmtest.Step{wasmtest.Forever()}, new(*sandbox.DeadlineError), "deadline of 300 ms"},
-		"deadline, asleep": {[]wasmtest.Step{wasmtest.Sleep(time.Hour)}, new(*sandbox.DeadlineError), "deadline of 300 ms"},
+		"exit code":        {[]wasmtest.Step{wasmtest.Err("oh no\n"), wasmtest.Leave(3)}, new(*engine.ExitError), "exit code 3"},
+		"trap":             {[]wasmtest.Step{wasmtest.Fault()}, new(*engine.Trap), "trap: unreachable"},
+		"deadline, loop":   {[]wasmtest.Step{wasmtest.Forever()}, new(*engine.DeadlineError), "deadline of 300 ms"},
+		"deadline, asleep": {[]wasmtest.Step{wasmtest.Sleep(time.Hour)}, new(*engine.DeadlineError), "deadline of 300 ms"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := scripted(t, 300, c.steps...)
@@ -290,7 +290,7 @@ func TestSilentClientMeetsTheDeadline(t *testing.T) {
 	fmt.Fprint(conn, "POST /components/web/ HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nonly this")
 	select {
 	case err := <-s.ends:
-		if late := new(sandbox.DeadlineError); !errors.As(err, &late) {
+		if late := new(engine.DeadlineError); !errors.As(err, &late) {
 			t.Error(err)
 		}
 	case <-time.After(5 * time.Second):
@@ -357,7 +357,7 @@ func TestNewRefusesWhatIsNoCommand(t *testing.T) {
 	for name, wasm := range map[string][]byte{
 		"a library":       wasmtest.Functions(wasmtest.Identity("f", wasmtest.I32)),
 		"a wrong _start":  wasmtest.Functions(wasmtest.Identity("_start", wasmtest.I32)),
-		"too little WASI": wasmtest.Module{Imports: []wasmtest.Import{{Module: sandbox.WASI, Name: "nope"}}, Funcs: []wasmtest.Func{{Export: "_start"}}}.Bytes(),
+		"too little WASI": wasmtest.Module{Imports: []wasmtest.Import{{Module: engine.WASI, Name: "nope"}}, Funcs: []wasmtest.Func{{Export: "_start"}}}.Bytes(),
 	} {
 		m := rig.Ready(t, wasm, 16)
 		defer m.Release()

@@ -6,15 +6,15 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/engine"
 	"github.com/realm-mesh/realm/engine/meter"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
 	"github.com/realm-mesh/realm/runnerd/internal/program"
-	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
 )
 
 // Function is a module ready to be called. It is safe for use by several goroutines.
 type Function struct {
-	module   *sandbox.Module
+	module   *engine.Module
 	name     api.Name
 	export   string
 	sig      meter.Signature
@@ -22,14 +22,14 @@ type Function struct {
 	fuel     uint64
 	log      *logs.Log
 	pool     *pool
-	used     func(sandbox.Usage)
+	used     func(engine.Usage)
 }
 
 // New makes a function of a module, which it releases when it is closed; on an
 // error the module stays the caller's. One instance is made, to see that it can
 // be. used is told what each instance has used; nil: nobody wants to know. Errors: a
 // [*program.RefusedError], or that of ctx.
-func New(ctx context.Context, m *sandbox.Module, name api.Name, l api.Limits, log *logs.Log, used func(sandbox.Usage)) (*Function, error) {
+func New(ctx context.Context, m *engine.Module, name api.Name, l api.Limits, log *logs.Log, used func(engine.Usage)) (*Function, error) {
 	export, err := choose(m.Shape, name)
 	if err != nil {
 		return nil, err
@@ -52,26 +52,26 @@ func (f *Function) Export() string { return f.export + f.sig.String() }
 
 // instantiate makes an instance within the deadline of a call.
 func (f *Function) instantiate(ctx context.Context) (*guest, error) {
-	ctx, cancel := sandbox.WithDeadline(ctx, f.deadline)
+	ctx, cancel := engine.WithDeadline(ctx, f.deadline)
 	defer cancel()
 	out, complaints := f.log.Writer(logs.Stdout), f.log.Writer(logs.Stderr)
 	flush := func() { out.Flush(); complaints.Flush() }
-	i, err := f.module.New(ctx, sandbox.Env{Args: []string{string(f.name)}, Stdout: out, Stderr: complaints, Fuel: f.fuel, Used: f.used})
+	i, err := f.module.New(ctx, engine.Env{Args: []string{string(f.name)}, Stdout: out, Stderr: complaints, Fuel: f.fuel, Used: f.used})
 	if err != nil {
 		flush()
-		return nil, err
+		return nil, program.Advise(err)
 	}
 	return &guest{i, flush}, nil
 }
 
-// Call calls the function once. Errors: [*ArgumentError], those of [sandbox.Module.Run], or
+// Call calls the function once. Errors: [*ArgumentError], those of [engine.Module.Run], or
 // the cause of ctx.
 func (f *Function) Call(ctx context.Context, args []json.RawMessage) (json.RawMessage, error) {
 	stack, err := encode(f.export, f.sig, args)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := sandbox.WithDeadline(ctx, f.deadline)
+	ctx, cancel := engine.WithDeadline(ctx, f.deadline)
 	defer cancel()
 	g, err := f.pool.get(ctx)
 	if err != nil {
@@ -79,7 +79,7 @@ func (f *Function) Call(ctx context.Context, args []json.RawMessage) (json.RawMe
 	}
 	defer g.close()
 	if err := g.Call(ctx, f.export, stack); err != nil {
-		return nil, err
+		return nil, program.Advise(err)
 	}
 	return decode(f.sig, stack), nil
 }

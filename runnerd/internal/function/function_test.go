@@ -13,20 +13,20 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/engine"
+	"github.com/realm-mesh/realm/engine/enginetest"
 	"github.com/realm-mesh/realm/engine/meter"
+	"github.com/realm-mesh/realm/engine/wasmtest"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
 	"github.com/realm-mesh/realm/runnerd/internal/program"
-	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
-	"github.com/realm-mesh/realm/runnerd/internal/sandboxtest"
-	"github.com/realm-mesh/realm/runnerd/internal/wasmtest"
 )
 
 var double []byte
 
-var rig sandboxtest.Rig
+var rig enginetest.Rig
 
 func TestMain(m *testing.M) {
-	sandboxtest.Main(m, &rig, func() (err error) {
+	enginetest.Main(m, &rig, func() (err error) {
 		double, err = wasmtest.Sample("double", true)
 		return err
 	})
@@ -190,14 +190,14 @@ func TestCallsEnd(t *testing.T) {
 	loop := []byte{0x03, 0x40, 0x0c, 0, 0x0b}
 	f := func(code ...byte) []byte { return wasmtest.Functions(wasmtest.Func{Export: "f", Code: code}) }
 	exit := wasmtest.Module{MinPages: 1, Funcs: []wasmtest.Func{{Export: "f", Results: []byte{wasmtest.I32}, Code: []byte{0x41, 0, 0x10, 0, 0x41, 9}}},
-		Imports: []wasmtest.Import{{Module: sandbox.WASI, Name: "proc_exit", Params: []byte{wasmtest.I32}}}}.Bytes()
+		Imports: []wasmtest.Import{{Module: engine.WASI, Name: "proc_exit", Params: []byte{wasmtest.I32}}}}.Bytes()
 	for name, c := range map[string]struct {
 		wasm []byte
 		as   any
 	}{
-		"loop": {f(loop...), new(*sandbox.DeadlineError)},
-		"trap": {f(0x00), new(*sandbox.Trap)},
-		"exit": {exit, new(*sandbox.ExitError)},
+		"loop": {f(loop...), new(*engine.DeadlineError)},
+		"trap": {f(0x00), new(*engine.Trap)},
+		"exit": {exit, new(*engine.ExitError)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			fn := newFunction(t, c.wasm, "f", api.Limits{EpochMS: 100})
@@ -226,7 +226,7 @@ func TestCallerThatLeavesStopsTheCall(t *testing.T) {
 func TestModuleThatCannotBeginIsRefused(t *testing.T) {
 	for name, wasm := range map[string][]byte{
 		"init traps":   wasmtest.Functions(wasmtest.Func{Export: "_initialize", Code: []byte{0x00}}, wasmtest.Func{Export: "f"}),
-		"unknown WASI": wasmtest.Module{Imports: []wasmtest.Import{{Module: sandbox.WASI, Name: "no_such_call"}}, Funcs: []wasmtest.Func{{Export: "f"}}, MinPages: 1}.Bytes(),
+		"unknown WASI": wasmtest.Module{Imports: []wasmtest.Import{{Module: engine.WASI, Name: "no_such_call"}}, Funcs: []wasmtest.Func{{Export: "f"}}, MinPages: 1}.Bytes(),
 		"data outside": wasmtest.Module{Funcs: []wasmtest.Func{{Export: "f"}}, MinPages: 1, Data: []wasmtest.Data{{Offset: 1 << 20, Bytes: []byte("x")}}}.Bytes(),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -5,13 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/realm-mesh/realm/engine"
 	"github.com/realm-mesh/realm/runnerd/internal/program"
-	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
 )
 
 // Invoke calls the export of that very name once, in an instance of its own. Errors are
 // those of [Function.Call], and a [*program.RefusedError] where there is no such function.
-func Invoke(ctx context.Context, m *sandbox.Module, export string, args []json.RawMessage, env sandbox.Env) (json.RawMessage, error) {
+func Invoke(ctx context.Context, m *engine.Module, export string, args []json.RawMessage, env engine.Env) (json.RawMessage, error) {
 	sig, ok := m.Functions[export]
 	if !ok {
 		if len(m.Names) == 0 {
@@ -28,11 +28,11 @@ func Invoke(ctx context.Context, m *sandbox.Module, export string, args []json.R
 	}
 	i, err := m.New(ctx, env)
 	if err != nil {
-		return nil, fmt.Errorf("make an instance: %w", err)
+		return nil, fmt.Errorf("make an instance: %w", program.Advise(err))
 	}
 	defer i.Close()
 	if err := i.Call(ctx, export, stack); err != nil {
-		return nil, err
+		return nil, program.Advise(err)
 	}
 	return decode(sig, stack), nil
 }

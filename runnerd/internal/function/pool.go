@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
+	"github.com/realm-mesh/realm/engine"
 )
 
 const (
@@ -110,7 +110,7 @@ func (p *pool) close() {
 
 // guest is an instance with the streams that it writes to.
 type guest struct {
-	*sandbox.Instance
+	*engine.Instance
 	flush func()
 }
 

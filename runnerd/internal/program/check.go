@@ -6,13 +6,12 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/engine"
 	"github.com/realm-mesh/realm/engine/meter"
-	"github.com/realm-mesh/realm/runnerd/internal/compile"
-	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
 )
 
 // RefusedError says that a program cannot run here as it is.
-type RefusedError = compile.RefusedError
+type RefusedError = engine.RefusedError
 
 // Refuse returns a [*RefusedError].
 func Refuse(format string, args ...any) error {
@@ -21,7 +20,7 @@ func Refuse(format string, args ...any) error {
 
 // check parses a module and refuses what no sandbox of this version can run.
 func check(wasm []byte, memoryMB int) (*meter.Module, meter.Shape, error) {
-	m, err := sandbox.Parse(wasm)
+	m, err := engine.Parse(wasm)
 	switch {
 	case errors.Is(err, meter.ErrNotWasm):
 		return nil, meter.Shape{}, Refuse("this is not a WebAssembly file")
@@ -52,7 +51,7 @@ func checkSize(s *meter.Shape, memoryMB int) error {
 
 func checkImports(imports []meter.Import) error {
 	for _, i := range imports {
-		if i.Module == sandbox.WASI && i.Kind == meter.KindFunction {
+		if i.Module == engine.WASI && i.Kind == meter.KindFunction {
 			continue
 		}
 		hint := "build it for wasm32-wasip1 (Go: GOOS=wasip1), and without a JavaScript or other host of its own"
@@ -60,23 +59,23 @@ func checkImports(imports []meter.Import) error {
 			hint = "build it with GOOS=wasip1 instead of GOOS=js"
 		}
 		return Refuse("it imports the %s %.40q of %.40q, and programs may import functions of %s alone: %s",
-			i.Kind, i.Name, i.Module, sandbox.WASI, hint)
+			i.Kind, i.Name, i.Module, engine.WASI, hint)
 	}
 	return nil
 }
 
 // CheckCommand refuses a module that is no WASI command.
 func CheckCommand(s meter.Shape) error {
-	sig, ok := s.Functions[sandbox.EntryCommand]
+	sig, ok := s.Functions[engine.EntryCommand]
 	switch {
 	case ok && len(sig.Params)+len(sig.Results) == 0:
 		return nil
 	case ok:
-		return Refuse("its %s is of type %s, and takes and returns nothing in a WASI command", sandbox.EntryCommand, sig)
+		return Refuse("its %s is of type %s, and takes and returns nothing in a WASI command", engine.EntryCommand, sig)
 	case len(s.Names) == 0:
-		return Refuse("it exports no functions: build it as a WASI command, which exports %s", sandbox.EntryCommand)
+		return Refuse("it exports no functions: build it as a WASI command, which exports %s", engine.EntryCommand)
 	default:
-		return Refuse("it exports no %s, so it is no WASI command: build it without -buildmode=c-shared or --no-entry, or deploy it as a function", sandbox.EntryCommand)
+		return Refuse("it exports no %s, so it is no WASI command: build it without -buildmode=c-shared or --no-entry, or deploy it as a function", engine.EntryCommand)
 	}
 }
 

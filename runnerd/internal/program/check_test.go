@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/realm-mesh/realm/runnerd/internal/wasmtest"
+	"github.com/realm-mesh/realm/engine/wasmtest"
 )
 
 func TestCheckRefusesBadInput(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"github.com/realm-mesh/realm/api"
-	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
+	"github.com/realm-mesh/realm/engine"
 )
 
 // Fetcher gets the bytes of a blob.
@@ -26,29 +26,29 @@ type Compiler interface {
 type Loader struct {
 	fetcher  Fetcher
 	compiler Compiler
-	engine   *sandbox.Engine
+	engine   *engine.Engine
 	flights  flights
 	memory   budget
 }
 
 // NewLoader returns a loader into engine.
-func NewLoader(f Fetcher, c Compiler, engine *sandbox.Engine) *Loader {
+func NewLoader(f Fetcher, c Compiler, engine *engine.Engine) *Loader {
 	return &Loader{fetcher: f, compiler: c, engine: engine, flights: newFlights(), memory: newBudget(maxBytes)}
 }
 
 // Load makes p ready to run. It tells stage where it stands: [api.StateFetching],
 // then [api.StateCompiling]. The caller must release the module. What many ask for at
 // once is made ready once, and its error is that of all.
-func (l *Loader) Load(ctx context.Context, p api.Program, stage func(api.State)) (*sandbox.Module, error) {
+func (l *Loader) Load(ctx context.Context, p api.Program, stage func(api.State)) (*engine.Module, error) {
 	limit := memoryMB(p.Limits)
 	for first := true; ; first = false {
-		if m, ok := l.engine.Lookup(p.Blob, limit); ok {
+		if m, ok := l.engine.Lookup(engine.Digest(p.Blob), limit); ok {
 			return m, nil
 		}
 		if first {
 			stage(api.StateFetching)
 		}
-		var m *sandbox.Module
+		var m *engine.Module
 		mine, err := l.flights.do(ctx, flightKey{p.Blob, p.Size, limit}, func() (err error) {
 			m, err = l.load(ctx, p, limit, stage)
 			return err
@@ -59,7 +59,7 @@ func (l *Loader) Load(ctx context.Context, p api.Program, stage func(api.State))
 	}
 }
 
-func (l *Loader) load(ctx context.Context, p api.Program, limit int, stage func(api.State)) (*sandbox.Module, error) {
+func (l *Loader) load(ctx context.Context, p api.Program, limit int, stage func(api.State)) (*engine.Module, error) {
 	if err := l.fetcher.Bring(ctx, p.Blob, p.Size); err != nil {
 		return nil, notFetched(p, err)
 	}
@@ -84,7 +84,7 @@ func (l *Loader) load(ctx context.Context, p api.Program, limit int, stage func(
 	if err := l.compiler.Ensure(ctx, wasm); err != nil {
 		return nil, err
 	}
-	return l.engine.Load(ctx, p.Blob, shape, wasm, limit)
+	return l.engine.Load(ctx, engine.Digest(p.Blob), shape, wasm, limit)
 }
 
 // errSize says that a program is not as large as its intent says.

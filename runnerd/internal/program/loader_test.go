@@ -13,8 +13,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/realm-mesh/realm/api"
-	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
-	"github.com/realm-mesh/realm/runnerd/internal/wasmtest"
+	"github.com/realm-mesh/realm/engine"
+	"github.com/realm-mesh/realm/engine/wasmtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // shelf has blobs, and compiles in this process.
 type shelf struct {
 	blobs   map[api.Digest][]byte
-	cache   sandbox.Cache
+	cache   engine.Cache
 	fetched int
 }
 
@@ -46,7 +46,7 @@ func (s *shelf) Read(_ context.Context, blob api.Digest, limit int64) ([]byte, e
 }
 
 func (s *shelf) Ensure(ctx context.Context, wasm []byte) error {
-	if err := sandbox.Compile(ctx, s.cache, wasm); err != nil {
+	if err := engine.Compile(ctx, s.cache, wasm); err != nil {
 		return Refuse("%v", err)
 	}
 	return nil
@@ -58,8 +58,8 @@ func (s *shelf) program(wasm []byte) api.Program {
 }
 
 func newLoader(t *testing.T) (*Loader, *shelf) {
-	s := &shelf{blobs: map[api.Digest][]byte{}, cache: sandbox.NewCache(t.TempDir())}
-	return NewLoader(s, s, sandbox.NewEngine(s.cache)), s
+	s := &shelf{blobs: map[api.Digest][]byte{}, cache: engine.NewCache(t.TempDir())}
+	return NewLoader(s, s, engine.New(s.cache)), s
 }
 
 func TestLoad(t *testing.T) {
@@ -74,7 +74,7 @@ func TestLoad(t *testing.T) {
 	if !slices.Equal(stages, []api.State{api.StateFetching, api.StateCompiling}) || !slices.Equal(m.Names, []string{"_start"}) {
 		t.Error(stages, m.Names)
 	}
-	if err := m.Run(t.Context(), sandbox.Env{}); err == nil || err.Error() != "exit code 3" {
+	if err := m.Run(t.Context(), engine.Env{}); err == nil || err.Error() != "exit code 3" {
 		t.Error(err)
 	}
 	again, err := l.Load(t.Context(), p, func(api.State) { t.Error("what is loaded takes no stages") })
@@ -146,7 +146,7 @@ func (c *crowd) Ensure(context.Context, []byte) error {
 func TestFewProgramsAreInMemory(t *testing.T) {
 	_, s := newLoader(t)
 	c := &crowd{shelf: s}
-	l := NewLoader(c, c, sandbox.NewEngine(s.cache))
+	l := NewLoader(c, c, engine.New(s.cache))
 	padded := func(n, i byte) api.Program {
 		return s.program(append(wasmtest.Nothing(), wasmtest.Section(0, append([]byte{0, i}, make([]byte, n)...))...))
 	}
@@ -194,7 +194,7 @@ func TestCheckCommand(t *testing.T) {
 		"nothing":      {wasmtest.Functions(), "exports no functions"},
 		"wrong _start": {wasmtest.Functions(wasmtest.Identity("_start", wasmtest.I32)), "(i32) -> (i32)"},
 	} {
-		m, err := sandbox.Parse(c.wasm)
+		m, err := engine.Parse(c.wasm)
 		if err != nil {
 			t.Fatal(err)
 		}

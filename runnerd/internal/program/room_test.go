@@ -8,9 +8,9 @@ import (
 	"testing"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/engine"
 	"github.com/realm-mesh/realm/internal/kit/disk"
 	"github.com/realm-mesh/realm/internal/kit/local"
-	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
 )
 
 // fullStore is a store of blobs that answers as casd does.
@@ -26,7 +26,7 @@ func (s fullStore) Bring(context.Context, api.Digest, int64) error {
 
 func TestNoRoomComesThroughTheLoader(t *testing.T) {
 	for status, want := range map[int]bool{http.StatusInsufficientStorage: true, http.StatusNotFound: false, http.StatusServiceUnavailable: false} {
-		_, err := NewLoader(fullStore{status}, nil, sandbox.NewEngine(sandbox.NewCache(t.TempDir()))).Load(t.Context(), api.Program{Blob: api.Sum(nil), Size: 1}, func(api.State) {})
+		_, err := NewLoader(fullStore{status}, nil, engine.New(engine.NewCache(t.TempDir()))).Load(t.Context(), api.Program{Blob: api.Sum(nil), Size: 1}, func(api.State) {})
 		if got := NoRoom(err); got != want {
 			t.Errorf("%d: %v is no room: %v", status, err, got)
 		}

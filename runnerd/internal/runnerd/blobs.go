@@ -10,11 +10,11 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/engine"
 	"github.com/realm-mesh/realm/internal/kit/bus"
 	"github.com/realm-mesh/realm/internal/kit/local"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
 	"github.com/realm-mesh/realm/runnerd/internal/program"
-	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
 )
 
 // fetchTimeout bounds how long a program may take to come from a peer.
@@ -87,7 +87,7 @@ func newTidyLoader(l *program.Loader) *tidyLoader {
 }
 
 // Load implements [workload.Loader].
-func (t *tidyLoader) Load(ctx context.Context, p api.Program, stage func(api.State)) (*sandbox.Module, error) {
+func (t *tidyLoader) Load(ctx context.Context, p api.Program, stage func(api.State)) (*engine.Module, error) {
 	defer t.rest.Reset(tidyAfter)
 	return t.Loader.Load(ctx, p, stage)
 }

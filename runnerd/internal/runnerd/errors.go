@@ -6,10 +6,10 @@ import (
 	"net/http"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/engine"
 	"github.com/realm-mesh/realm/runnerd/internal/cgi"
 	"github.com/realm-mesh/realm/runnerd/internal/function"
 	"github.com/realm-mesh/realm/runnerd/internal/gate"
-	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
 	"github.com/realm-mesh/realm/runnerd/internal/workload"
 )
 
@@ -59,13 +59,13 @@ func kindOf(err error) kind {
 		notReady *workload.NotReadyError
 		argument *function.ArgumentError
 		request  *requestError
-		late     *sandbox.DeadlineError
-		fuel     *sandbox.FuelError
-		stack    *sandbox.StackError
-		memory   *sandbox.MemoryError
-		stopped  *sandbox.StoppedError
-		trap     *sandbox.Trap
-		exit     *sandbox.ExitError
+		late     *engine.DeadlineError
+		fuel     *engine.FuelError
+		stack    *engine.StackError
+		memory   *engine.MemoryError
+		stopped  *engine.StoppedError
+		trap     *engine.Trap
+		exit     *engine.ExitError
 		header   *cgi.HeaderError
 	)
 	switch {
@@ -93,7 +93,7 @@ func kindOf(err error) kind {
 		return kind{http.StatusBadGateway, "memory"}
 	case errors.As(err, &trap), errors.As(err, &exit), errors.As(err, &header), errors.Is(err, errAborted):
 		return kind{http.StatusBadGateway, "failed"}
-	case errors.Is(err, sandbox.ErrRunaway):
+	case errors.Is(err, engine.ErrRunaway):
 		return kind{http.StatusServiceUnavailable, "runaway"}
 	case errors.Is(err, context.Canceled), errors.As(err, &stopped):
 		return kind{http.StatusServiceUnavailable, "gone"}

@@ -9,12 +9,12 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/engine/wasmtest"
 	"github.com/realm-mesh/realm/internal/kit/bus"
 	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/internal/kit/keys"
 	"github.com/realm-mesh/realm/internal/kit/placement"
 	"github.com/realm-mesh/realm/runnerd/internal/reconcile"
-	"github.com/realm-mesh/realm/runnerd/internal/wasmtest"
 )
 
 // member is another one, of which this test says what its meshd and runnerd would.

@@ -7,9 +7,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/engine"
 	"github.com/realm-mesh/realm/runnerd/internal/program"
 	"github.com/realm-mesh/realm/runnerd/internal/reconcile"
-	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
 )
 
 const (
@@ -74,7 +74,7 @@ func (m *metrics) countRestart(r api.Ref) {
 }
 
 // countUsage counts what a call, request or run has used.
-func (m *metrics) countUsage(r api.Ref, u sandbox.Usage) {
+func (m *metrics) countUsage(r api.Ref, u engine.Usage) {
 	label := r.String()
 	m.fuelAll.Add(float64(u.Fuel))
 	m.fuel.WithLabelValues(label).Add(float64(u.Fuel))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/engine"
 	"github.com/realm-mesh/realm/internal/kit/bus"
 	"github.com/realm-mesh/realm/internal/kit/clock"
 	"github.com/realm-mesh/realm/internal/kit/daemon"
@@ -17,12 +18,10 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/task"
 	"github.com/realm-mesh/realm/internal/kit/trust"
 	"github.com/realm-mesh/realm/runnerd/internal/admit"
-	"github.com/realm-mesh/realm/runnerd/internal/compile"
 	"github.com/realm-mesh/realm/runnerd/internal/gate"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
 	"github.com/realm-mesh/realm/runnerd/internal/program"
 	"github.com/realm-mesh/realm/runnerd/internal/reconcile"
-	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
 	"github.com/realm-mesh/realm/runnerd/internal/single"
 	"github.com/realm-mesh/realm/runnerd/internal/wanted"
 	"github.com/realm-mesh/realm/runnerd/internal/workload"
@@ -32,8 +31,8 @@ import (
 // the command line, and returns the exit code of the process.
 func Main() int {
 	switch command := append(os.Args, "")[1]; command {
-	case compile.Command:
-		return compile.Child(os.Args[2:], os.Stdin, os.Stdout)
+	case engine.CompileCommand:
+		return engine.Child(os.Args[2:], os.Stdin, os.Stdout)
 	case api.RunCommand:
 		return single.Main(os.Getenv(api.EnvRun), single.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
 	}
@@ -60,7 +59,7 @@ type Daemon struct {
 	mesh    *mesh
 	duties  *reconcile.Reconciler
 	set     *workload.Set
-	threads *sandbox.Threads
+	threads *engine.Threads
 }
 
 // New wires the daemon.
@@ -91,13 +90,13 @@ func New(ctx context.Context, env *daemon.Env) (daemon.Daemon, error) {
 		return nil, err
 	}
 	calls := max(minCalls, callsPerCPU*runtime.GOMAXPROCS(0))
-	d.threads = sandbox.NewThreads(calls)
+	d.threads = engine.NewThreads(calls)
 	m := newMetrics(env.Metrics, sources{d.facts.counts, d.duties.Counts, book.Manifests})
 	cache := env.Home.Cache(api.Runnerd)
 	d.set = workload.NewSet(workload.Env{
 		Self: d.self,
 		Loader: newTidyLoader(program.NewLoader(&blobs{client: env.Client},
-			&timedCompiler{compile.New(exe, cache), m}, sandbox.NewEngine(sandbox.NewCache(cache)))),
+			&timedCompiler{program.NewCompiler(exe, cache), m}, engine.New(engine.NewCache(cache)))),
 		Admit:   newAdmission(env),
 		Facts:   d.facts,
 		Logs:    func(r api.Ref) *logs.Log { return logs.Open(r, env.Home.WorkloadLog(r), publisher(env.Bus), env.Log) },

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/engine/wasmtest"
 	"github.com/realm-mesh/realm/internal/kit/keys"
-	"github.com/realm-mesh/realm/runnerd/internal/wasmtest"
 )
 
 // TestOwnerOfARunningProgramChanges has the owner take over what a granted key has

@@ -15,11 +15,10 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
-	"github.com/realm-mesh/realm/runnerd/internal/compile"
+	"github.com/realm-mesh/realm/engine"
+	"github.com/realm-mesh/realm/engine/mount"
 	"github.com/realm-mesh/realm/runnerd/internal/function"
-	"github.com/realm-mesh/realm/runnerd/internal/mount"
 	"github.com/realm-mesh/realm/runnerd/internal/program"
-	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
 )
 
 // exitFailed is the exit code where the program has none of its own to give.
@@ -37,7 +36,7 @@ func Main(spec string, s Streams) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := run(ctx, spec, s)
-	var exit *sandbox.ExitError
+	var exit *engine.ExitError
 	switch {
 	case err == nil:
 		return 0
@@ -66,7 +65,7 @@ func run(ctx context.Context, text string, s Streams) error {
 		return err
 	}
 	defer m.Release()
-	threads := sandbox.NewThreads(1)
+	threads := engine.NewThreads(1)
 	threads.Open()
 	defer threads.Close()
 	ctx, cancel := deadline(ctx, &spec)
@@ -76,8 +75,8 @@ func run(ctx context.Context, text string, s Streams) error {
 		return err
 	}
 	defer release()
-	used := make(chan sandbox.Usage, 1)
-	env.Used = func(u sandbox.Usage) { used <- u }
+	used := make(chan engine.Usage, 1)
+	env.Used = func(u engine.Usage) { used <- u }
 	begun := time.Now()
 	if spec.Invoke != "" {
 		err = invoke(ctx, m, &spec, env, s.Out)
@@ -92,7 +91,7 @@ func run(ctx context.Context, text string, s Streams) error {
 
 // load makes the module ready, as on a node: compiled by a child, unless that was done
 // before. The caller releases it.
-func load(ctx context.Context, spec *api.RunSpec) (*sandbox.Module, error) {
+func load(ctx context.Context, spec *api.RunSpec) (*engine.Module, error) {
 	wasm, err := read(spec.File)
 	if err != nil {
 		return nil, err
@@ -101,12 +100,12 @@ func load(ctx context.Context, spec *api.RunSpec) (*sandbox.Module, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
-	loader := program.NewLoader(given(wasm), compile.New(exe, spec.Cache), sandbox.NewEngine(sandbox.NewCache(spec.Cache)))
+	loader := program.NewLoader(given(wasm), program.NewCompiler(exe, spec.Cache), engine.New(engine.NewCache(spec.Cache)))
 	return loader.Load(ctx, api.Program{Blob: api.Sum(wasm), Size: int64(len(wasm)), Limits: spec.Limits}, func(api.State) {})
 }
 
 // tell says what a program has used that has ended after a while.
-func tell(w io.Writer, used <-chan sandbox.Usage, after time.Duration) {
+func tell(w io.Writer, used <-chan engine.Usage, after time.Duration) {
 	select {
 	case u := <-used:
 		fmt.Fprintf(w, "fuel %d, memory %.1f MiB, cpu %s, time %s\n", u.Fuel, float64(u.Memory)/(1<<20),
@@ -120,19 +119,19 @@ func deadline(ctx context.Context, spec *api.RunSpec) (context.Context, context.
 	if spec.Invoke == "" && spec.Limits.EpochMS == 0 {
 		return ctx, func() {}
 	}
-	return sandbox.WithDeadline(ctx, program.Deadline(spec.Limits))
+	return engine.WithDeadline(ctx, program.Deadline(spec.Limits))
 }
 
 // command runs a WASI command.
-func command(ctx context.Context, m *sandbox.Module, env sandbox.Env) error {
+func command(ctx context.Context, m *engine.Module, env engine.Env) error {
 	if err := program.CheckCommand(m.Shape); err != nil {
 		return fmt.Errorf("%w; or call one of its exports with --invoke", err)
 	}
-	return m.Run(ctx, env)
+	return program.Advise(m.Run(ctx, env))
 }
 
 // invoke calls an export, and prints what it returns.
-func invoke(ctx context.Context, m *sandbox.Module, spec *api.RunSpec, env sandbox.Env, out io.Writer) error {
+func invoke(ctx context.Context, m *engine.Module, spec *api.RunSpec, env engine.Env, out io.Writer) error {
 	var args []json.RawMessage
 	for _, a := range spec.Args {
 		raw, err := json.Marshal(a)
@@ -167,11 +166,11 @@ func read(path string) ([]byte, error) {
 }
 
 // environment is what the program finds around it, until ctx ends. The caller calls release.
-func environment(ctx context.Context, spec *api.RunSpec, s Streams) (env sandbox.Env, release func(), err error) {
-	env = sandbox.Env{Args: append([]string{filepath.Base(spec.File)}, spec.Args...),
+func environment(ctx context.Context, spec *api.RunSpec, s Streams) (env engine.Env, release func(), err error) {
+	env = engine.Env{Args: append([]string{filepath.Base(spec.File)}, spec.Args...),
 		Stdin: newInput(ctx, s.In), Stdout: &output{ctx, s.Out}, Stderr: &output{ctx, s.Err}, Fuel: spec.Limits.Fuel}
 	for _, name := range slices.Sorted(maps.Keys(spec.Env)) {
-		env.Vars = append(env.Vars, sandbox.Var{Name: name, Value: spec.Env[name]})
+		env.Vars = append(env.Vars, engine.Var{Name: name, Value: spec.Env[name]})
 	}
 	release = func() {
 		for _, m := range env.Mounts {
@@ -184,7 +183,7 @@ func environment(ctx context.Context, spec *api.RunSpec, s Streams) (env sandbox
 			release()
 			return env, nil, err
 		}
-		env.Mounts = append(env.Mounts, sandbox.Mount{Guest: m.Guest, Folder: folder})
+		env.Mounts = append(env.Mounts, engine.Mount{Guest: m.Guest, Folder: folder})
 	}
 	return env, release, nil
 }

@@ -17,9 +17,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/realm-mesh/realm/api"
-	"github.com/realm-mesh/realm/runnerd/internal/compile"
-	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
-	"github.com/realm-mesh/realm/runnerd/internal/wasmtest"
+	"github.com/realm-mesh/realm/engine"
+	"github.com/realm-mesh/realm/engine/wasmtest"
 )
 
 var (
@@ -29,8 +28,8 @@ var (
 
 // TestMain is also the child that compiles.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == compile.Command {
-		os.Exit(compile.Child(os.Args[2:], os.Stdin, os.Stdout))
+	if len(os.Args) > 1 && os.Args[1] == engine.CompileCommand {
+		os.Exit(engine.Child(os.Args[2:], os.Stdin, os.Stdout))
 	}
 	var err error
 	if probe, err = wasmtest.Probe(); err == nil {
@@ -86,7 +85,7 @@ func TestMainRunsOneModule(t *testing.T) {
 		"no command":    {identity, api.RunSpec{}, 1, "", "call one of its exports with --invoke\n$"},
 		"no wasm":       {[]byte("#!/bin/sh"), api.RunSpec{}, 1, "", "^realm run: this is not a WebAssembly file\n$"},
 		"out of fuel":   {identity, api.RunSpec{Invoke: "spin", Limits: api.Limits{Fuel: 5000}}, 1, "", "^realm run: out of fuel after 5001 units of 5000: .*--fuel\n$"},
-		"deadline":      {identity, api.RunSpec{Invoke: "spin", Limits: api.Limits{EpochMS: 50}}, 1, "", `^realm run: deadline of 50 ms passed: .*--epoch-ms \([0-9]+ units of fuel used\)\n$`},
+		"deadline":      {identity, api.RunSpec{Invoke: "spin", Limits: api.Limits{EpochMS: 50}}, 1, "", `^realm run: deadline of 50 ms passed \([0-9]+ units of fuel used\): .*--epoch-ms\n$`},
 		"stack":         {wasmtest.Overflow(), api.RunSpec{}, 1, "", `^realm run: trap: stack overflow \([0-9]+ units of fuel used\)`},
 		"memory":        {wasmtest.GrowMemory(), api.RunSpec{Limits: api.Limits{MemoryMaxMB: 16}}, 1, "", "^realm run: trap: unreachable, after it was refused more than 16 MiB of memory .*--memory-max-mb\n$"},
 		"too much":      {wasmtest.Module{MinPages: 33}.Bytes(), api.RunSpec{Limits: api.Limits{MemoryMaxMB: 2}}, 1, "", "^realm run: it needs 3 MiB of memory to begin with and is allowed 2: .*--memory-max-mb\n$"},
@@ -131,7 +130,7 @@ func TestNobodyWaitsForStreams(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer m.Release()
-			for how, cause := range map[string]error{"deadline": &sandbox.DeadlineError{After: runsFor}, "cancel": errors.New("gone")} {
+			for how, cause := range map[string]error{"deadline": &engine.DeadlineError{After: runsFor}, "cancel": errors.New("gone")} {
 				best := time.Hour
 				for range 5 {
 					best = min(best, late(t, m, spec, cause))
@@ -149,7 +148,7 @@ const runsFor = 100 * time.Millisecond
 
 // late runs a program at streams that give and take nothing until it is to stop for that
 // cause, and returns how long after that it did.
-func late(t *testing.T, m *sandbox.Module, spec *api.RunSpec, cause error) time.Duration {
+func late(t *testing.T, m *engine.Module, spec *api.RunSpec, cause error) time.Duration {
 	t.Helper()
 	in, typing := pipe(t)
 	reading, out := pipe(t)
@@ -157,7 +156,7 @@ func late(t *testing.T, m *sandbox.Module, spec *api.RunSpec, cause error) time.
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
 	begun := time.Now()
-	if errors.As(cause, new(*sandbox.DeadlineError)) {
+	if errors.As(cause, new(*engine.DeadlineError)) {
 		var done context.CancelFunc
 		ctx, done = context.WithTimeoutCause(ctx, runsFor, cause)
 		defer done()
@@ -171,8 +170,8 @@ func late(t *testing.T, m *sandbox.Module, spec *api.RunSpec, cause error) time.
 	defer release()
 	err = command(ctx, m, env)
 	after := time.Since(begun) - runsFor
-	var stopped *sandbox.StoppedError
-	if !errors.As(err, &stopped) || !errors.Is(err, cause) || errors.Is(err, sandbox.ErrRunaway) || after < 0 {
+	var stopped *engine.StoppedError
+	if !errors.As(err, &stopped) || !errors.Is(err, cause) || errors.Is(err, engine.ErrRunaway) || after < 0 {
 		t.Errorf("it ended with %v, %s late", err, after)
 	}
 	return after

@@ -9,10 +9,10 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/engine"
 	"github.com/realm-mesh/realm/internal/kit/task"
 	"github.com/realm-mesh/realm/internal/kit/telemetry"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
-	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
 )
 
 // actor looks after one workload. While there is something to do one goroutine is at
@@ -56,7 +56,7 @@ func newActor(s *Set, ref api.Ref) *actor {
 }
 
 // used tells what a call, request or run has used.
-func (a *actor) used(u sandbox.Usage) { a.Used(a.ref, u) }
+func (a *actor) used(u engine.Usage) { a.Used(a.ref, u) }
 
 // ask makes w the goal.
 func (a *actor) ask(life context.Context, w Want) {

@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/engine/wasmtest"
 	"github.com/realm-mesh/realm/runnerd/internal/program"
-	"github.com/realm-mesh/realm/runnerd/internal/wasmtest"
 )
 
 func TestCommandLife(t *testing.T) {

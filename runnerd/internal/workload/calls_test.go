@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
-	"github.com/realm-mesh/realm/runnerd/internal/wasmtest"
+	"github.com/realm-mesh/realm/engine/wasmtest"
 )
 
 // slowWeb is a web program that takes a second to answer with a text.

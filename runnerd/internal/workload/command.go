@@ -9,7 +9,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"github.com/realm-mesh/realm/api"
-	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
+	"github.com/realm-mesh/realm/engine"
 )
 
 const (
@@ -75,7 +75,7 @@ func (c *command) judge(err error) status {
 	switch {
 	case err == nil && c.policy != api.RestartAlways:
 		st.state, st.over = api.StateExited, true
-	case err != nil && c.policy == api.RestartNever, errors.Is(err, sandbox.ErrRunaway):
+	case err != nil && c.policy == api.RestartNever, errors.Is(err, engine.ErrRunaway):
 		st.state, st.over = api.StateFailed, true
 	default:
 		st.state = api.StateBackoff
@@ -88,7 +88,7 @@ func (c *command) judge(err error) status {
 func (c *command) once(ctx context.Context, restarts int, proof time.Duration) error {
 	if c.deadline > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = sandbox.WithDeadline(ctx, c.deadline)
+		ctx, cancel = engine.WithDeadline(ctx, c.deadline)
 		defer cancel()
 	}
 	c.report(status{state: api.StateStarting, restarts: restarts})

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
-	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
+	"github.com/realm-mesh/realm/engine"
 )
 
 // watched is a command whose reports are kept. end says how run n (from 0) goes.
@@ -69,7 +69,7 @@ func TestCommandStates(t *testing.T) {
 			}
 			return block(ctx)
 		}, "starting backoff starting running"},
-		"cannot be stopped": {func(context.Context, int) error { return sandbox.ErrRunaway }, "starting failed"},
+		"cannot be stopped": {func(context.Context, int) error { return engine.ErrRunaway }, "starting failed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -110,7 +110,7 @@ func TestPausesGrowAndAreCapped(t *testing.T) {
 
 func TestBackoffSaysWhy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWatched(func(context.Context, int) error { return &sandbox.ExitError{Code: 3} })
+		w := newWatched(func(context.Context, int) error { return &engine.ExitError{Code: 3} })
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 		defer cancel()
 		w.run(ctx)

@@ -17,19 +17,19 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/engine"
+	"github.com/realm-mesh/realm/engine/enginetest"
+	"github.com/realm-mesh/realm/engine/wasmtest"
 	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/internal/kit/keys"
 	"github.com/realm-mesh/realm/runnerd/internal/admit"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
-	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
-	"github.com/realm-mesh/realm/runnerd/internal/sandboxtest"
-	"github.com/realm-mesh/realm/runnerd/internal/wasmtest"
 )
 
-var rig sandboxtest.Rig
+var rig enginetest.Rig
 
 func TestMain(m *testing.M) {
-	sandboxtest.Main(m, &rig, func() error { return nil })
+	enginetest.Main(m, &rig, func() error { return nil })
 }
 
 // node is a set of workloads with an owner, programs that need no fetching, and
@@ -72,7 +72,7 @@ func (n *node) begin() {
 	n.facts = nil
 	n.set = NewSet(Env{
 		Self:   keys.Peer(n.owner.Public().(ed25519.PublicKey)),
-		Loader: n, Facts: n, Threads: sandbox.NewThreads(2), Restart: func(api.Ref) {}, Log: slog.New(slog.DiscardHandler),
+		Loader: n, Facts: n, Threads: engine.NewThreads(2), Restart: func(api.Ref) {}, Log: slog.New(slog.DiscardHandler),
 		Admit: admit.New(n.room),
 		Logs: func(r api.Ref) *logs.Log {
 			return logs.Open(r, filepath.Join(n.dir, string(r.Name)+".log"), func(api.Ref, api.LogLine) {}, slog.New(slog.DiscardHandler))
@@ -105,7 +105,7 @@ func (n *node) begin() {
 	}
 }
 
-func (n *node) Load(_ context.Context, p api.Program, stage func(api.State)) (*sandbox.Module, error) {
+func (n *node) Load(_ context.Context, p api.Program, stage func(api.State)) (*engine.Module, error) {
 	stage(api.StateCompiling)
 	n.mu.Lock()
 	wasm, broken := n.blobs[p.Blob], n.broken

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/engine/wasmtest"
 	"github.com/realm-mesh/realm/internal/kit/intent"
-	"github.com/realm-mesh/realm/runnerd/internal/wasmtest"
 )
 
 // TestAnySequenceConverges asks for versions, good and bad, with any duty and in any

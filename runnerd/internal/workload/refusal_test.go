@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/engine/wasmtest"
 	"github.com/realm-mesh/realm/internal/kit/disk"
-	"github.com/realm-mesh/realm/runnerd/internal/wasmtest"
 )
 
 // small is a node with memory for one command of 60 MiB, that looks again at what it

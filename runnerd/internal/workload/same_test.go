@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/engine/wasmtest"
 	"github.com/realm-mesh/realm/runnerd/internal/program"
-	"github.com/realm-mesh/realm/runnerd/internal/wasmtest"
 )
 
 // counting is a command that writes the numbers from 0 on, one every 20 ms.

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
-	"github.com/realm-mesh/realm/runnerd/internal/wasmtest"
+	"github.com/realm-mesh/realm/engine/wasmtest"
 )
 
 // talking is a command that writes a word every 10 ms.

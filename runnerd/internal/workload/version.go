@@ -8,12 +8,12 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/engine"
 	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/runnerd/internal/cgi"
 	"github.com/realm-mesh/realm/runnerd/internal/function"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
 	"github.com/realm-mesh/realm/runnerd/internal/program"
-	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
 )
 
 // version is one version of a workload, made ready: a function, a web program, or
@@ -29,9 +29,9 @@ type version struct {
 	function *function.Function
 	web      *cgi.Program
 
-	module  *sandbox.Module // of a command
+	module  *engine.Module // of a command
 	command *api.Component
-	mounts  []sandbox.Mount
+	mounts  []engine.Mount
 	unmount func()
 	log     *logs.Log
 	tail    logs.Tail // of a command
@@ -64,7 +64,7 @@ func newVersion(s intent.Signed, work api.Workload, room func(), log *logs.Log) 
 
 // fill makes v of a module, which belongs to it from now on. Errors are those of
 // [actor.prepare].
-func (v *version) fill(ctx context.Context, m *sandbox.Module, a *actor) (err error) {
+func (v *version) fill(ctx context.Context, m *engine.Module, a *actor) (err error) {
 	defer func() {
 		if err != nil {
 			m.Release()
@@ -139,12 +139,12 @@ func (v *version) runOnce(ctx context.Context, a *actor) error {
 	out, complaints := a.log.WriterOf(logs.Stdout, &v.tail), a.log.WriterOf(logs.Stderr, &v.tail)
 	defer out.Flush()
 	defer complaints.Flush()
-	env := sandbox.Env{Args: append([]string{string(v.name)}, v.command.Args...), Stdout: out, Stderr: complaints, Mounts: v.mounts,
+	env := engine.Env{Args: append([]string{string(v.name)}, v.command.Args...), Stdout: out, Stderr: complaints, Mounts: v.mounts,
 		Fuel: v.command.Module.Limits.Fuel, Used: a.used}
 	for name, value := range v.command.Env {
-		env.Vars = append(env.Vars, sandbox.Var{Name: name, Value: value})
+		env.Vars = append(env.Vars, engine.Var{Name: name, Value: value})
 	}
-	return v.module.Run(ctx, env)
+	return program.Advise(v.module.Run(ctx, env))
 }
 
 // alive reports whether v runs or answers, or will again by itself. It may be nil.

@@ -7,16 +7,16 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/engine"
 	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/runnerd/internal/admit"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
-	"github.com/realm-mesh/realm/runnerd/internal/sandbox"
 )
 
 // Loader makes programs ready to run, and tells stage where it stands. Errors that
 // waiting cannot mend are [*program.RefusedError].
 type Loader interface {
-	Load(ctx context.Context, p api.Program, stage func(api.State)) (*sandbox.Module, error)
+	Load(ctx context.Context, p api.Program, stage func(api.State)) (*engine.Module, error)
 }
 
 // Facts are told where this node stands with its workloads.
@@ -35,9 +35,9 @@ type Env struct {
 	Logs    func(api.Ref) *logs.Log
 	Kept    *Kept
 	Stands  func(intent.Signed) bool // whether a version other than the wanted one may go on to run
-	Threads *sandbox.Threads
-	Restart func(api.Ref)                // is told of every restart of a command
-	Used    func(api.Ref, sandbox.Usage) // nil, or told what each call, request or run has used
+	Threads *engine.Threads
+	Restart func(api.Ref)               // is told of every restart of a command
+	Used    func(api.Ref, engine.Usage) // nil, or told what each call, request or run has used
 	Log     *slog.Logger
 }
 
@@ -67,7 +67,7 @@ func NewSet(env Env) *Set {
 		env.Admit = admit.New(admit.Config{})
 	}
 	if env.Used == nil {
-		env.Used = func(api.Ref, sandbox.Usage) {}
+		env.Used = func(api.Ref, engine.Usage) {}
 	}
 	return &Set{Env: env, in: make(chan Want), probes: make(chan struct{}, maxProbes), refused: refusedFor, actors: map[api.Ref]*actor{}}
 }

@@ -1,0 +1,192 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/tetratelabs/wazero"
+	wapi "github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
+
+	"github.com/realm-mesh/realm/engine/meter"
+)
+
+// WASI is the only module that guests may import from.
+const WASI = wasi_snapshot_preview1.ModuleName
+
+// features are the extensions of WebAssembly that guests may use.
+const features = wapi.CoreFeaturesV2 | experimental.CoreFeaturesExtendedConst
+
+// compileWorkers bounds the threads of a compilation; each takes memory.
+const compileWorkers = 4
+
+// runtimeConfig is the same for compiling and loading: code in the cache is found
+// only under the settings that it was compiled with. Memory is limited by the space of each
+// instance.
+func runtimeConfig(cache wazero.CompilationCache) wazero.RuntimeConfig {
+	return wazero.NewRuntimeConfig().
+		WithCoreFeatures(features).
+		WithDebugInfoEnabled(false).
+		WithCompilationCache(cache)
+}
+
+// Compile puts the machine code of a module, with meters, into the cache, in this process.
+// It can use any amount of memory, run for minutes and end the process: see [Compiler].
+// Where the module is to blame it returns [ErrRefused].
+func Compile(ctx context.Context, c Cache, wasm []byte) (err error) {
+	cache, err := wazero.NewCompilationCacheWithDir(c.folder(Sum(wasm)))
+	if err != nil {
+		return fmt.Errorf("open compile cache: %w", err)
+	}
+	defer func() { err = errors.Join(err, cache.Close(ctx)) }()
+	r := wazero.NewRuntimeWithConfig(ctx, runtimeConfig(cache))
+	defer func() { err = errors.Join(err, r.Close(ctx)) }()
+	ctx = experimental.WithCompilationWorkers(ctx, min(runtime.NumCPU(), compileWorkers))
+	if _, err = r.CompileModule(ctx, wasm); err != nil {
+		if !isOfFiles(err) {
+			err = fmt.Errorf("%w: %w", ErrRefused, err)
+		}
+		return err
+	}
+	return c.seal(Sum(wasm))
+}
+
+// size is how many bytes the memory and the tables of an instance may have together.
+func (k key) size() int64 { return int64(k.pages) * meter.PageSize }
+
+// pagesPerMB is how many pages of linear memory make one MiB.
+const pagesPerMB = 16
+
+// Engine holds the modules that are loaded. It is safe for use by several goroutines.
+type Engine struct {
+	cache Cache
+
+	mu     sync.Mutex
+	loaded map[key]*Module
+}
+
+// key tells modules apart.
+type key struct {
+	blob  Digest
+	pages uint32
+}
+
+// New returns an engine that loads from a cache.
+func New(c Cache) *Engine { return &Engine{cache: c, loaded: map[key]*Module{}} }
+
+// Lookup returns the module made of a blob, under a memory limit in MiB, if it is
+// loaded. The caller must release it.
+func (e *Engine) Lookup(blob Digest, memoryMB int) (*Module, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	m, ok := e.loaded[key{blob, uint32(memoryMB) * pagesPerMB}]
+	if ok {
+		m.users++
+	}
+	return m, ok
+}
+
+// Load returns the module made of a blob, under a memory limit in MiB. wasm are
+// the very bytes that were compiled, and shape is that of the blob; if they are not in
+// the cache it is [ErrNotCompiled]. The caller must release the module.
+func (e *Engine) Load(ctx context.Context, blob Digest, shape meter.Shape, wasm []byte, memoryMB int) (*Module, error) {
+	if m, ok := e.Lookup(blob, memoryMB); ok {
+		return m, nil
+	}
+	k := key{blob, uint32(memoryMB) * pagesPerMB}
+	m, err := load(ctx, e.cache, k, wasm)
+	if err != nil {
+		return nil, fmt.Errorf("load %s: %w", blob.Short(), err)
+	}
+	m.engine, m.Shape = e, shape
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if other, ok := e.loaded[k]; ok { // loaded meanwhile
+		other.users++
+		_ = m.close() // frees memory alone
+		return other, nil
+	}
+	e.loaded[k] = m
+	return m, nil
+}
+
+func load(ctx context.Context, c Cache, k key, wasm []byte) (_ *Module, err error) {
+	defer recovered(&err)
+	digest := Sum(wasm)
+	if err := c.check(digest); err != nil {
+		return nil, err
+	}
+	cache, err := wazero.NewCompilationCacheWithDir(c.folder(digest))
+	if err != nil {
+		return nil, err
+	}
+	r := wazero.NewRuntimeWithConfig(ctx, runtimeConfig(cache))
+	m := &Module{key: k, runtime: r, cache: cache, users: 1}
+	if _, err = wasi_snapshot_preview1.Instantiate(ctx, r); err == nil {
+		err = meter.Define(ctx, r)
+	}
+	if err == nil {
+		m.compiled, err = r.CompileModule(ctx, wasm)
+	}
+	if err == nil {
+		err = m.check()
+	}
+	if err != nil {
+		// Perhaps the code is of another processor: it is to be made again.
+		return nil, errors.Join(err, m.close(), c.Remove(digest))
+	}
+	c.touch(digest)
+	return m, nil
+}
+
+// recovered turns a panic into an error.
+func recovered(err *error) {
+	if p := recover(); p != nil {
+		*err = &Trap{fmt.Sprintf("trap: panic in the engine: %.200v", p)}
+	}
+}
+
+// Module is a loaded module.
+type Module struct {
+	meter.Shape
+	key
+	engine   *Engine
+	runtime  wazero.Runtime
+	cache    wazero.CompilationCache
+	compiled wazero.CompiledModule
+	users    int          // under engine.mu
+	runaways atomic.Int32 // instances that did not stop when told to
+}
+
+// Retain counts one more user of m, who must release it; the caller is one.
+func (m *Module) Retain() {
+	m.engine.mu.Lock()
+	defer m.engine.mu.Unlock()
+	m.users++
+}
+
+// Release counts one user less. Without any the module is unloaded.
+func (m *Module) Release() {
+	m.engine.mu.Lock()
+	m.users--
+	last := m.users == 0
+	if last {
+		delete(m.engine.loaded, m.key)
+	}
+	m.engine.mu.Unlock()
+	if last {
+		_ = m.close() // frees memory of this process alone: there is nothing to mend
+	}
+}
+
+// close frees the module. It must not be cut short, hence it takes no context.
+//
+//nolint:contextcheck,nolintlint // as it says; it speaks for the callers
+func (m *Module) close() error {
+	return errors.Join(m.runtime.Close(context.Background()), m.cache.Close(context.Background()))
+}

@@ -1,0 +1,261 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	wapi "github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+
+	"github.com/realm-mesh/realm/engine/meter"
+	"github.com/realm-mesh/realm/engine/mount"
+)
+
+// Names of exports that WASI gives a meaning.
+const (
+	EntryCommand = "_start"      // runs a command to its end
+	EntryReactor = "_initialize" // sets up what other exports need
+)
+
+// Env is what a guest finds around it. Streams that are nil are empty.
+//
+// The streams are used from a goroutine of the guest, even after a call ended
+// with [ErrRunaway]. They must not block for long once the guest's context has ended.
+// They must not keep what they are given to write: it is the guest's own memory, and
+// gone with it.
+type Env struct {
+	Args   []string // the first is the program's name
+	Vars   []Var
+	Stdin  io.Reader
+	Stdout io.Writer
+	Stderr io.Writer
+	Mounts []Mount // without any it sees no file system
+	// Fuel is how much it may use, from its making to its end; 0: there is no limit.
+	Fuel uint64
+	// Used is told what it has used when it is closed; nil: nobody wants to know. After
+	// [ErrRunaway] that is later than its user has left it.
+	Used func(Usage)
+}
+
+// Usage is what an instance has used, from its making to its end.
+type Usage struct {
+	Fuel   uint64        // of a call that has trapped, up to [meter.Slice] more or less
+	Memory int64         // bytes of its linear memory and tables, which never shrink
+	CPU    time.Duration // of the processor; where systems do not tell: time awake
+}
+
+// Mount is a folder of the host, and where a guest sees it.
+type Mount struct {
+	Guest  string // absolute path, with slashes
+	Folder *mount.Folder
+}
+
+// Var is an environment variable.
+type Var struct{ Name, Value string }
+
+// Instance is a guest with memory of its own. It is used by one goroutine at a time.
+type Instance struct {
+	module *Module
+	guest  wapi.Module
+	sleep  sleeper
+	watch  stopwatch
+	memory memory
+	space  *meter.Space
+	fuel   uint64
+	budget *meter.Budget
+	used   func(Usage)
+	views  []*mount.View // of the mounts
+
+	mu      sync.Mutex
+	busy    bool // a call is on its way, perhaps as a runaway
+	runaway bool // and is one
+	closing bool // to be closed when that call returns
+	closed  bool
+}
+
+// Run makes an instance, runs its _start to the end and closes it; exit code 0 is
+// no error. Errors: [*ExitError], [*Trap], [*FuelError], [*StackError], [*MemoryError],
+// [*StoppedError], [ErrRunaway].
+func (m *Module) Run(ctx context.Context, env Env) error {
+	i := m.instance()
+	defer i.Close()
+	err := i.attend(ctx, func() error {
+		if err := i.open(ctx, env); err != nil {
+			return err
+		}
+		return i.call(ctx, EntryCommand, nil)
+	})
+	if exit := new(ExitError); errors.As(err, &exit) && exit.Code == 0 {
+		return nil
+	}
+	return err
+}
+
+// New makes an instance and runs its _initialize, where it has one. The caller
+// must close it. Errors are those of [Module.Run].
+func (m *Module) New(ctx context.Context, env Env) (*Instance, error) {
+	i := m.instance()
+	err := i.attend(ctx, func() error {
+		if err := i.open(ctx, env); err != nil {
+			return err
+		}
+		if i.guest.ExportedFunction(EntryReactor) == nil {
+			return nil
+		}
+		return i.call(ctx, EntryReactor, nil)
+	})
+	if err != nil {
+		i.Close()
+		return nil, err
+	}
+	return i, nil
+}
+
+// instance returns an empty instance, which keeps m loaded until it is closed.
+func (m *Module) instance() *Instance {
+	m.Retain()
+	i := &Instance{module: m, space: meter.NewSpace(m.size())}
+	i.sleep.watch = &i.watch
+	return i
+}
+
+// Call calls an export. stack holds the parameters, encoded as 64-bit words, and
+// then the results; it is as long as the longer of both. It belongs to the
+// instance from now on if the error is [ErrRunaway]. Errors are those of
+// [Module.Run]; exit code 0 is one, too.
+func (i *Instance) Call(ctx context.Context, export string, stack []uint64) error {
+	return i.attend(ctx, func() error { return i.call(ctx, export, stack) })
+}
+
+// Close frees the instance, at once or when a runaway call returns.
+func (i *Instance) Close() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.closing = true
+	if !i.busy {
+		i.shut()
+	}
+}
+
+// open and call run in the goroutine of the guest.
+
+func (i *Instance) open(ctx context.Context, env Env) error {
+	i.sleep.until(ctx)
+	i.fuel, i.budget, i.used = env.Fuel, meter.NewBudget(env.Fuel), env.Used
+	i.budget.Space = i.space
+	i.space.Take(i.module.TableSize()) // there is room: what begins with more is not loaded
+	for _, m := range env.Mounts {
+		i.views = append(i.views, m.Folder.View())
+	}
+	ctx = experimental.WithMemoryAllocator(meter.WithBudget(ctx, i.budget), i.space.Allocator(&i.memory))
+	guest, err := i.module.runtime.InstantiateModule(ctx, i.module.compiled, i.config(&env))
+	if err != nil {
+		return i.error(ctx, err)
+	}
+	i.guest = guest
+	i.budget.Add(guest)
+	return nil
+}
+
+func (i *Instance) call(ctx context.Context, export string, stack []uint64) error {
+	f := i.guest.ExportedFunction(export)
+	if f == nil {
+		return fmt.Errorf("the program exports no function %s", export)
+	}
+	i.sleep.until(ctx)
+	return i.error(ctx, f.CallWithStack(meter.WithBudget(ctx, i.budget), stack))
+}
+
+// shut frees what the instance holds; i.mu is held and no call is on its way. It
+// must not be cut short, hence it takes no context.
+//
+//nolint:contextcheck,nolintlint // as it says; it speaks for the callers
+func (i *Instance) shut() {
+	if i.closed {
+		return
+	}
+	i.closed = true
+	i.tell()
+	if i.guest != nil {
+		_ = i.guest.Close(context.Background()) // frees memory of this process alone
+	}
+	for _, v := range i.views {
+		v.Close()
+	}
+	i.memory.free()
+	i.module.Release()
+}
+
+// tell says what was used.
+func (i *Instance) tell() {
+	if i.used == nil || i.budget == nil {
+		return
+	}
+	i.used(Usage{i.budget.Used(), i.space.Used(), i.watch.total})
+}
+
+// attend runs fn in a goroutine of the guest's own and waits for it, after the
+// end of ctx only for a moment.
+func (i *Instance) attend(ctx context.Context, fn func() error) error {
+	if n := i.module.runaways.Load(); n >= maxRunaways {
+		return fmt.Errorf("%d earlier runs have not stopped yet: %w", n, ErrRunaway)
+	}
+	i.mu.Lock()
+	i.busy = true
+	i.mu.Unlock()
+	done := make(chan error, 1)
+	go func() {
+		err := guarded(func() error { return i.watch.measure(fn) })
+		i.ended()
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	grace := time.NewTimer(stopGrace)
+	defer grace.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-grace.C:
+	}
+	if i.giveUp() {
+		return errors.Join(context.Cause(ctx), ErrRunaway)
+	}
+	return <-done
+}
+
+func guarded(fn func() error) (err error) {
+	defer recovered(&err)
+	return fn()
+}
+
+// ended notes that the call has returned.
+func (i *Instance) ended() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.busy = false
+	if i.runaway {
+		i.module.runaways.Add(-1)
+	}
+	if i.closing {
+		i.shut()
+	}
+}
+
+// giveUp counts the call on its way as a runaway; false: it has just returned.
+func (i *Instance) giveUp() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.busy {
+		i.runaway = true
+		i.module.runaways.Add(1)
+	}
+	return i.runaway
+}

@@ -1,0 +1,42 @@
+package engine
+
+import "github.com/tetratelabs/wazero/experimental"
+
+// memory is the linear memory of one guest. It takes address space for as much as the
+// guest may ever have, and real memory only for what the guest has written to: it
+// grows in place, and is given back at once. In the heap, as wazero has it, each growth
+// would leave a copy behind, and the garbage collector would let twice as much lie.
+type memory struct {
+	space []byte // reserved; nil: it lies in the heap
+	heap  []byte
+}
+
+// Allocate implements [experimental.MemoryAllocator].
+func (m *memory) Allocate(_, limit uint64) experimental.LinearMemory {
+	m.space = reserve(limit)
+	return m
+}
+
+// Reallocate implements [experimental.LinearMemory].
+func (m *memory) Reallocate(size uint64) []byte {
+	switch {
+	case m.space == nil:
+		m.heap = append(m.heap, make([]byte, size-uint64(len(m.heap)))...)
+		return m.heap
+	case size > 0 && !commit(m.space[:size]):
+		return nil
+	}
+	return m.space[:size:size]
+}
+
+// Free implements [experimental.LinearMemory]. wazero calls it while the guest is
+// still being left, or not at all: see [memory.free].
+func (m *memory) Free() {}
+
+// free gives the memory back. Nothing may use it any more.
+func (m *memory) free() {
+	if m.space != nil {
+		release(m.space)
+	}
+	m.space, m.heap = nil, nil
+}

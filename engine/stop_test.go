@@ -1,0 +1,160 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/realm-mesh/realm/engine/wasmtest"
+)
+
+// stopsWithin is how soon after its deadline, or after it was canceled, a guest has ended.
+const stopsWithin = 50 * time.Millisecond
+
+// TestEveryGuestStopsInTime stops guests that do their best not to. Other processes may
+// keep the machine busy: the best of some rounds counts, and none takes much longer.
+func TestEveryGuestStopsInTime(t *testing.T) {
+	threads := NewThreads(4)
+	threads.Open()
+	defer threads.Close()
+	goGuest := ready(t, probe, 64)
+	guests := map[string]struct {
+		module *Module
+		args   []string
+	}{
+		"a loop":             {ready(t, wasmtest.Endless(), 16), nil},
+		"a tree of calls":    {ready(t, wasmtest.DeepTree(60), 16), nil},
+		"a loop in Go":       {goGuest, []string{"loop"}},
+		"printing in Go":     {goGuest, []string{"lines=1000000000"}},
+		"sleeping":           {ready(t, wasmtest.Script(wasmtest.Sleep(time.Hour)), 16), nil},
+		"sleeping in Go":     {goGuest, []string{"sleep=1h"}},
+		"sleeping, a little": {ready(t, wasmtest.Script(wasmtest.Forever(wasmtest.Sleep(time.Microsecond))), 16), nil},
+	}
+	for name, wasm := range wasmtest.Bulk() {
+		g := guests[name]
+		g.module = ready(t, wasm, 256)
+		guests[name] = g
+	}
+	for name, g := range guests {
+		t.Run(name, func(t *testing.T) {
+			others := goleak.IgnoreCurrent()
+			for _, how := range []error{errLate, errGone} {
+				best := time.Hour
+				for range 5 {
+					best = min(best, stopped(t, g.module, how, g.args))
+				}
+				t.Logf("%v: %s late", how, best.Round(10*time.Microsecond))
+				if best > stopsWithin {
+					t.Errorf("%v: it ended %s late at best", how, best)
+				}
+			}
+			if n := g.module.users; n != 1 {
+				t.Errorf("%d users of its module are left", n)
+			}
+			goleak.VerifyNone(t, others)
+		})
+	}
+}
+
+// errLate is the cause of a context whose deadline has passed.
+var errLate = &DeadlineError{60 * time.Millisecond}
+
+// stopped runs a guest until its context ends, by its deadline or otherwise, and returns
+// how long after that the guest did.
+func stopped(t *testing.T, m *Module, how error, args []string) time.Duration {
+	t.Helper()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	begun := time.Now()
+	if errors.Is(how, errLate) {
+		var done context.CancelFunc
+		ctx, done = context.WithTimeoutCause(ctx, errLate.After, errLate)
+		defer done()
+	} else {
+		time.AfterFunc(errLate.After, func() { cancel(how) })
+	}
+	err := m.Run(ctx, Env{Args: append([]string{"probe"}, args...)})
+	late := time.Since(begun) - errLate.After
+	var stop *StoppedError
+	if !errors.As(err, &stop) || !errors.Is(err, how) || stop.Fuel == 0 {
+		t.Errorf("it ended with %v, %+v", err, stop)
+	}
+	if late < 0 || late > 5*time.Second {
+		t.Errorf("it ended %s late", late)
+	}
+	return late
+}
+
+// TestEachEndHasItsError: what keeps a guest from going on can be told, and what it used.
+func TestEachEndHasItsError(t *testing.T) {
+	for name, c := range map[string]struct {
+		wasm []byte
+		fuel uint64
+		as   any
+		says string
+	}{
+		"fuel":   {wasmtest.Endless(), 10_000, new(*FuelError), "out of fuel after 10001 units of 10000"},
+		"stack":  {wasmtest.Overflow(), 0, new(*StackError), "trap: stack overflow ("},
+		"memory": {wasmtest.GrowMemory(), 0, new(*MemoryError), "trap: unreachable, after it was refused more than 16 MiB of memory ("},
+	} {
+		var used Usage
+		err := ready(t, c.wasm, 16).Run(t.Context(), Env{Fuel: c.fuel, Used: func(u Usage) { used = u }})
+		if !errors.As(err, c.as) || !strings.HasPrefix(err.Error(), c.says) {
+			t.Errorf("%s: %T: %v", name, err, err)
+		}
+		if used.Fuel == 0 || name == "fuel" && used.Fuel != 10_001 || used.Memory < 1<<16 || used.CPU <= 0 {
+			t.Errorf("%s: used %+v", name, used)
+		}
+		if name == "memory" && (used.Memory <= 15<<20 || used.Memory > 16<<20) {
+			t.Errorf("it used %d bytes of 16 MiB", used.Memory)
+		}
+	}
+}
+
+// TestUsageIsThatOfTheGuest: sleeping takes no time of the processor, computing does.
+func TestUsageIsThatOfTheGuest(t *testing.T) {
+	m := ready(t, probe, 64)
+	var asleep, busy Usage
+	if err := m.Run(t.Context(), Env{Args: []string{"probe", "sleep=300ms"}, Used: func(u Usage) { asleep = u }}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := WithDeadline(t.Context(), 2*time.Second)
+	defer cancel()
+	err := m.Run(ctx, Env{Args: []string{"probe", "loop"}, Used: func(u Usage) { busy = u }})
+	if stop := new(StoppedError); !errors.As(err, &stop) {
+		t.Error(err)
+	}
+	if asleep.CPU > 150*time.Millisecond || busy.CPU < 50*time.Millisecond || busy.CPU > 2*time.Second+600*time.Millisecond {
+		t.Errorf("asleep it used %s, busy %s", asleep.CPU, busy.CPU)
+	}
+	if asleep.Memory < 1<<20 || asleep.Fuel < 1000 || busy.Fuel < asleep.Fuel {
+		t.Errorf("asleep %+v, busy %+v", asleep, busy)
+	}
+}
+
+// TestTablesCountAsMemory: what tables take, memory cannot.
+func TestTablesCountAsMemory(t *testing.T) {
+	// It grows its table by a million elements (8 MiB of 16), then its memory by one page
+	// at a time until it can no more, and traps if it has not 128 then.
+	grow := append(wasmtest.Header(), wasmtest.Section(1, []byte{1, 0x60, 0, 0})...)
+	code := []byte{0, 0xd0, 0x70, 0x41, 0x80, 0x80, 0xc0, 0, 0xfc, 15, 0, 0x1a,
+		0x02, 0x40, 0x03, 0x40, 0x41, 1, 0x40, 0, 0x41, 0x7f, 0x46, 0x0d, 1, 0x0c, 0, 0x0b, 0x0b, // block loop grow br_if br end end
+		0x3f, 0, 0x41, 0x80, 1, 0x47, 0x04, 0x40, 0x00, 0x0b, 0x0b} // memory.size != 128: unreachable
+	for _, s := range []struct {
+		id   byte
+		body []byte
+	}{{3, []byte{1, 0}}, {4, []byte{1, 0x70, 0, 0}}, {5, []byte{1, 0, 1}}, {7, append([]byte{1, 6}, "_start\x00\x00"...)}, {10, append([]byte{1, byte(len(code))}, code...)}} {
+		grow = append(grow, wasmtest.Section(s.id, s.body)...)
+	}
+	var used Usage
+	if err := ready(t, grow, 16).Run(t.Context(), Env{Used: func(u Usage) { used = u }}); err != nil {
+		t.Error(err)
+	}
+	if used.Memory != 16<<20 {
+		t.Errorf("it has %d bytes", used.Memory)
+	}
+}
