@@ -59,9 +59,11 @@ check: ## what a reviewer's machine would say: gofmt, vet, each module alone, ot
 		CGO_ENABLED=0 GOOS=$$os GOARCH=arm64 $(GO) build -o /dev/null ./$$c/cmd/$$c || exit 1; done; done
 
 SOAK ?= 10m
-soak: ## look for what the engine takes wrong, for ten minutes each way, or so many times (SOAK=30000x)
+FUZZ ?= $(SOAK)
+soak: ## look for what the engine takes wrong, or does not give back, ten minutes each way (FUZZ=30000x SOAK=15s)
 	cd engine && for f in internal/wasm:FuzzDecode meter:FuzzInstrument; do \
-		GOWORK=off $(GO) test -run '^$$' -fuzz "^$${f#*:}$$" -fuzztime $(SOAK) -fuzzminimizetime 5s ./$${f%:*} || exit 1; done
+		GOWORK=off $(GO) test -run '^$$' -fuzz "^$${f#*:}$$" -fuzztime $(FUZZ) -fuzzminimizetime 5s ./$${f%:*} || exit 1; done
+	cd engine && GOWORK=off $(GO) test -count=1 -timeout 60m -run 'TestMemoryStaysFlat|TestCacheStaysSmall' -v . -soak $(SOAK)
 
 lint: ## run the pinned linter over every module
 	$(GOLANGCI) run $(PACKAGES)

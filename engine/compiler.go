@@ -46,6 +46,7 @@ type Compiler struct {
 	cache   Cache
 	turn    chan struct{}
 	timeout time.Duration
+	most    int64 // bytes of machine code kept
 
 	mu   sync.Mutex
 	busy map[Digest]chan struct{} // closed when the child that is on it has ended
@@ -55,7 +56,7 @@ type Compiler struct {
 // program, an executable that calls [Child] when its first argument is [CompileCommand].
 func NewCompiler(program, cacheAt string) *Compiler {
 	return &Compiler{program: program, cacheAt: cacheAt, cache: NewCache(cacheAt),
-		turn: make(chan struct{}, maxChildren), timeout: maxTime, busy: map[Digest]chan struct{}{}}
+		turn: make(chan struct{}, maxChildren), timeout: maxTime, most: maxCache, busy: map[Digest]chan struct{}{}}
 }
 
 // Ensure returns once the code of a module is in the cache. Errors: a
@@ -119,7 +120,7 @@ func (c *Compiler) makeRoom(size int64) error {
 	if err := os.MkdirAll(c.cache.Dir(), 0o700); err != nil {
 		return fmt.Errorf("make compile cache: %w", err)
 	}
-	if err := c.cache.Prune(maxCache); err != nil {
+	if err := c.cache.Prune(c.most); err != nil {
 		return err
 	}
 	if c.Room == nil {

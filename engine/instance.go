@@ -167,7 +167,11 @@ func (i *Instance) call(ctx context.Context, export string, stack []uint64) erro
 		return fmt.Errorf("the program exports no function %s", export)
 	}
 	i.sleep.until(ctx)
-	return i.error(ctx, f.CallWithStack(meter.WithBudget(ctx, i.budget), stack))
+	err := f.CallWithStack(meter.WithBudget(ctx, i.budget), stack)
+	if err == nil {
+		err = i.budget.Err() // a function that neither calls nor loops asks for nothing
+	}
+	return i.error(ctx, err)
 }
 
 // shut frees what the instance holds; i.mu is held and no call is on its way. It

@@ -101,3 +101,6 @@ func s32(v int32) []byte {
 		out = append(out, c|0x80)
 	}
 }
+
+// Const is code that gives v.
+func Const(v int32) []byte { return append([]byte{0x41}, s32(v)...) }

@@ -31,7 +31,7 @@ func FilesHere(out string) error {
 
 // Sample builds one of the repository's samples; reactor is for those that are functions.
 func Sample(name string, reactor bool) ([]byte, error) {
-	dir := filepath.Join(here(), "..", "..", "..", "samples", name)
+	dir := filepath.Join(here(), "..", "..", "samples", name)
 	if reactor {
 		return build(dir, "-buildmode=c-shared")
 	}

@@ -68,9 +68,11 @@ const (
 	typeCount        // () -> (i32)
 )
 
-// program is a module with a memory of 64 MiB, a table of a million elements, and
+const elements = 150_000
+
+// program is a module with a memory of 64 MiB, a table of 150,000 elements, and
 // functions of one type of which the first is exported as f.
-func program(typ byte, bodies ...[]byte) []byte { return sized(typ, 1024, 1_000_000, bodies...) }
+func program(typ byte, bodies ...[]byte) []byte { return sized(typ, 1024, elements, bodies...) }
 
 func sized(typ byte, pages, elements uint32, bodies ...[]byte) []byte {
 	n := u32(uint32(len(bodies)))

@@ -8,6 +8,7 @@ import (
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/engine"
 	"github.com/realm-mesh/realm/engine/meter"
+	"github.com/realm-mesh/realm/engine/pool"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
 	"github.com/realm-mesh/realm/runnerd/internal/program"
 )
@@ -21,7 +22,7 @@ type Function struct {
 	deadline time.Duration
 	fuel     uint64
 	log      *logs.Log
-	pool     *pool
+	pool     *pool.Pool[*guest]
 	used     func(engine.Usage)
 }
 
@@ -35,7 +36,7 @@ func New(ctx context.Context, m *engine.Module, name api.Name, l api.Limits, log
 		return nil, err
 	}
 	f := &Function{module: m, name: name, export: export, sig: m.Functions[export], deadline: program.Deadline(l), fuel: l.Fuel, log: log, used: used}
-	f.pool = newPool(f.instantiate)
+	f.pool = pool.New(pool.Config[*guest]{Make: f.instantiate, Close: (*guest).close, Most: poolMost, AtOnce: poolMakes})
 	g, err := f.instantiate(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -73,11 +74,11 @@ func (f *Function) Call(ctx context.Context, args []json.RawMessage) (json.RawMe
 	}
 	ctx, cancel := engine.WithDeadline(ctx, f.deadline)
 	defer cancel()
-	g, err := f.pool.get(ctx)
+	g, done, err := f.pool.Lease(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer g.close()
+	defer done()
 	if err := g.Call(ctx, f.export, stack); err != nil {
 		return nil, program.Advise(err)
 	}
@@ -93,6 +94,6 @@ func (f *Function) Hold() (release func()) {
 
 // Close frees what is ready and releases the module; calls on their way go on.
 func (f *Function) Close() {
-	f.pool.close()
+	f.pool.Close()
 	f.module.Release()
 }
