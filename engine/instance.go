@@ -39,6 +39,9 @@ type Env struct {
 	// Used is told what it has used when it is closed; nil: nobody wants to know. After
 	// [ErrRunaway] that is later than its user has left it.
 	Used func(Usage)
+	// Holds is told how many bytes of memory and tables it takes more, or fewer, than
+	// before; nil: nobody wants to know. In the end that adds up to nothing.
+	Holds func(bytes int64)
 }
 
 // Usage is what an instance has used, from its making to its end.
@@ -146,7 +149,7 @@ func (i *Instance) Close() {
 func (i *Instance) open(ctx context.Context, env Env) error {
 	i.sleep.until(ctx)
 	i.fuel, i.budget, i.used = env.Fuel, meter.NewBudget(env.Fuel), env.Used
-	i.budget.Space = i.space
+	i.budget.Space, i.space.Changed = i.space, env.Holds
 	i.space.Take(i.module.TableSize()) // there is room: what begins with more is not loaded
 	for _, m := range env.Mounts {
 		i.views = append(i.views, m.Folder.View())
@@ -191,6 +194,7 @@ func (i *Instance) shut() {
 		v.Close()
 	}
 	i.memory.free()
+	i.space.Free()
 	i.module.Release()
 }
 

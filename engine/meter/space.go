@@ -18,6 +18,10 @@ type Space struct {
 	elements    int64 // gained
 	pending     int64 // elements that a table is about to gain
 	denied      bool
+
+	// Changed is told how many bytes more are taken than before, or fewer, and must not
+	// block; nil: nobody wants to know.
+	Changed func(bytes int64)
 }
 
 // NewSpace returns a space of that many bytes. Add the tables of an instance by
@@ -31,11 +35,25 @@ func (s *Space) Take(n int64) bool {
 		s.denied = true
 		return false
 	}
-	s.used += n
+	s.add(n)
 	return true
 }
 
-// Used is how many bytes are taken. It never falls: memories and tables cannot shrink.
+// Free gives back all that is taken. Nothing can be taken after it.
+func (s *Space) Free() {
+	s.add(-s.used)
+	s.limit = 0
+}
+
+func (s *Space) add(n int64) {
+	s.used += n
+	if s.Changed != nil && n != 0 {
+		s.Changed(n)
+	}
+}
+
+// Used is how many bytes are taken. It falls by [Space.Free] alone: memories and tables
+// cannot shrink.
 func (s *Space) Used() int64 { return s.used }
 
 // Denied reports whether something could not grow for want of room.
@@ -58,7 +76,7 @@ func (s *Space) grow(signal int64) int64 {
 	n := signal - growSignal
 	switch {
 	case signal == growFailedSignal:
-		s.used -= s.pending * ElementSize
+		s.add(-s.pending * ElementSize)
 		s.elements -= s.pending
 		s.pending = 0
 		return 0
@@ -99,7 +117,7 @@ func (m *countedMemory) Reallocate(size uint64) []byte {
 	}
 	b := m.LinearMemory.Reallocate(size)
 	if b == nil {
-		m.space.used -= more
+		m.space.add(-more)
 		return nil
 	}
 	m.size = int64(size)

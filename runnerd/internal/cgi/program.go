@@ -24,14 +24,14 @@ type Program struct {
 	deadline time.Duration
 	fuel     uint64 // of one request; 0: no limit
 	log      *logs.Log
-	used     func(engine.Usage)
+	account  program.Account
 }
 
 // New makes a program of a module, which it releases when it is closed; on an
-// error the module stays the caller's. What it mounts stays the caller's, too. used is told
-// what each request has used; nil: nobody wants to know. Errors: a [*program.RefusedError],
+// error the module stays the caller's. What it mounts stays the caller's, too. account is
+// told what each request uses. Errors: a [*program.RefusedError],
 // or that of ctx.
-func New(ctx context.Context, m *engine.Module, name api.Name, c *api.Component, mounts []engine.Mount, log *logs.Log, used func(engine.Usage)) (*Program, error) {
+func New(ctx context.Context, m *engine.Module, name api.Name, c *api.Component, mounts []engine.Mount, log *logs.Log, account program.Account) (*Program, error) {
 	if err := program.CheckCommand(m.Shape); err != nil {
 		return nil, err
 	}
@@ -44,7 +44,7 @@ func New(ctx context.Context, m *engine.Module, name api.Name, c *api.Component,
 	}
 	i.Close()
 	return &Program{module: m, script: "/" + string(name), args: append([]string{string(name)}, c.Args...), env: c.Env,
-		mounts: mounts, deadline: program.Deadline(c.Module.Limits), fuel: c.Module.Limits.Fuel, log: log, used: used}, nil
+		mounts: mounts, deadline: program.Deadline(c.Module.Limits), fuel: c.Module.Limits.Fuel, log: log, account: account}, nil
 }
 
 // Hold keeps the program usable until release is called, even if it is closed
@@ -83,7 +83,8 @@ func (p *Program) Serve(w http.ResponseWriter, r *http.Request, path string) err
 	complaints := p.log.Writer(logs.Stderr)
 	defer complaints.Flush()
 	t := target{script: p.script, path: "/" + path, raw: rawPath(r.URL.EscapedPath())}
-	err = program.Advise(p.module.Run(ctx, engine.Env{Args: p.args, Vars: variables(p.env, r, t, length), Stdin: body, Stdout: out, Stderr: complaints, Mounts: p.mounts, Fuel: p.fuel, Used: p.used}))
+	err = program.Advise(p.module.Run(ctx, engine.Env{Args: p.args, Vars: variables(p.env, r, t, length), Stdin: body, Stdout: out, Stderr: complaints, Mounts: p.mounts, Fuel: p.fuel,
+		Used: p.account.Used, Holds: p.account.Holds}))
 	body.close()
 	sent, bad := out.close()
 	release()

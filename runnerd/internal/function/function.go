@@ -23,19 +23,19 @@ type Function struct {
 	fuel     uint64
 	log      *logs.Log
 	pool     *pool.Pool[*guest]
-	used     func(engine.Usage)
+	account  program.Account
 }
 
 // New makes a function of a module, which it releases when it is closed; on an
 // error the module stays the caller's. One instance is made, to see that it can
-// be. used is told what each instance has used; nil: nobody wants to know. Errors: a
+// be. account is told what each instance uses. Errors: a
 // [*program.RefusedError], or that of ctx.
-func New(ctx context.Context, m *engine.Module, name api.Name, l api.Limits, log *logs.Log, used func(engine.Usage)) (*Function, error) {
+func New(ctx context.Context, m *engine.Module, name api.Name, l api.Limits, log *logs.Log, account program.Account) (*Function, error) {
 	export, err := choose(m.Shape, name)
 	if err != nil {
 		return nil, err
 	}
-	f := &Function{module: m, name: name, export: export, sig: m.Functions[export], deadline: program.Deadline(l), fuel: l.Fuel, log: log, used: used}
+	f := &Function{module: m, name: name, export: export, sig: m.Functions[export], deadline: program.Deadline(l), fuel: l.Fuel, log: log, account: account}
 	f.pool = pool.New(pool.Config[*guest]{Make: f.instantiate, Close: (*guest).close, Most: poolMost, AtOnce: poolMakes})
 	g, err := f.instantiate(ctx)
 	if err != nil {
@@ -57,7 +57,8 @@ func (f *Function) instantiate(ctx context.Context) (*guest, error) {
 	defer cancel()
 	out, complaints := f.log.Writer(logs.Stdout), f.log.Writer(logs.Stderr)
 	flush := func() { out.Flush(); complaints.Flush() }
-	i, err := f.module.New(ctx, engine.Env{Args: []string{string(f.name)}, Stdout: out, Stderr: complaints, Fuel: f.fuel, Used: f.used})
+	i, err := f.module.New(ctx, engine.Env{Args: []string{string(f.name)}, Stdout: out, Stderr: complaints, Fuel: f.fuel,
+		Used: f.account.Used, Holds: f.account.Holds})
 	if err != nil {
 		flush()
 		return nil, program.Advise(err)

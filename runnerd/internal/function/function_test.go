@@ -42,7 +42,7 @@ func newLog(t testing.TB, name api.Name) *logs.Log {
 func tryNew(t testing.TB, wasm []byte, name api.Name, l api.Limits) (*Function, error) {
 	t.Helper()
 	m := rig.Ready(t, wasm, 64)
-	f, err := New(t.Context(), m, name, l, newLog(t, name), nil)
+	f, err := New(t.Context(), m, name, l, newLog(t, name), program.Account{})
 	if err != nil {
 		m.Release()
 		return nil, err

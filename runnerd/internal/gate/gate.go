@@ -119,3 +119,22 @@ func (g *Gate) abandon(w *waiter) bool {
 	g.waiting = slices.Delete(g.waiting, i, i+1)
 	return true
 }
+
+// Count is how much of one key is at a gate.
+type Count struct{ Inside, Waiting int }
+
+// Counts returns those of all keys that have something there.
+func (g *Gate) Counts() map[string]Count {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	all := make(map[string]Count, len(g.inside))
+	for key, n := range g.inside {
+		all[key] = Count{Inside: n}
+	}
+	for _, w := range g.waiting {
+		c := all[w.key]
+		c.Waiting++
+		all[w.key] = c
+	}
+	return all
+}

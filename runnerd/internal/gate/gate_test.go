@@ -90,3 +90,28 @@ func TestCallerThatLeavesTakesNoPlace(t *testing.T) {
 		}
 	})
 }
+
+func TestCounts(t *testing.T) {
+	g := New(Config{Places: 2, Share: 1, Queue: 4, Patience: time.Minute})
+	leave, err := g.Enter(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() {
+		_, err := g.Enter(ctx, "a")
+		ended <- err
+	}()
+	for g.Counts()["a"] != (Count{Inside: 1, Waiting: 1}) {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("enter: %v", err)
+	}
+	leave()
+	if all := g.Counts(); len(all) != 0 {
+		t.Errorf("left over: %v", all)
+	}
+}

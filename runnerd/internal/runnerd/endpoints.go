@@ -106,7 +106,7 @@ func (e *endpoints) done(ref api.Ref, begun time.Time, err error) {
 		label = "unknown"
 	}
 	e.metrics.calls.WithLabelValues(label, outcome(err)).Inc()
-	e.metrics.seconds.WithLabelValues(string(ref.Kind)).Observe(time.Since(begun).Seconds())
+	e.metrics.seconds.WithLabelValues(label).Observe(time.Since(begun).Seconds())
 }
 
 // fail answers with err.

@@ -6,9 +6,9 @@ import (
 
 // gauges collects how the workloads of this node stand.
 type gauges struct {
-	from                    sources
-	states, manifests       *prometheus.Desc
-	desired, running, drift *prometheus.Desc
+	from                               sources
+	states, manifests, inside, waiting *prometheus.Desc
+	desired, running, drift            *prometheus.Desc
 }
 
 func newGauges(from sources) *gauges {
@@ -21,13 +21,15 @@ func newGauges(from sources) *gauges {
 		manifests: desc("manifest_version", "Version of each manifest that was applied last.", "manifest"),
 		desired:   desc("components_desired", "Components that this node shall run."),
 		running:   desc("components_running", "Components that run or answer on this node, or have ended well, in any version."),
+		inside:    desc(prometheus.BuildFQName(namespace, subsystem, "calls_running"), "Calls and requests that are being answered, by workload.", "workload"),
+		waiting:   desc(prometheus.BuildFQName(namespace, subsystem, "calls_waiting"), "Calls and requests that wait for their turn, by workload.", "workload"),
 		drift:     desc("components_drift", "Components that this node shall run and does not in the version wanted."),
 	}
 }
 
 // Describe implements [prometheus.Collector].
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{g.states, g.manifests, g.desired, g.running, g.drift} {
+	for _, d := range []*prometheus.Desc{g.states, g.manifests, g.desired, g.running, g.drift, g.inside, g.waiting} {
 		ch <- d
 	}
 }
@@ -42,6 +44,12 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	}
 	for name, version := range g.from.manifests() {
 		put(g.manifests, float64(version), string(name))
+	}
+	for _, at := range g.from.gates {
+		for workload, n := range at.Counts() {
+			put(g.inside, float64(n.Inside), workload)
+			put(g.waiting, float64(n.Waiting), workload)
+		}
 	}
 	c := g.from.counts()
 	put(g.desired, float64(c.Desired))

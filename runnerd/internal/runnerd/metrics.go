@@ -2,12 +2,14 @@ package runnerd
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/engine"
+	"github.com/realm-mesh/realm/runnerd/internal/gate"
 	"github.com/realm-mesh/realm/runnerd/internal/program"
 	"github.com/realm-mesh/realm/runnerd/internal/reconcile"
 )
@@ -30,6 +32,8 @@ type metrics struct {
 	fuel      *prometheus.CounterVec
 	cpu       *prometheus.CounterVec
 	memory    *prometheus.HistogramVec
+	held      *prometheus.GaugeVec
+	heldAll   prometheus.Gauge
 }
 
 // sources are what is counted when somebody asks.
@@ -37,6 +41,7 @@ type sources struct {
 	states    func() map[api.State]int
 	counts    func() reconcile.Counts
 	manifests func() map[api.Name]uint64
+	gates     []*gate.Gate // of different kinds of workloads
 }
 
 func newMetrics(r prometheus.Registerer, from sources) *metrics {
@@ -48,7 +53,7 @@ func newMetrics(r prometheus.Registerer, from sources) *metrics {
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Subsystem: subsystem, Name: "calls_total",
 			Help: "Calls of functions and requests to components, by workload and result."}, []string{"workload", "result"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Subsystem: subsystem, Name: "call_seconds",
-			Help: "How long they took, from the first byte read to the last written.", Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 14)}, []string{"kind"}),
+			Help: "How long they took, from the first byte read to the last written, by workload.", Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 14)}, []string{"workload"}),
 		restarts: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Subsystem: subsystem, Name: "restarts_total",
 			Help: "Restarts of commands that failed, by workload."}, []string{"workload"}),
 		compile: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: namespace, Subsystem: subsystem, Name: "compile_seconds",
@@ -62,7 +67,11 @@ func newMetrics(r prometheus.Registerer, from sources) *metrics {
 		Help: "Processor time used, by workload."}, []string{"workload"})
 	m.memory = prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Subsystem: subsystem, Name: "memory_bytes",
 		Help: "The most memory, with tables, that a call, request or run has had, by workload.", Buckets: prometheus.ExponentialBuckets(64<<10, 4, 9)}, []string{"workload"})
-	r.MustRegister(m.fuelAll, m.fuel, m.cpu, m.memory)
+	m.heldAll = prometheus.NewGauge(prometheus.GaugeOpts{Name: "agent_mem_current_bytes",
+		Help: "Memory and tables that the instances of all programs have now."})
+	m.held = prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Subsystem: subsystem, Name: "memory_current_bytes",
+		Help: "Memory and tables that instances have now, those that are kept ready too, by workload."}, []string{"workload"})
+	r.MustRegister(m.fuelAll, m.fuel, m.cpu, m.memory, m.held, m.heldAll)
 	r.MustRegister(m.calls, m.seconds, m.restarts, m.compile, m.commands, m.restarted, newGauges(from))
 	return m
 }
@@ -73,13 +82,37 @@ func (m *metrics) countRestart(r api.Ref) {
 	m.restarted.Inc()
 }
 
-// countUsage counts what a call, request or run has used.
-func (m *metrics) countUsage(r api.Ref, u engine.Usage) {
+// account returns what counts the use of a workload.
+func (m *metrics) account(r api.Ref) program.Account {
 	label := r.String()
-	m.fuelAll.Add(float64(u.Fuel))
-	m.fuel.WithLabelValues(label).Add(float64(u.Fuel))
-	m.cpu.WithLabelValues(label).Add(u.CPU.Seconds())
-	m.memory.WithLabelValues(label).Observe(float64(u.Memory))
+	var mu sync.Mutex
+	held := int64(0)
+	return program.Account{
+		Used: func(u engine.Usage) {
+			m.fuelAll.Add(float64(u.Fuel))
+			m.fuel.WithLabelValues(label).Add(float64(u.Fuel))
+			m.cpu.WithLabelValues(label).Add(u.CPU.Seconds())
+			m.memory.WithLabelValues(label).Observe(float64(u.Memory))
+		},
+		Holds: func(bytes int64) {
+			m.heldAll.Add(float64(bytes))
+			mu.Lock()
+			defer mu.Unlock()
+			if held += bytes; held == 0 {
+				m.held.DeleteLabelValues(label) // else what ends late would bring back a series
+				return
+			}
+			m.held.WithLabelValues(label).Set(float64(held))
+		},
+	}
+}
+
+// forget drops the series of a workload that was removed.
+func (m *metrics) forget(r api.Ref) {
+	of := prometheus.Labels{"workload": r.String()}
+	for _, v := range []interface{ DeletePartialMatch(prometheus.Labels) int }{m.calls, m.seconds, m.restarts, m.fuel, m.cpu, m.memory} {
+		v.DeletePartialMatch(of)
+	}
 }
 
 // timedCompiler measures a compiler.

@@ -91,7 +91,8 @@ func New(ctx context.Context, env *daemon.Env) (daemon.Daemon, error) {
 	}
 	calls := max(minCalls, callsPerCPU*runtime.GOMAXPROCS(0))
 	d.threads = engine.NewThreads(calls)
-	m := newMetrics(env.Metrics, sources{d.facts.counts, d.duties.Counts, book.Manifests})
+	functions, components := gate.New(gateConfig(calls)), gate.New(gateConfig(requests))
+	m := newMetrics(env.Metrics, sources{d.facts.counts, d.duties.Counts, book.Manifests, []*gate.Gate{functions, components}})
 	cache := env.Home.Cache(api.Runnerd)
 	d.set = workload.NewSet(workload.Env{
 		Self: d.self,
@@ -104,11 +105,12 @@ func New(ctx context.Context, env *daemon.Env) (daemon.Daemon, error) {
 		Stands:  book.Stands,
 		Threads: d.threads,
 		Restart: m.countRestart,
-		Used:    m.countUsage,
+		Account: m.account,
+		Gone:    m.forget,
 		Log:     env.Log,
 	})
 	e := &endpoints{set: d.set, metrics: m, log: env.Log,
-		calls: gate.New(gateConfig(calls)), requests: gate.New(gateConfig(requests))}
+		calls: functions, requests: components}
 	e.register(env.Mux)
 	d.intents.tell = func(c wanted.Change) {
 		m.commands.Add(float64(c.Taken))

@@ -9,10 +9,10 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"github.com/realm-mesh/realm/api"
-	"github.com/realm-mesh/realm/engine"
 	"github.com/realm-mesh/realm/internal/kit/task"
 	"github.com/realm-mesh/realm/internal/kit/telemetry"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
+	"github.com/realm-mesh/realm/runnerd/internal/program"
 )
 
 // actor looks after one workload. While there is something to do one goroutine is at
@@ -23,6 +23,8 @@ type actor struct {
 	ref  api.Ref
 	log  *logs.Log
 	slog *slog.Logger
+
+	account program.Account
 
 	mu     sync.Mutex
 	want   Want
@@ -52,11 +54,8 @@ type course struct {
 }
 
 func newActor(s *Set, ref api.Ref) *actor {
-	return &actor{Env: &s.Env, set: s, ref: ref, log: s.Logs(ref), slog: s.Log.With(telemetry.KeyWorkload, ref.String())}
+	return &actor{Env: &s.Env, set: s, ref: ref, account: s.Account(ref), log: s.Logs(ref), slog: s.Log.With(telemetry.KeyWorkload, ref.String())}
 }
-
-// used tells what a call, request or run has used.
-func (a *actor) used(u engine.Usage) { a.Used(a.ref, u) }
 
 // ask makes w the goal.
 func (a *actor) ask(life context.Context, w Want) {

@@ -124,6 +124,7 @@ func (a *actor) depart(w Want) {
 		if err := a.log.Remove(); err != nil {
 			a.slog.Warn("remove log", telemetry.Error(err))
 		}
+		a.Gone(a.ref)
 	}
 	a.vacate(w)
 }

@@ -73,7 +73,7 @@ func (v *version) fill(ctx context.Context, m *engine.Module, a *actor) (err err
 	}()
 	switch work := v.work.(type) {
 	case *api.Function:
-		v.function, err = function.New(ctx, m, v.name, work.Module.Limits, a.log, a.used)
+		v.function, err = function.New(ctx, m, v.name, work.Module.Limits, a.log, a.account)
 		return err
 	case *api.Component:
 		if v.mounts, v.unmount, err = a.Admit.Open(work.Mounts); err != nil {
@@ -81,7 +81,7 @@ func (v *version) fill(ctx context.Context, m *engine.Module, a *actor) (err err
 			return &refusal{err}
 		}
 		if work.Interface == api.InterfaceCGI {
-			v.web, err = cgi.New(ctx, m, v.name, work, v.mounts, a.log, a.used)
+			v.web, err = cgi.New(ctx, m, v.name, work, v.mounts, a.log, a.account)
 			return err
 		}
 		v.module, v.command = m, work
@@ -140,7 +140,7 @@ func (v *version) runOnce(ctx context.Context, a *actor) error {
 	defer out.Flush()
 	defer complaints.Flush()
 	env := engine.Env{Args: append([]string{string(v.name)}, v.command.Args...), Stdout: out, Stderr: complaints, Mounts: v.mounts,
-		Fuel: v.command.Module.Limits.Fuel, Used: a.used}
+		Fuel: v.command.Module.Limits.Fuel, Used: a.account.Used, Holds: a.account.Holds}
 	for name, value := range v.command.Env {
 		env.Vars = append(env.Vars, engine.Var{Name: name, Value: value})
 	}

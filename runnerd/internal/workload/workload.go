@@ -11,6 +11,7 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/runnerd/internal/admit"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
+	"github.com/realm-mesh/realm/runnerd/internal/program"
 )
 
 // Loader makes programs ready to run, and tells stage where it stands. Errors that
@@ -36,8 +37,9 @@ type Env struct {
 	Kept    *Kept
 	Stands  func(intent.Signed) bool // whether a version other than the wanted one may go on to run
 	Threads *engine.Threads
-	Restart func(api.Ref)               // is told of every restart of a command
-	Used    func(api.Ref, engine.Usage) // nil, or told what each call, request or run has used
+	Restart func(api.Ref)                 // is told of every restart of a command
+	Account func(api.Ref) program.Account // nil, or who is told what a workload uses
+	Gone    func(api.Ref)                 // nil, or told that a workload was removed
 	Log     *slog.Logger
 }
 
@@ -66,8 +68,11 @@ func NewSet(env Env) *Set {
 	if env.Admit == nil {
 		env.Admit = admit.New(admit.Config{})
 	}
-	if env.Used == nil {
-		env.Used = func(api.Ref, engine.Usage) {}
+	if env.Account == nil {
+		env.Account = func(api.Ref) program.Account { return program.Account{} }
+	}
+	if env.Gone == nil {
+		env.Gone = func(api.Ref) {}
 	}
 	return &Set{Env: env, in: make(chan Want), probes: make(chan struct{}, maxProbes), refused: refusedFor, actors: map[api.Ref]*actor{}}
 }
