@@ -37,12 +37,19 @@ type Node struct {
 	Tofu   api.Duration `toml:"tofu,omitempty" comment:"how long after its start a node without an owner can be claimed with a code"`   // REALM_TOFU
 	Client bool         `toml:"client,omitempty" comment:"a command line without a node of its own: a member for a time, runs nothing"` // REALM_CLIENT
 
-	CapacityCPUs   int      `toml:"capacity_cpus,omitempty" comment:"processors that programs may count on here; 0: those of the machine"`                       // REALM_CAPACITY_CPUS
-	CapacityMB     int64    `toml:"capacity_mb,omitempty" comment:"MiB that the memory caps of programs may add up to here; 0: four times the machine's memory"` // REALM_CAPACITY_MB
-	StorageQuotaMB int64    `toml:"storage_quota_mb,omitempty" comment:"MiB that the store of blobs may grow to; 0: half of its file system"`                    // REALM_STORAGE_QUOTA_MB
-	UploadMBS      float64  `toml:"upload_mb_s,omitempty" comment:"MB (1,000,000 bytes) of blobs a second that this node sends to others; 0: no limit"`          // REALM_UPLOAD_MB_S
-	DownloadMBS    float64  `toml:"download_mb_s,omitempty" comment:"MB of blobs a second that this node takes from others; 0: no limit"`                        // REALM_DOWNLOAD_MB_S
-	Mounts         []string `toml:"mounts,omitempty" comment:"folders, with all in them, that programs may mount (default: none)"`                               // REALM_MOUNTS
+	CapacityCPUs       int    `toml:"capacity_cpus,omitempty" comment:"processors that programs may count on here; 0: those of the machine"`                           // REALM_CAPACITY_CPUS
+	CapacityMB         int64  `toml:"capacity_mb,omitempty" comment:"MiB that the memory caps of programs may add up to here; 0: four times the machine's memory"`     // REALM_CAPACITY_MB
+	ProgramMemoryMB    int    `toml:"program_memory_mb,omitempty" comment:"MiB of memory that a program may have whose owner says nothing of it (default 256)"`        // REALM_PROGRAM_MEMORY_MB
+	ProgramMemoryMaxMB int    `toml:"program_memory_max_mb,omitempty" comment:"MiB that owners may give to a program here; 0: 4096"`                                   // REALM_PROGRAM_MEMORY_MAX_MB
+	ProgramFuel        uint64 `toml:"program_fuel,omitempty" comment:"units of fuel of a call, request or run whose owner says nothing of it; 0: no limit"`            // REALM_PROGRAM_FUEL
+	ProgramFuelMax     uint64 `toml:"program_fuel_max,omitempty" comment:"units that owners may give to one here, and all that one has without a limit; 0: any"`       // REALM_PROGRAM_FUEL_MAX
+	ProgramEpochMS     int64  `toml:"program_epoch_ms,omitempty" comment:"deadline of a call or request whose owner says nothing of it, milliseconds (default 10000)"` // REALM_PROGRAM_EPOCH_MS
+	ProgramEpochMaxMS  int64  `toml:"program_epoch_max_ms,omitempty" comment:"deadline that owners may give here, milliseconds; 0: a day"`                             // REALM_PROGRAM_EPOCH_MAX_MS
+
+	StorageQuotaMB int64    `toml:"storage_quota_mb,omitempty" comment:"MiB that the store of blobs may grow to; 0: half of its file system"`           // REALM_STORAGE_QUOTA_MB
+	UploadMBS      float64  `toml:"upload_mb_s,omitempty" comment:"MB (1,000,000 bytes) of blobs a second that this node sends to others; 0: no limit"` // REALM_UPLOAD_MB_S
+	DownloadMBS    float64  `toml:"download_mb_s,omitempty" comment:"MB of blobs a second that this node takes from others; 0: no limit"`               // REALM_DOWNLOAD_MB_S
+	Mounts         []string `toml:"mounts,omitempty" comment:"folders, with all in them, that programs may mount (default: none)"`                      // REALM_MOUNTS
 }
 
 // Defaults of listening addresses.
@@ -180,7 +187,7 @@ func (n Node) Validate() error {
 	if n.ListenPort < 0 || n.ListenPort > 65535 {
 		return fmt.Errorf("%w: listen_port %d: want 1 to 65535, or 0 to choose one", ErrInvalid, n.ListenPort)
 	}
-	if err := errors.Join(n.validateCapacity(), n.validateStorage(), n.validateMounts()); err != nil {
+	if err := errors.Join(n.validateCapacity(), n.validateProgramLimits(), n.validateStorage(), n.validateMounts()); err != nil {
 		return err
 	}
 	return errors.Join(validateListen("http_listen", n.HTTPListen), validateListen("manage_listen", n.ManageListen))

@@ -48,7 +48,8 @@ func all() Node {
 	return Node{Owner: owner, Bootstrap: []string{"/ip4/192.0.2.1/tcp/4001/p2p/X", "/dns/a.example/udp/1/quic-v1/p2p/Y"}, Roles: []string{"edge", "gpu"},
 		ListenPort: 4001, HTTPListen: "127.0.0.1:81", ManageListen: "[::1]:82", MDNS: on(false),
 		Realm: realm, Tofu: api.Duration(10 * time.Minute), Client: true,
-		CapacityCPUs: 8, CapacityMB: 1 << 20, StorageQuotaMB: 2048, UploadMBS: 12.5, DownloadMBS: 1e5, Mounts: []string{folder("data"), folder("our files")}}
+		CapacityCPUs: 8, CapacityMB: 1 << 20,
+		ProgramMemoryMB: 64, ProgramMemoryMaxMB: 1024, ProgramFuel: 1e9, ProgramFuelMax: 1e18, ProgramEpochMS: 500, ProgramEpochMaxMS: 60_000, StorageQuotaMB: 2048, UploadMBS: 12.5, DownloadMBS: 1e5, Mounts: []string{folder("data"), folder("our files")}}
 }
 
 // folder is the absolute path of a folder, as this system writes it.
@@ -246,12 +247,32 @@ func TestSettingsCoverNode(t *testing.T) {
 	}
 }
 
+// What owners may give is no less than what a program has without a word of theirs.
+func TestProgramLimits(t *testing.T) {
+	for name, n := range map[string]Node{
+		"program_memory_mb 64 is more than":  {ProgramMemoryMB: 64, ProgramMemoryMaxMB: 32},
+		"program_fuel 9 is more than":        {ProgramFuel: 9, ProgramFuelMax: 8},
+		"program_epoch_ms 2000 is more than": {ProgramEpochMS: 2000, ProgramEpochMaxMS: 1000},
+		"memory_max_mb -1":                   {ProgramMemoryMB: -1},
+		"memory_max_mb 4097":                 {ProgramMemoryMaxMB: 4097},
+		"epoch_ms -5":                        {ProgramEpochMaxMS: -5},
+	} {
+		if err := n.Validate(); !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), name) {
+			t.Errorf("%+v: %v, want %q", n, err, name)
+		}
+	}
+	if err := (Node{ProgramMemoryMB: 64, ProgramMemoryMaxMB: 64, ProgramFuel: 1 << 60, ProgramEpochMS: 5}).Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
 // FuzzConfig reads a file of any bytes. One that is taken means the same after
 // being written, and after the way to a daemon.
 func FuzzConfig(f *testing.F) {
 	for _, seed := range []string{"", "owner = '" + owner + "'", "listen_port = 7\nroles = ['a', 'b']", "bootstrap = ['/ip4/1.2.3.4/tcp/1', '/b']\nmdns = false",
 		"http_listen = ':80'\nmanage_listen = '[::1]:9'", "owner = '" + owner + "'\nrealm = '" + string(realm) + "'\ntofu = '1h'\nclient = true",
 		"capacity_cpus = 2\ncapacity_mb = 64\nmounts = ['" + folder("a b") + "']", "mounts = ['/a,/b']",
+		"program_memory_mb = 64\nprogram_memory_max_mb = 32", "program_fuel = 5\nprogram_fuel_max = 6\nprogram_epoch_ms = 1\nprogram_epoch_max_ms = 1", "program_fuel = -1",
 		"storage_quota_mb = 100\nupload_mb_s = 0.25\ndownload_mb_s = 1e3", "upload_mb_s = nan",
 		"[a]", "mdns = 1"} {
 		f.Add(seed)

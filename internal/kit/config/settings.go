@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -64,6 +65,12 @@ var settings = []setting{
 		n.CapacityMB, err = strconv.ParseInt(v, 10, 64)
 		return err
 	}, func(n *Node) string { return number(n.CapacityMB) }},
+	whole("program_memory_mb", func(n *Node) *int { return &n.ProgramMemoryMB }),
+	whole("program_memory_max_mb", func(n *Node) *int { return &n.ProgramMemoryMaxMB }),
+	whole("program_fuel", func(n *Node) *uint64 { return &n.ProgramFuel }),
+	whole("program_fuel_max", func(n *Node) *uint64 { return &n.ProgramFuelMax }),
+	whole("program_epoch_ms", func(n *Node) *int64 { return &n.ProgramEpochMS }),
+	whole("program_epoch_max_ms", func(n *Node) *int64 { return &n.ProgramEpochMaxMS }),
 	{"storage_quota_mb", func(n *Node, v string) (err error) {
 		n.StorageQuotaMB, err = strconv.ParseInt(v, 10, 64)
 		return err
@@ -85,6 +92,21 @@ func number(v int64) string {
 		return ""
 	}
 	return strconv.FormatInt(v, 10)
+}
+
+// whole is a setting that is a number of this type; its default is 0.
+func whole[T int | int64 | uint64](name string, field func(*Node) *T) setting {
+	return setting{name,
+		func(n *Node, v string) error {
+			_, err := fmt.Sscan(v, field(n))
+			return err
+		},
+		func(n *Node) string {
+			if *field(n) == 0 {
+				return ""
+			}
+			return fmt.Sprint(*field(n))
+		}}
 }
 
 func rate(name string, field func(*Node) *float64) setting {

@@ -31,6 +31,7 @@ type nodeFlags struct {
 	mounts                   []string
 	capacityMB               int64
 	capacityCPUs             int
+	unsaid, most             api.Limits // of programs
 	storageQuotaMB           int64
 	uploadMBS, downloadMBS   float64
 }
@@ -47,6 +48,12 @@ func (n *nodeFlags) declare(f *pflag.FlagSet) {
 	f.StringArrayVar(&n.mounts, "allow-mount", nil, "folder of this node that programs may mount, with all in it; may be repeated")
 	f.Int64Var(&n.capacityMB, "capacity-mb", 0, "MiB that the memory caps of commands may add up to here (default: four times the machine's memory)")
 	f.IntVar(&n.capacityCPUs, "capacity-cpus", 0, "processors that count when programs are shared out (default: those of the machine)")
+	f.IntVar(&n.unsaid.MemoryMaxMB, "program-memory-mb", 0, fmt.Sprintf("MiB of memory that a program may have here whose owner says nothing of it (default %d)", api.DefaultMemoryMB))
+	f.IntVar(&n.most.MemoryMaxMB, "program-memory-max-mb", 0, fmt.Sprintf("MiB that a program may have here at most (default %d)", api.MaxMemoryMB))
+	f.Uint64Var(&n.unsaid.Fuel, "program-fuel", 0, "fuel of a call, request or run whose owner says nothing of it (default: no limit)")
+	f.Uint64Var(&n.most.Fuel, "program-fuel-max", 0, "fuel that one may have here at most (default: no limit)")
+	f.Int64Var(&n.unsaid.EpochMS, "program-epoch-ms", 0, fmt.Sprintf("deadline of a call or request whose owner says nothing of it, milliseconds (default %d)", api.DefaultDeadline.Milliseconds()))
+	f.Int64Var(&n.most.EpochMS, "program-epoch-max-ms", 0, fmt.Sprintf("deadline that one may have here at most, milliseconds (default %d)", api.MaxEpochMS))
 	f.Int64Var(&n.storageQuotaMB, "storage-quota-mb", 0, "MiB that the store of blobs may grow to (default: half of its file system)")
 	f.Float64Var(&n.uploadMBS, "upload-mb-s", 0, "MB of blobs a second that this node sends to others (default: no limit)")
 	f.Float64Var(&n.downloadMBS, "download-mb-s", 0, "MB of blobs a second that this node takes from others (default: no limit)")
@@ -81,6 +88,13 @@ func (n *nodeFlags) over(c *config.Node, given func(flag string) bool, lists fun
 		"allow-mount":   func() { c.Mounts = lists(c.Mounts, mounts) },
 		"capacity-mb":   func() { c.CapacityMB = n.capacityMB },
 		"capacity-cpus": func() { c.CapacityCPUs = n.capacityCPUs },
+
+		"program-memory-mb":     func() { c.ProgramMemoryMB = n.unsaid.MemoryMaxMB },
+		"program-memory-max-mb": func() { c.ProgramMemoryMaxMB = n.most.MemoryMaxMB },
+		"program-fuel":          func() { c.ProgramFuel = n.unsaid.Fuel },
+		"program-fuel-max":      func() { c.ProgramFuelMax = n.most.Fuel },
+		"program-epoch-ms":      func() { c.ProgramEpochMS = n.unsaid.EpochMS },
+		"program-epoch-max-ms":  func() { c.ProgramEpochMaxMS = n.most.EpochMS },
 
 		"storage-quota-mb": func() { c.StorageQuotaMB = n.storageQuotaMB },
 		"upload-mb-s":      func() { c.UploadMBS = n.uploadMBS },
@@ -200,6 +214,13 @@ type configView struct {
 	CapacityMB   int64        `json:"capacity_mb,omitempty"`
 	CapacityCPUs int          `json:"capacity_cpus,omitempty"`
 
+	ProgramMemoryMB    int    `json:"program_memory_mb,omitempty"`
+	ProgramMemoryMaxMB int    `json:"program_memory_max_mb,omitempty"`
+	ProgramFuel        uint64 `json:"program_fuel,omitempty"`
+	ProgramFuelMax     uint64 `json:"program_fuel_max,omitempty"`
+	ProgramEpochMS     int64  `json:"program_epoch_ms,omitempty"`
+	ProgramEpochMaxMS  int64  `json:"program_epoch_max_ms,omitempty"`
+
 	StorageQuotaMB int64   `json:"storage_quota_mb,omitempty"`
 	UploadMBS      float64 `json:"upload_mb_s,omitempty"`
 	DownloadMBS    float64 `json:"download_mb_s,omitempty"`
@@ -218,6 +239,7 @@ func (a *app) configure(ctx context.Context, h paths.Home, c config.Node, write 
 		}
 	}
 	v := configView{h.Config(), c.Owner, c.Realm, list(c.Bootstrap), list(c.Roles), c.ListenPort, c.HTTPListen, c.ManageListen, c.MDNS, c.Tofu, list(c.Mounts), c.CapacityMB, c.CapacityCPUs,
+		c.ProgramMemoryMB, c.ProgramMemoryMaxMB, c.ProgramFuel, c.ProgramFuelMax, c.ProgramEpochMS, c.ProgramEpochMaxMS,
 		c.StorageQuotaMB, c.UploadMBS, c.DownloadMBS}
 	return a.print(v, func() {
 		fmt.Fprintf(a.out, "# %s\n", v.File)
@@ -276,6 +298,19 @@ func settingRows(c config.Node) []string {
 	}
 	if c.CapacityCPUs != 0 {
 		add("capacity_cpus", fmt.Sprint(c.CapacityCPUs))
+	}
+	for _, l := range []struct {
+		key string
+		set bool
+		n   any
+	}{
+		{"program_memory_mb", c.ProgramMemoryMB != 0, c.ProgramMemoryMB}, {"program_memory_max_mb", c.ProgramMemoryMaxMB != 0, c.ProgramMemoryMaxMB},
+		{"program_fuel", c.ProgramFuel != 0, c.ProgramFuel}, {"program_fuel_max", c.ProgramFuelMax != 0, c.ProgramFuelMax},
+		{"program_epoch_ms", c.ProgramEpochMS != 0, c.ProgramEpochMS}, {"program_epoch_max_ms", c.ProgramEpochMaxMS != 0, c.ProgramEpochMaxMS},
+	} {
+		if l.set {
+			add(l.key, fmt.Sprint(l.n))
+		}
 	}
 	if c.StorageQuotaMB != 0 {
 		add("storage_quota_mb", fmt.Sprint(c.StorageQuotaMB))

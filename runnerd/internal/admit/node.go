@@ -10,8 +10,10 @@ import (
 
 // Config is what a node gives to workloads.
 type Config struct {
-	MemoryMB int64    // that the caps of commands may add up to; 0: any
-	Mounts   []string // absolute paths: what lies below may be mounted
+	MemoryMB int64      // that the caps of commands may add up to; 0: any
+	Unsaid   api.Limits // that a program has whose owner says nothing of them; zero values: those of package api
+	Most     api.Limits // that an owner may give; zero values: any
+	Mounts   []string   // absolute paths: what lies below may be mounted
 	// Private are absolute paths of what no workload may see. They need not exist.
 	Private []string
 }

@@ -122,7 +122,8 @@ func New(ctx context.Context, env *daemon.Env) (daemon.Daemon, error) {
 // newAdmission gives programs what the node's settings say, and nothing of the node's
 // own or the owner's.
 func newAdmission(env *daemon.Env) *admit.Node {
-	return admit.New(admit.Config{MemoryMB: env.Config.Capacity().MemoryMB, Mounts: env.Config.Mounts, Private: private(env.Home)})
+	unsaid, most := env.Config.ProgramLimits()
+	return admit.New(admit.Config{MemoryMB: env.Config.Capacity().MemoryMB, Unsaid: unsaid, Most: most, Mounts: env.Config.Mounts, Private: private(env.Home)})
 }
 
 // private is what no program may see: the home with its sockets, and of the owner the

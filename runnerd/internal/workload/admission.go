@@ -15,6 +15,8 @@ type Admission interface {
 	// While one version takes the place of another, both are admitted under the same
 	// ref: they count as much as the larger of them.
 	Admit(ref api.Ref, w api.Workload) (release func(), err error)
+	// Bound returns w with the limits that it has on this node.
+	Bound(w api.Workload) (api.Workload, error)
 	// Open opens the folders that a workload mounts, until closeAll is called, once no
 	// guest sees them any more.
 	Open(mounts []api.Mount) (open []engine.Mount, closeAll func(), err error)

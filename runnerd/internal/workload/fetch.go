@@ -110,12 +110,17 @@ func quietly(api.State) {}
 // prepare makes a version ready to start. Errors: [*program.RefusedError] where it
 // cannot run, [*refusal] where this node cannot take it, that of ctx; others may pass.
 func (a *actor) prepare(ctx context.Context, s intent.Signed, work api.Workload, stage func(api.State)) (*version, error) {
-	room, err := a.Admit.Admit(a.ref, work)
+	bound, err := a.Admit.Bound(work)
+	if err != nil {
+		return nil, &refusal{err}
+	}
+	room, err := a.Admit.Admit(a.ref, bound)
 	if err != nil {
 		return nil, &refusal{err}
 	}
 	v := newVersion(s, work, room, a.log)
-	m, err := a.Loader.Load(ctx, work.Program(), stage)
+	v.work = bound
+	m, err := a.Loader.Load(ctx, bound.Program(), stage)
 	if err == nil {
 		err = v.fill(ctx, m, a)
 	}
