@@ -126,7 +126,7 @@ func load(ctx context.Context, c Cache, k key, wasm []byte) (_ *Module, err erro
 		return nil, err
 	}
 	r := wazero.NewRuntimeWithConfig(ctx, runtimeConfig(cache))
-	m := &Module{key: k, runtime: r, cache: cache, users: 1}
+	m := &Module{key: k, runtime: r, cache: cache, config: baseConfig(), users: 1}
 	if _, err = wasi_snapshot_preview1.Instantiate(ctx, r); err == nil {
 		err = meter.Define(ctx, r)
 	}
@@ -159,6 +159,8 @@ type Module struct {
 	runtime  wazero.Runtime
 	cache    wazero.CompilationCache
 	compiled wazero.CompiledModule
+	config   wazero.ModuleConfig // what all instances have of it
+	workers  workers
 	users    int          // under engine.mu
 	runaways atomic.Int32 // instances that did not stop when told to
 }
@@ -188,5 +190,6 @@ func (m *Module) Release() {
 //
 //nolint:contextcheck,nolintlint // as it says; it speaks for the callers
 func (m *Module) close() error {
+	m.workers.close()
 	return errors.Join(m.runtime.Close(context.Background()), m.cache.Close(context.Background()))
 }

@@ -19,16 +19,22 @@ const (
 	maxRunaways = 2
 )
 
-// config is what wazero gives to an instance.
-func (i *Instance) config(env *Env) wazero.ModuleConfig {
-	c := wazero.NewModuleConfig().
+// baseConfig is what wazero gives to all instances.
+func baseConfig() wazero.ModuleConfig {
+	return wazero.NewModuleConfig().
 		WithName(""). // many instances side by side
 		WithStartFunctions().
 		WithSysWalltime().
 		WithSysNanotime().
-		WithNanosleep(i.sleep.nanosleep).
-		WithRandSource(rand.Reader).
-		WithArgs(env.Args...)
+		WithRandSource(rand.Reader)
+}
+
+// config is what wazero gives to an instance.
+func (i *Instance) config(env *Env) wazero.ModuleConfig {
+	c := i.module.config.WithNanosleep(i.sleep.nanosleep)
+	if len(env.Args) > 0 {
+		c = c.WithArgs(env.Args...)
+	}
 	for _, v := range env.Vars {
 		c = c.WithEnv(v.Name, v.Value)
 	}

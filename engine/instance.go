@@ -216,11 +216,11 @@ func (i *Instance) attend(ctx context.Context, fn func() error) error {
 	i.busy = true
 	i.mu.Unlock()
 	done := make(chan error, 1)
-	go func() {
+	i.module.workers.do(func() {
 		err := guarded(func() error { return i.watch.measure(fn) })
 		i.ended()
 		done <- err
-	}()
+	})
 	select {
 	case err := <-done:
 		return err

@@ -1,0 +1,60 @@
+package engine
+
+import "sync"
+
+// maxIdle is how many goroutines of a module wait for its next guests.
+const maxIdle = 8
+
+// workers are the goroutines that run the guests of a module. They are used again, since
+// the stack of a new one has to grow several times in each call, which takes a fifth of
+// the time of a small one.
+type workers struct {
+	mu     sync.Mutex
+	idle   []chan func()
+	closed bool
+}
+
+// do runs fn in a goroutine, and does not wait for it.
+func (w *workers) do(fn func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if n := len(w.idle); n > 0 {
+		w.idle[n-1] <- fn // it has room for one
+		w.idle = w.idle[:n-1]
+		return
+	}
+	go w.run(fn)
+}
+
+func (w *workers) run(fn func()) {
+	next := make(chan func(), 1)
+	for fn != nil {
+		fn()
+		if !w.rest(next) {
+			return
+		}
+		fn = <-next
+	}
+}
+
+// rest has the goroutine of a channel be one of those that wait, if it is wanted.
+func (w *workers) rest(next chan func()) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed || len(w.idle) >= maxIdle {
+		return false
+	}
+	w.idle = append(w.idle, next)
+	return true
+}
+
+// close ends those that wait; others end by themselves.
+func (w *workers) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closed = true
+	for _, next := range w.idle {
+		close(next)
+	}
+	w.idle = nil
+}
