@@ -135,7 +135,7 @@ func TestFuelIsCounted(t *testing.T) {
 		says   string
 	}{
 		"spin":   {http.StatusBadGateway, `out of fuel after 5000001 units of 5000000: .*--fuel`},
-		"late":   {http.StatusGatewayTimeout, `deadline of 300 ms passed: .*\([0-9]{4,} units of fuel used\)`},
+		"late":   {http.StatusGatewayTimeout, `deadline of 300 ms passed \([0-9]{4,} units of fuel used\): .*--epoch-ms`},
 		"deep":   {http.StatusBadGateway, `stack overflow \([0-9]+ units of fuel used\)`},
 		"greedy": {http.StatusBadGateway, `refused more than 16 MiB of memory \([0-9]+ units of fuel used\)`},
 		"double": {http.StatusOK, `42`},
