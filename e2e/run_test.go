@@ -49,7 +49,7 @@ func TestRun(t *testing.T) {
 		{"no folder", 1, `^$`, `^counter-file: `, []string{sample("counter-file")}},
 		{"no fuel", 1, `^$`, `^realm run: out of fuel after 1000001 units of 1000000: .*--fuel\n$`, []string{"--fuel", "1000000", "--invoke", "spin", spin}},
 		{"little fuel for Go", 1, `^$`, `^realm run: make an instance: out of fuel after [0-9]+ units of 1000: .*--fuel\n$`, []string{"--fuel", "1000", "--invoke", "double", sample("double"), "1"}},
-		{"no time", 1, `^$`, `^realm run: deadline of 200 ms passed: .*--epoch-ms \([0-9]{4,} units of fuel used\)\n$`, []string{"--epoch-ms", "200", "--invoke", "spin", spin}},
+		{"no time", 1, `^$`, `^realm run: deadline of 200 ms passed \([0-9]{4,} units of fuel used\): .*--epoch-ms\n$`, []string{"--epoch-ms", "200", "--invoke", "spin", spin}},
 		{"no stack", 1, `^$`, `^realm run: trap: stack overflow \([0-9]+ units of fuel used\): `, []string{"--invoke", "deep", deep}},
 		{"no memory", 1, `^$`, `^realm run: trap: unreachable, after it was refused more than 16 MiB of memory \([0-9]+ units of fuel used\): .*--memory-max-mb\n$`, []string{"--memory-max-mb", "16", "--invoke", "greedy", greedy}},
 		{"no file", 1, `^$`, `nowhere.wasm`, []string{"nowhere.wasm"}},
