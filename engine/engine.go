@@ -11,13 +11,9 @@ import (
 	"github.com/tetratelabs/wazero"
 	wapi "github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
-	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
 	"github.com/realm-mesh/realm/engine/meter"
 )
-
-// WASI is the only module that guests may import from.
-const WASI = wasi_snapshot_preview1.ModuleName
 
 // features are the extensions of WebAssembly that guests may use.
 const features = wapi.CoreFeaturesV2 | experimental.CoreFeaturesExtendedConst
@@ -127,7 +123,7 @@ func load(ctx context.Context, c Cache, k key, wasm []byte) (_ *Module, err erro
 	}
 	r := wazero.NewRuntimeWithConfig(ctx, runtimeConfig(cache))
 	m := &Module{key: k, runtime: r, cache: cache, config: baseConfig(), users: 1}
-	if _, err = wasi_snapshot_preview1.Instantiate(ctx, r); err == nil {
+	if err = defineWASI(ctx, r); err == nil {
 		err = meter.Define(ctx, r)
 	}
 	if err == nil {

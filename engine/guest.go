@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"crypto/rand"
 	"sync/atomic"
 	"time"
 
@@ -25,8 +24,7 @@ func baseConfig() wazero.ModuleConfig {
 		WithName(""). // many instances side by side
 		WithStartFunctions().
 		WithSysWalltime().
-		WithSysNanotime().
-		WithRandSource(rand.Reader)
+		WithSysNanotime()
 }
 
 // config is what wazero gives to an instance.
@@ -39,13 +37,13 @@ func (i *Instance) config(env *Env) wazero.ModuleConfig {
 		c = c.WithEnv(v.Name, v.Value)
 	}
 	if env.Stdin != nil {
-		c = c.WithStdin(env.Stdin)
+		c = c.WithStdin(&reader{env.Stdin, &i.work})
 	}
 	if env.Stdout != nil {
-		c = c.WithStdout(env.Stdout)
+		c = c.WithStdout(&writer{env.Stdout, &i.work})
 	}
 	if env.Stderr != nil {
-		c = c.WithStderr(env.Stderr)
+		c = c.WithStderr(&writer{env.Stderr, &i.work})
 	}
 	if len(env.Mounts) > 0 {
 		fs := wazero.NewFSConfig()

@@ -70,6 +70,7 @@ type Instance struct {
 	space  *meter.Space
 	fuel   uint64
 	budget *meter.Budget
+	work   work // of the current call
 	used   func(Usage)
 	views  []*mount.View // of the mounts
 
@@ -147,12 +148,14 @@ func (i *Instance) Close() {
 // open and call run in the goroutine of the guest.
 
 func (i *Instance) open(ctx context.Context, env Env) error {
-	i.sleep.until(ctx)
 	i.fuel, i.budget, i.used = env.Fuel, meter.NewBudget(env.Fuel), env.Used
 	i.budget.Space, i.space.Changed = i.space, env.Holds
+	i.begin(ctx)
 	i.space.Take(i.module.TableSize()) // there is room: what begins with more is not loaded
 	for _, m := range env.Mounts {
-		i.views = append(i.views, m.Folder.View())
+		v := m.Folder.View()
+		v.Work = i.work.on
+		i.views = append(i.views, v)
 	}
 	ctx = experimental.WithMemoryAllocator(meter.WithBudget(ctx, i.budget), i.space.Allocator(&i.memory))
 	guest, err := i.module.runtime.InstantiateModule(ctx, i.module.compiled, i.config(&env))
@@ -169,12 +172,18 @@ func (i *Instance) call(ctx context.Context, export string, stack []uint64) erro
 	if f == nil {
 		return fmt.Errorf("the program exports no function %s", export)
 	}
-	i.sleep.until(ctx)
+	i.begin(ctx)
 	err := f.CallWithStack(meter.WithBudget(ctx, i.budget), stack)
 	if err == nil {
 		err = i.budget.Err() // a function that neither calls nor loops asks for nothing
 	}
 	return i.error(ctx, err)
+}
+
+// begin binds what the host does for the guest to ctx.
+func (i *Instance) begin(ctx context.Context) {
+	i.sleep.until(ctx)
+	i.work = work{ctx, i.budget}
 }
 
 // shut frees what the instance holds; i.mu is held and no call is on its way. It

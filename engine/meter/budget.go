@@ -34,8 +34,9 @@ type Budget struct {
 	// Space bounds how tables grow; nil: nothing does.
 	Space *Space
 
-	limit int64 // of fuel
-	users []user
+	limit   int64 // of fuel
+	charged int64 // by the host, and not yet taken off a slice
+	users   []user
 }
 
 // user is an instance that was given slices.
@@ -64,7 +65,7 @@ func WithBudget(ctx context.Context, b *Budget) context.Context {
 // Used is how much fuel was used: exactly, between calls of the guest and during its
 // calls of the host. Of an instance that has trapped, it may be [Slice] more or less.
 func (b *Budget) Used() uint64 {
-	used := int64(0)
+	used := b.charged
 	for _, u := range b.users {
 		used += u.granted - int64(u.fuel.Get())
 	}
@@ -118,7 +119,7 @@ func (b *Budget) refill(ctx context.Context, m api.Module, left int64) (int64, e
 	if g, ok := u.fuel.(api.MutableGlobal); ok {
 		g.Set(uint64(left)) // for Used, if it ends here
 	}
-	used := u.granted - left
+	used := b.charged + u.granted - left
 	for i := range b.users {
 		if o := &b.users[i]; o != u {
 			used += o.granted - int64(o.fuel.Get())
@@ -153,8 +154,8 @@ func ended(ctx context.Context) error {
 // Define makes the host module that instrumented modules of r import. It is needed once.
 func Define(ctx context.Context, r wazero.Runtime) error {
 	fn := api.GoModuleFunc(func(ctx context.Context, m api.Module, stack []uint64) {
-		b, ok := ctx.Value(budgetKey{}).(*Budget)
-		if !ok {
+		b := FromContext(ctx)
+		if b == nil {
 			panic(errNoBudget)
 		}
 		next, err := b.refill(ctx, m, int64(stack[0]))
