@@ -61,6 +61,7 @@ const pagesPerMB = 16
 // Engine holds the modules that are loaded. It is safe for use by several goroutines.
 type Engine struct {
 	cache Cache
+	turns *turns
 
 	mu     sync.Mutex
 	loaded map[key]*Module
@@ -72,8 +73,15 @@ type key struct {
 	pages uint32
 }
 
-// New returns an engine that loads from a cache.
-func New(c Cache) *Engine { return &Engine{cache: c, loaded: map[key]*Module{}} }
+// New returns an engine that loads from a cache. It has as many guests run at once as Go
+// has chosen to use processors (GOMAXPROCS).
+func New(c Cache) *Engine {
+	return &Engine{cache: c, turns: newTurns(runtime.GOMAXPROCS(0)), loaded: map[key]*Module{}}
+}
+
+// MakeRoom raises GOMAXPROCS, so that this process gets on however busy its guests are.
+// Call it once, when nothing runs yet: it stops the process for a moment.
+func (e *Engine) MakeRoom() (undo func()) { return e.turns.makeRoom() }
 
 // Lookup returns the module made of a blob, under a memory limit in MiB, if it is
 // loaded. The caller must release it.

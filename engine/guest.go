@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"crypto/rand"
 	"sync/atomic"
 	"time"
 
@@ -24,7 +25,8 @@ func baseConfig() wazero.ModuleConfig {
 		WithName(""). // many instances side by side
 		WithStartFunctions().
 		WithSysWalltime().
-		WithSysNanotime()
+		WithSysNanotime().
+		WithRandSource(rand.Reader) // else each instance seeds one, although none uses it: see randomGet
 }
 
 // config is what wazero gives to an instance.
@@ -57,8 +59,8 @@ func (i *Instance) config(env *Env) wazero.ModuleConfig {
 
 // sleeper lets a guest sleep no longer than the context of its current call.
 type sleeper struct {
-	done  atomic.Pointer[<-chan struct{}]
-	watch *stopwatch
+	done atomic.Pointer[<-chan struct{}]
+	turn *turn
 }
 
 // until binds the sleeps that follow to ctx.
@@ -70,8 +72,9 @@ func (s *sleeper) until(ctx context.Context) {
 // nanosleep returns after ns nanoseconds. When the context ends before, it ends the
 // guest, in the way in which wazero's own proc_exit does. What sleeps holds no thread.
 func (s *sleeper) nanosleep(ns int64) {
-	s.watch.stop()
-	defer s.watch.start()
+	s.turn.release()
+	s.turn.watch.stop()
+	defer s.turn.watch.start()
 	t := time.NewTimer(time.Duration(ns))
 	defer t.Stop()
 	select {

@@ -18,10 +18,8 @@ const stopsWithin = 50 * time.Millisecond
 // TestEveryGuestStopsInTime stops guests that do their best not to. Other processes may
 // keep the machine busy: the best of some rounds counts, and none takes much longer.
 func TestEveryGuestStopsInTime(t *testing.T) {
-	threads := NewThreads(4)
-	threads.Open()
-	defer threads.Close()
 	goGuest := ready(t, probe, 64)
+	defer goGuest.engine.MakeRoom()()
 	type guest struct {
 		module *Module
 		args   []string

@@ -9,8 +9,6 @@ import (
 	"github.com/tetratelabs/wazero"
 	wapi "github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
-
-	"github.com/realm-mesh/realm/engine/meter"
 )
 
 // WASI is the only module that guests may import from.
@@ -122,7 +120,9 @@ type hostCall struct {
 
 // Call implements [wapi.GoModuleFunction].
 func (h *hostCall) Call(ctx context.Context, m wapi.Module, stack []uint64) {
-	budget := meter.FromContext(ctx)
+	guest := ctx.Value(instanceKey{}).(*Instance) //nolint:forcetypeassert // see [Instance.context]
+	guest.turn.enter()
+	budget := guest.budget
 	if err := budget.Check(ctx); err != nil {
 		panic(err) // which ends the guest: wazero returns it from the call
 	}
@@ -130,12 +130,18 @@ func (h *hostCall) Call(ctx context.Context, m wapi.Module, stack []uint64) {
 	for _, b := range h.bounds {
 		if uint32(stack[b.param]) > b.most {
 			stack[0] = b.errno
-			budget.Settle(m)
+			guest.done(ctx, m)
 			return
 		}
 	}
 	h.do.Call(ctx, m, stack)
-	budget.Settle(m)
+	guest.done(ctx, m)
+}
+
+// done is after a call of the host, before the guest goes on.
+func (i *Instance) done(ctx context.Context, m wapi.Module) {
+	i.budget.Settle(m)
+	i.turn.leave(ctx)
 }
 
 // randomGet fills a part of the guest's memory, piece by piece.
@@ -145,7 +151,7 @@ func randomGet(ctx context.Context, m wapi.Module, stack []uint64) {
 		stack[0] = errnoFault
 		return
 	}
-	w := work{ctx, meter.FromContext(ctx)}
+	w := ctx.Value(instanceKey{}).(*Instance).work //nolint:forcetypeassert // see [Instance.context]
 	for len(b) > 0 {
 		piece := b[:min(len(b), pieceBytes)]
 		if !w.on(len(piece)) {

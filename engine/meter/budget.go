@@ -33,6 +33,9 @@ const stackSignal = math.MinInt64
 type Budget struct {
 	// Space bounds how tables grow; nil: nothing does.
 	Space *Space
+	// Yield is called before each slice, with the context of the call, and may wait until
+	// it is the guest's turn; nil: nobody is to.
+	Yield func(context.Context)
 
 	limit   int64 // of fuel
 	charged int64 // by the host, and not yet taken off a slice
@@ -118,6 +121,9 @@ func (b *Budget) refill(ctx context.Context, m api.Module, left int64) (int64, e
 	u := b.user(m)
 	if g, ok := u.fuel.(api.MutableGlobal); ok {
 		g.Set(uint64(left)) // for Used, if it ends here
+	}
+	if b.Yield != nil {
+		b.Yield(ctx)
 	}
 	used := b.charged + u.granted - left
 	for i := range b.users {
