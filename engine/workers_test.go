@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -8,7 +9,7 @@ import (
 
 // TestWorkers wants goroutines to be used again, few of them to wait, and none to stay.
 func TestWorkers(t *testing.T) {
-	var w workers
+	w := workers{patience: time.Hour}
 	var all sync.WaitGroup
 	for range 4 * maxIdle {
 		all.Add(1)
@@ -17,19 +18,11 @@ func TestWorkers(t *testing.T) {
 	all.Wait()
 	waits := func(n int) {
 		t.Helper()
-		until := time.Now().Add(10 * time.Second)
-		for {
+		eventually(t, func() bool {
 			w.mu.Lock()
-			idle := len(w.idle)
-			w.mu.Unlock()
-			if idle == n {
-				return
-			}
-			if time.Now().After(until) {
-				t.Fatalf("%d goroutines wait, want %d", idle, n)
-			}
-			time.Sleep(time.Millisecond)
-		}
+			defer w.mu.Unlock()
+			return len(w.idle) == n
+		})
 	}
 	waits(maxIdle)
 	held := make(chan struct{})
@@ -43,4 +36,17 @@ func TestWorkers(t *testing.T) {
 	w.do(func() { close(again) })
 	<-again
 	waits(0)
+}
+
+// TestWorkersDoNotWaitForLong: what nobody calls has no goroutine.
+func TestWorkersDoNotWaitForLong(t *testing.T) {
+	before := runtime.NumGoroutine()
+	w := workers{patience: time.Millisecond}
+	var all sync.WaitGroup
+	for range 1000 {
+		all.Add(1)
+		w.do(all.Done)
+	}
+	all.Wait()
+	eventually(t, func() bool { return runtime.NumGoroutine() <= before })
 }
