@@ -68,11 +68,17 @@ soak: ## look for what the engine takes wrong, or does not give back, ten minute
 lint: ## run the pinned linter over every module
 	$(GOLANGCI) run $(PACKAGES)
 
-bench: build samples ## measure, and print the table of docs/PERFORMANCE.md
-	$(GO) run ./e2e/cmd/bench --bin bin --samples samples/build $(ARGS)
+bench: bench-node bench-engine ## measure, and print the tables of docs/PERFORMANCE.md (but for the store's)
 
-bench-engine: ## measure what meters cost, beside wasmtime (needs a C compiler; ARGS="--rounds 3")
-	cd engine/bench && GOWORK=off $(GO) run . $(ARGS)
+bench-node: build samples ## measure a node and a mesh, through the built binaries
+	$(GO) run ./e2e/cmd/bench --bin bin --samples samples/build $(NODE)
+
+bench-engine: ## measure the engine: calls, pauses, what meters cost beside wasmtime (needs a C compiler; METERS="--rounds 3")
+	cd engine && GOWORK=off $(GO) test -run '^$$' -bench 'Fresh|Stopwatch' -benchtime 3s -cpu 1 .
+	cd runnerd && GOWORK=off $(GO) test -run '^$$' -bench 'Tiny|Double' -benchtime 3s -cpu 1 ./internal/function
+	cd engine && GOWORK=off $(GO) test -run '^$$' -bench BesideBusy -benchtime 3s .
+	cd engine && GOWORK=off $(GO) test -run '^$$' -bench Pauses -benchtime 300x .
+	cd engine/bench && GOWORK=off $(GO) run . $(METERS)
 
 bench-store: build $(IPFS) ## measure the store beside openssl, cat, plain HTTP and kubo (ARGS="--only swarm"; --help tells all)
 	$(GO) run ./e2e/cmd/benchstore --bin bin --ipfs $(IPFS) $(ARGS)

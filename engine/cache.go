@@ -14,7 +14,10 @@ import (
 )
 
 // Cache is the folder of compiled modules: ENGINE/DIGEST/, where ENGINE names the
-// version of the compiler, so that a new one does not read the old one's code.
+// version of the compiler, so that a new one does not read the old one's code. The digest
+// is that of what was compiled, a module with its meters: other meters, and other limits
+// that are in its code, make another. What an instance is limited to otherwise changes no
+// code.
 // Whoever can write there decides what runs: it must be this user's alone.
 type Cache struct {
 	root string // of all engines

@@ -312,6 +312,17 @@ func BenchmarkDouble(b *testing.B) {
 	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
 }
 
+// BenchmarkTiny is one call after another of a module that does nothing, each in an instance
+// of its own.
+func BenchmarkTiny(b *testing.B) {
+	f := newFunction(b, wasmtest.Functions(wasmtest.Identity("f", wasmtest.I64)), "f", api.Limits{})
+	for b.Loop() {
+		if got, err := call(b.Context(), f, "21"); err != nil || got != "21" {
+			b.Fatal(got, err)
+		}
+	}
+}
+
 // BenchmarkInstantiate is what a call costs that finds nothing ready.
 func BenchmarkInstantiate(b *testing.B) {
 	f := newFunction(b, double, "double", api.Limits{})
