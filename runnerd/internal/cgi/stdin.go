@@ -61,7 +61,7 @@ func (s *stdin) Read(p []byte) (int, error) {
 	}
 	n, err := s.from.Read(p)
 	if err != nil {
-		s.whole.Store(err == io.EOF) //nolint:errorlint // as io.Reader says
+		s.whole.Store(err == io.EOF)
 		s.ended.Store(true)
 	}
 	return n, err
