@@ -21,12 +21,11 @@ import (
 )
 
 // crowd starts many commands of one module, and returns how to end them.
-func crowd(t testing.TB, m *Module, threads *Threads, many int, args ...string) (end func()) {
+func crowd(t testing.TB, m *Module, many int, args ...string) (end func()) {
 	ctx, stop := context.WithCancelCause(t.Context())
 	var all sync.WaitGroup
 	for range many {
 		all.Go(func() {
-			defer threads.Enter()()
 			if err := m.Run(ctx, Env{Args: args}); !errors.Is(err, errGone) {
 				t.Error(err)
 			}
@@ -64,12 +63,9 @@ func status(t testing.TB, field string) int64 {
 // TestSleepersAreNearlyFree: what sleeps holds no thread and takes no time.
 func TestSleepersAreNearlyFree(t *testing.T) {
 	const many = 200
-	threads := NewThreads(8)
-	threads.Open()
-	defer threads.Close()
 	m := ready(t, wasmtest.Script(wasmtest.Forever(wasmtest.Sleep(time.Hour))), 64)
 	before, created := runtime.NumGoroutine(), pprof.Lookup("threadcreate").Count()
-	defer crowd(t, m, threads, many)()
+	defer crowd(t, m, many)()
 	deadline := time.Now().Add(20 * time.Second)
 	for runtime.NumGoroutine() < before+2*many { // until they sleep, which is no event for anybody
 		if time.Now().After(deadline) {
@@ -94,11 +90,10 @@ func TestSleepersAreNearlyFree(t *testing.T) {
 // TestMoreBusyCommandsThanThreads: those that never pause leave time to others, and
 // stop when told to.
 func TestMoreBusyCommandsThanThreads(t *testing.T) {
-	threads := NewThreads(8)
-	threads.Open()
-	defer threads.Close()
-	end := crowd(t, ready(t, wasmtest.Endless(), 16), threads, maxThreads+16)
-	quick := ready(t, wasmtest.Nothing(), 16)
+	e := New(NewCache(cacheDir))
+	defer e.MakeRoom()()
+	end := crowd(t, readyIn(t, e, wasmtest.Endless(), 16), 80)
+	quick := readyIn(t, e, wasmtest.Nothing(), 16)
 	for range 3 {
 		if err := quick.Run(t.Context(), Env{}); err != nil {
 			t.Error(err)
@@ -197,13 +192,11 @@ func BenchmarkSleeping(b *testing.B) {
 	}{"small": {wasmtest.Script(wasmtest.Forever(wasmtest.Sleep(time.Hour))), nil}, "go": {probe, []string{"probe", "sleep=1h"}}} {
 		b.Run(name, func(b *testing.B) {
 			m := ready(b, c.wasm, 64)
-			threads := NewThreads(8)
-			threads.Open()
-			defer threads.Close()
+			defer m.engine.MakeRoom()()
 			debug.FreeOSMemory()
 			memory := status(b, "RssAnon")
 			for b.Loop() {
-				end := crowd(b, m, threads, many, c.args...)
+				end := crowd(b, m, many, c.args...)
 				time.Sleep(3 * time.Second)
 				debug.FreeOSMemory()
 				b.ReportMetric(float64(status(b, "RssAnon")-memory)/1024/many, "KiB/guest")

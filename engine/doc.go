@@ -22,9 +22,12 @@
 //   - Guests see clocks, random numbers, arguments, environment, their standard streams,
 //     and the folders that are mounted for them (package mount): no other files, no
 //     network.
+//   - Calls of the host cost fuel, each ([HostCallFuel]) and by what it moves, and look
+//     piece by piece whether the guest may go on. What they are handed is bounded, so that
+//     it takes no memory of the host's beyond that of the guest.
 //   - A call ends with its context, its fuel, its stack or its memory, wherever the guest
-//     is; a sleep ends at once. Only a call of the host can keep it: one that does not
-//     return is left to itself ([ErrRunaway]), and the caller gets its answer in time.
+//     is; a sleep ends at once. Only a stream or a disk that does not return can keep it:
+//     it is left to itself then ([ErrRunaway]), and its caller gets an answer.
 //
 // Not promised: that guests cannot tell how loaded the machine is, or learn of each other
 // by the time that things take.

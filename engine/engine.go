@@ -11,13 +11,9 @@ import (
 	"github.com/tetratelabs/wazero"
 	wapi "github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
-	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
 	"github.com/realm-mesh/realm/engine/meter"
 )
-
-// WASI is the only module that guests may import from.
-const WASI = wasi_snapshot_preview1.ModuleName
 
 // features are the extensions of WebAssembly that guests may use.
 const features = wapi.CoreFeaturesV2 | experimental.CoreFeaturesExtendedConst
@@ -65,6 +61,7 @@ const pagesPerMB = 16
 // Engine holds the modules that are loaded. It is safe for use by several goroutines.
 type Engine struct {
 	cache Cache
+	turns *turns
 
 	mu     sync.Mutex
 	loaded map[key]*Module
@@ -76,8 +73,15 @@ type key struct {
 	pages uint32
 }
 
-// New returns an engine that loads from a cache.
-func New(c Cache) *Engine { return &Engine{cache: c, loaded: map[key]*Module{}} }
+// New returns an engine that loads from a cache. It has as many guests run at once as Go
+// has chosen to use processors (GOMAXPROCS).
+func New(c Cache) *Engine {
+	return &Engine{cache: c, turns: newTurns(runtime.GOMAXPROCS(0)), loaded: map[key]*Module{}}
+}
+
+// MakeRoom raises GOMAXPROCS, so that this process gets on however busy its guests are.
+// Call it once, when nothing runs yet: it stops the process for a moment.
+func (e *Engine) MakeRoom() (undo func()) { return e.turns.makeRoom() }
 
 // Lookup returns the module made of a blob, under a memory limit in MiB, if it is
 // loaded. The caller must release it.
@@ -127,7 +131,7 @@ func load(ctx context.Context, c Cache, k key, wasm []byte) (_ *Module, err erro
 	}
 	r := wazero.NewRuntimeWithConfig(ctx, runtimeConfig(cache))
 	m := &Module{key: k, runtime: r, cache: cache, config: baseConfig(), users: 1}
-	if _, err = wasi_snapshot_preview1.Instantiate(ctx, r); err == nil {
+	if err = defineWASI(ctx, r); err == nil {
 		err = meter.Define(ctx, r)
 	}
 	if err == nil {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -45,7 +44,12 @@ func TestMain(m *testing.M) {
 // ready compiles and loads a module; it is unloaded at the end of the test.
 func ready(t testing.TB, wasm []byte, memoryMB int) *Module {
 	t.Helper()
-	c := NewCache(cacheDir)
+	return readyIn(t, New(NewCache(cacheDir)), wasm, memoryMB)
+}
+
+func readyIn(t testing.TB, e *Engine, wasm []byte, memoryMB int) *Module {
+	t.Helper()
+	c := e.cache
 	parsed, err := Parse(wasm)
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +60,7 @@ func ready(t testing.TB, wasm []byte, memoryMB int) *Module {
 			t.Fatal(err)
 		}
 	}
-	m, err := New(c).Load(t.Context(), Sum(wasm), parsed.Shape(), wasm, memoryMB)
+	m, err := e.Load(t.Context(), Sum(wasm), parsed.Shape(), wasm, memoryMB)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -300,26 +304,6 @@ func TestModulesAreShared(t *testing.T) {
 	other.Release()
 	if _, ok := e.Lookup(blob, 16); ok || len(e.loaded) != 0 {
 		t.Error("modules stay loaded without users")
-	}
-}
-
-func TestThreadsFollowGuests(t *testing.T) {
-	before := runtime.GOMAXPROCS(0)
-	threads := NewThreads(before)
-	threads.Open()
-	var leave []func()
-	for commands, want := range []int{0: before + spareThreads, 1: before + spareThreads + threadStep, 2: before + spareThreads + threadStep} {
-		if got := runtime.GOMAXPROCS(0); got != want {
-			t.Errorf("GOMAXPROCS %d beside %d commands, want %d", got, commands, want)
-		}
-		leave = append(leave, threads.Enter())
-	}
-	for _, f := range leave {
-		f()
-	}
-	threads.Close()
-	if got := runtime.GOMAXPROCS(0); got != before {
-		t.Errorf("GOMAXPROCS %d at the end, was %d", got, before)
 	}
 }
 

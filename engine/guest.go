@@ -26,7 +26,7 @@ func baseConfig() wazero.ModuleConfig {
 		WithStartFunctions().
 		WithSysWalltime().
 		WithSysNanotime().
-		WithRandSource(rand.Reader)
+		WithRandSource(rand.Reader) // else each instance seeds one, although none uses it: see randomGet
 }
 
 // config is what wazero gives to an instance.
@@ -39,13 +39,13 @@ func (i *Instance) config(env *Env) wazero.ModuleConfig {
 		c = c.WithEnv(v.Name, v.Value)
 	}
 	if env.Stdin != nil {
-		c = c.WithStdin(env.Stdin)
+		c = c.WithStdin(&reader{env.Stdin, &i.work})
 	}
 	if env.Stdout != nil {
-		c = c.WithStdout(env.Stdout)
+		c = c.WithStdout(&writer{env.Stdout, &i.work})
 	}
 	if env.Stderr != nil {
-		c = c.WithStderr(env.Stderr)
+		c = c.WithStderr(&writer{env.Stderr, &i.work})
 	}
 	if len(env.Mounts) > 0 {
 		fs := wazero.NewFSConfig()
@@ -59,8 +59,8 @@ func (i *Instance) config(env *Env) wazero.ModuleConfig {
 
 // sleeper lets a guest sleep no longer than the context of its current call.
 type sleeper struct {
-	done  atomic.Pointer[<-chan struct{}]
-	watch *stopwatch
+	done atomic.Pointer[<-chan struct{}]
+	turn *turn
 }
 
 // until binds the sleeps that follow to ctx.
@@ -72,8 +72,9 @@ func (s *sleeper) until(ctx context.Context) {
 // nanosleep returns after ns nanoseconds. When the context ends before, it ends the
 // guest, in the way in which wazero's own proc_exit does. What sleeps holds no thread.
 func (s *sleeper) nanosleep(ns int64) {
-	s.watch.stop()
-	defer s.watch.start()
+	s.turn.release()
+	s.turn.watch.stop()
+	defer s.turn.watch.start()
 	t := time.NewTimer(time.Duration(ns))
 	defer t.Stop()
 	select {

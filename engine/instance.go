@@ -66,10 +66,12 @@ type Instance struct {
 	guest  wapi.Module
 	sleep  sleeper
 	watch  stopwatch
+	turn   turn
 	memory memory
 	space  *meter.Space
 	fuel   uint64
 	budget *meter.Budget
+	work   work // of the current call
 	used   func(Usage)
 	views  []*mount.View // of the mounts
 
@@ -122,7 +124,8 @@ func (m *Module) New(ctx context.Context, env Env) (*Instance, error) {
 func (m *Module) instance() *Instance {
 	m.Retain()
 	i := &Instance{module: m, space: meter.NewSpace(m.size())}
-	i.sleep.watch = &i.watch
+	i.turn.turns, i.turn.watch = m.engine.turns, &i.watch
+	i.sleep.turn = &i.turn
 	return i
 }
 
@@ -147,14 +150,16 @@ func (i *Instance) Close() {
 // open and call run in the goroutine of the guest.
 
 func (i *Instance) open(ctx context.Context, env Env) error {
-	i.sleep.until(ctx)
 	i.fuel, i.budget, i.used = env.Fuel, meter.NewBudget(env.Fuel), env.Used
-	i.budget.Space, i.space.Changed = i.space, env.Holds
+	i.budget.Space, i.budget.Yield, i.space.Changed = i.space, i.turn.pass, env.Holds
+	i.begin(ctx)
 	i.space.Take(i.module.TableSize()) // there is room: what begins with more is not loaded
 	for _, m := range env.Mounts {
-		i.views = append(i.views, m.Folder.View())
+		v := m.Folder.View()
+		v.Work = i.work.on
+		i.views = append(i.views, v)
 	}
-	ctx = experimental.WithMemoryAllocator(meter.WithBudget(ctx, i.budget), i.space.Allocator(&i.memory))
+	ctx = experimental.WithMemoryAllocator(i.context(ctx), i.space.Allocator(&i.memory))
 	guest, err := i.module.runtime.InstantiateModule(ctx, i.module.compiled, i.config(&env))
 	if err != nil {
 		return i.error(ctx, err)
@@ -169,12 +174,38 @@ func (i *Instance) call(ctx context.Context, export string, stack []uint64) erro
 	if f == nil {
 		return fmt.Errorf("the program exports no function %s", export)
 	}
-	i.sleep.until(ctx)
-	err := f.CallWithStack(meter.WithBudget(ctx, i.budget), stack)
+	i.begin(ctx)
+	err := f.CallWithStack(i.context(ctx), stack)
 	if err == nil {
 		err = i.budget.Err() // a function that neither calls nor loops asks for nothing
 	}
 	return i.error(ctx, err)
+}
+
+// guestContext is that of the calls of a guest.
+type guestContext struct {
+	context.Context //nolint:containedctx // it is one
+	instance        *Instance
+}
+
+type instanceKey struct{}
+
+// Value implements [context.Context].
+func (c *guestContext) Value(key any) any {
+	if key == (instanceKey{}) {
+		return c.instance
+	}
+	return c.Context.Value(key)
+}
+
+func (i *Instance) context(ctx context.Context) context.Context {
+	return &guestContext{meter.WithBudget(ctx, i.budget), i}
+}
+
+// begin binds what the host does for the guest to ctx.
+func (i *Instance) begin(ctx context.Context) {
+	i.sleep.until(ctx)
+	i.work = work{ctx, i.budget}
 }
 
 // shut frees what the instance holds; i.mu is held and no call is on its way. It
@@ -217,7 +248,7 @@ func (i *Instance) attend(ctx context.Context, fn func() error) error {
 	i.mu.Unlock()
 	done := make(chan error, 1)
 	i.module.workers.do(func() {
-		err := guarded(func() error { return i.watch.measure(fn) })
+		err := guarded(func() error { return i.watch.measure(func() error { return i.inTurn(ctx, fn) }) })
 		i.ended()
 		done <- err
 	})
@@ -237,6 +268,22 @@ func (i *Instance) attend(ctx context.Context, fn func() error) error {
 		return errors.Join(context.Cause(ctx), ErrRunaway)
 	}
 	return <-done
+}
+
+// inTurn waits until it is the guest's turn.
+func (i *Instance) inTurn(ctx context.Context, fn func() error) error {
+	defer i.turn.release()
+	if !i.turn.take(ctx) {
+		return &StoppedError{context.Cause(ctx), i.usedFuel()}
+	}
+	return fn()
+}
+
+func (i *Instance) usedFuel() uint64 {
+	if i.budget == nil {
+		return 0
+	}
+	return i.budget.Used()
 }
 
 func guarded(fn func() error) (err error) {

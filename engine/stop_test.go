@@ -18,14 +18,13 @@ const stopsWithin = 50 * time.Millisecond
 // TestEveryGuestStopsInTime stops guests that do their best not to. Other processes may
 // keep the machine busy: the best of some rounds counts, and none takes much longer.
 func TestEveryGuestStopsInTime(t *testing.T) {
-	threads := NewThreads(4)
-	threads.Open()
-	defer threads.Close()
 	goGuest := ready(t, probe, 64)
-	guests := map[string]struct {
+	defer goGuest.engine.MakeRoom()()
+	type guest struct {
 		module *Module
 		args   []string
-	}{
+	}
+	guests := map[string]guest{
 		"a loop":             {ready(t, wasmtest.Endless(), 16), nil},
 		"a tree of calls":    {ready(t, wasmtest.DeepTree(60), 16), nil},
 		"a loop in Go":       {goGuest, []string{"loop"}},
@@ -35,17 +34,19 @@ func TestEveryGuestStopsInTime(t *testing.T) {
 		"sleeping, a little": {ready(t, wasmtest.Script(wasmtest.Forever(wasmtest.Sleep(time.Microsecond))), 16), nil},
 	}
 	for name, wasm := range wasmtest.Bulk() {
-		g := guests[name]
-		g.module = ready(t, wasm, 256)
-		guests[name] = g
+		guests[name] = guest{ready(t, wasm, 256), nil}
 	}
+	for name, call := range longCalls() {
+		guests[name] = guest{ready(t, call.Bytes(), 256), nil}
+	}
+	mounts := []Mount{{"/data", manyFiles(t)}}
 	for name, g := range guests {
 		t.Run(name, func(t *testing.T) {
 			others := goleak.IgnoreCurrent()
 			for _, how := range []error{errLate, errGone} {
 				best := time.Hour
 				for range 5 {
-					best = min(best, stopped(t, g.module, how, g.args))
+					best = min(best, stopped(t, g.module, how, Env{Args: append([]string{"probe"}, g.args...), Stdin: endless{}, Stdout: new(copied), Mounts: mounts}))
 				}
 				t.Logf("%v: %s late", how, best.Round(10*time.Microsecond))
 				if best > stopsWithin {
@@ -66,7 +67,7 @@ var errLate = &DeadlineError{60 * time.Millisecond}
 
 // stopped runs a guest until its context ends, by its deadline or otherwise, and returns
 // how long after that the guest did.
-func stopped(t *testing.T, m *Module, how error, args []string) time.Duration {
+func stopped(t *testing.T, m *Module, how error, env Env) time.Duration {
 	t.Helper()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
@@ -78,7 +79,7 @@ func stopped(t *testing.T, m *Module, how error, args []string) time.Duration {
 	} else {
 		time.AfterFunc(errLate.After, func() { cancel(how) })
 	}
-	err := m.Run(ctx, Env{Args: append([]string{"probe"}, args...)})
+	err := m.Run(ctx, env)
 	late := time.Since(begun) - errLate.After
 	var stop *StoppedError
 	if !errors.As(err, &stop) || !errors.Is(err, how) || stop.Fuel == 0 {

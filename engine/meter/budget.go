@@ -33,9 +33,13 @@ const stackSignal = math.MinInt64
 type Budget struct {
 	// Space bounds how tables grow; nil: nothing does.
 	Space *Space
+	// Yield is called before each slice, with the context of the call, and may wait until
+	// it is the guest's turn; nil: nobody is to.
+	Yield func(context.Context)
 
-	limit int64 // of fuel
-	users []user
+	limit   int64 // of fuel
+	charged int64 // by the host, and not yet taken off a slice
+	users   []user
 }
 
 // user is an instance that was given slices.
@@ -64,7 +68,7 @@ func WithBudget(ctx context.Context, b *Budget) context.Context {
 // Used is how much fuel was used: exactly, between calls of the guest and during its
 // calls of the host. Of an instance that has trapped, it may be [Slice] more or less.
 func (b *Budget) Used() uint64 {
-	used := int64(0)
+	used := b.charged
 	for _, u := range b.users {
 		used += u.granted - int64(u.fuel.Get())
 	}
@@ -118,7 +122,10 @@ func (b *Budget) refill(ctx context.Context, m api.Module, left int64) (int64, e
 	if g, ok := u.fuel.(api.MutableGlobal); ok {
 		g.Set(uint64(left)) // for Used, if it ends here
 	}
-	used := u.granted - left
+	if b.Yield != nil {
+		b.Yield(ctx)
+	}
+	used := b.charged + u.granted - left
 	for i := range b.users {
 		if o := &b.users[i]; o != u {
 			used += o.granted - int64(o.fuel.Get())
@@ -153,8 +160,8 @@ func ended(ctx context.Context) error {
 // Define makes the host module that instrumented modules of r import. It is needed once.
 func Define(ctx context.Context, r wazero.Runtime) error {
 	fn := api.GoModuleFunc(func(ctx context.Context, m api.Module, stack []uint64) {
-		b, ok := ctx.Value(budgetKey{}).(*Budget)
-		if !ok {
+		b := FromContext(ctx)
+		if b == nil {
 			panic(errNoBudget)
 		}
 		next, err := b.refill(ctx, m, int64(stack[0]))

@@ -10,7 +10,8 @@
 //   - counts fuel: one unit for each instruction, none for nop, drop, block, loop,
 //     unreachable, return, else and end, as wasmtime does. Operations on many bytes cost
 //     by their length ([BytesPerFuel]). A count is exact at calls of the host and when a
-//     call returns; it is the same on every machine, compiled or interpreted.
+//     call returns; it is the same on every machine, compiled or interpreted. Functions
+//     of the host say themselves what they cost ([Budget.Charge]).
 //   - asks the host again and again whether to go on: [Budget] answers, by fuel, deadline
 //     and cancellation. Between two questions lies a bounded amount of work, whatever
 //     the guest does: it cannot loop, recurse, or fill memory for longer.

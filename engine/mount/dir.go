@@ -36,7 +36,11 @@ func (d *folder) Readdir(n int) ([]sys.Dirent, sys.Errno) {
 		if n <= 0 {
 			want = batch
 		}
+		if !d.fs.may(0) {
+			return nil, sys.EINTR
+		}
 		entries, err := d.host.ReadDir(want)
+		d.fs.may(len(entries) * entryBytes)
 		for _, e := range entries {
 			out = append(out, dirent(e))
 		}
@@ -52,8 +56,12 @@ func (d *folder) Readdir(n int) ([]sys.Dirent, sys.Errno) {
 	return out, 0
 }
 
-// batch is how many names are asked of the system at once.
-const batch = 1024
+const (
+	// batch is how many names are asked of the system at once.
+	batch = 1024
+	// entryBytes is what a name counts as: its inode is looked up.
+	entryBytes = 1024
+)
 
 // readdirErrno is ENOENT where the folder itself is gone.
 func readdirErrno(err error) sys.Errno {

@@ -119,8 +119,7 @@ func (f *file) SetAppend(on bool) sys.Errno {
 
 // Read implements [sys.File].
 func (f *file) Read(buf []byte) (int, sys.Errno) {
-	n, err := f.host.Read(buf)
-	return n, fileErrno(err)
+	return f.fs.read(buf, f.host.Read)
 }
 
 // Pread implements [sys.File].
@@ -128,8 +127,7 @@ func (f *file) Pread(buf []byte, off int64) (int, sys.Errno) {
 	if off < 0 {
 		return 0, sys.EINVAL
 	}
-	n, err := f.host.ReadAt(buf, off)
-	return n, fileErrno(err)
+	return f.fs.read(buf, func(b []byte) (int, error) { return f.host.ReadAt(b, off) })
 }
 
 // position is where in a file, in bytes. Go vet takes a Seek of a plain int64 for one
@@ -152,8 +150,7 @@ func (f *file) Write(buf []byte) (int, sys.Errno) {
 			return 0, fileErrno(err)
 		}
 	}
-	n, err := f.host.Write(buf)
-	return n, fileErrno(err)
+	return f.fs.write(buf, f.host.Write)
 }
 
 // Pwrite implements [sys.File]. It writes where it says also in a file that is
@@ -172,8 +169,11 @@ func (f *file) Pwrite(buf []byte, off int64) (n int, errno sys.Errno) {
 			}
 		}()
 	}
-	n, err := f.host.WriteAt(buf, off)
-	return n, fileErrno(err)
+	return f.fs.write(buf, func(b []byte) (int, error) {
+		n, err := f.host.WriteAt(b, off)
+		off += int64(n)
+		return n, err
+	})
 }
 
 // Truncate implements [sys.File].

@@ -46,9 +46,48 @@ const maxOpen = 256
 // goroutine at a time.
 type View struct {
 	sys.UnimplementedFS
+
+	// Work is asked whether the guest may go on before each piece of what it reads or
+	// writes, and is told afterwards how many bytes that were; nil: nobody wants to know.
+	// If it may not it gets EINTR.
+	Work func(bytes int) bool
+
 	folder *Folder
 	root   *os.Root
 	open   map[*handle]struct{} // at most maxOpen
+}
+
+// pieceBytes is how much is read or written at a time: some tenths of a millisecond's work.
+const pieceBytes = 1 << 20
+
+// may reports whether the guest may go on, after n bytes.
+func (g *View) may(n int) bool { return g.Work == nil || g.Work(n) }
+
+// first is the first piece of buf.
+func first(buf []byte) []byte { return buf[:min(len(buf), pieceBytes)] }
+
+// read reads a piece.
+func (g *View) read(buf []byte, from func([]byte) (int, error)) (int, sys.Errno) {
+	if !g.may(0) {
+		return 0, sys.EINTR
+	}
+	n, err := from(first(buf))
+	g.may(n)
+	return n, fileErrno(err)
+}
+
+// write writes all of buf: wazero takes no less for an answer.
+func (g *View) write(buf []byte, to func([]byte) (int, error)) (done int, errno sys.Errno) {
+	for {
+		if !g.may(0) {
+			return done, sys.EINTR
+		}
+		n, err := to(first(buf[done:]))
+		g.may(n)
+		if done += n; err != nil || done >= len(buf) {
+			return done, fileErrno(err)
+		}
+	}
 }
 
 // Close closes what the guest has left open. wazero does so too, but not for a guest

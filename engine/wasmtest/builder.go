@@ -90,7 +90,9 @@ func u32(v uint32) []byte { return binary.AppendUvarint(nil, uint64(v)) }
 
 func str(s string) []byte { return append(u32(uint32(len(s))), s...) }
 
-func s32(v int32) []byte {
+func s32(v int32) []byte { return s64(int64(v)) }
+
+func s64(v int64) []byte {
 	var out []byte
 	for {
 		c := byte(v & 0x7f)

@@ -59,7 +59,7 @@ type Daemon struct {
 	mesh    *mesh
 	duties  *reconcile.Reconciler
 	set     *workload.Set
-	threads *engine.Threads
+	engine  *engine.Engine
 }
 
 // New wires the daemon.
@@ -90,20 +90,19 @@ func New(ctx context.Context, env *daemon.Env) (daemon.Daemon, error) {
 		return nil, err
 	}
 	calls := max(minCalls, callsPerCPU*runtime.GOMAXPROCS(0))
-	d.threads = engine.NewThreads(calls)
 	functions, components := gate.New(gateConfig(calls)), gate.New(gateConfig(requests))
 	m := newMetrics(env.Metrics, sources{d.facts.counts, d.duties.Counts, book.Manifests, []*gate.Gate{functions, components}})
 	cache := env.Home.Cache(api.Runnerd)
+	d.engine = engine.New(engine.NewCache(cache))
 	d.set = workload.NewSet(workload.Env{
 		Self: d.self,
 		Loader: newTidyLoader(program.NewLoader(&blobs{client: env.Client},
-			&timedCompiler{program.NewCompiler(exe, cache), m}, engine.New(engine.NewCache(cache)))),
+			&timedCompiler{program.NewCompiler(exe, cache), m}, d.engine)),
 		Admit:   newAdmission(env),
 		Facts:   d.facts,
 		Logs:    func(r api.Ref) *logs.Log { return logs.Open(r, env.Home.WorkloadLog(r), publisher(env.Bus), env.Log) },
 		Kept:    kept,
 		Stands:  book.Stands,
-		Threads: d.threads,
 		Restart: m.countRestart,
 		Account: m.account,
 		Gone:    m.forget,
@@ -173,8 +172,7 @@ func (d *Daemon) openBuckets(ctx context.Context, book *wanted.Book) error {
 func (d *Daemon) Run(ctx context.Context) error {
 	defer d.marks.Close()
 	defer d.clock.Close()
-	d.threads.Open()
-	defer d.threads.Close()
+	defer d.engine.MakeRoom()()
 	x := &explainer{duties: d.duties, facts: d.mesh.workloads, home: d.env.Home}
 	if err := x.register(d.env.Service, d.env.Mux); err != nil {
 		return fmt.Errorf("answer requests: %w", err)

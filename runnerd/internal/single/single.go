@@ -60,14 +60,13 @@ func run(ctx context.Context, text string, s Streams) error {
 	if err := api.Decode([]byte(text), api.MaxRunSpec, &spec); err != nil {
 		return err
 	}
-	m, err := load(ctx, &spec)
+	eng := engine.New(engine.NewCache(spec.Cache))
+	defer eng.MakeRoom()()
+	m, err := load(ctx, eng, &spec)
 	if err != nil {
 		return err
 	}
 	defer m.Release()
-	threads := engine.NewThreads(1)
-	threads.Open()
-	defer threads.Close()
 	ctx, cancel := deadline(ctx, &spec)
 	defer cancel()
 	env, release, err := environment(ctx, &spec, s)
@@ -91,7 +90,7 @@ func run(ctx context.Context, text string, s Streams) error {
 
 // load makes the module ready, as on a node: compiled by a child, unless that was done
 // before. The caller releases it.
-func load(ctx context.Context, spec *api.RunSpec) (*engine.Module, error) {
+func load(ctx context.Context, eng *engine.Engine, spec *api.RunSpec) (*engine.Module, error) {
 	wasm, err := read(spec.File)
 	if err != nil {
 		return nil, err
@@ -100,7 +99,7 @@ func load(ctx context.Context, spec *api.RunSpec) (*engine.Module, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
-	loader := program.NewLoader(given(wasm), program.NewCompiler(exe, spec.Cache), engine.New(engine.NewCache(spec.Cache)))
+	loader := program.NewLoader(given(wasm), program.NewCompiler(exe, spec.Cache), eng)
 	return loader.Load(ctx, api.Program{Blob: api.Sum(wasm), Size: int64(len(wasm)), Limits: spec.Limits}, func(api.State) {})
 }
 

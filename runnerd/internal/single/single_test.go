@@ -125,7 +125,7 @@ func TestNobodyWaitsForStreams(t *testing.T) {
 			if err := os.WriteFile(spec.File, c.wasm, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			m, err := load(t.Context(), spec)
+			m, err := load(t.Context(), engine.New(engine.NewCache(cache)), spec)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -72,7 +72,7 @@ func (n *node) begin() {
 	n.facts = nil
 	n.set = NewSet(Env{
 		Self:   keys.Peer(n.owner.Public().(ed25519.PublicKey)),
-		Loader: n, Facts: n, Threads: engine.NewThreads(2), Restart: func(api.Ref) {}, Log: slog.New(slog.DiscardHandler),
+		Loader: n, Facts: n, Restart: func(api.Ref) {}, Log: slog.New(slog.DiscardHandler),
 		Admit: admit.New(n.room),
 		Logs: func(r api.Ref) *logs.Log {
 			return logs.Open(r, filepath.Join(n.dir, string(r.Name)+".log"), func(api.Ref, api.LogLine) {}, slog.New(slog.DiscardHandler))
@@ -100,7 +100,6 @@ func (n *node) begin() {
 		if err := <-ended; err != nil {
 			n.t.Error(err)
 		}
-		n.set.Threads.Close()
 		n.stop = func() {}
 	}
 }

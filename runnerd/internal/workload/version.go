@@ -135,7 +135,6 @@ func (v *version) runner(a *actor, report func(status)) *command {
 
 // runOnce runs one instance of a command to its end.
 func (v *version) runOnce(ctx context.Context, a *actor) error {
-	defer a.Threads.Enter()()
 	out, complaints := a.log.WriterOf(logs.Stdout, &v.tail), a.log.WriterOf(logs.Stderr, &v.tail)
 	defer out.Flush()
 	defer complaints.Flush()

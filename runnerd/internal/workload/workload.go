@@ -35,8 +35,7 @@ type Env struct {
 	Facts   Facts
 	Logs    func(api.Ref) *logs.Log
 	Kept    *Kept
-	Stands  func(intent.Signed) bool // whether a version other than the wanted one may go on to run
-	Threads *engine.Threads
+	Stands  func(intent.Signed) bool      // whether a version other than the wanted one may go on to run
 	Restart func(api.Ref)                 // is told of every restart of a command
 	Account func(api.Ref) program.Account // nil, or who is told what a workload uses
 	Gone    func(api.Ref)                 // nil, or told that a workload was removed
