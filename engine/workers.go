@@ -1,13 +1,19 @@
 package engine
 
-import "sync"
+import (
+	"slices"
+	"sync"
+	"time"
+)
 
-// maxIdle is how many goroutines of a module wait for its next guests.
-const maxIdle = 8
+const (
+	maxIdle   = 8           // goroutines of a module that wait for its next guests
+	idleAfter = time.Second // for so long
+)
 
 // workers are the goroutines that run the guests of a module. They are used again, since
 // the stack of a new one has to grow several times in each call, which takes a fifth of
-// the time of a small one.
+// the time of a small one. Modules that nobody calls have none.
 type workers struct {
 	mu     sync.Mutex
 	idle   []chan func()
@@ -27,13 +33,36 @@ func (w *workers) do(fn func()) {
 }
 
 func (w *workers) run(fn func()) {
-	next := make(chan func(), 1)
+	next, late := make(chan func(), 1), time.NewTimer(idleAfter)
+	defer late.Stop()
 	for fn != nil {
 		fn()
 		if !w.rest(next) {
 			return
 		}
-		fn = <-next
+		late.Reset(idleAfter)
+		fn = w.next(next, late.C)
+	}
+}
+
+// next waits for what a goroutine is to do next; nil: nothing.
+func (w *workers) next(next chan func(), late <-chan time.Time) func() {
+	select {
+	case fn := <-next:
+		return fn
+	case <-late:
+		w.leave(next)
+		return <-next // closed, or given something at the last moment
+	}
+}
+
+// leave has the goroutine of a channel be none of those that wait.
+func (w *workers) leave(next chan func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if i := slices.Index(w.idle, next); i >= 0 {
+		w.idle = slices.Delete(w.idle, i, i+1)
+		close(next)
 	}
 }
 

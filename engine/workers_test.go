@@ -3,8 +3,16 @@ package engine
 import (
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
+
+// resting is how many goroutines wait.
+func (w *workers) resting() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.idle)
+}
 
 // TestWorkers wants goroutines to be used again, few of them to wait, and none to stay.
 func TestWorkers(t *testing.T) {
@@ -19,9 +27,7 @@ func TestWorkers(t *testing.T) {
 		t.Helper()
 		until := time.Now().Add(10 * time.Second)
 		for {
-			w.mu.Lock()
-			idle := len(w.idle)
-			w.mu.Unlock()
+			idle := w.resting()
 			if idle == n {
 				return
 			}
@@ -43,4 +49,31 @@ func TestWorkers(t *testing.T) {
 	w.do(func() { close(again) })
 	<-again
 	waits(0)
+}
+
+// TestWorkersLeave wants goroutines that wait for nothing to end by themselves.
+func TestWorkersLeave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var w workers
+		ran := 0
+		for range 3 {
+			w.do(func() { ran++ })
+			synctest.Wait()
+			time.Sleep(idleAfter / 2)
+		}
+		if n := w.resting(); n != 1 {
+			t.Errorf("%d goroutines wait, want the one that is used again", n)
+		}
+		time.Sleep(idleAfter)
+		synctest.Wait()
+		if n := w.resting(); n != 0 || ran != 3 {
+			t.Errorf("%d goroutines wait after %d calls", n, ran)
+		}
+		w.do(func() { ran++ }) // and one more comes
+		synctest.Wait()
+		w.close() // else it would be waited for
+		if ran != 4 {
+			t.Errorf("%d calls", ran)
+		}
+	})
 }
