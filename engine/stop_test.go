@@ -56,8 +56,8 @@ func TestEveryGuestStopsInTime(t *testing.T) {
 			if n := g.module.users; n != 1 {
 				t.Errorf("%d users of its module are left", n)
 			}
-			// Goroutines that wait for the next guest of the module stay a while; none is in a guest.
-			goleak.VerifyNone(t, others, goleak.IgnoreTopFunction("github.com/realm-mesh/realm/engine.(*workers).next"))
+			// Goroutines that wait for the next guest of the module stay; none is in a guest.
+			goleak.VerifyNone(t, others, goleak.IgnoreTopFunction("github.com/realm-mesh/realm/engine.(*workers).run"))
 		})
 	}
 }

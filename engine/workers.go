@@ -1,20 +1,25 @@
 package engine
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"time"
 )
 
 const (
-	maxIdle   = 8           // goroutines of a module that wait for its next guests
-	idleAfter = time.Second // for so long
+	// maxIdle is how many goroutines of a module wait for its next guests, and maxRest for
+	// how long.
+	maxIdle = 8
+	maxRest = time.Second
 )
 
 // workers are the goroutines that run the guests of a module. They are used again, since
 // the stack of a new one has to grow several times in each call, which takes a fifth of
-// the time of a small one. Modules that nobody calls have none.
+// the time of a small one.
 type workers struct {
+	patience time.Duration // in place of maxRest
+
 	mu     sync.Mutex
 	idle   []chan func()
 	closed bool
@@ -33,36 +38,24 @@ func (w *workers) do(fn func()) {
 }
 
 func (w *workers) run(fn func()) {
-	next, late := make(chan func(), 1), time.NewTimer(idleAfter)
-	defer late.Stop()
+	next := make(chan func(), 1)
+	patience := cmp.Or(w.patience, maxRest)
+	tired := time.NewTimer(patience)
+	defer tired.Stop()
 	for fn != nil {
 		fn()
 		if !w.rest(next) {
 			return
 		}
-		late.Reset(idleAfter)
-		fn = w.next(next, late.C)
-	}
-}
-
-// next waits for what a goroutine is to do next; nil: nothing.
-func (w *workers) next(next chan func(), late <-chan time.Time) func() {
-	select {
-	case fn := <-next:
-		return fn
-	case <-late:
-		w.leave(next)
-		return <-next // closed, or given something at the last moment
-	}
-}
-
-// leave has the goroutine of a channel be none of those that wait.
-func (w *workers) leave(next chan func()) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if i := slices.Index(w.idle, next); i >= 0 {
-		w.idle = slices.Delete(w.idle, i, i+1)
-		close(next)
+		tired.Reset(patience)
+		select {
+		case fn = <-next:
+		case <-tired.C:
+			if w.leave(next) {
+				return
+			}
+			fn = <-next
+		}
 	}
 }
 
@@ -74,6 +67,18 @@ func (w *workers) rest(next chan func()) bool {
 		return false
 	}
 	w.idle = append(w.idle, next)
+	return true
+}
+
+// leave reports whether the goroutine of a channel may end: nothing was given to it.
+func (w *workers) leave(next chan func()) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := slices.Index(w.idle, next)
+	if i < 0 {
+		return false
+	}
+	w.idle = slices.Delete(w.idle, i, i+1)
 	return true
 }
 

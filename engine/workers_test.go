@@ -1,22 +1,15 @@
 package engine
 
 import (
+	"runtime"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 )
 
-// resting is how many goroutines wait.
-func (w *workers) resting() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.idle)
-}
-
 // TestWorkers wants goroutines to be used again, few of them to wait, and none to stay.
 func TestWorkers(t *testing.T) {
-	var w workers
+	w := workers{patience: time.Hour}
 	var all sync.WaitGroup
 	for range 4 * maxIdle {
 		all.Add(1)
@@ -25,17 +18,11 @@ func TestWorkers(t *testing.T) {
 	all.Wait()
 	waits := func(n int) {
 		t.Helper()
-		until := time.Now().Add(10 * time.Second)
-		for {
-			idle := w.resting()
-			if idle == n {
-				return
-			}
-			if time.Now().After(until) {
-				t.Fatalf("%d goroutines wait, want %d", idle, n)
-			}
-			time.Sleep(time.Millisecond)
-		}
+		eventually(t, func() bool {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return len(w.idle) == n
+		})
 	}
 	waits(maxIdle)
 	held := make(chan struct{})
@@ -51,29 +38,15 @@ func TestWorkers(t *testing.T) {
 	waits(0)
 }
 
-// TestWorkersLeave wants goroutines that wait for nothing to end by themselves.
-func TestWorkersLeave(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var w workers
-		ran := 0
-		for range 3 {
-			w.do(func() { ran++ })
-			synctest.Wait()
-			time.Sleep(idleAfter / 2)
-		}
-		if n := w.resting(); n != 1 {
-			t.Errorf("%d goroutines wait, want the one that is used again", n)
-		}
-		time.Sleep(idleAfter)
-		synctest.Wait()
-		if n := w.resting(); n != 0 || ran != 3 {
-			t.Errorf("%d goroutines wait after %d calls", n, ran)
-		}
-		w.do(func() { ran++ }) // and one more comes
-		synctest.Wait()
-		w.close() // else it would be waited for
-		if ran != 4 {
-			t.Errorf("%d calls", ran)
-		}
-	})
+// TestWorkersDoNotWaitForLong: what nobody calls has no goroutine.
+func TestWorkersDoNotWaitForLong(t *testing.T) {
+	before := runtime.NumGoroutine()
+	w := workers{patience: time.Millisecond}
+	var all sync.WaitGroup
+	for range 1000 {
+		all.Add(1)
+		w.do(all.Done)
+	}
+	all.Wait()
+	eventually(t, func() bool { return runtime.NumGoroutine() <= before })
 }
