@@ -121,9 +121,16 @@ func (c Cache) touch(d Digest) {
 // Prune removes what older compilers left, and, while the cache holds more than
 // limit bytes, the module that has not been loaded for longest.
 func (c Cache) Prune(limit int64) error {
+	_, err := c.prune(limit, limit)
+	return err
+}
+
+// prune is [Cache.Prune], which of a cache that holds more than limit bytes leaves target;
+// it returns what the cache holds then.
+func (c Cache) prune(limit, target int64) (total int64, err error) {
 	entries, err := os.ReadDir(c.root)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("prune compile cache: %w", err)
+		return 0, fmt.Errorf("prune compile cache: %w", err)
 	}
 	var errs []error
 	for _, e := range entries {
@@ -132,18 +139,21 @@ func (c Cache) Prune(limit int64) error {
 		}
 	}
 	folders, total := c.measure()
+	if total <= limit {
+		target = total
+	}
 	slices.SortFunc(folders, func(a, b cached) int { return a.used.Compare(b.used) })
 	for _, f := range folders {
-		if total <= limit {
+		if total <= target {
 			break
 		}
 		errs = append(errs, os.RemoveAll(f.path))
 		total -= f.size
 	}
 	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("prune compile cache: %w", err)
+		return total, fmt.Errorf("prune compile cache: %w", err)
 	}
-	return nil
+	return total, nil
 }
 
 type cached struct {
@@ -169,13 +179,19 @@ func (c Cache) measure() (folders []cached, total int64) {
 			continue
 		}
 		f := cached{path: filepath.Join(c.dir, e.Name()), used: info.ModTime()}
-		_ = filepath.WalkDir(f.path, func(_ string, e fs.DirEntry, err error) error {
-			if err == nil && e.Type().IsRegular() {
-				f.size += sizeOf(e)
-			}
-			return nil // what has vanished meanwhile counts nothing
-		})
+		f.size = sizeBelow(f.path)
 		folders, total = append(folders, f), total+f.size
 	}
 	return folders, total
+}
+
+// sizeBelow is how many bytes the files in a folder have.
+func sizeBelow(path string) (sum int64) {
+	_ = filepath.WalkDir(path, func(_ string, e fs.DirEntry, err error) error {
+		if err == nil && e.Type().IsRegular() {
+			sum += sizeOf(e)
+		}
+		return nil // what has vanished meanwhile counts nothing
+	})
+	return sum
 }

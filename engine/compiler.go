@@ -48,6 +48,8 @@ type Compiler struct {
 	timeout time.Duration
 	most    int64 // bytes of machine code kept
 
+	stock stock
+
 	mu   sync.Mutex
 	busy map[Digest]chan struct{} // closed when the child that is on it has ended
 }
@@ -87,8 +89,10 @@ func (c *Compiler) Ensure(ctx context.Context, wasm []byte) error {
 	if err != nil {
 		// What is half written is of no use; why it failed says more than why it stays.
 		_ = c.cache.Remove(digest)
+		return err
 	}
-	return err
+	c.stock.add(c.cache, digest)
+	return nil
 }
 
 // claim waits until nobody else compiles a module. The caller must call done.
@@ -120,7 +124,7 @@ func (c *Compiler) makeRoom(size int64) error {
 	if err := os.MkdirAll(c.cache.Dir(), 0o700); err != nil {
 		return fmt.Errorf("make compile cache: %w", err)
 	}
-	if err := c.cache.Prune(c.most); err != nil {
+	if err := c.stock.prune(c.cache, c.most); err != nil {
 		return err
 	}
 	if c.Room == nil {

@@ -1,6 +1,9 @@
 package wasmtest
 
-import "bytes"
+import (
+	"bytes"
+	"fmt"
+)
 
 // Command is a module whose _start is code; it imports proc_exit as function 0.
 func Command(code ...byte) []byte {
@@ -28,6 +31,12 @@ func Identity(name string, t byte) Func {
 
 // Functions is a module of functions alone.
 func Functions(fs ...Func) []byte { return Module{Funcs: fs, MinPages: 1}.Bytes() }
+
+// Numbered is a module of one function, which returns i; each i makes another module.
+func Numbered(name string, i int32) []byte {
+	return Module{MinPages: 1, Data: []Data{{Bytes: fmt.Append(nil, i)}},
+		Funcs: []Func{{Export: name, Results: []byte{I32}, Code: Const(i)}}}.Bytes()
+}
 
 // DeepTree is a command that calls 2^depth functions without any loop.
 func DeepTree(depth int) []byte {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -18,17 +17,24 @@ import (
 
 // Marks are the high-water marks of a daemon: the newest version that it accepted
 // in every slot. They only rise. On disk they are a log of JSON lines, rewritten
-// without its history when opened; a last line cut short by a crash is dropped,
-// since Advance had not returned yet.
+// without its history when opened, and when that has become most of it; a last line
+// cut short by a crash is dropped, since Advance had not returned yet.
 //
 // Marks are safe for use by several goroutines.
 type Marks struct {
+	path string
+
 	mu   sync.Mutex
-	file *os.File
-	size int64 // of the file: what a failed write is cut back to
-	torn bool  // the file is longer than size: cutting it back failed, too
+	file *os.File // nil: it could not be opened again
+	size int64    // of the file: what a failed write is cut back to
+	most int64    // size at which the file is rewritten
+	torn bool     // the file is longer than size: cutting it back failed, too
 	at   map[intent.Slot]intent.Version
 }
+
+// maxHistory is how many bytes of history a file may hold, and more where the marks
+// themselves are more.
+const maxHistory = 64 << 10
 
 type markLine struct {
 	intent.Slot
@@ -39,7 +45,7 @@ func (m *markLine) Validate() error { return m.Slot.Validate() }
 
 // OpenMarks reads the marks at path, which need not exist, and keeps the file open.
 func OpenMarks(path string) (*Marks, error) {
-	m := &Marks{at: map[intent.Slot]intent.Version{}}
+	m := &Marks{path: path, at: map[intent.Slot]intent.Version{}}
 	b, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("open marks: %w", err)
@@ -50,21 +56,38 @@ func OpenMarks(path string) (*Marks, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("open marks: %w", err)
 	}
-	var compact bytes.Buffer
-	if err := m.encode(&compact); err != nil {
+	compact, err := m.encode()
+	if err != nil {
 		return nil, fmt.Errorf("open marks: %w", err)
 	}
-	m.size = int64(compact.Len())
-	if len(b) == 0 || !bytes.Equal(compact.Bytes(), b) {
-		if err := atomicfile.Write(path, compact.Bytes(), 0o600); err != nil {
+	if len(b) == 0 || !bytes.Equal(compact, b) {
+		if err := atomicfile.Write(path, compact, 0o600); err != nil {
 			return nil, fmt.Errorf("open marks: %w", err)
 		}
 	}
-	if m.file, err = os.OpenFile(path, os.O_WRONLY, 0o600); err != nil {
+	m.bound(compact)
+	if err := m.open(); err != nil {
 		return nil, fmt.Errorf("open marks: %w", err)
 	}
 	return m, nil
 }
+
+// open opens the file, in which every line is whole.
+func (m *Marks) open() error {
+	f, err := os.OpenFile(m.path, os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
+	m.file, m.size = f, info.Size()
+	return nil
+}
+
+// bound sets when the file is rewritten, which without its history is compact.
+func (m *Marks) bound(compact []byte) { m.most = 2*int64(len(compact)) + maxHistory }
 
 // load takes every whole line of b. A broken line before the last is corruption:
 // going on without it could accept a replay.
@@ -84,15 +107,16 @@ func (m *Marks) load(b []byte) error {
 	return nil
 }
 
-// encode writes the marks without their history.
-func (m *Marks) encode(w io.Writer) error {
-	enc := json.NewEncoder(w)
+// encode returns the marks without their history.
+func (m *Marks) encode() ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
 	for slot, v := range m.at {
 		if err := enc.Encode(markLine{slot, v}); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return b.Bytes(), nil
 }
 
 func (m *Marks) raise(s intent.Slot, v intent.Version) {
@@ -141,11 +165,19 @@ func (m *Marks) AdvanceAll(to map[intent.Slot]intent.Version) error {
 	for s, v := range to {
 		m.raise(s, v)
 	}
+	if m.size > m.most {
+		m.compact()
+	}
 	return nil
 }
 
 // append adds whole lines to the file, durably, or not at all.
 func (m *Marks) append(lines []byte) error {
+	if m.file == nil {
+		if err := m.open(); err != nil {
+			return err
+		}
+	}
 	if m.torn {
 		if err := m.file.Truncate(m.size); err != nil {
 			return err
@@ -165,5 +197,27 @@ func (m *Marks) append(lines []byte) error {
 	return nil
 }
 
+// compact rewrites the file, all of which is on disk, without its history. Where that
+// fails nothing is lost: the file is as it was, or new, and the next one tries again.
+func (m *Marks) compact() {
+	b, err := m.encode()
+	if err != nil {
+		return
+	}
+	_ = m.file.Close() // first: Windows replaces no file that is open
+	m.file = nil
+	if err := atomicfile.Write(m.path, b, 0o600); err == nil {
+		m.bound(b)
+	}
+	_ = m.open() // else append does
+}
+
 // Close closes the file.
-func (m *Marks) Close() error { return m.file.Close() }
+func (m *Marks) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.file == nil {
+		return nil
+	}
+	return m.file.Close()
+}

@@ -1,7 +1,6 @@
 package trust
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -274,6 +273,29 @@ func TestMarksAreCompacted(t *testing.T) {
 	}
 }
 
+// Nor does the history become more and more while the file is open.
+func TestMarksAreCompactedInUse(t *testing.T) {
+	const last = 4000
+	path := markPath(t)
+	m := openMarks(t, path)
+	advance(t, m, ref("b"), version(7, 1))
+	for i := range uint64(last) {
+		advance(t, m, ref("a"), version(i+1, 0))
+		if info, err := os.Stat(path); err != nil || info.Size() > maxHistory+4<<10 {
+			t.Fatalf("%d bytes after %d versions (%v)", info.Size(), i+1, err)
+		}
+		if i%500 == 0 {
+			if again := openMarks(t, path); again.At(ref("a")) != version(i+1, 0) || again.At(ref("b")) != version(7, 1) {
+				t.Fatalf("on disk: %v, %v", again.At(ref("a")), again.At(ref("b")))
+			}
+			m = openMarks(t, path) // it has replaced the file
+		}
+	}
+	if a, b := m.At(ref("a")), m.At(ref("b")); a != version(last, 0) || b != version(7, 1) {
+		t.Errorf("%v, %v", a, b)
+	}
+}
+
 // A write that fails raises nothing, on disk or off it, and the next one succeeds.
 func TestFailedWrite(t *testing.T) {
 	path := markPath(t)
@@ -326,13 +348,13 @@ func FuzzMarks(f *testing.F) {
 		if m.load(b) != nil {
 			return
 		}
-		var out bytes.Buffer
-		if err := m.encode(&out); err != nil {
+		out, err := m.encode()
+		if err != nil {
 			t.Fatal(err)
 		}
 		again := &Marks{at: map[intent.Slot]intent.Version{}}
-		if err := again.load(out.Bytes()); err != nil {
-			t.Fatalf("%q became %q: %v", b, out.Bytes(), err)
+		if err := again.load(out); err != nil {
+			t.Fatalf("%q became %q: %v", b, out, err)
 		}
 		if fmt.Sprint(m.at) != fmt.Sprint(again.at) {
 			t.Fatalf("%v became %v", m.at, again.at)

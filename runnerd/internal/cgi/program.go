@@ -69,6 +69,7 @@ func (p *Program) Serve(w http.ResponseWriter, r *http.Request, path string) err
 	defer stop(nil)
 	rc := http.NewResponseController(w)
 	body := &stdin{from: r.Body}
+	defer func() { body.spare(w.Header()) }() // of an answer that tells the error
 	release := interruptible(ctx, rc, body)
 	length, err := body.measure(r.ContentLength)
 	if err != nil {
@@ -79,7 +80,7 @@ func (p *Program) Serve(w http.ResponseWriter, r *http.Request, path string) err
 		release()
 		return err
 	}
-	out := &response{w: w, rc: rc, script: p.script, stop: stop}
+	out := &response{w: w, rc: rc, request: body, script: p.script, stop: stop}
 	complaints := p.log.Writer(logs.Stderr)
 	defer complaints.Flush()
 	t := target{script: p.script, path: "/" + path, raw: rawPath(r.URL.EscapedPath())}

@@ -190,6 +190,50 @@ func TestBodiesStreamBothWays(t *testing.T) {
 	}
 }
 
+// TestConnectionsOutliveTheirRequests asks many times over one connection, and over
+// another only where it was told to.
+func TestConnectionsOutliveTheirRequests(t *testing.T) {
+	header := wasmtest.Out("Content-Type: text/plain\n\n")
+	for name, c := range map[string]struct {
+		steps []wasmtest.Step
+		stays bool
+	}{
+		"a body that is read":         {[]wasmtest.Step{wasmtest.Drain(), header}, true},
+		"a body that nobody reads":    {[]wasmtest.Step{header}, false},
+		"read after the header":       {[]wasmtest.Step{header, wasmtest.Copy()}, false},
+		"a program that only fails":   {[]wasmtest.Step{wasmtest.Leave(3)}, false},
+		"a program that is cut short": {[]wasmtest.Step{wasmtest.Sleep(time.Hour)}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := scripted(t, 300, c.steps...)
+			conn, err := net.Dial("tcp", s.Listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+				t.Fatal(err)
+			}
+			in := bufio.NewReader(conn)
+			for range 5 {
+				fmt.Fprint(conn, "POST /components/web/ HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody")
+				r, err := http.ReadResponse(in, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				read(t, r)
+				r.Body.Close()
+				if r.Close == c.stays {
+					t.Errorf("the connection is to close: %v", r.Close)
+				}
+				if r.Close {
+					return
+				}
+			}
+		})
+	}
+}
+
 func TestAnswers(t *testing.T) {
 	type want struct {
 		status int

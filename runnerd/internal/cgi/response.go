@@ -20,10 +20,11 @@ func (e *HeaderError) Error() string { return "it gives no CGI answer: " + e.Tex
 
 // response is the standard output of a program: header, then body.
 type response struct {
-	w      http.ResponseWriter
-	rc     *http.ResponseController
-	script string
-	stop   func(error) // ends the program
+	w       http.ResponseWriter
+	rc      *http.ResponseController
+	request *stdin
+	script  string
+	stop    func(error) // ends the program
 
 	mu   sync.Mutex
 	head []byte // what has come of the header
@@ -78,6 +79,7 @@ func (r *response) begin(h head) {
 	if len(to["Content-Type"]) == 0 {
 		to["Content-Type"] = nil // none, and none guessed
 	}
+	r.request.spare(to)
 	r.sent = true
 	r.w.WriteHeader(h.status)
 }

@@ -22,6 +22,7 @@ var ErrLengthRequired = fmt.Errorf("a body of more than %d MiB needs its length 
 // stdin is the body of a request as a program reads it.
 type stdin struct {
 	ended atomic.Bool // nothing more comes
+	whole atomic.Bool // because all has come
 
 	mu     sync.Mutex
 	from   io.Reader
@@ -35,6 +36,7 @@ func (s *stdin) measure(told int64) (int64, error) {
 	case s.from == nil || s.from == http.NoBody:
 		s.from = bytes.NewReader(nil)
 		s.ended.Store(true)
+		s.whole.Store(true)
 		return -1, nil
 	case told >= 0:
 		return told, nil
@@ -59,9 +61,19 @@ func (s *stdin) Read(p []byte) (int, error) {
 	}
 	n, err := s.from.Read(p)
 	if err != nil {
+		s.whole.Store(err == io.EOF)
 		s.ended.Store(true)
 	}
 	return n, err
+}
+
+// spare has a connection take no other request behind a body of which not all was read.
+// The server would read the rest itself, and what it starts at the end of a body that is
+// answered while it comes would be in its way: https://go.dev/issue/68560.
+func (s *stdin) spare(answer http.Header) {
+	if !s.whole.Load() {
+		answer.Set("Connection", "close")
+	}
 }
 
 func (s *stdin) close() {
