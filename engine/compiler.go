@@ -77,6 +77,7 @@ func (c *Compiler) Ensure(ctx context.Context, wasm []byte) error {
 		return context.Cause(ctx)
 	}
 	if c.cache.Has(digest) {
+		c.cache.touch(digest) // or somebody else's needs may take it before it is loaded
 		return nil
 	}
 	if err := c.makeRoom(int64(len(wasm))); err != nil {
@@ -86,9 +87,11 @@ func (c *Compiler) Ensure(ctx context.Context, wasm []byte) error {
 	if err == nil && !c.cache.Has(digest) {
 		err = errors.New("compile: the compiler has ended without a result; look at the disk of this node")
 	}
-	if err != nil {
+	if err != nil && !c.cache.Has(digest) { // else another process has made it
 		// What is half written is of no use; why it failed says more than why it stays.
 		_ = c.cache.Remove(digest)
+	}
+	if err != nil {
 		return err
 	}
 	c.stock.add(c.cache, digest)
@@ -181,6 +184,9 @@ func (c *Compiler) judge(ctx context.Context, err error, stdout []byte, stderr s
 		return r.err()
 	}
 	var exit *exec.ExitError
+	if errors.As(err, &exit) && endedByOthers(exit.ProcessState) {
+		return fmt.Errorf("compile: the compiler was killed (%w), perhaps for want of memory on this machine", exit)
+	}
 	if !errors.As(err, &exit) || exit.ExitCode() == exitUsage && strings.HasPrefix(stderr, "usage:") {
 		return fmt.Errorf("compile: %w", err)
 	}

@@ -103,6 +103,9 @@ func (e *Engine) Load(ctx context.Context, blob Digest, shape meter.Shape, wasm 
 		return m, nil
 	}
 	k := key{blob, uint32(memoryMB) * pagesPerMB}
+	if shape.Size() > k.size() {
+		return nil, &RefusedError{fmt.Sprintf("it begins with %d MiB of memory and tables, and is allowed %d", (shape.Size()+1<<20-1)>>20, memoryMB)}
+	}
 	m, err := load(ctx, e.cache, k, wasm)
 	if err != nil {
 		return nil, fmt.Errorf("load %s: %w", blob.Short(), err)
@@ -131,6 +134,12 @@ func load(ctx context.Context, c Cache, k key, wasm []byte) (_ *Module, err erro
 	}
 	r := wazero.NewRuntimeWithConfig(ctx, runtimeConfig(cache))
 	m := &Module{key: k, runtime: r, cache: cache, config: baseConfig(), users: 1}
+	ready := false
+	defer func() {
+		if !ready { // also where wazero has panicked
+			err = errors.Join(err, m.close())
+		}
+	}()
 	if err = defineWASI(ctx, r); err == nil {
 		err = meter.Define(ctx, r)
 	}
@@ -140,11 +149,15 @@ func load(ctx context.Context, c Cache, k key, wasm []byte) (_ *Module, err erro
 	if err == nil {
 		err = m.check()
 	}
-	if err != nil {
+	switch {
+	case err != nil && isOfFiles(err):
+		return nil, err
+	case err != nil:
 		// Perhaps the code is of another processor: it is to be made again.
-		return nil, errors.Join(err, m.close(), c.Remove(digest))
+		return nil, errors.Join(err, c.Remove(digest))
 	}
 	c.touch(digest)
+	ready = true
 	return m, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -349,5 +350,64 @@ func TestGuestWithoutMountsSeesNoFiles(t *testing.T) {
 		if out, _, err := run(t.Context(), m, "ls="+path); err != nil || !strings.HasPrefix(out, "0 open") {
 			t.Errorf("%s: %q, %v", path, out, err)
 		}
+	}
+}
+
+// core is a module of sections.
+func core(sections ...string) []byte {
+	out := wasmtest.Header()
+	for _, s := range sections {
+		out = append(out, wasmtest.Section(s[0], []byte(s[1:]))...)
+	}
+	return out
+}
+
+// TestReferencesTakeNoMemory: whoever asks for a reference to a function again and again is
+// given the same one.
+func TestReferencesTakeNoMemory(t *testing.T) {
+	// (func $f (export "f") loop (drop (ref.func $f)) (br 0) end) (elem declare func $f)
+	m := ready(t, core("\x01\x01\x60\x00\x00", "\x03\x01\x00", "\x07\x01\x01f\x00\x00", "\x09\x01\x03\x00\x01\x00",
+		"\x0a\x01\x0a\x00\x03\x40\xd2\x00\x1a\x0c\x00\x0b\x0b"), 1)
+	i, err := m.New(t.Context(), Env{Fuel: 3_000_000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer i.Close()
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	if err := i.Call(t.Context(), "f", nil); !errors.As(err, new(*FuelError)) {
+		t.Error(err)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapInuse) - int64(before.HeapInuse); grown > 8<<20 { //nolint:gosec // far below
+		t.Errorf("it has taken %d MiB of the host", grown>>20)
+	}
+}
+
+// TestFunctionsOfTheHostAreNotExported: nobody could tell whose they are.
+func TestFunctionsOfTheHostAreNotExported(t *testing.T) {
+	_, err := Parse(core("\x01\x01\x60\x00\x01\x7f", "\x02\x01\x16wasi_snapshot_preview1\x0bsched_yield\x00\x00", "\x07\x01\x01y\x00\x00"))
+	if err == nil || !strings.Contains(err.Error(), `export "y"`) {
+		t.Error(err)
+	}
+}
+
+// TestWhatDoesNotFitIsNotLoaded: a memory, or what takes as much of the host's.
+func TestWhatDoesNotFitIsNotLoaded(t *testing.T) {
+	wasm := wasmtest.Module{MinPages: 33, Funcs: []wasmtest.Func{{Export: "f"}}}.Bytes()
+	m, err := Parse(wasm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(NewCache(cacheDir)).Load(t.Context(), Sum(wasm), m.Shape(), m.Instrument(), 2); !errors.As(err, new(*RefusedError)) {
+		t.Error(err)
+	}
+	if m, err = Parse(core("\x04\x01\x70\x00\x64", "\x06\x02\x7f\x00\x41\x00\x0b\x7e\x01\x42\x00\x0b")); err != nil {
+		t.Fatal(err)
+	}
+	if s := m.Shape(); s.Size() != 100*8+2*80 {
+		t.Errorf("100 elements and 2 globals take %d bytes", s.Size())
 	}
 }

@@ -71,7 +71,8 @@ type Instance struct {
 	space  *meter.Space
 	fuel   uint64
 	budget *meter.Budget
-	work   work // of the current call
+	work   work   // of the current call
+	texts  uint64 // bytes of the arguments and the environment
 	used   func(Usage)
 	views  []*mount.View // of the mounts
 
@@ -153,7 +154,13 @@ func (i *Instance) open(ctx context.Context, env Env) error {
 	i.fuel, i.budget, i.used = env.Fuel, meter.NewBudget(env.Fuel), env.Used
 	i.budget.Space, i.budget.Yield, i.space.Changed = i.space, i.turn.pass, env.Holds
 	i.begin(ctx)
-	i.space.Take(i.module.TableSize()) // there is room: what begins with more is not loaded
+	for _, a := range env.Args {
+		i.texts += uint64(len(a))
+	}
+	for _, v := range env.Vars {
+		i.texts += uint64(len(v.Name) + len(v.Value))
+	}
+	i.space.Take(i.module.TableSize()) // there is room: see [Engine.Load]
 	for _, m := range env.Mounts {
 		v := m.Folder.View()
 		v.Work = i.work.on
@@ -217,7 +224,9 @@ func (i *Instance) shut() {
 		return
 	}
 	i.closed = true
-	i.tell()
+	if i.used != nil && i.budget != nil {
+		defer i.used(Usage{i.budget.Used(), i.space.Used(), i.watch.total})
+	}
 	if i.guest != nil {
 		_ = i.guest.Close(context.Background()) // frees memory of this process alone
 	}
@@ -229,23 +238,15 @@ func (i *Instance) shut() {
 	i.module.Release()
 }
 
-// tell says what was used.
-func (i *Instance) tell() {
-	if i.used == nil || i.budget == nil {
-		return
-	}
-	i.used(Usage{i.budget.Used(), i.space.Used(), i.watch.total})
-}
-
 // attend runs fn in a goroutine of the guest's own and waits for it, after the
 // end of ctx only for a moment.
 func (i *Instance) attend(ctx context.Context, fn func() error) error {
 	if n := i.module.runaways.Load(); n >= maxRunaways {
 		return fmt.Errorf("%d earlier runs have not stopped yet: %w", n, ErrRunaway)
 	}
-	i.mu.Lock()
-	i.busy = true
-	i.mu.Unlock()
+	if !i.start() {
+		return ErrRunaway
+	}
 	done := make(chan error, 1)
 	i.module.workers.do(func() {
 		err := guarded(func() error { return i.watch.measure(func() error { return i.inTurn(ctx, fn) }) })
@@ -289,6 +290,17 @@ func (i *Instance) usedFuel() uint64 {
 func guarded(fn func() error) (err error) {
 	defer recovered(&err)
 	return fn()
+}
+
+// start notes that a call begins; false: an earlier one has not returned.
+func (i *Instance) start() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.busy {
+		return false
+	}
+	i.busy = true
+	return true
 }
 
 // ended notes that the call has returned.

@@ -4,7 +4,10 @@ package engine
 
 import (
 	"fmt"
+	"os"
+	"os/signal"
 	"runtime"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,8 +19,14 @@ const (
 	maxFile         = 1 << 30 // bytes of machine code
 )
 
-// limitSelf sets the limits of this process, the hard ones too.
+// limitSelf sets the limits of this process, the hard ones too. Where memory is short the
+// kernel ends it before others, if it has to end anything. Who stops the parent by a signal
+// to its whole group leaves it to the parent.
 func limitSelf() error {
+	signal.Ignore(unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	if runtime.GOOS == "linux" {
+		_ = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0) // without it, chance decides
+	}
 	limits := map[int]uint64{
 		unix.RLIMIT_CPU:   uint64(maxTime.Seconds()) * compileThreads,
 		unix.RLIMIT_FSIZE: maxFile,
@@ -32,6 +41,19 @@ func limitSelf() error {
 		}
 	}
 	return nil
+}
+
+// endedByOthers reports whether a child was killed, and not for one of its limits.
+func endedByOthers(s *os.ProcessState) bool {
+	status, ok := s.Sys().(syscall.WaitStatus)
+	if !ok || !status.Signaled() {
+		return false
+	}
+	switch status.Signal() {
+	case unix.SIGKILL, unix.SIGINT, unix.SIGTERM, unix.SIGHUP:
+		return true
+	}
+	return false
 }
 
 // lower lowers a limit; one that is lower already stays.

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,7 +21,8 @@ const (
 // get on, and the garbage collector stops the process until each has been given time by the
 // operating system and asks for fuel.
 //
-// Beside them as many may begin, so that calls which are soon done need not wait.
+// Beside them as many may begin, so that calls which are soon done need not wait, nor others
+// for them.
 //
 // A guest gives its turn back when it sleeps. When a call of the host takes longer than a
 // moment, the turn is taken from it, until the call returns.
@@ -31,12 +31,11 @@ type turns struct {
 
 	mu       sync.Mutex
 	holders  map[*turn]struct{}
+	starting int     // of them that have begun just now
 	fresh    []*turn // that wait for their first turn: most calls need no other
 	busy     []*turn // that wait for another one
-	favoured bool    // the last turn went to a fresh one
 	watching bool    // somebody looks at the holders
 
-	waiting atomic.Int32
 }
 
 func newTurns(most int) *turns { return &turns{most: most, holders: map[*turn]struct{}{}} }
@@ -66,6 +65,7 @@ type turn struct {
 	given chan struct{} // made when it first has to wait
 
 	// Under turns.mu.
+	starts bool // it holds a turn of those that have begun just now
 	seen   bool // in the last tick, with so many calls of the host
 	calls0 uint32
 }
@@ -91,9 +91,19 @@ func (t *turn) release() {
 
 // drop is for who has ended a state.
 func (t *turn) drop(state int32) {
-	if state != waits {
-		delete(t.turns.holders, t)
-		t.turns.give()
+	if state == waits {
+		return
+	}
+	t.settle()
+	delete(t.turns.holders, t)
+	t.turns.give()
+}
+
+// settle has t be one of those that run for long.
+func (t *turn) settle() {
+	if t.starts {
+		t.starts = false
+		t.turns.starting--
 	}
 }
 
@@ -127,28 +137,29 @@ func (t *turn) wait(ctx context.Context, again bool) bool {
 func (ts *turns) enqueue(t *turn, again bool) bool {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	if !again && len(ts.fresh) == 0 && ts.room(&ts.fresh) {
-		ts.hold(t)
+	queue := &ts.fresh
+	if again {
+		queue = &ts.busy
+	}
+	if len(*queue) == 0 && ts.room(queue) {
+		ts.hold(t, queue)
 		ts.watch()
 		return true
 	}
 	if t.given == nil {
 		t.given = make(chan struct{}, 1)
 	}
-	if again {
-		ts.busy = append(ts.busy, t)
-	} else {
-		ts.fresh = append(ts.fresh, t)
-	}
-	ts.waiting.Add(1)
-	ts.give()
+	*queue = append(*queue, t)
 	ts.watch()
 	return false
 }
 
 // room reports whether there is a turn for those in a queue.
 func (ts *turns) room(queue *[]*turn) bool {
-	return len(ts.holders) < ts.most || queue == &ts.fresh && len(ts.holders) < 2*ts.most
+	if queue == &ts.fresh {
+		return ts.starting < ts.most
+	}
+	return len(ts.holders)-ts.starting < ts.most
 }
 
 // watch has somebody look at the holders where some must wait, or will have to.
@@ -159,10 +170,15 @@ func (ts *turns) watch() {
 	}
 }
 
-func (ts *turns) scarce() bool { return ts.waiting.Load() > 0 || len(ts.holders) > ts.most }
+func (ts *turns) scarce() bool {
+	return len(ts.fresh)+len(ts.busy) > 0 || ts.starting >= ts.most
+}
 
-func (ts *turns) hold(t *turn) {
+func (ts *turns) hold(t *turn, queue *[]*turn) {
 	ts.holders[t] = struct{}{}
+	if t.starts = queue == &ts.fresh; t.starts {
+		ts.starting++
+	}
 	t.seen = false
 	t.yield.Store(false)
 	t.state.Store(runs)
@@ -170,33 +186,15 @@ func (ts *turns) hold(t *turn) {
 
 // give gives the turns that are free to those that wait.
 func (ts *turns) give() {
-	for {
-		queue := ts.next()
-		if queue == nil {
-			return
-		}
-		ts.favoured = queue == &ts.fresh
-		t := (*queue)[0]
-		(*queue)[0] = nil
-		*queue = (*queue)[1:]
-		ts.waiting.Add(-1)
-		ts.hold(t)
-		t.given <- struct{}{}
-	}
-}
-
-// next is the queue whose turn it is: those of fresh ones and others take turns.
-func (ts *turns) next() *[]*turn {
-	queues := []*[]*turn{&ts.fresh, &ts.busy}
-	if ts.favoured {
-		slices.Reverse(queues)
-	}
-	for _, q := range queues {
-		if len(*q) > 0 && ts.room(q) {
-			return q
+	for _, queue := range []*[]*turn{&ts.fresh, &ts.busy} {
+		for len(*queue) > 0 && ts.room(queue) {
+			t := (*queue)[0]
+			(*queue)[0] = nil
+			*queue = (*queue)[1:]
+			ts.hold(t, queue)
+			t.given <- struct{}{}
 		}
 	}
-	return nil
 }
 
 // giveUp takes one that does not wait any longer out of its queue; true: it was just given
@@ -208,7 +206,6 @@ func (ts *turns) giveUp(t *turn) bool {
 		for i, other := range *queue {
 			if other == t {
 				*queue = append((*queue)[:i], (*queue)[i+1:]...)
-				ts.waiting.Add(-1)
 				return false
 			}
 		}
@@ -229,7 +226,7 @@ func (ts *turns) keepWatch() {
 }
 
 // look has those pass their turn that had it in the last tick already, and takes it from
-// those for which the host has been busy since.
+// those for which the host has been busy since. Who has begun in a tick before runs for long.
 func (ts *turns) look() (again bool) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
@@ -240,11 +237,15 @@ func (ts *turns) look() (again bool) {
 			t.seen, t.calls0 = true, calls
 		case calls == t.calls0 && t.state.CompareAndSwap(hosts, waits):
 			t.drop(hosts)
+		case t.starts && len(ts.busy) == 0 && len(ts.holders)-ts.starting < ts.most:
+			t.settle()
+			t.calls0 = calls
 		default:
 			t.calls0 = calls
 			t.yield.Store(true)
 		}
 	}
+	ts.give()
 	ts.watching = ts.scarce()
 	return ts.watching
 }

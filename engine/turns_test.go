@@ -27,7 +27,7 @@ func idle(t *testing.T, ts *turns) {
 	eventually(t, func() bool {
 		ts.mu.Lock()
 		defer ts.mu.Unlock()
-		return len(ts.holders) == 0 && len(ts.fresh)+len(ts.busy) == 0 && ts.waiting.Load() == 0 && !ts.watching
+		return len(ts.holders) == 0 && len(ts.fresh)+len(ts.busy) == 0 && !ts.watching
 	})
 }
 
@@ -141,7 +141,11 @@ func TestWhoWaitsForATurnCanBeStopped(t *testing.T) {
 		defer third.watch.stop()
 		ended <- third.take(ctx)
 	}()
-	eventually(t, func() bool { return ts.waiting.Load() == 1 })
+	eventually(t, func() bool {
+		ts.mu.Lock()
+		defer ts.mu.Unlock()
+		return len(ts.fresh) == 1
+	})
 	cancel()
 	if <-ended {
 		t.Error("it was given a turn that nobody gave back")
@@ -151,4 +155,33 @@ func TestWhoWaitsForATurnCanBeStopped(t *testing.T) {
 		holders[i].watch.stop()
 	}
 	idle(t, ts)
+}
+
+// TestShortCallsLeaveTimeToLongOnes: callers of something that is soon done, however many,
+// take no more than half of the processor from a guest that computes.
+func TestShortCallsLeaveTimeToLongOnes(t *testing.T) {
+	e := one(t)
+	busy, quick := readyIn(t, e, wasmtest.Endless(), 16), readyIn(t, e, wasmtest.Nothing(), 16)
+	ctx, stop := context.WithCancelCause(t.Context())
+	defer stop(nil)
+	var running sync.WaitGroup
+	var used Usage
+	running.Go(func() { _ = busy.Run(ctx, Env{Used: func(u Usage) { used = u }}) })
+	var calls counted
+	for range 24 {
+		running.Go(func() {
+			for ctx.Err() == nil {
+				_ = quick.Run(ctx, Env{})
+				calls.n.Add(1)
+			}
+		})
+	}
+	time.Sleep(2 * time.Second)
+	stop(errGone)
+	running.Wait()
+	t.Logf("%s of the processor beside %d calls", used.CPU, calls.n.Load())
+	if used.CPU < 200*time.Millisecond || calls.n.Load() < 100 {
+		t.Errorf("a guest that computes gets %s of 2 s beside %d calls", used.CPU, calls.n.Load())
+	}
+	idle(t, e.turns)
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/tetratelabs/wazero"
 	wapi "github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
+
+	"github.com/realm-mesh/realm/engine/meter"
 )
 
 // WASI is the only module that guests may import from.
@@ -17,6 +19,9 @@ const WASI = wasi_snapshot_preview1.ModuleName
 // HostCallFuel is what each call of the host costs, in units of fuel, beside a unit for
 // each [meter.BytesPerFuel] that it moves.
 const HostCallFuel = 128
+
+// pathByteFuel is what a byte of a path costs: it may be one of a folder that is looked up.
+const pathByteFuel = 64
 
 // pieceBytes is how much the host moves before it looks whether the guest may go on: some
 // tenths of a millisecond's work.
@@ -30,10 +35,12 @@ const (
 	maxVectors       = 1024 // as Linux has it
 	maxSubscriptions = 1024
 	maxNamesBytes    = 64 << 10 // of one fd_readdir
+	maxDescriptor    = 1 << 12  // the highest number of a file: there is room for all below
 )
 
 // Error numbers of WASI.
 const (
+	errnoBadFile     = 8
 	errnoFault       = 21
 	errnoInvalid     = 28
 	errnoIO          = 29
@@ -63,6 +70,8 @@ func bounds(function string) []bound {
 		return []bound{{2, maxNamesBytes, errnoInvalid}}
 	case "poll_oneoff":
 		return []bound{{2, maxSubscriptions, errnoInvalid}}
+	case "fd_renumber":
+		return []bound{{0, maxDescriptor, errnoBadFile}, {1, maxDescriptor, errnoBadFile}}
 	case "path_create_directory", "path_readlink", "path_remove_directory", "path_unlink_file":
 		return path(2)
 	case "path_filestat_get", "path_filestat_set_times", "path_open":
@@ -104,7 +113,7 @@ func defineWASI(ctx context.Context, r wazero.Runtime) error {
 		if name == "random_get" {
 			do = wapi.GoModuleFunc(randomGet)
 		}
-		b.NewFunctionBuilder().WithGoModuleFunction(&hostCall{do, bounds(name)}, def.ParamTypes(), def.ResultTypes()).Export(name)
+		b.NewFunctionBuilder().WithGoModuleFunction(&hostCall{do, bounds(name), name == "args_get" || name == "environ_get"}, def.ParamTypes(), def.ResultTypes()).Export(name)
 	}
 	if _, err := b.Instantiate(ctx); err != nil {
 		return fmt.Errorf("define %s: %w", WASI, err)
@@ -116,6 +125,7 @@ func defineWASI(ctx context.Context, r wazero.Runtime) error {
 type hostCall struct {
 	do     wapi.GoModuleFunction
 	bounds []bound
+	texts  bool // it copies the arguments, or the environment
 }
 
 // Call implements [wapi.GoModuleFunction].
@@ -128,11 +138,18 @@ func (h *hostCall) Call(ctx context.Context, m wapi.Module, stack []uint64) {
 	}
 	budget.Charge(HostCallFuel)
 	for _, b := range h.bounds {
-		if uint32(stack[b.param]) > b.most {
+		n := uint32(stack[b.param])
+		if n > b.most {
 			stack[0] = b.errno
 			guest.done(ctx, m)
 			return
 		}
+		if b.errno == errnoNameTooLong {
+			budget.Charge(uint64(n) * pathByteFuel)
+		}
+	}
+	if h.texts {
+		budget.Charge(guest.texts / meter.BytesPerFuel)
 	}
 	h.do.Call(ctx, m, stack)
 	guest.done(ctx, m)
@@ -142,6 +159,7 @@ func (h *hostCall) Call(ctx context.Context, m wapi.Module, stack []uint64) {
 func (i *Instance) done(ctx context.Context, m wapi.Module) {
 	i.budget.Settle(m)
 	i.turn.leave(ctx)
+	i.turn.pass(ctx)
 }
 
 // randomGet fills a part of the guest's memory, piece by piece.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/realm-mesh/realm/engine/mount"
@@ -102,6 +103,7 @@ func TestCallsOfTheHostAreBounded(t *testing.T) {
 		"path_rename":             {[]any{mounted, i, long, mounted, i, i}, errnoNameTooLong},
 		"path_symlink":            {[]any{i, long, mounted, i, i}, errnoNameTooLong},
 		"path_unlink_file":        {[]any{mounted, i, long}, errnoNameTooLong},
+		"fd_renumber":             {[]any{mounted, int32(1 << 27)}, errnoBadFile},
 		"random_get":              {[]any{int32(1<<16 - 1), int32(2)}, errnoFault},
 	} {
 		m := ready(t, wasmtest.HostCall{Name: name, Args: c.args, Pages: 1}.Bytes(), 16)
@@ -138,6 +140,18 @@ func TestCallsOfTheHostCostFuel(t *testing.T) {
 			want += min(moved-done, pieceBytes) / 32
 		}
 		if used.Fuel != want {
+			t.Errorf("%s: %d units, want %d", name, used.Fuel, want)
+		}
+	}
+	// So do texts that it is given, and paths.
+	for name, c := range map[string]struct {
+		args []any
+		cost uint64
+	}{"environ_get": {[]any{int32(8), int32(bufferAt)}, 320_001 / 32}, "path_unlink_file": {[]any{mounted, int32(0), int32(100)}, 6400}} {
+		var used Usage
+		_ = ready(t, wasmtest.HostCall{Name: name, Args: c.args, Pages: 64}.Bytes(), 16).Run(t.Context(), Env{Vars: []Var{{"A", strings.Repeat("x", 320_000)}},
+			Mounts: []Mount{{"/data", folder(t, t.TempDir())}}, Used: func(u Usage) { used = u }})
+		if want := uint64(len(c.args)) + 1 + HostCallFuel + exit + c.cost; used.Fuel != want {
 			t.Errorf("%s: %d units, want %d", name, used.Fuel, want)
 		}
 	}

@@ -37,9 +37,9 @@ type Budget struct {
 	// it is the guest's turn; nil: nobody is to.
 	Yield func(context.Context)
 
-	limit   int64 // of fuel
-	charged int64 // by the host, and not yet taken off a slice
-	users   []user
+	limit   int64  // of fuel
+	charged int64  // by the host, and not yet taken off a slice
+	users   []user // that have meters
 }
 
 // user is an instance that was given slices.
@@ -93,18 +93,23 @@ func Recover(m api.Module, o Options) {
 	}
 }
 
-// Add counts an instance in from the begin: before it is called. Instances that are
+// Add counts an instance in from the begin: before it is called. One without meters is left
+// out. Instances that are
 // called by others and do not loop would be counted late without it.
 func (b *Budget) Add(m api.Module) { b.user(m) }
 
-// user finds m among the users. The globals of a new one begin at -1.
+// user finds m among the users; nil: it has no meters. The globals of a new one begin at -1.
 func (b *Budget) user(m api.Module) *user {
 	for i := range b.users {
 		if b.users[i].module == m {
 			return &b.users[i]
 		}
 	}
-	b.users = append(b.users, user{module: m, fuel: m.ExportedGlobal(exportFuel), granted: -1})
+	fuel := m.ExportedGlobal(exportFuel)
+	if fuel == nil {
+		return nil
+	}
+	b.users = append(b.users, user{module: m, fuel: fuel, granted: -1})
 	return &b.users[len(b.users)-1]
 }
 

@@ -38,6 +38,7 @@ const (
 	opI64ShrU   = 0x88
 	opI32Wrap   = 0xa7
 	opI64ExtU   = 0xad
+	opTableGet  = 0x25
 	opRefFunc   = 0xd2
 	opMisc      = 0xfc
 	noType      = 0x40 // of a block that gives nothing

@@ -254,7 +254,9 @@ func (f *function) instr(in wasm.Instr) {
 	case wasm.OpCall, wasm.OpCallIndirect, wasm.OpReturnCall, wasm.OpReturnCallIn:
 		f.call(in)
 	case wasm.OpRefFunc:
-		f.block.with(opRefFunc, f.moved(in.Index))
+		// wazero makes a new reference whenever it is asked for one, and keeps all.
+		f.block = s64(append(f.block, opI32Const), int64(f.slot(in.Index)))
+		f.block.with(opTableGet, f.refs)
 	case wasm.OpMemoryFill:
 		f.helper(f.fill)
 	case wasm.OpMemoryCopy:

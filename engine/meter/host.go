@@ -35,6 +35,9 @@ const maxCharge = 1 << 43
 // Settle takes what was charged off the slice of m, which the host is about to return to.
 func (b *Budget) Settle(m api.Module) {
 	u := b.user(m)
+	if u == nil {
+		return // it stays charged
+	}
 	if g, ok := u.fuel.(api.MutableGlobal); ok {
 		g.Set(g.Get() - uint64(b.charged))
 		b.charged = 0

@@ -20,6 +20,9 @@ type module struct {
 	fuel, room           uint32 // globals: left of the slice, bytes left for frames
 	fill, copy           uint32 // functions that do it piece by piece
 	bulk                 bool   // they are used
+	refs                 uint32 // table of the functions that code refers to
+	referred             []uint32
+	slots                map[uint32]int // of referred
 
 	blocks []wasm.FuncType // types that are added, for blocks
 }
@@ -34,6 +37,8 @@ func newModule(m *wasm.Module, o Options) *module {
 	x.room = x.fuel + 1
 	x.fill = uint32(len(m.Funcs)) + 1
 	x.copy = x.fill + 1
+	x.refs = uint32(len(m.Tables))
+	x.slots = map[uint32]int{}
 	return x
 }
 
@@ -77,7 +82,7 @@ func (x *module) encode(size int) []byte {
 	section(secType, len(x.Types)+2+len(x.blocks), x.types())
 	section(secImport, len(x.Imports)+1, x.imports())
 	section(secFunction, x.bodies(), x.functions())
-	section(secTable, len(x.Tables)-x.Imported[wasm.ExternTable], x.tables())
+	section(secTable, len(x.Tables)-x.Imported[wasm.ExternTable]+x.more(), x.tables())
 	section(secMemory, len(x.Memories)-x.Imported[wasm.ExternMemory], x.memories())
 	section(secGlobal, len(x.Inits)+2, x.globals())
 	section(secExport, len(x.Exports)+2, x.exports())
@@ -85,7 +90,7 @@ func (x *module) encode(size int) []byte {
 		start := u32(nil, x.moved(x.Start.Func))
 		out = append(append(append(out, secStart), byte(len(start))), start...)
 	}
-	section(secElement, len(x.Elems), x.elems())
+	section(secElement, len(x.Elems)+x.more(), x.elems())
 	if x.HasDataCount {
 		n := u32(nil, uint32(len(data)))
 		out = append(append(append(out, secDataCount), byte(len(n))), n...)
@@ -206,8 +211,25 @@ func (x *module) tables() (b []byte) {
 	for _, t := range x.Tables[x.Imported[wasm.ExternTable]:] {
 		b = tableType(b, t)
 	}
+	if n := uint32(len(x.referred)); n > 0 {
+		b = tableType(b, wasm.TableType{Elem: wasm.FuncRef, Limits: wasm.Limits{Min: n, Max: n, HasMax: true}})
+	}
 	return b
 }
+
+// slot is where in the table of references that of function i stands, an index of before.
+func (x *module) slot(i uint32) int {
+	s, ok := x.slots[i]
+	if !ok {
+		s = len(x.referred)
+		x.slots[i] = s
+		x.referred = append(x.referred, x.moved(i))
+	}
+	return s
+}
+
+// more is how many tables, and element segments, are added.
+func (x *module) more() int { return min(len(x.referred), 1) }
 
 func (x *module) memories() (b []byte) {
 	for _, l := range x.Memories[x.Imported[wasm.ExternMemory]:] {
@@ -253,6 +275,13 @@ func (x *module) expr(b []byte, e wasm.Expr) []byte {
 func (x *module) elems() (b []byte) {
 	for i := range x.Elems {
 		b = x.elem(b, &x.Elems[i])
+	}
+	if n := len(x.referred); n > 0 {
+		b = append(u32(append(b, 2), x.refs), opI32Const, 0, opEnd, 0) // active, from 0 on, functions
+		b = u32(b, uint32(n))
+		for _, f := range x.referred {
+			b = u32(b, f)
+		}
 	}
 	return b
 }

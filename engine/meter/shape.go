@@ -18,6 +18,9 @@ var (
 const (
 	PageSize    = 64 << 10 // of a page of memory
 	ElementSize = 8        // of an element of a table, as wazero keeps it
+
+	referenceSize = 64 // of an element of a segment, likewise
+	globalSize    = 80 // of a global, likewise
 )
 
 // Module is a valid core module. It refers to the bytes that it was read from, which are
@@ -49,6 +52,16 @@ func Parse(module []byte, o Options) (*Module, error) {
 // Instrument returns the module with meters.
 func (m *Module) Instrument() []byte { return newModule(m.decoded, m.options).encode(m.size) }
 
+// Passes reports whether the module exports a function that it imports, and the name of it.
+func (m *Module) Passes() (export string, is bool) {
+	for _, e := range m.decoded.Exports {
+		if e.Kind == wasm.ExternFunc && int(e.Index) < m.decoded.Imported[wasm.ExternFunc] {
+			return e.Name, true
+		}
+	}
+	return "", false
+}
+
 // Shape is what can be told of a module from outside. It does not refer to the bytes of
 // the module.
 type Shape struct {
@@ -58,6 +71,8 @@ type Shape struct {
 	Memories  []Limits             // pages; imported ones first
 	Tables    []Limits             // elements; likewise
 	Start     bool                 // a function runs whenever an instance is made
+	Elements  int                  // of all element segments
+	Globals   int                  // that it does not import
 	own       [2]int               // first of the memories, and of the tables, that it does not import
 }
 
@@ -118,6 +133,10 @@ func (m *Module) Shape() Shape {
 	for _, i := range d.Imports {
 		s.Imports = append(s.Imports, Import{i.Module, i.Name, i.Kind})
 	}
+	s.Globals = len(d.Inits)
+	for i := range d.Elems {
+		s.Elements += d.Elems[i].Len()
+	}
 	for _, t := range d.Tables {
 		s.Tables = append(s.Tables, t.Limits)
 	}
@@ -158,8 +177,8 @@ func (s *Shape) Kind() Kind {
 	return Library
 }
 
-// Size is how many bytes the memory and the tables of a new instance take, together.
-// What is imported is not counted.
+// Size is how many bytes the memory, the tables and the globals of a new instance take,
+// together. What is imported is not counted.
 func (s *Shape) Size() int64 { return s.memorySize() + s.TableSize() }
 
 func (s *Shape) memorySize() (n int64) {
@@ -169,8 +188,10 @@ func (s *Shape) memorySize() (n int64) {
 	return n
 }
 
-// TableSize is how many of these bytes are those of the tables.
+// TableSize is how many of these bytes are not those of the memory: of tables, of what
+// stands in them, and of globals.
 func (s *Shape) TableSize() (n int64) {
+	n = int64(s.Elements)*referenceSize + int64(s.Globals)*globalSize
 	for _, t := range s.Tables[min(s.own[1], len(s.Tables)):] {
 		n += int64(t.Min) * ElementSize
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -111,7 +112,11 @@ func (b *Bucket) applyBatch(ctx context.Context, changes []change) error {
 	commit := b.message(id, last, changes[last])
 	commit.Header.Set(headCommit, "1")
 	answer, err := b.conn.nc.RequestMsgWithContext(ctx, commit)
-	if err = end(err); err != nil {
+	err = end(err)
+	switch {
+	case errors.Is(err, ErrNoAnswer): // the bucket is the bus's own: it is not up again yet
+		return fmt.Errorf("%w: %w", ErrDisconnected, err)
+	case err != nil:
 		return err
 	}
 	var ack struct {

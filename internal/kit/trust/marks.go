@@ -23,13 +23,15 @@ import (
 // Marks are safe for use by several goroutines.
 type Marks struct {
 	path string
+	sync func(dir string) error // makes names in a folder durable
 
-	mu   sync.Mutex
-	file *os.File // nil: it could not be opened again
-	size int64    // of the file: what a failed write is cut back to
-	most int64    // size at which the file is rewritten
-	torn bool     // the file is longer than size: cutting it back failed, too
-	at   map[intent.Slot]intent.Version
+	mu    sync.Mutex
+	file  *os.File // nil: it could not be opened again
+	size  int64    // of the file: what a failed write is cut back to
+	most  int64    // size at which the file is rewritten
+	torn  bool     // the file is longer than size: cutting it back failed, too
+	loose bool     // the name may lead to an older file after a power cut
+	at    map[intent.Slot]intent.Version
 }
 
 // maxHistory is how many bytes of history a file may hold, and more where the marks
@@ -45,7 +47,7 @@ func (m *markLine) Validate() error { return m.Slot.Validate() }
 
 // OpenMarks reads the marks at path, which need not exist, and keeps the file open.
 func OpenMarks(path string) (*Marks, error) {
-	m := &Marks{path: path, at: map[intent.Slot]intent.Version{}}
+	m := &Marks{path: path, sync: atomicfile.SyncDir, at: map[intent.Slot]intent.Version{}}
 	b, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("open marks: %w", err)
@@ -178,6 +180,12 @@ func (m *Marks) append(lines []byte) error {
 			return err
 		}
 	}
+	if m.loose {
+		if err := m.sync(filepath.Dir(m.path)); err != nil {
+			return err
+		}
+		m.loose = false
+	}
 	if m.torn {
 		if err := m.file.Truncate(m.size); err != nil {
 			return err
@@ -198,7 +206,8 @@ func (m *Marks) append(lines []byte) error {
 }
 
 // compact rewrites the file, all of which is on disk, without its history. Where that
-// fails nothing is lost: the file is as it was, or new, and the next one tries again.
+// fails nothing is lost: the file is as it was, or new, which append makes durable before it
+// adds to it; and the next one tries again.
 func (m *Marks) compact() {
 	b, err := m.encode()
 	if err != nil {
@@ -206,7 +215,9 @@ func (m *Marks) compact() {
 	}
 	_ = m.file.Close() // first: Windows replaces no file that is open
 	m.file = nil
-	if err := atomicfile.Write(m.path, b, 0o600); err == nil {
+	if err := atomicfile.Write(m.path, b, 0o600); err != nil {
+		m.loose = true // it may have failed when the new file had its name already
+	} else {
 		m.bound(b)
 	}
 	_ = m.open() // else append does

@@ -35,16 +35,26 @@ func New(ctx context.Context, m *engine.Module, name api.Name, c *api.Component,
 	if err := program.CheckCommand(m.Shape); err != nil {
 		return nil, err
 	}
-	i, err := m.New(ctx, engine.Env{})
-	if err != nil {
+	if err := try(ctx, m, c.Module.Limits, account); err != nil {
 		if ctx.Err() != nil {
 			return nil, err
 		}
 		return nil, program.Refuse("no instance of it can be made: %v", err)
 	}
-	i.Close()
 	return &Program{module: m, script: "/" + string(name), args: append([]string{string(name)}, c.Args...), env: c.Env,
 		mounts: mounts, deadline: program.Deadline(c.Module.Limits), fuel: c.Module.Limits.Fuel, log: log, account: account}, nil
+}
+
+// try makes an instance, under the limits of a request.
+func try(ctx context.Context, m *engine.Module, l api.Limits, account program.Account) error {
+	ctx, cancel := engine.WithDeadline(ctx, program.Deadline(l))
+	defer cancel()
+	i, err := m.New(ctx, engine.Env{Fuel: l.Fuel, Used: account.Used, Holds: account.Holds})
+	if err != nil {
+		return program.Advise(err)
+	}
+	i.Close()
+	return nil
 }
 
 // Hold keeps the program usable until release is called, even if it is closed

@@ -81,10 +81,18 @@ func (l *Loader) load(ctx context.Context, p api.Program, limit int, stage func(
 		return nil, err
 	}
 	wasm = m.Instrument()
-	if err := l.compiler.Ensure(ctx, wasm); err != nil {
-		return nil, err
+	for again := range 2 {
+		if err := l.compiler.Ensure(ctx, wasm); err != nil {
+			return nil, err
+		}
+		var loaded *engine.Module
+		loaded, err = l.engine.Load(ctx, engine.Digest(p.Blob), shape, wasm, limit)
+		// What was in the cache may be damaged, or have gone for want of room.
+		if again > 0 || !errors.Is(err, engine.ErrNotCompiled) {
+			return loaded, err
+		}
 	}
-	return l.engine.Load(ctx, engine.Digest(p.Blob), shape, wasm, limit)
+	return nil, err
 }
 
 // errSize says that a program is not as large as its intent says.
