@@ -56,9 +56,11 @@ func TestEveryGuestStopsInTime(t *testing.T) {
 					t.Errorf("%v: it ended %s late at best", how, best)
 				}
 			}
-			if n := g.module.users; n != 1 {
-				t.Errorf("%d users of its module are left", n)
-			}
+			eventually(t, func() bool { // one is this test
+				g.module.engine.mu.Lock()
+				defer g.module.engine.mu.Unlock()
+				return g.module.users == 1
+			})
 			// Goroutines that wait for the next guest of the module stay; none is in a guest.
 			goleak.VerifyNone(t, others, goleak.IgnoreTopFunction("github.com/realm-mesh/realm/engine.(*workers).run"))
 		})
@@ -84,6 +86,9 @@ func stopped(t *testing.T, m *Module, how error, env Env) time.Duration {
 	}
 	err := m.Run(ctx, env)
 	late := time.Since(begun) - errLate.After
+	if errors.Is(err, ErrRunaway) {
+		return time.Hour // the machine was away for longer than a guest is waited for
+	}
 	var stop *StoppedError
 	if !errors.As(err, &stop) || !errors.Is(err, how) || stop.Fuel == 0 {
 		t.Errorf("it ended with %v, %+v", err, stop)
