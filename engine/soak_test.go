@@ -40,7 +40,7 @@ func TestMemoryStaysFlat(t *testing.T) {
 // forgotten, or as many as there is time for.
 func TestCacheStaysSmall(t *testing.T) {
 	c := newCompiler(t)
-	c.most = 512 << 10 // of some hundred modules
+	c.most = 128 << 10 // of some hundred modules
 	e := New(c.cache)
 	made := flat(t, soakModules, func(i int) {
 		m, err := e.Prepare(t.Context(), c, wasmtest.Numbered("f", int32(i)), 16)
