@@ -112,21 +112,15 @@ func (c Cache) Remove(d Digest) error {
 	return nil
 }
 
-// touch marks the code of a module as used now; [Cache.Prune] sees an old mark if it fails.
+// touch marks the code of a module as used now; [Cache.prune] sees an old mark if it fails.
 func (c Cache) touch(d Digest) {
 	now := time.Now()
 	_ = os.Chtimes(c.folder(d), now, now)
 }
 
-// Prune removes what older compilers left, and, while the cache holds more than
-// limit bytes, the module that has not been loaded for longest.
-func (c Cache) Prune(limit int64) error {
-	_, err := c.prune(limit, limit)
-	return err
-}
-
-// prune is [Cache.Prune], which of a cache that holds more than limit bytes leaves target;
-// it returns what the cache holds then.
+// prune removes what older compilers left, and, if the cache holds more than limit bytes, the
+// modules that have not been loaded for longest, until it holds target. It returns what the
+// cache holds then.
 func (c Cache) prune(limit, target int64) (total int64, err error) {
 	entries, err := os.ReadDir(c.root)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -330,7 +330,7 @@ func TestPruneRemovesOldest(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.touch(Sum([]byte("old")))
-	if err := c.Prune(2500); err != nil {
+	if _, err := c.prune(2500, 2500); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]bool{"old": true, "mid": false, "new": true} {

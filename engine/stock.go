@@ -18,7 +18,7 @@ func (s *stock) add(c Cache, d Digest) {
 	s.bytes += size
 }
 
-// prune is [Cache.Prune], once and whenever there may be more than limit bytes. It leaves
+// prune is [Cache.prune], once and whenever there may be more than limit bytes. It leaves
 // some room, so that this is seldom.
 func (s *stock) prune(c Cache, limit int64) error {
 	s.mu.Lock()
