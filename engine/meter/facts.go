@@ -43,7 +43,7 @@ func (x *module) look(b *wasm.Body) (f facts) {
 			}
 		case wasm.OpCall, wasm.OpCallIndirect:
 			f.calls = true
-			f.nested = f.nested || x.stack > 0 && (in.Op != wasm.OpCall || in.Index >= x.refill) // hosts have their own stack
+			f.nested = f.nested || x.stack > 0 && (in.Op != wasm.OpCall || in.Index >= x.outside)
 		case wasm.OpReturnCall, wasm.OpReturnCallIn:
 			f.calls = true
 		case wasm.OpMemoryFill, wasm.OpMemoryCopy:

@@ -50,6 +50,12 @@ type Options struct {
 	// Stack is how many bytes frames of calls may take, about as wazero's compiler lays
 	// them out; 0: 1 MiB, negative: no limit.
 	Stack int64
+	// Linked says that functions which the module imports may be those of other modules: then
+	// the frames of those that call them count.
+	Linked bool
+	// Rename gives the names that an import is to have instead; nil: its own. The module that
+	// [ImportModule] names is not among them.
+	Rename func(i int) (module, name string)
 }
 
 const defaultStack = 1 << 20

@@ -12,8 +12,10 @@ import (
 // moves those that it defines by one. All else is added at the end.
 type module struct {
 	*wasm.Module
-	stack int64
-	body  func(i int) []byte // writes one: [module.metered]
+	stack   int64
+	outside uint32 // functions below it have a stack of their own
+	rename  func(i int) (module, name string)
+	body    func(i int) []byte // writes one: [module.metered]
 
 	refillType, fillType uint32
 	refill               uint32 // function
@@ -28,11 +30,14 @@ type module struct {
 }
 
 func newModule(m *wasm.Module, o Options) *module {
-	x := &module{Module: m, stack: o.stack()}
+	x := &module{Module: m, stack: o.stack(), rename: o.Rename}
 	x.body = x.metered
 	x.refillType = uint32(len(m.Types))
 	x.fillType = x.refillType + 1
 	x.refill = uint32(m.Imported[wasm.ExternFunc])
+	if !o.Linked {
+		x.outside = x.refill
+	}
 	x.fuel = uint32(len(m.Globals))
 	x.room = x.fuel + 1
 	x.fill = uint32(len(m.Funcs)) + 1
@@ -157,8 +162,12 @@ func funcType(b []byte, t wasm.FuncType) []byte {
 }
 
 func (x *module) imports() (b []byte) {
-	for _, i := range x.Imports {
-		b = append(name(name(b, i.Module), i.Name), byte(i.Kind))
+	for n, i := range x.Imports {
+		from, as := i.Module, i.Name
+		if x.rename != nil {
+			from, as = x.rename(n)
+		}
+		b = append(name(name(b, from), as), byte(i.Kind))
 		switch i.Kind {
 		case wasm.ExternFunc:
 			b = u32(b, i.Func)
