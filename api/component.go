@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -15,11 +16,23 @@ type Interface string
 
 // The interfaces of this version.
 const (
-	InterfaceCommand Interface = ""    // a replica runs _start and goes on until it ends
-	InterfaceCGI     Interface = "cgi" // one fresh instance per HTTP request, by RFC 3875
+	InterfaceCommand Interface = ""     // a replica runs, and goes on until it ends
+	InterfaceCGI     Interface = "cgi"  // one fresh instance per HTTP request, by RFC 3875
+	InterfaceHTTP    Interface = "wasi" // likewise, by wasi:http/incoming-handler
 )
 
-// Component is the body of a [KindComponent] intent: a WASI command, or a web
+// Interfaces are all by which a component answers HTTP.
+func Interfaces() []Interface { return []Interface{InterfaceCGI, InterfaceHTTP} }
+
+// Validate implements [Validator].
+func (i Interface) Validate() error {
+	if i == InterfaceCommand || slices.Contains(Interfaces(), i) {
+		return nil
+	}
+	return fmt.Errorf("interface %.40q: want cgi or wasi, or none", i)
+}
+
+// Component is the body of a [KindComponent] intent: a command, or a web
 // program, of which replicas are kept on members that its target names.
 type Component struct {
 	Module    Program           `json:"program"`
@@ -73,20 +86,17 @@ func (c *Component) Instance() Digest {
 
 // Validate implements [Validator].
 func (c *Component) Validate() error {
-	if c.Interface != InterfaceCommand && c.Interface != InterfaceCGI {
-		return fmt.Errorf("interface %.40q: want cgi, or none", c.Interface)
-	}
 	if c.Replicas < 0 || c.Replicas > MaxReplicas {
 		return fmt.Errorf("replicas %d: want 1 to %d, or every", c.Replicas, MaxReplicas)
 	}
 	for _, check := range []func() error{c.validateArgs, c.validateMounts, c.validatePorts, c.validateHosts,
-		c.Visibility.Validate, c.Restart.Validate, c.Source.Validate, c.Module.Validate} {
+		c.Interface.Validate, c.Visibility.Validate, c.Restart.Validate, c.Source.Validate, c.Module.Validate} {
 		if err := check(); err != nil {
 			return err
 		}
 	}
 	if c.Health != nil {
-		if c.Health.Path != "" && c.Interface != InterfaceCGI {
+		if c.Health.Path != "" && c.Interface == InterfaceCommand {
 			return errors.New("health: path is for programs that answer HTTP")
 		}
 		if err := c.Health.Validate(); err != nil {
