@@ -22,6 +22,11 @@ const (
 	sorts
 )
 
+func (s Sort) String() string {
+	return [sorts]string{"core function", "core table", "core memory", "core global", "core type", "core module",
+		"core instance", "function", "value", "type", "component", "instance"}[s]
+}
+
 // Ref is an entry of an index space of the component that it stands in.
 type Ref struct {
 	Sort  Sort
@@ -76,8 +81,9 @@ type CoreFuncType struct{ wasm.FuncType }
 // ModuleType is the type of a core module.
 type ModuleType struct{ Decls []ModuleDecl }
 
-// ModuleDecl is a part of a ModuleType: one of its fields is set.
+// ModuleDecl is a part of a ModuleType: one of its pointers is set.
 type ModuleDecl struct {
+	Offset int // in the outermost component
 	Type   *CoreFuncType
 	Outer  *Alias // of a core type
 	Import *wasm.Import
@@ -106,8 +112,9 @@ type Arg struct {
 
 // InlineExport is an entry of an inline instance.
 type InlineExport struct {
-	Name string // the version appended, as it is written
-	Ref  Ref
+	Name string // as it is written
+	Attributes
+	Ref Ref
 }
 
 // AliasKind says what an Alias is of.
@@ -201,8 +208,31 @@ type Decl struct {
 // ExportDecl declares an export.
 type ExportDecl struct {
 	Name string
+	Attributes
 	Desc Desc
 }
+
+// Attributes are what may be said of the name of an import or export. None of them has
+// a part in what matches what.
+type Attributes struct {
+	// Implements is the interface that an instance with a plain name has.
+	Implements string
+	// VersionSuffix is what Name leaves of the version of an interface: appended to it, it is
+	// the whole version.
+	VersionSuffix string
+	ExternalID    string
+	Has           Attribute // which of them are there
+}
+
+// Attribute is a set of attributes.
+type Attribute uint8
+
+// The attributes.
+const (
+	HasImplements Attribute = 1 << iota
+	HasVersionSuffix
+	HasExternalID
+)
 
 // ResourceType is a resource, represented as an i32.
 type ResourceType struct {
@@ -259,13 +289,15 @@ type Canon struct {
 
 // Import is an import; it adds to the space of its sort.
 type Import struct {
-	Name string // the version appended, as it is written
+	Name string // as it is written: arguments are matched by it
+	Attributes
 	Desc Desc
 }
 
 // Export is an export; it adds to the space of its sort, the same thing anew.
 type Export struct {
 	Name string
+	Attributes
 	Ref  Ref
 	Desc *Desc // nil: none was given
 }
