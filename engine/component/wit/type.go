@@ -31,11 +31,13 @@ const (
 )
 
 // Type is a type of values. Two types are the same when they have the same form
-// and name the same resources.
+// and mean the same resources, whatever they are called: see [Same].
 //
 // A Type is not changed once it is made: instances share it.
 type Type struct {
 	Kind Kind
+	// Name is for people who read of the type; many have none.
+	Name string
 	// Elem is of List and Option.
 	Elem *Type
 	// Fields of Record and Tuple, whose names are empty.
