@@ -8,7 +8,8 @@ type Choice struct {
 }
 
 // Handle is an own or borrow of a resource. Rep is what stands for it on the side
-// that defined it: never an index of a table of handles.
+// that defined it: never an index of a table of handles. Where the host gives one to a
+// guest it may leave out the Resource: then it is that of the type.
 type Handle struct {
 	Resource *Resource
 	Rep      uint32

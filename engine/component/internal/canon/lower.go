@@ -116,6 +116,9 @@ func (l *layout) choice(v any) (wit.Choice, *layout, error) {
 // lowerHandle gives the guest an own, or lends it one.
 func (f *frame) lowerHandle(l *layout, v any) (uint32, error) {
 	h, ok := v.(wit.Handle)
+	if ok && h.Resource == nil {
+		h.Resource = l.res
+	}
 	if !ok || h.Resource != l.res || h.Own != (l.kind == wit.Own) {
 		return 0, l.wrong(v)
 	}
@@ -307,7 +310,7 @@ func (s *Store) abandonValues(ctx context.Context, vs []any, skip *int) {
 			case *skip > 0:
 				*skip--
 			default:
-				s.abandon(ctx, v.Resource, v.Rep)
+				_ = s.abandon(ctx, v.Resource, v.Rep) // the call has failed already
 			}
 		}
 	}

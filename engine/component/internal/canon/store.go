@@ -27,7 +27,8 @@ type Config struct {
 	// Depth bounds how many calls of guests may be within each other.
 	Depth int
 	// Host has the destructors of the host's resources, which may be nil. It is only read.
-	Host map[*wit.Resource]func(ctx context.Context, rep uint32)
+	// Their errors end the guest that drops one.
+	Host map[*wit.Resource]func(ctx context.Context, rep uint32) error
 }
 
 // What a Config has that says nothing else.
@@ -92,7 +93,7 @@ func (s *Store) Close(ctx context.Context) {
 	for _, i := range s.instances {
 		for _, h := range i.table.entries {
 			if h.own {
-				s.abandon(ctx, h.res, h.rep)
+				_ = s.abandon(ctx, h.res, h.rep) // there is no guest any more that it could end
 			}
 		}
 		i.table = table{}
@@ -100,18 +101,18 @@ func (s *Store) Close(ctx context.Context) {
 }
 
 // abandon ends a resource that nobody will, without a guest: if it is the host's.
-func (s *Store) abandon(ctx context.Context, r *wit.Resource, rep uint32) {
+func (s *Store) abandon(ctx context.Context, r *wit.Resource, rep uint32) error {
 	if dtor := s.config.Host[r]; dtor != nil {
-		dtor(ctx, rep)
+		return dtor(ctx, rep)
 	}
+	return nil
 }
 
 // destroy runs the destructor of a resource whose last owner is caller; nil: the host.
 func (s *Store) destroy(ctx context.Context, caller *Instance, r *wit.Resource, rep uint32) error {
 	def, guest := s.resources[r]
 	if !guest {
-		s.abandon(ctx, r, rep)
-		return nil
+		return s.abandon(ctx, r, rep)
 	}
 	return s.within(ctx, caller, def.impl, func() error {
 		if def.dtor == nil {
