@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/realm-mesh/realm/engine/meter"
 	"github.com/realm-mesh/realm/engine/wasmtest"
 )
 
@@ -33,7 +32,7 @@ func TestEnsureFillsCache(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	m, err := New(c.cache).Load(t.Context(), Sum(wasm), meter.Shape{}, wasm, 16)
+	m, err := New(c.cache).Load(t.Context(), Sum(wasm), Shape{}, wasm, 16)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -155,7 +155,7 @@ func TestInstancesLeaveNothing(t *testing.T) {
 	}
 	for name, way := range ways {
 		ctx, cancel := context.WithCancel(t.Context())
-		env := Env{Args: append([]string{"probe", "open=/data/file"}, way.args...), Mounts: []Mount{{"/data", folder}}}
+		env := Env{Args: append([]string{"probe", "open=/data/file"}, way.args...), Mounts: []Mount{{Guest: "/data", Folder: folder}}}
 		if way.stop {
 			env.Stdout = callOnWrite(cancel)
 		}

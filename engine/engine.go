@@ -12,6 +12,7 @@ import (
 	wapi "github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
 
+	"github.com/realm-mesh/realm/engine/component"
 	"github.com/realm-mesh/realm/engine/meter"
 )
 
@@ -31,10 +32,14 @@ func runtimeConfig(cache wazero.CompilationCache) wazero.RuntimeConfig {
 		WithCompilationCache(cache)
 }
 
-// Compile puts the machine code of a module, with meters, into the cache, in this process.
-// It can use any amount of memory, run for minutes and end the process: see [Compiler].
-// Where the module is to blame it returns [ErrRefused].
+// Compile puts the machine code of a program, as [Program.Instrument] gives it, into the
+// cache, in this process. It can use any amount of memory, run for minutes and end the
+// process: see [Compiler]. Where the program is to blame it returns [ErrRefused].
 func Compile(ctx context.Context, c Cache, wasm []byte) (err error) {
+	modules, err := unpack(wasm)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrRefused, err)
+	}
 	cache, err := wazero.NewCompilationCacheWithDir(c.folder(Sum(wasm)))
 	if err != nil {
 		return fmt.Errorf("open compile cache: %w", err)
@@ -43,11 +48,13 @@ func Compile(ctx context.Context, c Cache, wasm []byte) (err error) {
 	r := wazero.NewRuntimeWithConfig(ctx, runtimeConfig(cache))
 	defer func() { err = errors.Join(err, r.Close(ctx)) }()
 	ctx = experimental.WithCompilationWorkers(ctx, min(runtime.NumCPU(), compileWorkers))
-	if _, err = r.CompileModule(ctx, wasm); err != nil {
-		if !isOfFiles(err) {
-			err = fmt.Errorf("%w: %w", ErrRefused, err)
+	for _, m := range modules {
+		if _, err = r.CompileModule(ctx, m); err != nil {
+			if !isOfFiles(err) {
+				err = fmt.Errorf("%w: %w", ErrRefused, err)
+			}
+			return err
 		}
-		return err
 	}
 	return c.seal(Sum(wasm))
 }
@@ -98,7 +105,7 @@ func (e *Engine) Lookup(blob Digest, memoryMB int) (*Module, bool) {
 // Load returns the module made of a blob, under a memory limit in MiB. wasm are
 // the very bytes that were compiled, and shape is that of the blob; if they are not in
 // the cache it is [ErrNotCompiled]. The caller must release the module.
-func (e *Engine) Load(ctx context.Context, blob Digest, shape meter.Shape, wasm []byte, memoryMB int) (*Module, error) {
+func (e *Engine) Load(ctx context.Context, blob Digest, shape Shape, wasm []byte, memoryMB int) (*Module, error) {
 	if m, ok := e.Lookup(blob, memoryMB); ok {
 		return m, nil
 	}
@@ -106,11 +113,11 @@ func (e *Engine) Load(ctx context.Context, blob Digest, shape meter.Shape, wasm 
 	if shape.Size() > k.size() {
 		return nil, &RefusedError{fmt.Sprintf("it begins with %d MiB of memory and tables, and is allowed %d", (shape.Size()+1<<20-1)>>20, memoryMB)}
 	}
-	m, err := load(ctx, e.cache, k, wasm)
+	m, err := load(ctx, e.cache, k, shape, wasm)
 	if err != nil {
 		return nil, fmt.Errorf("load %s: %w", blob.Short(), err)
 	}
-	m.engine, m.Shape = e, shape
+	m.engine = e
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if other, ok := e.loaded[k]; ok { // loaded meanwhile
@@ -122,7 +129,7 @@ func (e *Engine) Load(ctx context.Context, blob Digest, shape meter.Shape, wasm 
 	return m, nil
 }
 
-func load(ctx context.Context, c Cache, k key, wasm []byte) (_ *Module, err error) {
+func load(ctx context.Context, c Cache, k key, shape Shape, wasm []byte) (_ *Module, err error) {
 	defer recovered(&err)
 	digest := Sum(wasm)
 	if err := c.check(digest); err != nil {
@@ -133,21 +140,15 @@ func load(ctx context.Context, c Cache, k key, wasm []byte) (_ *Module, err erro
 		return nil, err
 	}
 	r := wazero.NewRuntimeWithConfig(ctx, runtimeConfig(cache))
-	m := &Module{key: k, runtime: r, cache: cache, config: baseConfig(), users: 1}
+	m := &Module{Shape: shape, key: k, runtime: r, cache: cache, config: baseConfig(), users: 1}
 	ready := false
 	defer func() {
 		if !ready { // also where wazero has panicked
 			err = errors.Join(err, m.close())
 		}
 	}()
-	if err = defineWASI(ctx, r); err == nil {
-		err = meter.Define(ctx, r)
-	}
-	if err == nil {
-		m.compiled, err = r.CompileModule(ctx, wasm)
-	}
-	if err == nil {
-		err = m.check()
+	if err = meter.Define(ctx, r); err == nil {
+		err = m.link(ctx, wasm)
 	}
 	switch {
 	case err != nil && isOfFiles(err):
@@ -161,6 +162,29 @@ func load(ctx context.Context, c Cache, k key, wasm []byte) (_ *Module, err erro
 	return m, nil
 }
 
+// link gets the code of a unit, and defines what it imports.
+func (m *Module) link(ctx context.Context, wasm []byte) error {
+	modules, err := unpack(wasm)
+	if err != nil {
+		return err
+	}
+	for _, core := range modules {
+		compiled, err := m.runtime.CompileModule(ctx, core)
+		if err != nil {
+			return err
+		}
+		if err := check(compiled); err != nil {
+			return err
+		}
+		m.compiled = append(m.compiled, compiled)
+	}
+	if m.Component == nil {
+		return defineWASI(ctx, m.runtime)
+	}
+	m.linked, err = m.Component.Link(ctx, m.runtime, m.compiled)
+	return err
+}
+
 // recovered turns a panic into an error.
 func recovered(err *error) {
 	if p := recover(); p != nil {
@@ -168,15 +192,16 @@ func recovered(err *error) {
 	}
 }
 
-// Module is a loaded module.
+// Module is a program that is loaded.
 type Module struct {
-	meter.Shape
+	Shape
 	key
 	engine   *Engine
 	runtime  wazero.Runtime
 	cache    wazero.CompilationCache
-	compiled wazero.CompiledModule
-	config   wazero.ModuleConfig // what all instances have of it
+	compiled []wazero.CompiledModule // of a core module, one
+	linked   *component.Linked       // of a component
+	config   wazero.ModuleConfig     // what all instances have of it
 	workers  workers
 	users    int          // under engine.mu
 	runaways atomic.Int32 // instances that did not stop when told to

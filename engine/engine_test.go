@@ -124,7 +124,7 @@ func TestMemoryCapHolds(t *testing.T) {
 
 func run(ctx context.Context, m *Module, steps ...string) (stdout, stderr string, err error) {
 	var out, complaints bytes.Buffer
-	err = m.Run(ctx, Env{Args: append([]string{"probe"}, steps...), Vars: []Var{{"GREETING", "hello there"}},
+	err = m.Run(ctx, Env{Args: append([]string{"probe"}, steps...), Vars: []Var{{Name: "GREETING", Value: "hello there"}},
 		Stdin: strings.NewReader("from stdin"), Stdout: &out, Stderr: &complaints})
 	return out.String(), complaints.String(), err
 }
@@ -220,7 +220,7 @@ func TestNoModuleWithoutMeters(t *testing.T) {
 	if err := Compile(t.Context(), c, wasm); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := New(c).Load(t.Context(), Sum(wasm), meter.Shape{}, wasm, 16); !errors.Is(err, errNotMetered) {
+	if _, err := New(c).Load(t.Context(), Sum(wasm), Shape{}, wasm, 16); !errors.Is(err, errNotMetered) {
 		t.Errorf("loaded: %v", err)
 	}
 	var why *meter.Error
@@ -251,7 +251,7 @@ func TestInstancesAreFresh(t *testing.T) {
 
 func TestLoadNeedsCompiledCode(t *testing.T) {
 	wasm := metered(t, wasmtest.Nothing())
-	_, err := New(NewCache(t.TempDir())).Load(t.Context(), Sum(wasm), meter.Shape{}, wasm, 16)
+	_, err := New(NewCache(t.TempDir())).Load(t.Context(), Sum(wasm), Shape{}, wasm, 16)
 	if !errors.Is(err, ErrNotCompiled) {
 		t.Error(err)
 	}
@@ -274,7 +274,7 @@ func TestDamagedCodeIsNotLoaded(t *testing.T) {
 	if err := os.WriteFile(files[0], code, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err = New(c).Load(t.Context(), Sum(wasm), meter.Shape{}, wasm, 16)
+	_, err = New(c).Load(t.Context(), Sum(wasm), Shape{}, wasm, 16)
 	if !errors.Is(err, ErrNotCompiled) || c.Has(Sum(wasm)) {
 		t.Errorf("got %v; it is still there: %v", err, c.Has(Sum(wasm)))
 	}
@@ -287,7 +287,7 @@ func TestModulesAreShared(t *testing.T) {
 	}
 	e, blob := New(c), Sum(wasm)
 	load := func(mb int) *Module {
-		m, err := e.Load(t.Context(), blob, meter.Shape{}, wasm, mb)
+		m, err := e.Load(t.Context(), blob, Shape{}, wasm, mb)
 		if err != nil {
 			t.Fatal(err)
 		}

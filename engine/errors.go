@@ -11,6 +11,7 @@ import (
 	"github.com/tetratelabs/wazero/sys"
 
 	"github.com/realm-mesh/realm/engine/meter"
+	"github.com/realm-mesh/realm/engine/wasi"
 )
 
 // Errors that callers branch on.
@@ -106,6 +107,9 @@ func (i *Instance) error(ctx context.Context, err error) error {
 	}
 	if errors.Is(err, meter.ErrDeadline) {
 		<-ctx.Done() // any moment: the clock was faster than its timer
+	}
+	if left := (wasi.ErrExit{}); errors.As(err, &left) {
+		err = sys.NewExitError(uint32(left.Code))
 	}
 	var exit *sys.ExitError
 	switch exits := errors.As(err, &exit); {

@@ -11,8 +11,10 @@ import (
 	wapi "github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
 
+	"github.com/realm-mesh/realm/engine/component"
 	"github.com/realm-mesh/realm/engine/meter"
 	"github.com/realm-mesh/realm/engine/mount"
+	"github.com/realm-mesh/realm/engine/wasi"
 )
 
 // Names of exports that WASI gives a meaning.
@@ -34,6 +36,7 @@ type Env struct {
 	Stdout io.Writer
 	Stderr io.Writer
 	Mounts []Mount // without any it sees no file system
+	Sender Sender  // of the requests of a component; nil: they are denied
 	// Fuel is how much it may use, from its making to its end; 0: there is no limit.
 	Fuel uint64
 	// Used is told what it has used when it is closed; nil: nobody wants to know. After
@@ -51,23 +54,25 @@ type Usage struct {
 	CPU    time.Duration // of the processor; where systems do not tell: time awake
 }
 
-// Mount is a folder of the host, and where a guest sees it.
-type Mount struct {
-	Guest  string // absolute path, with slashes
-	Folder *mount.Folder
-}
-
-// Var is an environment variable.
-type Var struct{ Name, Value string }
+// What a guest finds around it.
+type (
+	// Mount is a folder of the host, and where a guest sees it.
+	Mount = wasi.Mount
+	// Var is an environment variable.
+	Var = wasi.Var
+	// Sender sends the requests of components.
+	Sender = wasi.Sender
+)
 
 // Instance is a guest with memory of its own. It is used by one goroutine at a time.
 type Instance struct {
 	module *Module
-	guest  wapi.Module
+	guest  wapi.Module         // of a core module, or
+	parts  *component.Instance // of a component
 	sleep  sleeper
 	watch  stopwatch
 	turn   turn
-	memory memory
+	memory memories
 	space  *meter.Space
 	fuel   uint64
 	budget *meter.Budget
@@ -93,6 +98,9 @@ func (m *Module) Run(ctx context.Context, env Env) error {
 		if err := i.open(ctx, env); err != nil {
 			return err
 		}
+		if i.parts != nil {
+			return i.run(ctx)
+		}
 		return i.call(ctx, EntryCommand, nil)
 	})
 	if exit := new(ExitError); errors.As(err, &exit) && exit.Code == 0 {
@@ -109,7 +117,7 @@ func (m *Module) New(ctx context.Context, env Env) (*Instance, error) {
 		if err := i.open(ctx, env); err != nil {
 			return err
 		}
-		if i.guest.ExportedFunction(EntryReactor) == nil {
+		if i.parts != nil || i.guest.ExportedFunction(EntryReactor) == nil {
 			return nil
 		}
 		return i.call(ctx, EntryReactor, nil)
@@ -160,14 +168,17 @@ func (i *Instance) open(ctx context.Context, env Env) error {
 	for _, v := range env.Vars {
 		i.texts += uint64(len(v.Name) + len(v.Value))
 	}
-	i.space.Take(i.module.TableSize()) // there is room: see [Engine.Load]
 	for _, m := range env.Mounts {
 		v := m.Folder.View()
 		v.Work = i.work.on
 		i.views = append(i.views, v)
 	}
+	if i.module.linked != nil {
+		return i.error(ctx, i.assemble(ctx, &env))
+	}
+	i.space.Take(i.module.TableSize()) // there is room: see [Engine.Load]
 	ctx = experimental.WithMemoryAllocator(i.context(ctx), i.space.Allocator(&i.memory))
-	guest, err := i.module.runtime.InstantiateModule(ctx, i.module.compiled, i.config(&env))
+	guest, err := i.module.runtime.InstantiateModule(ctx, i.module.compiled[0], i.config(&env))
 	if err != nil {
 		return i.error(ctx, err)
 	}
@@ -177,6 +188,9 @@ func (i *Instance) open(ctx context.Context, env Env) error {
 }
 
 func (i *Instance) call(ctx context.Context, export string, stack []uint64) error {
+	if i.parts != nil {
+		return errors.New("the program is a component: its exports are not called by name")
+	}
 	f := i.guest.ExportedFunction(export)
 	if f == nil {
 		return fmt.Errorf("the program exports no function %s", export)
@@ -229,6 +243,9 @@ func (i *Instance) shut() {
 	}
 	if i.guest != nil {
 		_ = i.guest.Close(context.Background()) // frees memory of this process alone
+	}
+	if i.parts != nil {
+		i.parts.Close(context.Background())
 	}
 	for _, v := range i.views {
 		v.Close()

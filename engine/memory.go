@@ -2,7 +2,25 @@ package engine
 
 import "github.com/tetratelabs/wazero/experimental"
 
-// memory is the linear memory of one guest. It takes address space for as much as the
+// memories are the linear memories of one guest.
+type memories []*memory
+
+// Allocate implements [experimental.MemoryAllocator].
+func (m *memories) Allocate(size, limit uint64) experimental.LinearMemory {
+	one := &memory{}
+	*m = append(*m, one)
+	return one.Allocate(size, limit)
+}
+
+// free gives them back. Nothing may use them any more.
+func (m *memories) free() {
+	for _, one := range *m {
+		one.free()
+	}
+	*m = nil
+}
+
+// memory is a linear memory. It takes address space for as much as the
 // guest may ever have, and real memory only for what the guest has written to: it
 // grows in place, and is given back at once. In the heap, as wazero has it, each growth
 // would leave a copy behind, and the garbage collector would let twice as much lie.

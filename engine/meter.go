@@ -2,7 +2,8 @@ package engine
 
 import (
 	"errors"
-	"fmt"
+
+	"github.com/tetratelabs/wazero"
 
 	"github.com/realm-mesh/realm/engine/meter"
 )
@@ -20,29 +21,19 @@ const (
 	maxGlobals = 10_000
 )
 
-// Parse decodes and validates a module, before anything else sees it. It takes time and
-// memory in proportion to its length, whoever made it. Its Instrument gives what [Compile]
-// and [Engine.Load] take. Errors are those of [meter.Parse].
-func Parse(wasm []byte) (*meter.Module, error) {
-	caps := meter.DefaultCaps()
-	caps.Elements, caps.Imports, caps.Exports, caps.Globals = maxElements, maxImports, maxExports, maxGlobals
-	m, err := meter.Parse(wasm, meter.Options{Features: meter.Features{ExtendedConst: true}, Caps: &caps})
-	if err != nil {
-		return nil, err
-	}
-	// The host could not tell which instance calls a function of its own that it exports.
-	if name, is := m.Passes(); is {
-		return nil, fmt.Errorf("export %q is a function that the module imports: have one of its own call it", name)
-	}
-	return m, nil
+// caps are those of each core module.
+func caps() meter.Caps {
+	c := meter.DefaultCaps()
+	c.Elements, c.Imports, c.Exports, c.Globals = maxElements, maxImports, maxExports, maxGlobals
+	return c
 }
 
 // errNotMetered is a mistake of the caller's: such a module could run for ever.
 var errNotMetered = errors.New("the module has no meters")
 
 // check returns an error unless m has meters.
-func (m *Module) check() error {
-	for _, f := range m.compiled.ImportedFunctions() {
+func check(m wazero.CompiledModule) error {
+	for _, f := range m.ImportedFunctions() {
 		if from, _, _ := f.Import(); from == meter.ImportModule {
 			return nil
 		}

@@ -42,7 +42,7 @@ func TestEveryGuestStopsInTime(t *testing.T) {
 	for name, call := range longCalls() {
 		guests[name] = guest{ready(t, call.Bytes(), 256), nil}
 	}
-	mounts := []Mount{{"/data", manyFiles(t)}}
+	mounts := []Mount{{Guest: "/data", Folder: manyFiles(t)}}
 	for name, g := range guests {
 		t.Run(name, func(t *testing.T) {
 			others := goleak.IgnoreCurrent()

@@ -107,7 +107,7 @@ func TestCallsOfTheHostAreBounded(t *testing.T) {
 		"random_get":              {[]any{int32(1<<16 - 1), int32(2)}, errnoFault},
 	} {
 		m := ready(t, wasmtest.HostCall{Name: name, Args: c.args, Pages: 1}.Bytes(), 16)
-		err := m.Run(t.Context(), Env{Mounts: []Mount{{"/data", folder(t, t.TempDir())}}})
+		err := m.Run(t.Context(), Env{Mounts: []Mount{{Guest: "/data", Folder: folder(t, t.TempDir())}}})
 		if exit := new(ExitError); !errors.As(err, &exit) || exit.Code != c.want {
 			t.Errorf("%s: %v, want error number %d", name, err, c.want)
 		}
@@ -149,8 +149,8 @@ func TestCallsOfTheHostCostFuel(t *testing.T) {
 		cost uint64
 	}{"environ_get": {[]any{int32(8), int32(bufferAt)}, 320_001 / 32}, "path_unlink_file": {[]any{mounted, int32(0), int32(100)}, 6400}} {
 		var used Usage
-		_ = ready(t, wasmtest.HostCall{Name: name, Args: c.args, Pages: 64}.Bytes(), 16).Run(t.Context(), Env{Vars: []Var{{"A", strings.Repeat("x", 320_000)}},
-			Mounts: []Mount{{"/data", folder(t, t.TempDir())}}, Used: func(u Usage) { used = u }})
+		_ = ready(t, wasmtest.HostCall{Name: name, Args: c.args, Pages: 64}.Bytes(), 16).Run(t.Context(), Env{Vars: []Var{{Name: "A", Value: strings.Repeat("x", 320_000)}},
+			Mounts: []Mount{{Guest: "/data", Folder: folder(t, t.TempDir())}}, Used: func(u Usage) { used = u }})
 		if want := uint64(len(c.args)) + 1 + HostCallFuel + exit + c.cost; used.Fuel != want {
 			t.Errorf("%s: %d units, want %d", name, used.Fuel, want)
 		}
@@ -159,7 +159,7 @@ func TestCallsOfTheHostCostFuel(t *testing.T) {
 	for name, call := range longCalls() {
 		var used Usage
 		err := ready(t, call.Bytes(), 256).Run(t.Context(), Env{Fuel: 200_000, Stdin: endless{}, Stdout: new(copied),
-			Mounts: []Mount{{"/data", manyFiles(t)}}, Used: func(u Usage) { used = u }})
+			Mounts: []Mount{{Guest: "/data", Folder: manyFiles(t)}}, Used: func(u Usage) { used = u }})
 		if out := new(FuelError); !errors.As(err, &out) || used.Fuel < 200_000 || used.Fuel > 270_000 {
 			t.Errorf("%s: %v, %d units used", name, err, used.Fuel)
 		}

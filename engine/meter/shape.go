@@ -1,6 +1,7 @@
 package meter
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
@@ -196,4 +197,27 @@ func (s *Shape) TableSize() (n int64) {
 		n += int64(t.Min) * ElementSize
 	}
 	return n
+}
+
+// MostMemory is how many bytes the memories of an instance may grow to, if they say. What is
+// imported is not counted.
+func (s *Shape) MostMemory() (n int64, bounded bool) {
+	for _, m := range s.Memories[min(s.own[0], len(s.Memories)):] {
+		if !m.HasMax {
+			return 0, false
+		}
+		n += int64(m.Max) * PageSize
+	}
+	return n, true
+}
+
+// Mentions reports whether all of some words are in the data of the module.
+func (m *Module) Mentions(words ...string) bool {
+	for _, w := range words {
+		in := func(d wasm.Data) bool { return bytes.Contains(d.Init, []byte(w)) }
+		if !slices.ContainsFunc(m.decoded.Data, in) {
+			return false
+		}
+	}
+	return true
 }

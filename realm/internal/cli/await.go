@@ -56,9 +56,9 @@ func (a *app) hint(ctx context.Context, n *node.Node, s intent.Signed, goal roll
 		a.say("Next: realm fn exec %s ARG", s.Name)
 	case err != nil || at.node != "": // what was asked is gone in a moment
 		a.say("It runs there, and not here: see realm status on a member")
-	case c.Interface != api.InterfaceCGI && c.Replicas > 0:
+	case c.Interface == api.InterfaceCommand && c.Replicas > 0:
 		a.say("Next: realm explain %s (where it runs, and what it wrote)", s.Name)
-	case c.Interface != api.InterfaceCGI:
+	case c.Interface == api.InterfaceCommand:
 		a.say("Next: realm logs %s -f", s.Name)
 	default:
 		ctx, cancel := context.WithTimeout(ctx, hintPatience)

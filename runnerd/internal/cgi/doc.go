@@ -12,7 +12,7 @@
 // a status); a "local redirect" is not carried out inside the server.
 //
 // Bodies flow both ways at once. A body whose length is not known in advance has
-// none that CGI could tell, so up to [MaxUnknownBody] bytes are read before the
+// none that CGI could tell, so up to [exchange.MaxUnknownBody] bytes are read before the
 // program begins. Once a program has sent its header, failing can only mean that
 // the connection breaks off.
 package cgi

@@ -10,6 +10,7 @@ import (
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/engine"
+	"github.com/realm-mesh/realm/runnerd/internal/exchange"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
 	"github.com/realm-mesh/realm/runnerd/internal/program"
 )
@@ -34,6 +35,9 @@ type Program struct {
 func New(ctx context.Context, m *engine.Module, name api.Name, c *api.Component, mounts []engine.Mount, log *logs.Log, account program.Account) (*Program, error) {
 	if err := program.CheckCommand(m.Shape); err != nil {
 		return nil, err
+	}
+	if m.Component != nil && !m.Component.IsCommand() {
+		return nil, program.Refuse("the component exports no wasi:cli/run of WASI 0.2, as programs that speak CGI do")
 	}
 	if err := try(ctx, m, c.Module.Limits, account); err != nil {
 		if ctx.Err() != nil {
@@ -67,9 +71,14 @@ func (p *Program) Hold() (release func()) {
 // Close releases the module; requests on their way go on.
 func (p *Program) Close() { p.module.Release() }
 
+// Probe is [exchange.Probe].
+func (p *Program) Probe(ctx context.Context, path string, timeout time.Duration) error {
+	return exchange.Probe(ctx, p, strings.TrimPrefix(p.script, "/"), path, timeout)
+}
+
 // Serve answers r, whose URL has the form /anything/NAME/path…, and path is what
 // follows NAME, decoded, without its slash. It returns an error, and has answered
-// nothing, if the program did not: [*HeaderError], [ErrLengthRequired], those of
+// nothing, if the program did not: [*HeaderError], [exchange.ErrLengthRequired], those of
 // [engine.Module.Run], or the cause of r's context. Afterwards it breaks off the connection by panicking
 // with [http.ErrAbortHandler], as net/http asks for.
 func (p *Program) Serve(w http.ResponseWriter, r *http.Request, path string) error {
@@ -78,10 +87,10 @@ func (p *Program) Serve(w http.ResponseWriter, r *http.Request, path string) err
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	rc := http.NewResponseController(w)
-	body := &stdin{from: r.Body}
-	defer func() { body.spare(w.Header()) }() // of an answer that tells the error
-	release := interruptible(ctx, rc, body)
-	length, err := body.measure(r.ContentLength)
+	body := exchange.NewBody(r)
+	defer func() { body.Spare(w.Header()) }() // of an answer that tells the error
+	release := exchange.Interruptible(ctx, rc, body)
+	length, err := body.Measure(r.ContentLength)
 	if err != nil {
 		release()
 		return err
@@ -93,10 +102,10 @@ func (p *Program) Serve(w http.ResponseWriter, r *http.Request, path string) err
 	out := &response{w: w, rc: rc, request: body, script: p.script, stop: stop}
 	complaints := p.log.Writer(logs.Stderr)
 	defer complaints.Flush()
-	t := target{script: p.script, path: "/" + path, raw: rawPath(r.URL.EscapedPath())}
+	t := target{script: p.script, path: "/" + path, raw: exchange.RawPath(r.URL.EscapedPath())}
 	err = program.Advise(p.module.Run(ctx, engine.Env{Args: p.args, Vars: variables(p.env, r, t, length), Stdin: body, Stdout: out, Stderr: complaints, Mounts: p.mounts, Fuel: p.fuel,
 		Used: p.account.Used, Holds: p.account.Holds}))
-	body.close()
+	_ = body.Close()
 	sent, bad := out.close()
 	release()
 	return p.judge(err, sent, bad)
@@ -117,38 +126,5 @@ func (p *Program) judge(err error, sent bool, bad error) error {
 		panic(http.ErrAbortHandler)
 	default:
 		return err
-	}
-}
-
-// rawPath is what follows /anything/NAME in an escaped path.
-func rawPath(escaped string) string {
-	parts := strings.SplitN(escaped, "/", 4)
-	if len(parts) < 4 {
-		return "/"
-	}
-	return "/" + parts[3]
-}
-
-// interruptible has reads and writes of the connection fail once ctx has ended, so
-// that no program hangs in them. release ends that.
-func interruptible(ctx context.Context, rc *http.ResponseController, body *stdin) (release func()) {
-	past := time.Unix(1, 0)
-	done := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(done)
-		// A connection that knows no deadlines is one that a test made up.
-		_ = rc.SetWriteDeadline(past)
-		if !body.ended.Load() {
-			// Only now: behind the body net/http reads by itself, to notice a client
-			// that leaves, and would take this for one.
-			_ = rc.SetReadDeadline(past)
-		}
-	})
-	return func() {
-		if !stop() {
-			<-done
-		}
-		_ = rc.SetReadDeadline(time.Time{})
-		_ = rc.SetWriteDeadline(time.Time{})
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/realm-mesh/realm/engine"
 	"github.com/realm-mesh/realm/engine/enginetest"
 	"github.com/realm-mesh/realm/engine/wasmtest"
+	"github.com/realm-mesh/realm/runnerd/internal/exchange"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
 	"github.com/realm-mesh/realm/runnerd/internal/program"
 )
@@ -154,8 +155,8 @@ func TestBodiesOfAnySizeAndForm(t *testing.T) {
 
 func TestBodyOfUnknownLengthIsCapped(t *testing.T) {
 	s := scripted(t, 0, wasmtest.Drain())
-	s.do(t, "POST", "/", io.LimitReader(zeros{}, MaxUnknownBody+1))
-	if err := <-s.ends; !errors.Is(err, ErrLengthRequired) {
+	s.do(t, "POST", "/", io.LimitReader(zeros{}, exchange.MaxUnknownBody+1))
+	if err := <-s.ends; !errors.Is(err, exchange.ErrLengthRequired) {
 		t.Error(err)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+
+	"github.com/realm-mesh/realm/runnerd/internal/exchange"
 )
 
 // errClosed is what a program's streams say when its request is over.
@@ -22,7 +24,7 @@ func (e *HeaderError) Error() string { return "it gives no CGI answer: " + e.Tex
 type response struct {
 	w       http.ResponseWriter
 	rc      *http.ResponseController
-	request *stdin
+	request *exchange.Body
 	script  string
 	stop    func(error) // ends the program
 
@@ -79,7 +81,7 @@ func (r *response) begin(h head) {
 	if len(to["Content-Type"]) == 0 {
 		to["Content-Type"] = nil // none, and none guessed
 	}
-	r.request.spare(to)
+	r.request.Spare(to)
 	r.sent = true
 	r.w.WriteHeader(h.status)
 }

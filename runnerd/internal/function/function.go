@@ -31,7 +31,10 @@ type Function struct {
 // be. account is told what each instance uses. Errors: a
 // [*program.RefusedError], or that of ctx.
 func New(ctx context.Context, m *engine.Module, name api.Name, l api.Limits, log *logs.Log, account program.Account) (*Function, error) {
-	export, err := choose(m.Shape, name)
+	if m.Component != nil {
+		return nil, program.Refuse("it is a component, and functions are core modules: push it with realm push")
+	}
+	export, err := choose(m.Shape.Shape, name)
 	if err != nil {
 		return nil, err
 	}

@@ -3,10 +3,12 @@ package program
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/engine"
+	"github.com/realm-mesh/realm/engine/component"
 	"github.com/realm-mesh/realm/engine/meter"
 )
 
@@ -18,31 +20,50 @@ func Refuse(format string, args ...any) error {
 	return &RefusedError{Reason: fmt.Sprintf(format, args...)}
 }
 
-// check parses a module and refuses what no sandbox of this version can run.
-func check(wasm []byte, memoryMB int) (*meter.Module, meter.Shape, error) {
-	m, err := engine.Parse(wasm)
+// check parses a program and refuses what no sandbox of this version can run.
+func check(wasm []byte, memoryMB int) (*engine.Program, engine.Shape, error) {
+	p, err := engine.Parse(wasm)
+	lacks := new(component.Error)
 	switch {
 	case errors.Is(err, meter.ErrNotWasm):
-		return nil, meter.Shape{}, Refuse("this is not a WebAssembly file")
-	case errors.Is(err, meter.ErrComponent):
-		return nil, meter.Shape{}, Refuse("this is a WebAssembly component (WASI 0.2); this version runs core modules: build it for wasm32-wasip1")
+		return nil, engine.Shape{}, Refuse("this is not a WebAssembly file")
+	case errors.As(err, &lacks) && len(lacks.Missing) > 0:
+		return nil, engine.Shape{}, RefuseMissing(lacks.Missing)
+	case err != nil && engine.IsComponent(wasm):
+		return nil, engine.Shape{}, Refuse("this is not a component that can run: %v", err)
 	case err != nil:
-		return nil, meter.Shape{}, Refuse("this is not a valid WebAssembly module: %v", err)
+		return nil, engine.Shape{}, Refuse("this is not a valid WebAssembly module: %v", err)
 	}
-	s := m.Shape()
-	if err := checkImports(s.Imports); err != nil {
+	s := p.Shape()
+	if s.Component != nil {
+		if missing := s.Component.Missing(); len(missing) > 0 {
+			return nil, s, RefuseMissing(missing)
+		}
+	} else if err := checkImports(s.Imports); err != nil {
 		return nil, s, err
 	}
-	return m, s, checkSize(&s, memoryMB)
+	return p, s, checkSize(&s, memoryMB)
+}
+
+// maxMissing is how many things are named that a component lacks.
+const maxMissing = 10
+
+// RefuseMissing says what a component needs that there is not.
+func RefuseMissing(missing []string) error {
+	text := strings.Join(missing[:min(len(missing), maxMissing)], "; ")
+	if more := len(missing) - maxMissing; more > 0 {
+		text += fmt.Sprintf("; and %d more", more)
+	}
+	return Refuse("this component needs what is not here: %s. Build it for WASI 0.2, and without a host of its own", text)
 }
 
 // checkSize refuses what does not fit from the begin.
-func checkSize(s *meter.Shape, memoryMB int) error {
+func checkSize(s *engine.Shape, memoryMB int) error {
 	if s.Size() <= int64(memoryMB)<<20 {
 		return nil
 	}
 	what := "memory"
-	if s.TableSize() > 0 {
+	if s.Component != nil || s.TableSize() > 0 {
 		what = "memory and tables"
 	}
 	return Refuse("it needs %d MiB of %s to begin with and is allowed %d: give it a larger --memory-max-mb",
@@ -64,8 +85,23 @@ func checkImports(imports []meter.Import) error {
 	return nil
 }
 
-// CheckCommand refuses a module that is no WASI command.
-func CheckCommand(s meter.Shape) error {
+// CheckHandler refuses a program that does not answer requests as wasi:http has it.
+func CheckHandler(s engine.Shape) error {
+	switch {
+	case s.Component == nil:
+		return Refuse("it is a core module, and no component: push it with --http cgi, if it speaks CGI")
+	case !s.Component.IsHandler():
+		return Refuse("the component exports no wasi:http/incoming-handler of WASI 0.2, so it answers no requests")
+	}
+	return nil
+}
+
+// CheckCommand refuses a core module that is no WASI command. Components may be without an
+// entry: then nothing runs.
+func CheckCommand(s engine.Shape) error {
+	if s.Component != nil {
+		return nil
+	}
 	sig, ok := s.Functions[engine.EntryCommand]
 	switch {
 	case ok && len(sig.Params)+len(sig.Results) == 0:

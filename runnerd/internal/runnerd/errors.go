@@ -8,6 +8,7 @@ import (
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/engine"
 	"github.com/realm-mesh/realm/runnerd/internal/cgi"
+	"github.com/realm-mesh/realm/runnerd/internal/exchange"
 	"github.com/realm-mesh/realm/runnerd/internal/function"
 	"github.com/realm-mesh/realm/runnerd/internal/gate"
 	"github.com/realm-mesh/realm/runnerd/internal/workload"
@@ -79,7 +80,7 @@ func kindOf(err error) kind {
 		return kind{http.StatusServiceUnavailable, "busy"}
 	case errors.Is(err, api.ErrTooLarge):
 		return kind{http.StatusRequestEntityTooLarge, "refused"}
-	case errors.Is(err, cgi.ErrLengthRequired):
+	case errors.Is(err, exchange.ErrLengthRequired):
 		return kind{http.StatusLengthRequired, "refused"}
 	case errors.As(err, &argument), errors.As(err, &request):
 		return kind{http.StatusBadRequest, "refused"}

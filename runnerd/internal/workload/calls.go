@@ -1,12 +1,14 @@
 package workload
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/realm-mesh/realm/api"
-	"github.com/realm-mesh/realm/runnerd/internal/cgi"
+	"github.com/realm-mesh/realm/runnerd/internal/exchange"
 	"github.com/realm-mesh/realm/runnerd/internal/function"
 )
 
@@ -30,6 +32,18 @@ func (e *NotReadyError) Error() string {
 	return fmt.Sprintf("it is %s on this node: %s", e.State, e.Reason)
 }
 
+// Web is a component that answers requests. It is safe for use by several goroutines.
+type Web interface {
+	exchange.Server
+	// Probe returns nil if the program answers a request for path well, within timeout.
+	Probe(ctx context.Context, path string, timeout time.Duration) error
+	// Hold keeps the program usable until release is called, even if it is closed
+	// meanwhile. It must be called before Close.
+	Hold() (release func())
+	// Close lets requests on their way go on.
+	Close()
+}
+
 // Function returns the function of a name, to be called until release is. Errors:
 // [ErrUnknown], [*NotReadyError].
 func (s *Set) Function(name api.Name) (f *function.Function, release func(), err error) {
@@ -44,7 +58,7 @@ func (s *Set) Function(name api.Name) (f *function.Function, release func(), err
 
 // Component returns the component of a name that answers requests. Errors:
 // [ErrUnknown], [*NotReadyError], [ErrNoInterface].
-func (s *Set) Component(name api.Name) (p *cgi.Program, release func(), err error) {
+func (s *Set) Component(name api.Name) (p Web, release func(), err error) {
 	release, err = s.hold(api.Ref{Kind: api.KindComponent, Name: name}, func(v *version) func() {
 		if p = v.web; p == nil {
 			return nil

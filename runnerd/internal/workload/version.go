@@ -27,7 +27,7 @@ type version struct {
 	room     func() // gives back what the node has admitted it to
 
 	function *function.Function
-	web      *cgi.Program
+	web      Web
 
 	module  *engine.Module // of a command
 	command *api.Component
