@@ -15,12 +15,13 @@ import (
 // assemble makes the instance of a component.
 func (i *Instance) assemble(ctx context.Context, env *Env) (err error) {
 	ctx = experimental.WithMemoryAllocator(i.context(ctx), i.space.Allocator(&i.memory))
-	i.parts, err = i.module.linked.New(ctx, componentHost{i}, wasi.New(i.world(env)))
+	i.world = wasi.New(i.surroundings(env))
+	i.parts, err = i.module.linked.New(ctx, componentHost{i}, i.world)
 	return err
 }
 
-// world is what a component finds around it.
-func (i *Instance) world(env *Env) wasi.Env {
+// surroundings are what a component finds around it.
+func (i *Instance) surroundings(env *Env) wasi.Env {
 	return wasi.Env{Args: env.Args, Vars: env.Vars, Stdin: env.Stdin, Stdout: env.Stdout, Stderr: env.Stderr,
 		Mounts: env.Mounts, Sender: env.Sender, Idle: i.idle, Work: i.toil}
 }

@@ -68,7 +68,8 @@ type (
 type Instance struct {
 	module *Module
 	guest  wapi.Module         // of a core module, or
-	parts  *component.Instance // of a component
+	parts  *component.Instance // of a component, and
+	world  *wasi.Guest         // what it has of the host
 	sleep  sleeper
 	watch  stopwatch
 	turn   turn
@@ -258,18 +259,11 @@ func (i *Instance) shut() {
 // attend runs fn in a goroutine of the guest's own and waits for it, after the
 // end of ctx only for a moment.
 func (i *Instance) attend(ctx context.Context, fn func() error) error {
-	if n := i.module.runaways.Load(); n >= maxRunaways {
-		return fmt.Errorf("%d earlier runs have not stopped yet: %w", n, ErrRunaway)
-	}
-	if !i.start() {
-		return ErrRunaway
+	if err := i.begins(); err != nil {
+		return err
 	}
 	done := make(chan error, 1)
-	i.module.workers.do(func() {
-		err := guarded(func() error { return i.watch.measure(func() error { return i.inTurn(ctx, fn) }) })
-		i.ended()
-		done <- err
-	})
+	i.module.workers.do(func() { done <- i.perform(ctx, fn) })
 	select {
 	case err := <-done:
 		return err
@@ -286,6 +280,23 @@ func (i *Instance) attend(ctx context.Context, fn func() error) error {
 		return errors.Join(context.Cause(ctx), ErrRunaway)
 	}
 	return <-done
+}
+
+// begins notes that a call begins, unless too many have not stopped that should have.
+func (i *Instance) begins() error {
+	if n := i.module.runaways.Load(); n >= maxRunaways {
+		return fmt.Errorf("%d earlier runs have not stopped yet: %w", n, ErrRunaway)
+	}
+	if !i.start() {
+		return ErrRunaway
+	}
+	return nil
+}
+
+// perform is a call, in the goroutine of the guest.
+func (i *Instance) perform(ctx context.Context, fn func() error) error {
+	defer i.ended()
+	return guarded(func() error { return i.watch.measure(func() error { return i.inTurn(ctx, fn) }) })
 }
 
 // inTurn waits until it is the guest's turn.

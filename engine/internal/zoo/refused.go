@@ -58,7 +58,6 @@ func unknown() []Animal {
 		"typed-refs":   module(section(secTable, []byte{1, 0x63, 0, 0, 1})),
 		"backwards":    module(section(secFunction, []byte{0}), section(secType, []byte{0})),
 		"trailing":     cat(module(section(secType, []byte{0, 0}))),
-		"component":    []byte("\x00asm\x0d\x00\x01\x00"),
 	} {
 		all = append(all, Animal{Name: name, Harm: Decodes, Module: b})
 	}
