@@ -20,7 +20,7 @@ type Destructor func(ctx context.Context, g *Guest, rep uint32) error
 func Functions() map[string]map[string]Function {
 	out := map[string]map[string]Function{}
 	for _, of := range []func() map[string]map[string]Function{
-		ioFunctions, clockFunctions, randomFunctions, cliFunctions,
+		ioFunctions, clockFunctions, randomFunctions, cliFunctions, httpFunctions,
 	} {
 		maps.Copy(out, of())
 	}
@@ -30,9 +30,22 @@ func Functions() map[string]map[string]Function {
 // Resources are the destructors of the host's resources: by interface and by name.
 func Resources() map[string]map[string]Destructor {
 	return map[string]map[string]Destructor{
-		"wasi:io/error":            {"error": drops[*ioError]},
-		"wasi:io/poll":             {"pollable": drops[*pollable]},
-		"wasi:io/streams":          {"input-stream": drops[*inputStream], "output-stream": drops[*outputStream]},
+		"wasi:io/error":   {"error": drops[*ioError]},
+		"wasi:io/poll":    {"pollable": drops[*pollable]},
+		"wasi:io/streams": {"input-stream": drops[*inputStream], "output-stream": drops[*outputStream]},
+		"wasi:http/types": {
+			"fields":                   drops[*fields],
+			"incoming-request":         drops[*incomingRequest],
+			"outgoing-request":         drops[*outgoingRequest],
+			"request-options":          drops[*requestOptions],
+			"response-outparam":        drops[*outparam],
+			"incoming-response":        drops[*incomingResponse],
+			"incoming-body":            drops[*incomingBody],
+			"future-trailers":          drops[*futureTrailers],
+			"outgoing-response":        drops[*outgoingResponse],
+			"outgoing-body":            drops[*outgoingBody],
+			"future-incoming-response": drops[*futureResponse],
+		},
 		"wasi:cli/terminal-input":  {"terminal-input": drops[*never]},
 		"wasi:cli/terminal-output": {"terminal-output": drops[*never]},
 	}
@@ -133,13 +146,10 @@ func borrowed[R resource](c *call, n int) R {
 
 // handed is the resource that argument n hands over.
 func handed[R resource](c *call, n int) R {
-	h := get[wit.Handle](c, n)
-	if c.err != nil {
-		var none R
-		return none
+	r := borrowed[R](c, n)
+	if c.err == nil {
+		_, c.err = c.g.table.take(c.rep(n))
 	}
-	r, err := takes[R](c.g, h)
-	c.err = err
 	return r
 }
 
@@ -166,9 +176,22 @@ func method[R resource](do func(c *call, self R) (any, error)) Function {
 }
 
 // self is the rep of a method's resource.
-func (c *call) self() uint32 {
-	h, _ := c.args[0].(wit.Handle) // as method has checked
+func (c *call) self() uint32 { return c.rep(0) }
+
+// rep is that of argument n, a handle.
+func (c *call) rep(n int) uint32 {
+	h, _ := c.args[n].(wit.Handle) // whoever asks has checked that
 	return h.Rep
+}
+
+// optional is the value in argument n, an option.
+func optional[A any](c *call, n int) (a A, some bool) {
+	o := get[wit.Choice](c, n)
+	if c.err != nil || !o.IsSome() {
+		return a, false
+	}
+	a, c.err = arg[A]([]any{o.Value}, 0)
+	return a, c.err == nil
 }
 
 // with1 is a method of one argument more.

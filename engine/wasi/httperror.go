@@ -1,6 +1,7 @@
 package wasi
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -106,7 +107,7 @@ func httpError(err error) *HTTPError {
 		return e
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return &HTTPError{Code: HTTPResponseIncomplete, Err: err}
-	case errors.Is(err, errGone):
+	case errors.Is(err, errGone), errors.Is(err, context.Canceled):
 		return &HTTPError{Code: ConnectionTerminated, Err: err}
 	}
 	return &HTTPError{Code: InternalError, Err: err}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"time"
 )
 
 // pipe is a bounded queue of bytes between the guest, which never waits in it, and a
@@ -51,6 +52,25 @@ func (p *pipe) Read(b []byte) (int, error) {
 	n, _ := p.buf.Read(b) // there is something
 	p.taken = true
 	return n, nil
+}
+
+// vacant reports whether nothing was written, and nothing will be. It waits a while to
+// know that.
+func (p *pipe) vacant(wait time.Duration) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	late := false
+	t := time.AfterFunc(wait, func() {
+		p.mu.Lock()
+		late = true
+		p.mu.Unlock()
+		p.changed.Broadcast()
+	})
+	defer t.Stop()
+	for p.buf.Len() == 0 && p.end == nil && p.gone == nil && !late {
+		p.changed.Wait()
+	}
+	return p.buf.Len() == 0 && errors.Is(p.end, io.EOF)
 }
 
 // Write implements [io.Writer], for the host.

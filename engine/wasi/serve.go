@@ -1,0 +1,189 @@
+package wasi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/realm-mesh/realm/engine/component/wit"
+)
+
+// ErrNoResponse is returned by [Response.Serve] if the guest has not answered.
+var ErrNoResponse = errors.New("the program has ended without a response")
+
+// ErrCut is wrapped by the error of [Response.Serve] if the response has begun and will
+// not be whole: the handler must panic with [http.ErrAbortHandler], so that the client
+// sees that.
+var ErrCut = errors.New("the response was cut")
+
+// Response is a guest's response to a request, on its way from the one to the other.
+type Response struct {
+	w       http.ResponseWriter
+	request *http.Request
+	body    *serverBody
+
+	once    sync.Once
+	decided chan struct{} // closed when there is a head, or err
+	head    *head
+	err     error
+}
+
+// head is what a response begins with, and its body.
+type head struct {
+	status  uint16
+	headers *fieldSet
+	body    *message
+}
+
+// Incoming returns what a guest's incoming-handler.handle takes, for a request to a
+// server of package http, and the response. The handler must call [Response.Serve], on a
+// goroutine other than the guest's, and return when it has: the guest may go on then.
+//
+// A body is read from when the guest first looks at it, and 100-continue is sent then. When
+// the request's context ends, which is when the client has gone, reading and writing fail.
+func (g *Guest) Incoming(w http.ResponseWriter, r *http.Request) (request, outparamHandle wit.Handle, resp *Response, err error) {
+	resp = &Response{w: w, request: r, decided: make(chan struct{})}
+	resp.body = &serverBody{pipe: newPipe(g), body: r.Body, interrupt: http.NewResponseController(w).SetReadDeadline}
+	headers := &fields{set: fieldsOf(r.Header), fixed: true}
+	source := &piped{pipe: resp.body.pipe, start: func() { resp.body.start(g) }, stop: func() { resp.body.pipe.leave(errGone) }}
+	in := &incomingRequest{request: r, headers: headers, body: &arrival{source, func() http.Header { return r.Trailer }}}
+	if request, err = g.own(in, 0); err == nil {
+		outparamHandle, err = g.own(&outparam{resp}, 0)
+	}
+	if err != nil {
+		resp.decide(nil, err)
+	}
+	return request, outparamHandle, resp, err
+}
+
+// decide sets what the response is, the first time.
+func (r *Response) decide(h *head, err error) {
+	r.once.Do(func() {
+		r.head, r.err = h, err
+		close(r.decided)
+	})
+}
+
+// Serve sends the response as the guest makes it, and returns when that has ended. Unless
+// its error wraps [ErrCut] nothing has been sent: the error is [ErrNoResponse], an
+// [HTTPError] of the guest's, or that of the request's context.
+func (r *Response) Serve() error {
+	controller := http.NewResponseController(r.w)
+	_ = controller.EnableFullDuplex() // HTTP/2 always is
+	defer r.body.end()
+	ctx := r.request.Context()
+	defer context.AfterFunc(ctx, func() { r.body.pipe.finish(context.Cause(ctx)) })()
+	select {
+	case <-r.decided:
+	case <-ctx.Done():
+		r.decide(nil, context.Cause(ctx))
+	}
+	<-r.decided
+	if r.err != nil {
+		return r.err
+	}
+	message := r.head.body
+	defer message.pipe.leave(errGone)
+	defer context.AfterFunc(ctx, func() { message.pipe.leave(context.Cause(ctx)) })()
+	r.begin()
+	if err := r.copy(controller); err != nil {
+		return fmt.Errorf("%w: %w", ErrCut, err)
+	}
+	if message.trailers != nil {
+		for name, values := range message.trailers.header() {
+			r.w.Header()[http.TrailerPrefix+name] = values
+		}
+	}
+	return nil
+}
+
+// begin sends the head.
+func (r *Response) begin() {
+	h := r.w.Header()
+	for name, values := range r.head.headers.header() {
+		h[name] = values
+	}
+	if _, ok := h["Content-Type"]; !ok {
+		h["Content-Type"] = nil // nobody is to guess one
+	}
+	r.w.WriteHeader(int(r.head.status))
+}
+
+// copy sends the body: what the guest has written is sent at once.
+func (r *Response) copy(controller *http.ResponseController) error {
+	p := r.head.body.pipe
+	b := make([]byte, pumpBytes)
+	for {
+		if !p.readable() {
+			if err := controller.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+				return fmt.Errorf("send response: %w", err)
+			}
+		}
+		n, err := p.Read(b)
+		if n > 0 {
+			if _, err := r.w.Write(b[:n]); err != nil && !errors.Is(err, http.ErrBodyNotAllowed) {
+				return fmt.Errorf("send response: %w", err)
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// serverBody is the body of a request to a server.
+type serverBody struct {
+	pipe      *pipe
+	body      io.ReadCloser
+	interrupt func(time.Time) error // ends what reads the body
+
+	mu      sync.Mutex
+	ended   bool          // the server takes the body away
+	reading chan struct{} // closed when nobody reads any more; nil: nobody has
+}
+
+// start begins to read, unless it is too late.
+func (s *serverBody) start(g *Guest) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		s.pipe.finish(errGone)
+		return
+	}
+	s.reading = make(chan struct{})
+	g.beside.Go(func() {
+		defer close(s.reading)
+		s.pipe.pump(s.body)
+	})
+}
+
+// end returns when nobody reads the body any more: the server must have it to itself
+// before its handler returns.
+func (s *serverBody) end() {
+	s.mu.Lock()
+	s.ended = true
+	reading := s.reading
+	s.mu.Unlock()
+	s.pipe.leave(errGone)
+	if reading == nil {
+		s.pipe.finish(errGone)
+		return
+	}
+	select {
+	case <-reading:
+		return
+	default:
+	}
+	// It waits for bytes that may never come. The connection is of no use then.
+	if err := s.interrupt(time.Now()); err != nil {
+		s.body.Close()
+	}
+	<-reading
+}
