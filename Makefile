@@ -14,6 +14,7 @@ RACE ?= $(if $(shell command -v $${CC:-cc} || command -v gcc),-race)
 MODULES  := api internal/kit engine casd meshd runnerd gatewayd upgraded realm e2e
 COMMANDS := realm casd meshd runnerd gatewayd upgraded
 SAMPLES  := counter-file hello-cgi ticker
+CSAMPLES := hello-http
 PACKAGES := $(MODULES:%=./%/...)
 
 .DEFAULT_GOAL := help
@@ -29,6 +30,7 @@ build: ## build all commands into bin/
 samples: ## build the sample programs into samples/build/
 	cd samples && GOWORK=off GOOS=wasip1 GOARCH=wasm $(GO) build -trimpath -ldflags '-s -w' -buildmode=c-shared -o build/double.wasm ./double
 	cd samples && $(foreach s,$(SAMPLES),GOWORK=off GOOS=wasip1 GOARCH=wasm $(GO) build -trimpath -ldflags '-s -w' -o build/$(s).wasm ./$(s) &&) true
+	@$(foreach s,$(CSAMPLES),samples/component.sh $(s) &&) true
 
 testclock: # binaries whose clock a test can shift, into dist/testclock/
 	@mkdir -p dist/testclock
