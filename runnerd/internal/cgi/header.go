@@ -8,6 +8,8 @@ import (
 	"net/textproto"
 	"strconv"
 	"strings"
+
+	"github.com/realm-mesh/realm/runnerd/internal/exchange"
 )
 
 // maxHeader is the longest header that a program may send, in bytes.
@@ -88,10 +90,8 @@ func (h *head) add(name, value string) error {
 
 // mount puts a Location that is a path of the program under its mount.
 func (h *head) mount(script string) {
-	to := h.header.Get("Location")
-	outside := strings.HasPrefix(to, "//") || to == script || strings.HasPrefix(to, script+"/") || strings.HasPrefix(to, script+"?")
-	if strings.HasPrefix(to, "/") && !outside {
-		h.header.Set("Location", script+to)
+	if to := h.header.Get("Location"); to != "" {
+		h.header.Set("Location", exchange.Below(script, to))
 	}
 }
 

@@ -33,16 +33,21 @@ type Body struct {
 }
 
 // NewBody returns the body of r.
-func NewBody(r *http.Request) *Body { return &Body{from: r.Body} }
+func NewBody(r *http.Request) *Body {
+	b := &Body{from: r.Body}
+	if r.Body == nil || r.Body == http.NoBody {
+		b.from = bytes.NewReader(nil)
+		b.ended.Store(true)
+		b.whole.Store(true)
+	}
+	return b
+}
 
 // Measure returns the length of the body, of which told is what the client says
 // (-1 for nothing): -1 where there is none.
 func (b *Body) Measure(told int64) (int64, error) {
 	switch {
-	case b.from == nil || b.from == http.NoBody:
-		b.from = bytes.NewReader(nil)
-		b.ended.Store(true)
-		b.whole.Store(true)
+	case b.whole.Load():
 		return -1, nil
 	case told >= 0:
 		return told, nil

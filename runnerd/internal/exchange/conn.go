@@ -39,3 +39,13 @@ func Interruptible(ctx context.Context, rc *http.ResponseController, body *Body)
 		_ = rc.SetWriteDeadline(time.Time{})
 	}
 }
+
+// Below is where a Location leads that a program gives which is mounted at mount, such as
+// /NAME: a path of the program's is put below that.
+func Below(mount, to string) string {
+	outside := strings.HasPrefix(to, "//") || to == mount || strings.HasPrefix(to, mount+"/") || strings.HasPrefix(to, mount+"?")
+	if strings.HasPrefix(to, "/") && !outside {
+		return mount + to
+	}
+	return to
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/realm-mesh/realm/runnerd/internal/exchange"
 	"github.com/realm-mesh/realm/runnerd/internal/function"
 	"github.com/realm-mesh/realm/runnerd/internal/gate"
+	"github.com/realm-mesh/realm/runnerd/internal/wasihttp"
 	"github.com/realm-mesh/realm/runnerd/internal/workload"
 )
 
@@ -68,6 +69,7 @@ func kindOf(err error) kind {
 		trap     *engine.Trap
 		exit     *engine.ExitError
 		header   *cgi.HeaderError
+		failed   *wasihttp.FailedError
 	)
 	switch {
 	case err == nil:
@@ -86,6 +88,8 @@ func kindOf(err error) kind {
 		return kind{http.StatusBadRequest, "refused"}
 	case errors.As(err, &late):
 		return kind{http.StatusGatewayTimeout, "deadline"}
+	case errors.As(err, &failed):
+		return kind{http.StatusInternalServerError, kindOf(failed.Err).label}
 	case errors.As(err, &fuel):
 		return kind{http.StatusBadGateway, "fuel"}
 	case errors.As(err, &stack):

@@ -14,6 +14,7 @@ import (
 	"github.com/realm-mesh/realm/runnerd/internal/function"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
 	"github.com/realm-mesh/realm/runnerd/internal/program"
+	"github.com/realm-mesh/realm/runnerd/internal/wasihttp"
 )
 
 // version is one version of a workload, made ready: a function, a web program, or
@@ -80,8 +81,13 @@ func (v *version) fill(ctx context.Context, m *engine.Module, a *actor) (err err
 			v.unmount = func() {}
 			return &refusal{err}
 		}
-		if work.Interface == api.InterfaceCGI {
+		switch work.Interface {
+		case api.InterfaceCGI:
 			v.web, err = cgi.New(ctx, m, v.name, work, v.mounts, a.log, a.account)
+			return err
+		case api.InterfaceHTTP:
+			v.web, err = wasihttp.New(ctx, wasihttp.Config{Module: m, Name: v.name, Component: work, Mounts: v.mounts,
+				Log: a.log, Account: a.account, Linger: v.calls.enter})
 			return err
 		}
 		v.module, v.command = m, work

@@ -1,0 +1,142 @@
+package wasihttp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/engine"
+	"github.com/realm-mesh/realm/runnerd/internal/exchange"
+	"github.com/realm-mesh/realm/runnerd/internal/logs"
+	"github.com/realm-mesh/realm/runnerd/internal/program"
+)
+
+// maxLingering is how many instances of a program may go on after their responses.
+const maxLingering = 32
+
+// Config is what a program is made of.
+type Config struct {
+	Module    *engine.Module // released when the program is closed; on an error it stays the caller's
+	Name      api.Name
+	Component *api.Component
+	Mounts    []engine.Mount // they stay the caller's
+	Sender    engine.Sender  // of the program's requests; nil: they are denied
+	Log       *logs.Log
+	Account   program.Account
+	// Linger keeps what the program uses until release is called; nil: nothing is to be kept.
+	Linger func() (release func())
+	// Root has the program see paths as they are sent: it is mounted nowhere.
+	Root bool
+}
+
+// Program is a component that answers requests. It is safe for use by several goroutines.
+type Program struct {
+	Config
+	env       engine.Env
+	mount     string // /NAME, or nothing
+	deadline  time.Duration
+	lingering chan struct{}
+}
+
+// New makes a program. Errors: a [*program.RefusedError], or that of ctx.
+func New(ctx context.Context, c Config) (*Program, error) {
+	if err := program.CheckHandler(c.Module.Shape); err != nil {
+		return nil, err
+	}
+	if c.Linger == nil {
+		c.Linger = func() func() { return func() {} }
+	}
+	limits := c.Component.Module.Limits
+	p := &Program{Config: c, deadline: program.Deadline(limits), lingering: make(chan struct{}, maxLingering)}
+	p.env = engine.Env{Args: append([]string{string(c.Name)}, c.Component.Args...), Mounts: c.Mounts, Sender: c.Sender,
+		Fuel: limits.Fuel, Used: c.Account.Used, Holds: c.Account.Holds}
+	for name, value := range c.Component.Env {
+		p.env.Vars = append(p.env.Vars, engine.Var{Name: name, Value: value})
+	}
+	if !c.Root {
+		p.mount = "/" + string(c.Name)
+	}
+	if err := p.try(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		return nil, program.Refuse("no instance of it can be made: %v", err)
+	}
+	return p, nil
+}
+
+// try makes an instance, under the limits of a request.
+func (p *Program) try(ctx context.Context) error {
+	ctx, cancel := engine.WithDeadline(ctx, p.deadline)
+	defer cancel()
+	i, err := p.Module.New(ctx, p.env)
+	if err != nil {
+		return program.Advise(err)
+	}
+	i.Close()
+	return nil
+}
+
+// Hold keeps the program usable until release is called, even if it is closed
+// meanwhile. It must be called before Close.
+func (p *Program) Hold() (release func()) {
+	p.Module.Retain()
+	return p.Module.Release
+}
+
+// Close releases the module; requests on their way go on.
+func (p *Program) Close() { p.Module.Release() }
+
+// Probe is [exchange.Probe].
+func (p *Program) Probe(ctx context.Context, path string, timeout time.Duration) error {
+	return exchange.Probe(ctx, p, string(p.Name), path, timeout)
+}
+
+// Serve implements [exchange.Server]. It returns an error, and has answered nothing, if the
+// program did not: a [*FailedError], or the cause of r's context. Afterwards it breaks off
+// the connection by panicking with [http.ErrAbortHandler], as net/http asks for.
+func (p *Program) Serve(w http.ResponseWriter, r *http.Request, path string) error {
+	ctx, cancel := engine.WithDeadline(r.Context(), p.deadline)
+	defer cancel()
+	body := exchange.NewBody(r)
+	defer func() { body.Spare(w.Header()) }() // of an answer that tells the error
+	release := exchange.Interruptible(ctx, http.NewResponseController(w), body)
+	g := p.guest(r)
+	stop := context.AfterFunc(ctx, func() { g.stop(context.Cause(ctx)) })
+	err := p.Module.Serve(g.ctx, g.env, &response{ResponseWriter: w, body: body, mount: p.mount}, p.below(r, path, body), g.ended)
+	stop()
+	release()
+	if err != nil {
+		g.stop(err)
+		return p.judge(err)
+	}
+	g.linger()
+	return nil
+}
+
+// judge says how a request has ended that did not go well.
+func (p *Program) judge(err error) error {
+	gone := errors.Is(err, context.Canceled) // the client: nobody reads it
+	cut := errors.Is(err, engine.ErrCut)
+	if gone && !cut {
+		return err
+	}
+	failed := &FailedError{ID: newID(), Err: program.Advise(err)}
+	if !gone {
+		p.note(failed)
+	}
+	if cut {
+		panic(http.ErrAbortHandler)
+	}
+	return failed
+}
+
+// note has the program's log tell of a failure.
+func (p *Program) note(f *FailedError) {
+	log := p.Log.Writer(logs.Stderr)
+	defer log.Flush()
+	fmt.Fprintf(log, "(failure %s: %v)\n", f.ID, f.Err)
+}
