@@ -27,6 +27,9 @@ func Open(path string, readOnly bool) (*Folder, error) {
 // New returns the folder that root is open on, and closes root when it is closed.
 func New(root *os.Root, readOnly bool) *Folder { return &Folder{root, readOnly} }
 
+// ReadOnly reports whether guests can change nothing in the folder.
+func (d *Folder) ReadOnly() bool { return d.readOnly }
+
 // Close closes the folder. Guests that still see it get EBADF from it.
 func (d *Folder) Close() error {
 	if err := d.root.Close(); err != nil {

@@ -21,6 +21,7 @@ func Functions() map[string]map[string]Function {
 	out := map[string]map[string]Function{}
 	for _, of := range []func() map[string]map[string]Function{
 		ioFunctions, clockFunctions, randomFunctions, cliFunctions, httpFunctions,
+		filesystemFunctions, socketFunctions,
 	} {
 		maps.Copy(out, of())
 	}
@@ -29,10 +30,14 @@ func Functions() map[string]map[string]Function {
 
 // Resources are the destructors of the host's resources: by interface and by name.
 func Resources() map[string]map[string]Destructor {
-	return map[string]map[string]Destructor{
+	out := map[string]map[string]Destructor{
 		"wasi:io/error":   {"error": drops[*ioError]},
 		"wasi:io/poll":    {"pollable": drops[*pollable]},
 		"wasi:io/streams": {"input-stream": drops[*inputStream], "output-stream": drops[*outputStream]},
+		"wasi:filesystem/types": {
+			"descriptor":             drops[*descriptor],
+			"directory-entry-stream": drops[*entryStream],
+		},
 		"wasi:http/types": {
 			"fields":                   drops[*fields],
 			"incoming-request":         drops[*incomingRequest],
@@ -49,6 +54,8 @@ func Resources() map[string]map[string]Destructor {
 		"wasi:cli/terminal-input":  {"terminal-input": drops[*never]},
 		"wasi:cli/terminal-output": {"terminal-output": drops[*never]},
 	}
+	maps.Copy(out, socketResources())
+	return out
 }
 
 // merged has the functions of both.
