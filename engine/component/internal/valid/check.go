@@ -94,6 +94,31 @@ func (s *adding) add(t typ) {
 	}
 }
 
+// measure returns the facts of a type that is made.
+func (k *checker) measure(t typ) facts {
+	s := k.sum()
+	switch t := t.(type) {
+	case *valType:
+		s.parts(len(t.fields) + len(t.names))
+		s.borrows, s.resources = t.kind == binary.Borrow, t.res != nil
+		t.parts(func(p *valType) { s.add(p) })
+	case *funcType:
+		t.parts(func(p *valType) { s.add(p) })
+	case *instType:
+		s.items(t.exports)
+	case *compType:
+		s.items(t.imports)
+		s.items(t.exports)
+	}
+	return s.facts
+}
+
+func (s *adding) items(i *items) {
+	for _, x := range i.list {
+		s.add(x.t)
+	}
+}
+
 // component checks a component in an outer scope, and returns its type.
 func (k *checker) component(outer *scope, c *binary.Component) *compType {
 	s := newScope(k, inComponent, outer)

@@ -163,14 +163,14 @@ func (s *scope) coreEntity(r binary.Ref) extern {
 	case binary.CoreGlobal:
 		return extern{kind: wasm.ExternGlobal, global: at(s, r.Sort, s.coreGlobals, r.Index)}
 	}
-	s.k.fail("a %s is nothing that core modules import or export", r.Sort)
+	s.k.fail("%s is nothing that core modules import or export", article(r.Sort))
 	return extern{}
 }
 
 // compareExtern checks that got can be used where want is needed.
 func (k *checker) compareExtern(got, want extern) {
 	if got.kind != want.kind {
-		k.fail("it is a %s, where a %s is needed", got.kind, want.kind)
+		k.fail("it is %s, where %s is needed", article(got.kind), article(want.kind))
 	}
 	switch want.kind {
 	case wasm.ExternFunc:

@@ -37,7 +37,7 @@ func (k *checker) resourceType(s *scope, t *binary.ResourceType) typ {
 	}
 	r := newResource()
 	s.defined = append(s.defined, r.id)
-	s.local[r.id] = true
+	set(&s.local, r.id, true)
 	return r
 }
 
@@ -85,7 +85,6 @@ func (s *scope) optional(t *binary.TypeRef) *valType {
 }
 
 func (k *checker) valType(s *scope, d *binary.ValType) *valType {
-	sum := k.sum()
 	t := &valType{kind: d.Kind, prim: d.Prim}
 	switch d.Kind {
 	case 0:
@@ -96,20 +95,16 @@ func (k *checker) valType(s *scope, d *binary.ValType) *valType {
 		if len(t.fields) == 0 {
 			k.fail("a %s has nothing in it", what)
 		}
-		sum.parts(len(t.fields))
 	case binary.Flags, binary.Enum:
 		t.names = k.names(d)
-		sum.parts(len(t.names))
 	case binary.List, binary.Option:
 		t.elem = s.ref(d.Elem)
 	case binary.Result:
 		t.ok, t.err = s.optional(d.OK), s.optional(d.Err)
 	case binary.Own, binary.Borrow:
 		t.res = s.resource(d.Index)
-		sum.borrows, sum.resources = d.Kind == binary.Borrow, true
 	}
-	t.parts(func(p *valType) { sum.add(p) })
-	t.facts = sum.facts
+	t.facts = k.measure(t)
 	k.layOut(t)
 	return t
 }
@@ -162,13 +157,11 @@ func (k *checker) label(what, name string, seen map[string]bool) {
 }
 
 func (k *checker) funcType(s *scope, d *binary.FuncType) *funcType {
-	sum := k.sum()
 	t := &funcType{params: k.fields(s, "function", d.Params, true), result: s.optional(d.Result)}
 	if t.result != nil && t.result.borrows {
 		k.fail("the result of a function has a borrow in it")
 	}
-	t.parts(func(p *valType) { sum.add(p) })
-	t.facts = sum.facts
+	t.facts = k.measure(t)
 	return t
 }
 
@@ -183,7 +176,7 @@ func (k *checker) componentType(outer *scope, d *binary.ComponentType) *compType
 func (k *checker) instanceType(outer *scope, d *binary.InstanceType) *instType {
 	s := newScope(k, inInstanceType, outer)
 	k.declare(s, d.Decls)
-	return &instType{facts: s.exports.total.facts, exports: &s.exports.items, bound: s.defined}
+	return &instType{facts: s.exports.total.facts, exports: s.exports.taken(), bound: s.defined}
 }
 
 func (k *checker) declare(s *scope, decls []binary.Decl) {

@@ -43,3 +43,12 @@ func (d described) String() string {
 }
 
 func sortedKeys[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }
+
+// article is what is named, with its article.
+func article(s fmt.Stringer) string {
+	n := s.String()
+	if strings.ContainsRune("aeiou", rune(n[0])) {
+		return "an " + n
+	}
+	return "a " + n
+}

@@ -31,7 +31,7 @@ func (s *scope) exported(n string, a binary.Attributes, e entity, fresh bool) {
 		if fresh {
 			s.defined = append(s.defined, r.id)
 		}
-		s.explicit[r.id] = true
+		set(&s.explicit, r.id, true)
 	}
 	s.push(e)
 	s.extern(&s.exports, n, a, e)
@@ -43,7 +43,7 @@ func (s *scope) expose(exports *items) {
 		s.k.step(1)
 		switch t := x.t.(type) {
 		case *resType:
-			s.explicit[t.id] = true
+			set(&s.explicit, t.id, true)
 		case *instType:
 			if x.sort == binary.InstanceSort {
 				s.expose(t.exports)
@@ -61,7 +61,7 @@ func (k *checker) export(s *scope, d *binary.Export) {
 	fresh := false
 	if d.Desc != nil {
 		if d.Desc.Sort != d.Ref.Sort {
-			k.fail("the export %.100q is a %s, and said to be a %s", d.Name, d.Ref.Sort, d.Desc.Sort)
+			k.fail("the export %.100q is %s, and said to be %s", d.Name, article(d.Ref.Sort), article(d.Desc.Sort))
 		}
 		var as entity
 		as, fresh = s.desc(*d.Desc)
@@ -88,14 +88,14 @@ func (k *checker) inline(s *scope, exports []binary.InlineExport) *instType {
 	for _, x := range exports {
 		b.name(&b.exports, x.Name, x.Attributes, s.entity(x.Ref))
 	}
-	return &instType{facts: b.exports.total.facts, exports: &b.exports.items}
+	return &instType{facts: b.exports.total.facts, exports: b.exports.taken()}
 }
 
 // extern adds e to what is imported or exported, under its name.
 func (s *scope) extern(d *side, n string, a binary.Attributes, e entity) {
 	if r, ok := e.t.(*resType); ok {
-		d.resources[n] = true
-		d.nameOf[r] = n
+		set(&d.resources, n, true)
+		set(&d.nameOf, r, n)
 	}
 	s.k.in("%.100q", n, func() {
 		if s.place != inInstanceType {
@@ -122,7 +122,7 @@ func (s *scope) name(d *side, n string, a binary.Attributes, e entity) {
 		if before, ok := d.names[parsed.key]; ok {
 			k.fail("the name is there already, as %.100q", before)
 		}
-		d.names[parsed.key] = n
+		set(&d.names, parsed.key, n)
 		d.total.add(e.t)
 		d.add(n, e)
 	})
@@ -136,7 +136,7 @@ func (k *checker) attributes(n name, a binary.Attributes, e entity) {
 		case n.form != plainName:
 			k.fail("only a plain name can implement an interface")
 		case e.sort != binary.InstanceSort:
-			k.fail("a %s cannot implement an interface", e.sort)
+			k.fail("%s cannot implement an interface", article(e.sort))
 		case !ok || i.form != interfaceName || i.versioned && !semver.MatchString(i.version):
 			k.fail("it implements %.100q, which is no name of an interface", a.Implements)
 		}
@@ -159,7 +159,7 @@ func (d *side) rules(k *checker, n name, e entity) {
 	}
 	f, ok := e.t.(*funcType)
 	if !ok || e.sort != binary.Func {
-		k.fail("a %s has the name of a function", e.sort)
+		k.fail("%s has the name of a function", article(e.sort))
 	}
 	switch n.form {
 	case constructorName:

@@ -34,12 +34,9 @@ func (k *checker) instantiate(s *scope, c *compType, args *items) *instType {
 		u.resources[r] = fresh
 		s.defined = append(s.defined, fresh)
 	}
-	sum := k.sum()
-	exports := u.items(c.exports)
-	for _, x := range exports.list {
-		sum.add(x.t)
-	}
-	return &instType{facts: sum.facts, exports: exports}
+	t := &instType{exports: u.items(c.exports)}
+	t.facts = k.measure(t)
+	return t
 }
 
 // given notes which types an argument has in place of those that are imported.
@@ -73,14 +70,14 @@ func (k *checker) alias(s *scope, a *binary.Alias) {
 	switch a.Kind {
 	case binary.AliasExport:
 		if s.place != inComponent && a.Sort != binary.InstanceSort && a.Sort != binary.Type {
-			k.fail("an alias of a %s in a type: only instances and types can be", a.Sort)
+			k.fail("an alias of %s in a type: only instances and types can be", article(a.Sort))
 		}
 		e, ok := s.inst(a.Instance).exports.get(a.Name)
 		if !ok {
 			k.fail("instance %d exports no %.100q", a.Instance, a.Name)
 		}
 		if e.sort != a.Sort {
-			k.fail("the export %.100q is a %s, and no %s", a.Name, e.sort, a.Sort)
+			k.fail("the export %.100q is %s, and not %s", a.Name, article(e.sort), article(a.Sort))
 		}
 		s.push(e)
 	case binary.AliasCoreExport:
@@ -97,7 +94,7 @@ func (k *checker) coreAlias(s *scope, a *binary.Alias) {
 	}
 	sort := [...]binary.Sort{binary.CoreFunc, binary.CoreTable, binary.CoreMemory, binary.CoreGlobal}[x.kind]
 	if sort != a.Sort {
-		k.fail("the export %.100q is a %s, and no %s", a.Name, sort, a.Sort)
+		k.fail("the export %.100q is %s, and not %s", a.Name, article(sort), article(a.Sort))
 	}
 	switch sort {
 	case binary.CoreFunc:
@@ -116,7 +113,7 @@ func (k *checker) coreAlias(s *scope, a *binary.Alias) {
 func (k *checker) outerAlias(s *scope, a *binary.Alias) {
 	o := s.out(a.Count)
 	if s.place != inComponent && a.Sort != binary.CoreType && a.Sort != binary.Type {
-		k.fail("an alias of a %s in a type: only types can be", a.Sort)
+		k.fail("an alias of %s in a type: only types can be", article(a.Sort))
 	}
 	crosses := false
 	for x := s; x != o; x = x.outer {
@@ -128,11 +125,7 @@ func (k *checker) outerAlias(s *scope, a *binary.Alias) {
 	case binary.CoreModule:
 		add(s, &s.modules, o.module(a.Index))
 	case binary.ComponentSort:
-		c := o.component(a.Index)
-		if crosses && !k.closed(c) {
-			k.fail("an alias of a component outside that refers to resources there")
-		}
-		add(s, &s.components, c)
+		add(s, &s.components, o.component(a.Index))
 	case binary.Type:
 		t := o.typ(a.Index)
 		if crosses && !k.closed(t) {
@@ -140,6 +133,6 @@ func (k *checker) outerAlias(s *scope, a *binary.Alias) {
 		}
 		add(s, &s.types, t)
 	default:
-		k.fail("an alias of a %s outside", a.Sort)
+		k.fail("an alias of %s outside", article(a.Sort))
 	}
 }

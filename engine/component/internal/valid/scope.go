@@ -62,13 +62,22 @@ type side struct {
 }
 
 func newScope(k *checker, p place, outer *scope) *scope {
-	return &scope{k: k, place: p, outer: outer, imports: newSide(k), exports: newSide(k),
-		local: map[*resource]bool{}, explicit: map[*resource]bool{}}
+	k.step(nodeWork)
+	return &scope{k: k, place: p, outer: outer, imports: side{total: *k.sum()}, exports: side{total: *k.sum()}}
 }
 
-func newSide(k *checker) side {
-	return side{total: *k.sum(), names: map[string]string{}, visible: map[typ]bool{},
-		resources: map[string]bool{}, nameOf: map[*resType]string{}}
+// set adds to a map, which is made if there is none: most scopes never need most of theirs.
+func set[K comparable, V any](m *map[K]V, key K, v V) {
+	if *m == nil {
+		*m = map[K]V{}
+	}
+	(*m)[key] = v
+}
+
+// taken returns the items for a type, which is not to keep the rest.
+func (d *side) taken() *items {
+	i := d.items
+	return &i
 }
 
 // add appends an entry to an index space.
@@ -122,7 +131,7 @@ func (s *scope) entity(r binary.Ref) entity {
 	case binary.InstanceSort:
 		e.t = s.inst(r.Index)
 	default:
-		s.k.fail("a %s is nothing that components import or export", r.Sort)
+		s.k.fail("%s is nothing that components import or export", article(r.Sort))
 	}
 	return e
 }
@@ -191,7 +200,7 @@ func (s *scope) finish() *compType {
 	total.parts(s.imports.total.size + s.exports.total.size)
 	total.depth = max(s.imports.total.depth, s.exports.total.depth) + 1
 	total.resources = s.imports.total.resources || s.exports.total.resources
-	c := &compType{facts: total.facts, imports: &s.imports.items, exports: &s.exports.items, imported: s.bound}
+	c := &compType{facts: total.facts, imports: s.imports.taken(), exports: s.exports.taken(), imported: s.bound}
 	inImports := s.k.free(c.imports)
 	inExports := s.k.free(c.exports)
 	for _, r := range s.defined {

@@ -81,6 +81,7 @@ func (u *substitution) value(t *valType) typ {
 	if !changed && c.elem == t.elem && c.ok == t.ok && c.err == t.err && c.res == t.res {
 		return t
 	}
+	c.facts = u.k.measure(&c)
 	return &c
 }
 
@@ -91,6 +92,7 @@ func (u *substitution) function(t *funcType) typ {
 	if c.result = u.val(t.result); !changed && c.result == t.result {
 		return t
 	}
+	c.facts = u.k.measure(&c)
 	return &c
 }
 
@@ -117,6 +119,7 @@ func (u *substitution) instance(t *instType) typ {
 	if c.exports = u.items(t.exports); c.exports == t.exports {
 		return t
 	}
+	c.facts = u.k.measure(&c)
 	return &c
 }
 
@@ -126,6 +129,7 @@ func (u *substitution) component(t *compType) typ {
 	if c.imports == t.imports && c.exports == t.exports {
 		return t
 	}
+	c.facts = u.k.measure(&c)
 	return &c
 }
 

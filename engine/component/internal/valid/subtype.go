@@ -37,7 +37,7 @@ func (c *comparison) swap() { c.left, c.right = c.right, c.left }
 
 func (c *comparison) entity(l, r entity) {
 	if l.sort != r.sort {
-		c.k.fail("it is a %s, where a %s is needed", l.sort, r.sort)
+		c.k.fail("it is %s, where %s is needed", article(l.sort), article(r.sort))
 	}
 	if m, ok := r.t.(*modType); ok {
 		c.module(l.t.(*modType), m)

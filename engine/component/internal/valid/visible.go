@@ -12,8 +12,8 @@ func (s *scope) seen(d *side, e entity) {
 		if !s.partsVisible(d, e.t) {
 			s.k.fail("the type refers to one that is not %s", s.done(d))
 		}
-		d.visible[e.t] = true
-		s.exports.visible[e.t] = true
+		set(&d.visible, e.t, true)
+		set(&s.exports.visible, e.t, true)
 	case e.sort == binary.InstanceSort:
 		for _, x := range e.t.(*instType).exports.list {
 			s.k.in("%.100q", x.name, func() { s.seen(d, x.entity) })
