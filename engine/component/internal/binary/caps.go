@@ -33,9 +33,9 @@ type Caps struct {
 // implementations.
 func DefaultCaps() Caps {
 	return Caps{
-		Bytes: 256 << 20, Depth: 100, Modules: 1000, Components: 1000, Items: 1_000_000,
-		Space: 200_000, Fields: 10_000, Name: 100_000,
-		TypeSize: 1_000_000, TypeDepth: 100, Work: 50_000_000,
+		Bytes: 256 << 20, Depth: 100, Modules: 1000, Components: 1000, Items: 250_000,
+		Space: 100_000, Fields: 10_000, Name: 100_000,
+		TypeSize: 1_000_000, TypeDepth: 100, Work: 10_000_000,
 		Core: wasm.DefaultCaps(),
 	}
 }

@@ -1,0 +1,2 @@
+;; type 0 is no resource of this component
+(component (import "r" (type $r (sub resource))) (core func (canon resource.new $r)))

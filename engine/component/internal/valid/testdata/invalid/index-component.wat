@@ -1,0 +1,2 @@
+;; component 0 is not there
+(component (instance (instantiate 0)))

@@ -1,0 +1,2 @@
+;; core module 0 is not there
+(component (core instance (instantiate 0)))

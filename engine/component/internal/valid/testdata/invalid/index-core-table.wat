@@ -1,0 +1,2 @@
+;; core table 0 is not there
+(component (core instance (export "t" (table 0))))

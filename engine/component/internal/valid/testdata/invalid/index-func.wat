@@ -1,0 +1,2 @@
+;; function 0 is not there
+(component (export "f" (func 0)))

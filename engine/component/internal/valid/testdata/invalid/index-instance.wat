@@ -1,0 +1,2 @@
+;; instance 0 is not there
+(component (export "i" (instance 0)))

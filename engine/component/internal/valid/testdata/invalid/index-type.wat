@@ -1,0 +1,2 @@
+;; type 0 is not there
+(component (import "f" (func (type 0))))

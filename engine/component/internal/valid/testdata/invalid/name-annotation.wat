@@ -1,0 +1,2 @@
+;; "[getter]a.b" is no name
+(component (import "[getter]a.b" (func)))

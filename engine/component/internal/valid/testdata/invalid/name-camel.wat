@@ -1,0 +1,2 @@
+;; "fooBar" is no name of an import or export
+(component (import "fooBar" (func)))

@@ -1,0 +1,2 @@
+;; "" is no name of an import or export
+(component (import "" (func)))

@@ -1,0 +1,2 @@
+;; is no name of an export
+(component (component $c) (export "unlocked-dep=<a:b>" (component $c)))

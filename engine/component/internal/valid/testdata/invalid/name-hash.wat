@@ -1,0 +1,2 @@
+;; "integrity=<md5-abc>" is no name
+(component (import "integrity=<md5-abc>" (component)))

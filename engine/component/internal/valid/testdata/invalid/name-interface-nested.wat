@@ -1,0 +1,2 @@
+;; "a:b:c/d" is no name
+(component (import "a:b:c/d" (instance)))

@@ -1,0 +1,2 @@
+;; "wasi:http" is no name
+(component (import "wasi:http" (instance)))

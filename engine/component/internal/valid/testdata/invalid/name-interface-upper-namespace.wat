@@ -1,0 +1,2 @@
+;; "Wasi:http/types" is no name
+(component (import "Wasi:http/types" (instance)))

@@ -1,0 +1,2 @@
+;; "url=<<>" is no name
+(component (import "url=<<>" (component)))

@@ -1,0 +1,2 @@
+;; "1.0.0+" is no version
+(component (import "a:b/c@1.0.0+" (instance)))

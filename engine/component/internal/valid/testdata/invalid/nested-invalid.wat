@@ -1,0 +1,2 @@
+;; a record has nothing in it
+(component (component (component (type (record)))))

@@ -1,0 +1,2 @@
+;; there is no resource "r" beside it
+(component (import "[static]r.m" (func)))

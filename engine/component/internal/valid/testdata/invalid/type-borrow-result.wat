@@ -1,0 +1,2 @@
+;; the result of a function has a borrow in it
+(component (import "r" (type $r (sub resource))) (type (func (result (borrow $r)))))

@@ -1,0 +1,2 @@
+;; enum: the name "a" is there twice
+(component (type (enum "a" "a")))

@@ -1,0 +1,2 @@
+;; flags: the name "A" is there twice
+(component (type (flags "a" "A")))

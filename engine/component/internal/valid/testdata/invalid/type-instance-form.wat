@@ -1,0 +1,2 @@
+;; type 0 is not of an instance
+(component (type $u (component)) (import "i" (instance (type $u))))

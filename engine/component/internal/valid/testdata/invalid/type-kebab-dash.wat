@@ -1,0 +1,2 @@
+;; variant: the name "a-" is not in kebab case
+(component (type (variant (case "a-"))))

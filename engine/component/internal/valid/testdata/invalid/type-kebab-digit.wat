@@ -1,0 +1,2 @@
+;; flags: the name "1a" is not in kebab case
+(component (type (flags "1a")))

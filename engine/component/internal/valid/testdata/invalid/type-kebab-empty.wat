@@ -1,0 +1,2 @@
+;; enum: the name "" is not in kebab case
+(component (type (enum "")))

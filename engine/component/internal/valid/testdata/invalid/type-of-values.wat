@@ -1,0 +1,2 @@
+;; type 0 is not of values
+(component (type $f (func)) (type (list $f)))

@@ -1,0 +1,2 @@
+;; a record has nothing in it
+(component binary "\00asm\0d\00\01\00\07\03\01\72\00")

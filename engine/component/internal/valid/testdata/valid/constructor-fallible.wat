@@ -1,0 +1,1 @@
+(component (import "r" (type $r (sub resource))) (import "[constructor]r" (func (result (result (own $r) (error string))))))

@@ -1,0 +1,5 @@
+(component (core module $m (func (export "f") (param i32 i32) (result i32) unreachable) (memory (export "m") 1)
+    (func (export "r") (param i32 i32 i32 i32) (result i32) unreachable) (func (export "p") (param i32)))
+  (core instance $i (instantiate $m))
+  (func (param "a" string) (result (list u8)) (canon lift (core func $i "f") string-encoding=latin1+utf16 (memory (core memory $i "m"))
+    (realloc (core func $i "r")) (post-return (core func $i "p")))))

@@ -1,0 +1,3 @@
+(component (import "f" (func $f (param "a" string) (result (option u32)))) (core module $mem (memory (export "m") 1)) (core instance $mem (instantiate $mem))
+  (core func $l (canon lower (func $f) (memory (core memory $mem "m"))))
+  (core module $m (import "" "f" (func (param i32 i32 i32)))) (core instance (instantiate $m (with "" (instance (export "f" (func $l)))))))

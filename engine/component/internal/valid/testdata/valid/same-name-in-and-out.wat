@@ -1,0 +1,1 @@
+(component (import "a" (func $a)) (export "a" (func $a)))
