@@ -109,7 +109,7 @@ func TestLoweringTakesFuelInSteps(t *testing.T) {
 	}{
 		"numbers": {list(prim(wit.U32)), numbers(1 << 15)},
 		"strings": {prim(wit.String), strings.Repeat("a", 1<<16)},
-		"empty":   {list(tuple(prim(wit.U8))), func() (out []any) {
+		"empty": {list(tuple(prim(wit.U8))), func() (out []any) {
 			for range 1 << 15 {
 				out = append(out, []any{uint8(0)})
 			}
