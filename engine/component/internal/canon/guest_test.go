@@ -35,8 +35,19 @@ func pages(t testing.TB, n uint32) api.Memory {
 
 func instantiate(t testing.TB, m wasmtest.Module) api.Module {
 	t.Helper()
+	return start(t, m, wazero.NewRuntimeConfigInterpreter())
+}
+
+// compiled is for what is measured.
+func compiled(t testing.TB, m wasmtest.Module) api.Module {
+	t.Helper()
+	return start(t, m, wazero.NewRuntimeConfig())
+}
+
+func start(t testing.TB, m wasmtest.Module, c wazero.RuntimeConfig) api.Module {
+	t.Helper()
 	ctx := context.Background()
-	r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter())
+	r := wazero.NewRuntimeWithConfig(ctx, c)
 	t.Cleanup(func() { r.Close(ctx) })
 	mod, err := r.Instantiate(ctx, m.Bytes())
 	if err != nil {

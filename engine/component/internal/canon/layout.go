@@ -89,7 +89,7 @@ func (l *layout) record(fields []slot) bool {
 		f := &fields[i]
 		l.holds(f.layout)
 		f.offset = alignTo(l.size, f.align)
-		l.size = f.offset + f.layout.size
+		l.size = f.offset + f.size
 		l.wide.size = alignTo(l.wide.size, f.wide.align) + f.wide.size
 		l.align, l.wide.align = max(l.align, f.align), max(l.wide.align, f.wide.align)
 		if n := maxFlatParams + 1 - len(l.flat); n > 0 {

@@ -58,14 +58,14 @@ func (l *layout) value(bits uint64) (any, error) {
 func (l *layout) mask() uint32 { return uint32(1<<l.count - 1) }
 
 func quiet32(bits uint32) uint32 {
-	if f := math.Float32frombits(bits); f != f { //nolint:gocritic // a NaN
+	if f := math.Float32frombits(bits); f != f { // a NaN
 		return nan32
 	}
 	return bits
 }
 
 func quiet64(bits uint64) uint64 {
-	if f := math.Float64frombits(bits); f != f { //nolint:gocritic // a NaN
+	if f := math.Float64frombits(bits); f != f { // a NaN
 		return nan64
 	}
 	return bits
