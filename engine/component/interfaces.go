@@ -61,9 +61,10 @@ func readInterfaces(b []byte) (*interfaces, error) {
 
 // read decodes and validates a component.
 func read(b []byte) (*binary.Component, error) {
-	tree, err := binary.Decode(b, binary.DefaultCaps())
+	caps := binary.DefaultCaps()
+	tree, err := binary.Decode(b, caps)
 	if err == nil {
-		err = valid.Check(tree)
+		err = valid.Check(tree, caps)
 	}
 	return tree, err
 }

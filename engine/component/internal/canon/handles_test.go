@@ -35,8 +35,11 @@ type scene struct {
 
 func newScene(t testing.TB, c canon.Config) *scene {
 	s := &scene{t: t}
-	c.Host = map[*wit.Resource]func(context.Context, uint32){
-		file: func(_ context.Context, rep uint32) { s.ended = append(s.ended, rep) },
+	c.Host = map[*wit.Resource]func(context.Context, uint32) error{
+		file: func(_ context.Context, rep uint32) error {
+			s.ended = append(s.ended, rep)
+			return nil
+		},
 	}
 	s.store = canon.NewStore(c)
 	s.a, s.b = s.store.NewInstance(nil), s.store.NewInstance(nil)
