@@ -149,6 +149,10 @@ func (v *version) runOnce(ctx context.Context, a *actor) error {
 	for name, value := range v.command.Env {
 		env.Vars = append(env.Vars, engine.Var{Name: name, Value: value})
 	}
+	if c := v.module.Component; c != nil && !c.IsCommand() {
+		fmt.Fprintln(complaints, "(the component exports no wasi:cli/run of WASI 0.2: nothing runs)")
+		return nil
+	}
 	return program.Advise(v.module.Run(ctx, env))
 }
 
