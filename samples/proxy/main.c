@@ -63,13 +63,19 @@ typedef struct {
 	};
 } moved;
 
+// result<_, stream-error>
+typedef struct {
+	uint8_t is_err;
+	_Alignas(4) uint8_t closed;
+	handle error;
+} stream_result;
+
 // One of the 39 errors of wasi:http, and room for what some say. Some hold a
 // number of 8 bytes, so all stand at multiples of 8.
 typedef struct {
 	_Alignas(8) uint8_t which;
 	_Alignas(8) uint8_t more[24];
 } error_code;
-enum { REQUEST_URI_INVALID = 19 };
 
 // result<handle, error-code>
 typedef struct {
@@ -133,6 +139,7 @@ IMPORT(HTTP, "[static]response-outparam.set")
 void outparam_set(handle, int32_t is_err, int32_t response, int32_t, int64_t, int32_t, int32_t, int32_t, int32_t);
 
 IMPORT(STREAMS, "[method]output-stream.blocking-splice") void splice(handle to, handle from, uint64_t most, moved *);
+IMPORT(STREAMS, "[method]output-stream.blocking-write-and-flush") void stream_write(handle, const char *, size_t, stream_result *);
 IMPORT(STREAMS, "[resource-drop]input-stream") void input_drop(handle);
 IMPORT(STREAMS, "[resource-drop]output-stream") void output_drop(handle);
 IMPORT("wasi:io/error", "[resource-drop]error") void error_drop(handle);
@@ -262,8 +269,27 @@ static void forward(handle incoming, handle request, sent *answer) {
 	*answer = known.response;
 }
 
-// fail answers with an error, of which the host makes a page.
-static void fail(handle out, int which) { outparam_set(out, 1, which, 0, 0, 0, 0, 0, 0); }
+// begin sends the head of an answer, which takes the headers, and returns its body.
+static handle begin(handle out, int status, handle headers) {
+	handle response = response_new(headers);
+	response_set_status(response, status);
+	made body;
+	response_body(response, &body);
+	outparam_set(out, 0, response, 0, 0, 0, 0, 0, 0);
+	return body.ok;
+}
+
+static void explain(handle out) {
+	string text = TEXT("Ask for /http://host/path, and you are shown what that server answers.\n");
+	made stream;
+	stream_result written;
+	finished end;
+	handle body = begin(out, 400, fields_new());
+	outgoing_stream(body, &stream);
+	stream_write(stream.ok, text.at, text.len, &written);
+	output_drop(stream.ok);
+	outgoing_finish(body, 0, 0, &end);
+}
 
 EXPORT("wasi:http/incoming-handler@0.2.12#handle") void handle_request(handle request, handle out) {
 	optional_string path;
@@ -272,19 +298,16 @@ EXPORT("wasi:http/incoming-handler@0.2.12#handle") void handle_request(handle re
 
 	handle asking = address(url, copy(request_headers(request)));
 	if (asking == 0)
-		return fail(out, REQUEST_URI_INVALID);
+		return explain(out);
 	sent answer;
 	forward(request, asking, &answer);
-	if (answer.is_err)
-		return fail(out, answer.error.which); // what the error says beyond its name is left out
+	if (answer.is_err) // the host makes a page of it; what the error says beyond its name is left out
+		return outparam_set(out, 1, answer.error.which, 0, 0, 0, 0, 0, 0);
 
-	handle response = response_new(copy(answer_headers(answer.ok)));
-	response_set_status(response, answer_status(answer.ok));
-	made from, to;
-	response_body(response, &to);
+	made from;
+	handle to = begin(out, answer_status(answer.ok), copy(answer_headers(answer.ok)));
 	answer_consume(answer.ok, &from);
-	outparam_set(out, 0, response, 0, 0, 0, 0, 0, 0);
-	pour(from.ok, to.ok);
+	pour(from.ok, to);
 	answer_drop(answer.ok);
 	request_drop(request);
 }
