@@ -91,6 +91,7 @@ func (r *Response) Serve() error {
 	defer context.AfterFunc(ctx, func() { message.pipe.leave(context.Cause(ctx)) })()
 	r.begin()
 	if err := r.copy(controller); err != nil {
+		_ = controller.Flush() // the client gets what there is
 		return fmt.Errorf("%w: %w", ErrCut, err)
 	}
 	if message.trailers != nil {

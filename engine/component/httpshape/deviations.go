@@ -33,8 +33,9 @@ func deviations() map[string]Deviation {
 		"expectation unknown":        {"the page is the host's", page(http.StatusExpectationFailed)},
 		"status 304":                 {"a 304 carries no headers about a content that is not there (RFC 9110, 15.4.5)", headers()},
 		"try status 99":              {"it takes any number for a status", text("1")},
+		"try status 100":             {"it takes a status for final that is not (RFC 9110, 15.2)", text("1")},
 		"try status 1000":            {"it takes any number for a status", text("1")},
-		"repeated in the answer": {"it sends only the last of headers with one name", headers("set-cookie: a=1", "set-cookie: b=2; Path=/",
+		"repeated in the answer": {"it sends only the last of headers with one name", headers("content-type: text/plain", "set-cookie: a=1", "set-cookie: b=2; Path=/",
 			"x-other: between", "x-repeated: one", "x-repeated: two, three")},
 		"headers that are refused": {"it lets guests set Transfer-Encoding and Upgrade, which belong to the connection", text(
 			"connection err 1\nkeep-alive err 1\ntransfer-encoding err 1\nupgrade err 1\nhost err 1\n err 0\na b err 0\nx-a err 0\nX-Good ok 0\n")},
