@@ -99,7 +99,9 @@ func TestShapes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, name, func(c *Config) {
 				c.Sender = &direct{}
-				c.Component.Env = map[string]string{"UPSTREAM": "http://" + upstream.Addr}
+				if name == "proxy" {
+					c.Component.Env = map[string]string{"UPSTREAM": "http://" + upstream.Addr}
+				}
 				c.Component.Module.Limits.EpochMS = int64(20 * time.Second / time.Millisecond)
 			})
 			got, err := httpshape.Run(t.Context(), httpshape.Fixed(s.Listener.Addr().String()), upstream.Addr, shapes)

@@ -7,6 +7,18 @@ use std::{env, slice, thread};
 
 include!("realloc.rs");
 
+extern "C" {
+    fn __wasm_call_ctors();
+}
+
+// With this the linker leaves out what would set up the C library anew in each export: in cabi_realloc
+// too, where no import may be called.
+#[export_name = "_initialize"]
+unsafe extern "C" fn initialize() {
+    __wasm_call_ctors();
+}
+
+
 type Handle = i32;
 
 #[link(wasm_import_module = "wasi:http/types@0.2.12")]
