@@ -45,6 +45,11 @@ func (k *checker) fail(format string, args ...any) {
 	panic(&binary.Error{Offset: k.at, Reason: reason})
 }
 
+// missing says that the component needs a feature that there is not.
+func (k *checker) missing(feature string) {
+	panic(&binary.Error{Offset: k.at, Reason: "it needs what is not supported: " + feature, Missing: []string{feature}})
+}
+
 // step counts work.
 func (k *checker) step(n int) {
 	if k.work += n; k.work > k.caps.Work {
