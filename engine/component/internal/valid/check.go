@@ -8,7 +8,8 @@ import (
 	"github.com/realm-mesh/realm/engine/component/internal/binary"
 )
 
-// Check returns nil if c, and all that is in it, is valid, or else a [*binary.Error].
+// Check returns nil if c, as [binary.Decode] returned it, and all that is in it, is valid, or
+// else a [*binary.Error]. It does not change c, and can run beside others.
 func Check(c *binary.Component, caps binary.Caps) (err error) {
 	k := &checker{caps: caps, at: c.Offset}
 	defer func() {
