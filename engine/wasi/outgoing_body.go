@@ -74,9 +74,13 @@ func (b *outgoingBody) drop(*Guest) { b.cut(errCut) }
 // bodySink is the stream of a body.
 type bodySink struct{ *message }
 
-func (s bodySink) room() (int, error) { return s.pipe.room() }
-func (s bodySink) flushed() bool      { return s.pipe.empty() }
-func (s bodySink) close()             {}
+func (s bodySink) room() (int, error) {
+	n, err := s.pipe.room()
+	return n, inHTTP(err)
+}
+
+func (s bodySink) flushed() bool { return s.pipe.empty() }
+func (s bodySink) close()        {}
 
 func (s bodySink) put(_ *call, b []byte) error {
 	if s.length >= 0 && s.sent+int64(len(b)) > s.length {
@@ -85,7 +89,7 @@ func (s bodySink) put(_ *call, b []byte) error {
 		return err
 	}
 	s.sent += int64(len(b))
-	return s.pipe.put(b)
+	return inHTTP(s.pipe.put(b))
 }
 
 func outgoingBodyFunctions() map[string]Function {
