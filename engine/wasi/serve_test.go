@@ -406,6 +406,45 @@ func TestServeEndsWhenTheClientGoes(t *testing.T) {
 	}
 }
 
+func TestServeFailsToReadWhatIsNotWhole(t *testing.T) {
+	for name, want := range map[string]wit.Choice{
+		"gone":  {Case: uint32(wasi.ConnectionTerminated)},
+		"large": {Case: uint32(wasi.HTTPRequestBodySize), Value: wit.Some(uint64(2))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			began, ended := make(chan struct{}), make(chan any, 1)
+			s := serve(t, wasi.Env{}, func(g *guest, request, _ wit.Handle) {
+				rb := as[wit.Handle](g.ok("http/types [method]incoming-request.consume", request))
+				r := as[wit.Handle](g.ok("http/types [method]incoming-body.stream", rb))
+				g.ok(in+"blocking-read", r, uint64(1))
+				close(began)
+				_, end := g.readAll(r)
+				ended <- g.why(end)
+			})
+			if name == "large" {
+				next := s.Config.Handler
+				s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					r.Body = http.MaxBytesReader(w, r.Body, 2)
+					next.ServeHTTP(w, r)
+				})
+			}
+			conn, err := net.Dial("tcp", s.Listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
+			<-began
+			if name == "gone" {
+				conn.Close()
+			}
+			if got := <-ended; got != wit.Some(want) {
+				t.Errorf("the guest is told %v", got)
+			}
+		})
+	}
+}
+
 func TestServeEndsWhileTheGuestWaitsForTheRequest(t *testing.T) {
 	for name, part := range map[string]string{"nothing more": "", "more than is read": strings.Repeat("x", 100_000)} {
 		t.Run(name, func(t *testing.T) {
