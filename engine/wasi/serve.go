@@ -161,8 +161,21 @@ func (s *serverBody) start(g *Guest) {
 	s.reading = make(chan struct{})
 	g.beside.Go(func() {
 		defer close(s.reading)
-		s.pipe.pump(s.body)
+		s.pipe.pump(s)
 	})
+}
+
+// Read implements [io.Reader], with the errors of requests.
+func (s *serverBody) Read(b []byte) (int, error) {
+	n, err := s.body.Read(b)
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		err = &HTTPError{Code: HTTPRequestBodySize, Detail: wit.Some(uint64(large.Limit)), Err: err}
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		err = &HTTPError{Code: ConnectionTerminated, Err: err}
+	}
+	return n, err
 }
 
 // end returns when nobody reads the body any more: the server must have it to itself
