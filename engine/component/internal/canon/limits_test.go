@@ -192,19 +192,38 @@ func TestTypesAreCapped(t *testing.T) {
 	}
 }
 
+// The longest are refused for the memory that they would take, longer ones for their length.
 func TestLongestOfAll(t *testing.T) {
 	m := pages(t, 1<<12+1) // 256 MiB and a page
-	for name, c := range map[string]struct {
-		n    uint32
-		trap bool
-	}{"longest": {1<<28 - 1, false}, "longer": {1 << 28, true}} {
-		got, err := returned(t, canon.Config{Bytes: 1 << 30}, m, prim(wit.U8), 8, c.n)
-		if isTrap(err) != c.trap {
-			t.Errorf("%s: %v", name, err)
+	type text = struct {
+		encoding canon.Encoding
+		longest  uint32
+	}
+	for _, c := range []text{{canon.UTF8, 1<<28 - 1}, {canon.UTF16, 1<<27 - 1}, {canon.Latin1UTF16, 1<<28 - 1}, {canon.Latin1UTF16, 1<<31 | 1<<27 - 1}} {
+		for over := range uint32(2) {
+			l := &canon.Lowered{
+				Func: plan(t, nil, prim(wit.String)), Instance: canon.NewStore(canon.Config{}).NewInstance(nil),
+				Options: canon.Options{Encoding: c.encoding, Memory: m}, Callee: canon.HostFunc(nil),
+			}
+			tooLong(t, l.Call(t.Context(), []uint64{8, uint64(c.longest + over)}), over == 1)
 		}
-		if b, ok := got.([]byte); !c.trap && (!ok || len(b) != int(c.n)) {
-			t.Errorf("%s: got %d bytes", name, len(b))
+	}
+	for of, longest := range map[wit.Kind]uint32{wit.U8: 1<<28 - 1, wit.S64: 1<<25 - 1} {
+		for over := range uint32(2) {
+			_, err := returned(t, canon.Config{}, m, prim(of), 8, longest+over)
+			tooLong(t, err, over == 1)
 		}
+	}
+}
+
+func tooLong(t *testing.T, err error, over bool) {
+	t.Helper()
+	want := "trap: the values of a call take more than 67108864 bytes"
+	if over {
+		want = "takes 268435456 bytes, more than 268435455"
+	}
+	if !isTrap(err) || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want %s", err, want)
 	}
 }
 
