@@ -43,12 +43,16 @@ func TestExportMayRunWithinItself(t *testing.T) {
 				s.wantTrap("destructor after one that failed", err)
 			case !errors.Is(err, want) || ran != 10:
 				t.Errorf("%d destructors ran: %v, want %v", ran, err, want)
+			case want == nil:
+				if rep, _ := m.Memory().ReadUint32Le(0); rep != 9 {
+					t.Errorf("the outermost destructor goes on with %d, want its rep", rep)
+				}
 			}
 		}
 	}
 }
 
-// importing is a module whose dtor calls what it imports.
+// importing is a module whose dtor calls what it imports, and then stores its argument at 0.
 func importing(t *testing.T, body func(ctx context.Context, stack []uint64) error) api.Module {
 	t.Helper()
 	ctx := context.Background()
@@ -64,7 +68,7 @@ func importing(t *testing.T, body func(ctx context.Context, stack []uint64) erro
 	}
 	m, err := r.Instantiate(ctx, wasmtest.Module{
 		Imports:  []wasmtest.Import{{Module: "env", Name: "drop", Params: i32s(1)}},
-		Funcs:    []wasmtest.Func{{Export: "dtor", Params: i32s(1), Code: []byte{0x20, 0, 0x10, 0}}},
+		Funcs:    []wasmtest.Func{{Export: "dtor", Params: i32s(1), Code: []byte{0x20, 0, 0x10, 0, 0x41, 0, 0x20, 0, 0x36, 2, 0}}},
 		MinPages: 1,
 	}.Bytes())
 	if err != nil {

@@ -69,7 +69,6 @@ func (s *Store) frame(i *Instance, o *Options) *frame {
 // free keeps f for another call. A frame of a call that failed is not: there may be
 // borrows that name it.
 func (s *Store) free(f *frame) {
-	clear(f.owns)
 	*f = frame{lent: f.lent[:0], owns: f.owns[:0]}
 	s.frames = append(s.frames, f)
 }

@@ -141,6 +141,8 @@ func TestHandlesAreCapped(t *testing.T) {
 	if _, err := s.a.NewResource(t.Context(), node, 9); err != nil {
 		t.Error(err)
 	}
+	_, err = s.a.NewResource(t.Context(), node, 9)
+	s.wantTrap("one more at an index that was used", err)
 }
 
 func TestCallsAreCapped(t *testing.T) {
@@ -154,6 +156,11 @@ func TestCallsAreCapped(t *testing.T) {
 			t.Errorf("%d calls: %v", n, err)
 		}
 		call = between(s.NewInstance(nil), l)
+	}
+	// Those that failed are over.
+	l := &canon.Lifted{Func: fn, Instance: s.NewInstance(nil), Core: core(func(context.Context, []uint64) error { return nil })}
+	if _, err := l.Call(t.Context(), []any{uint32(1)}); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -182,6 +189,14 @@ func TestTypesAreCapped(t *testing.T) {
 			t.Errorf("%s: no error", name)
 		}
 	}
+	// Not too large in a memory of 32 bits; but in one of 64.
+	wide = tuple(&wit.Type{Kind: wit.Option, Elem: prim(wit.String)})
+	for range 24 {
+		wide = tuple(wide, wide)
+	}
+	if _, err := canon.NewPlanner().Func(&wit.Func{Result: wide}); err == nil {
+		t.Error("too large in a memory of 64 bits: no error")
+	}
 	// Not too large, though its paths are many.
 	shared := tuple(prim(wit.U8))
 	for range 20 {
@@ -189,6 +204,24 @@ func TestTypesAreCapped(t *testing.T) {
 	}
 	if _, err := canon.NewPlanner().Func(&wit.Func{Result: shared}); err != nil {
 		t.Error(err)
+	}
+}
+
+// Text of UTF-16 becomes longer.
+func TestTextIsBounded(t *testing.T) {
+	m := pages(t, 1)
+	for unit, want := range map[uint16]bool{'a': false, '日': true} {
+		for n := range uint32(1500) {
+			m.WriteUint16Le(2*n, unit)
+		}
+		l := &canon.Lowered{
+			Func: plan(t, nil, prim(wit.String)), Instance: canon.NewStore(canon.Config{Bytes: 5000}).NewInstance(nil),
+			Options: canon.Options{Encoding: canon.UTF16, Memory: m},
+			Callee:  canon.HostFunc(func(context.Context, []any) (any, error) { return nil, nil }),
+		}
+		if err := l.Call(t.Context(), []uint64{0, 1500}); isTrap(err) != want {
+			t.Errorf("%c: %v", unit, err)
+		}
 	}
 }
 
