@@ -189,9 +189,26 @@ func TestTypesAreCapped(t *testing.T) {
 			t.Errorf("%s: no error", name)
 		}
 	}
+	// Too deep only together with what is laid out already.
+	inner := prim(wit.U8)
+	for range 60 {
+		inner = list(inner)
+	}
+	outer := inner
+	for range 60 {
+		outer = list(outer)
+	}
+	p := canon.NewPlanner()
+	if _, err := p.Func(&wit.Func{Result: inner}); err != nil {
+		t.Errorf("60 lists within each other: %v", err)
+	}
+	if _, err := p.Func(&wit.Func{Result: outer}); err == nil {
+		t.Error("120 lists within each other: no error")
+	}
 	// Not too large in a memory of 32 bits; but in one of 64.
-	wide = tuple(&wit.Type{Kind: wit.Option, Elem: prim(wit.String)})
-	for range 24 {
+	text := &wit.Type{Kind: wit.Option, Elem: prim(wit.String)}
+	wide = tuple(text, text, text)
+	for range 22 {
 		wide = tuple(wide, wide)
 	}
 	if _, err := canon.NewPlanner().Func(&wit.Func{Result: wide}); err == nil {
