@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/realm-mesh/realm/engine/component/wit"
@@ -50,7 +52,7 @@ func (g *Guest) Incoming(w http.ResponseWriter, r *http.Request) (request, outpa
 	resp.body = &serverBody{pipe: newPipe(g), body: r.Body, interrupt: http.NewResponseController(w).SetReadDeadline}
 	headers := &fields{set: fieldsOf(r.Header), fixed: true}
 	source := &piped{pipe: resp.body.pipe, start: func() { resp.body.start(g) }, stop: func() { resp.body.pipe.leave(errGone) }}
-	in := &incomingRequest{request: r, headers: headers, body: &arrival{source, func() http.Header { return r.Trailer }}}
+	in := &incomingRequest{request: r, headers: headers, wanted: &resp.body.wanted, body: &arrival{source, func() http.Header { return r.Trailer }}}
 	if request, err = g.own(in, 0); err == nil {
 		outparamHandle, err = g.own(&outparam{resp}, 0)
 	}
@@ -102,8 +104,12 @@ func (r *Response) Serve() error {
 	return nil
 }
 
-// begin sends the head.
+// begin sends the head. Behind it a client could not be told any more to go on with a body
+// which the guest is going to read.
 func (r *Response) begin() {
+	if r.body.wanted.Load() && strings.EqualFold(r.request.Header.Get("Expect"), "100-continue") {
+		r.w.WriteHeader(http.StatusContinue)
+	}
 	h := r.w.Header()
 	for name, values := range r.head.headers.header() {
 		h[name] = values
@@ -144,6 +150,7 @@ type serverBody struct {
 	pipe      *pipe
 	body      io.ReadCloser
 	interrupt func(time.Time) error // ends what reads the body
+	wanted    atomic.Bool           // the guest has taken it
 
 	mu      sync.Mutex
 	ended   bool          // the server takes the body away
