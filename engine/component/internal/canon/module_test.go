@@ -2,6 +2,7 @@ package canon_test
 
 import (
 	"bytes"
+	"context"
 	"testing"
 
 	"github.com/tetratelabs/wazero/api"
@@ -80,6 +81,19 @@ func BenchmarkCall(b *testing.B) {
 	bench("scalars", "add", plan(b, prim(wit.U32), prim(wit.U32), prim(wit.U32)), uint32(1), uint32(2))
 	bench("headers", "echo", plan(b, headers, headers), twenty)
 	bench("64KiB", "echo", plan(b, list(prim(wit.U8)), list(prim(wit.U8))), make([]byte, 1<<16))
+	b.Run("import", func(b *testing.B) {
+		l := &canon.Lowered{
+			Func: plan(b, prim(wit.U32), prim(wit.U32), prim(wit.Bool)), Instance: canon.NewStore(canon.Config{}).NewInstance(nil),
+			Callee: canon.HostFunc(func(_ context.Context, args []any) (any, error) { return args[0], nil }),
+		}
+		stack := []uint64{1 << 20, 1}
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := l.Call(b.Context(), stack); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 	bench("u32s", "echo", plan(b, list(prim(wit.U32)), list(prim(wit.U32))), numbers(1<<14))
 }
 
