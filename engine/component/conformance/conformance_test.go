@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/realm-mesh/realm/engine"
@@ -23,6 +24,26 @@ func TestScratch(t *testing.T) {
 			if err := verdict(c.Must, h.run(t.Context(), c.wasm, engine.Env{})); err != nil {
 				t.Errorf("%s: %v", c.Name, err)
 			}
+		}
+	}
+}
+
+func TestScratchWASI(t *testing.T) {
+	h, err := newHost()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.close()
+	a, wrong, err := callWASI(t.Context(), h, os.DirFS("../.."))
+	t.Log(len(a), err)
+	for _, w := range wrong {
+		t.Error(w)
+	}
+	b, _ := os.ReadFile("../../wasi/testdata/functions.txt")
+	for l := range strings.Lines(string(b)) {
+		f := strings.Fields(l)
+		if len(f) == 3 && a[f[0]+" "+f[2]] == "" {
+			t.Error("no answer for", f[0], f[2])
 		}
 	}
 }
