@@ -56,23 +56,25 @@ func callWASI(ctx context.Context, h *host, files fs.FS) (answers, []string, err
 	}
 	g.requests(ctx)
 	g.serves(ctx)
-	g.command(ctx, engine.Env{}, byCommand, "sockets", "")
+	g.command(ctx, engine.Env{}, "sockets")
 	g.exits(ctx)
 	g.absent(ctx)
 	return g.answers, g.wrong, nil
 }
 
 // fails notes what went wrong.
-func (g *guest) fails(format string, args ...any) { g.wrong = append(g.wrong, fmt.Sprintf(format, args...)) }
+func (g *guest) fails(format string, args ...any) {
+	g.wrong = append(g.wrong, fmt.Sprintf(format, args...))
+}
 
-// command runs the guest with two arguments, and returns what it wrote to its errors.
-func (g *guest) command(ctx context.Context, env engine.Env, how, what, more string) string {
+// command runs the guest, and returns what it wrote to its errors.
+func (g *guest) command(ctx context.Context, env engine.Env, what string) string {
 	var out, complaints bytes.Buffer
-	env.Args, env.Stdout, env.Stderr, env.Fuel = []string{"conformance", what, more}, &out, &complaints, caseFuel
+	env.Args, env.Stdout, env.Stderr, env.Fuel = []string{"conformance", what, ""}, &out, &complaints, caseFuel
 	if err := g.module.Run(ctx, env); err != nil {
 		g.fails("%s: %v", what, err)
 	}
-	g.note(out.String(), how)
+	g.note(out.String(), byCommand)
 	return complaints.String()
 }
 
@@ -91,7 +93,7 @@ func (g *guest) note(said, how string) {
 }
 
 func (g *guest) basics(ctx context.Context) {
-	got := g.command(ctx, engine.Env{Stdin: strings.NewReader("0123456789"), Vars: []engine.Var{{Name: "A", Value: "1"}, {Name: "B", Value: "two words"}}}, byCommand, "basics", "")
+	got := g.command(ctx, engine.Env{Stdin: strings.NewReader("0123456789"), Vars: []engine.Var{{Name: "A", Value: "1"}, {Name: "B", Value: "two words"}}}, "basics")
 	if want := "6789ab\x00\x00c\x00"; got != want {
 		g.fails("its errors are %q, and should be %q", got, want)
 	}
@@ -111,7 +113,7 @@ func (g *guest) files(ctx context.Context) error {
 		return fmt.Errorf("open folder of the guest: %w", err)
 	}
 	defer folder.Close()
-	g.command(ctx, engine.Env{Mounts: []engine.Mount{{Guest: "/data", Folder: folder}}}, byCommand, "files", "")
+	g.command(ctx, engine.Env{Mounts: []engine.Mount{{Guest: "/data", Folder: folder}}}, "files")
 	left, err := os.ReadDir(dir)
 	if err != nil || len(left) != 1 {
 		g.fails("in the folder are then %v: %v", left, err)
@@ -135,7 +137,7 @@ func (g *guest) requests(ctx context.Context) {
 	server := httptest.NewServer(http.HandlerFunc(answer))
 	defer http.DefaultTransport.(*http.Transport).CloseIdleConnections() //nolint:forcetypeassert // it is one
 	defer server.Close()
-	g.command(ctx, engine.Env{Sender: redirected{server.Listener.Addr().String()}}, byCommand, "requests", "")
+	g.command(ctx, engine.Env{Sender: redirected{server.Listener.Addr().String()}}, "requests")
 }
 
 // answer is the server that the guest asks.
