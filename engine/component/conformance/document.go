@@ -43,7 +43,7 @@ func (r *Report) Document() string {
 	d.say("cases that hold it. `make conformance` runs the cases and writes this file; a test runs them, too, and fails if")
 	d.say("one is not as it must be, if a rule or a function is without a case, or if this file is not what would be written.")
 	d.table("part", "cases")
-	d.row("[Validation](#validation)", fmt.Sprintf("%d rules; %d components that are refused for the reason that they must be, %d that are not refused", len(validRules()), len(r.invalid.right), len(r.valid.right)))
+	d.row("[Validation](#validation)", fmt.Sprintf("%d rules; %d components that are refused for the reason that they must be, %d that are not refused", len(validRules())+len(malformedRules()), len(r.invalid.right)+len(malformedRules()), len(r.valid.right)))
 	d.row("[Canonical ABI](#canonical-abi)", fmt.Sprintf("%d rules; %d components that run, %d vectors", len(abiRules()), len(r.cases), r.allVectors))
 	d.row("[Hostile guests](#hostile-guests)", fmt.Sprintf("%d components", len(r.hostile)))
 	d.row("[WASI 0.2](#wasi-02)", fmt.Sprintf("%d functions and resources, all called by a component", len(r.functions)))
@@ -71,6 +71,12 @@ func (r *Report) validation(d *document) {
 			d.table("rule", "broken by", "kept by")
 		}
 		d.row(rule.text, code(r.invalid.matching(rule.breaks)), code(r.valid.matching(rule.keeps)))
+	}
+	d.say("\n### Binary format\n")
+	d.say("Bytes that are no component are refused before anything else; `engine/component/internal/binary` has more of them.")
+	d.table("rule", "refused, for")
+	for _, rule := range malformedRules() {
+		d.row(rule.text, rule.reason)
 	}
 }
 

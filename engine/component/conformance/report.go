@@ -52,7 +52,7 @@ func (r *Report) validate(_ context.Context, _ *host, files fs.FS) (err error) {
 	if r.invalid, err = validate(files, "invalid"); err != nil {
 		return err
 	}
-	r.Wrong = append(append(r.Wrong, r.valid.wrong...), r.invalid.wrong...)
+	r.Wrong = slices.Concat(r.Wrong, parseMalformed(), r.valid.wrong, r.invalid.wrong)
 	var named []string
 	for _, rule := range validRules() {
 		breaks, keeps := r.invalid.matching(rule.breaks), r.valid.matching(rule.keeps)
