@@ -12,7 +12,10 @@ import (
 // hostileGuest is a component that calls the host as no compiler would.
 type hostileGuest struct{ name, does, must string }
 
-const hostileFolder = "component/testdata/text"
+const (
+	hostileFolder = "component/testdata/text"
+	hostileFuel   = 10_000_000 // what is written for ever has to be thrown away
+)
 
 func hostileGuests() []hostileGuest {
 	return []hostileGuest{
@@ -37,5 +40,5 @@ func (h *host) runHostile(ctx context.Context, files fs.FS, g hostileGuest) erro
 	if err != nil {
 		return fmt.Errorf("read component: %w", err)
 	}
-	return verdict(g.must, h.run(ctx, wasm, engine.Env{Args: []string{"hostile"}, Stdout: io.Discard}))
+	return verdict(g.must, h.run(ctx, wasm, engine.Env{Args: []string{"hostile"}, Stdout: io.Discard, Fuel: hostileFuel}))
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,14 +60,14 @@ type missingError struct{ what []string }
 
 func (e *missingError) Error() string { return strings.Join(e.what, ", ") }
 
-// run runs a command.
+// run runs a command, with the fuel of a case unless it is given other.
 func (h *host) run(ctx context.Context, wasm []byte, env engine.Env) error {
 	m, err := h.load(ctx, wasm)
 	if err != nil {
 		return &refusal{err}
 	}
 	defer m.Release()
-	env.Fuel = caseFuel
+	env.Fuel = cmp.Or(env.Fuel, caseFuel)
 	return m.Run(ctx, env)
 }
 
