@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"time"
 )
 
 // RunCommand is the argument that makes runnerd run one module and end, without a node.
@@ -17,6 +18,9 @@ const (
 // MaxRunSpec is the most bytes of a [RunSpec] in JSON: Linux takes 128 KiB for one variable
 // of the environment, with its name.
 const MaxRunSpec = 120 << 10
+
+// ServePatience is how long requests on their way get when a run that serves is told to end.
+const ServePatience = 5 * time.Second
 
 // RunSpec is one run of a module. Its standard streams are those of the process.
 type RunSpec struct {
