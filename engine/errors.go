@@ -143,6 +143,7 @@ const maxTrapText = 300
 func trapText(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	line = strings.TrimSuffix(strings.TrimPrefix(line, "wasm error: "), " (recovered by wazero)")
+	line = strings.TrimPrefix(line, "trap: ") // of a component
 	line = strings.ToValidUTF8(line, "?")
 	return "trap: " + line[:min(len(line), maxTrapText)]
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -73,12 +74,16 @@ func (s *serving) wait() error {
 	}
 	select {
 	case <-s.over:
-		if s.err != nil {
-			return errors.Join(s.err, err)
-		}
 	default:
+		return err
 	}
-	return err
+	switch {
+	case s.err == nil:
+		return err
+	case errors.Is(err, ErrNoResponse):
+		return s.err // which is why
+	}
+	return fmt.Errorf("%w: %w", err, s.err)
 }
 
 // handle has the component answer r.

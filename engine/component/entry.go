@@ -51,13 +51,14 @@ func (i *Instance) Handle(ctx context.Context, request, out wit.Handle) error {
 	return err
 }
 
-// errNoEntry is a mistake of the caller's: see [Component.IsCommand] and [Component.IsHandler].
-var errNoEntry = errors.New("the component has no such entry")
+// ErrNoEntry says that a component does not export what is called: see
+// [Component.IsCommand] and [Component.IsHandler].
+var ErrNoEntry = errors.New("the component has no such entry")
 
 // call calls a function that the component exports.
 func (i *Instance) call(ctx context.Context, f *elab.Func, args ...any) (any, error) {
 	if f == nil {
-		return nil, errNoEntry
+		return nil, ErrNoEntry
 	}
 	return i.lift(f).Call(i.context(ctx), args)
 }

@@ -104,6 +104,9 @@ func TestPoll(t *testing.T) {
 	if _, err := g.try("io/poll [method]pollable.block", never); !errors.Is(err, ended) {
 		t.Errorf("wait: %v", err)
 	}
+	if _, err := g.try("clocks/monotonic-clock now"); !errors.Is(err, ended) {
+		t.Errorf("call of a guest that is to end: %v", err)
+	}
 }
 
 func TestClocks(t *testing.T) {
@@ -179,9 +182,9 @@ func TestLimits(t *testing.T) {
 		},
 	})
 	fields := g.handle("http/types [constructor]fields")
-	g.ok("http/types [method]fields.append", fields, "name", make1(200))
+	g.ok("http/types [method]fields.append", fields, "name", xs(200))
 	g.traps("http/types [method]fields.clone", fields)
-	g.traps("http/types [method]fields.append", fields, "name", make1(70_000))
+	g.traps("http/types [method]fields.append", fields, "name", xs(70_000))
 	g.drop("http/types fields", fields)
 	if b := as[[]byte](g.ok(in+"blocking-read", g.handle("cli/stdin get-stdin"), uint64(math.MaxUint64))); len(b) > 64<<10 {
 		t.Errorf("%d bytes at a time", len(b))
@@ -199,7 +202,26 @@ func TestLimits(t *testing.T) {
 	g.traps("clocks/monotonic-clock subscribe-instant", uint64(0))
 }
 
-func make1(n int) []byte { return bytes.Repeat([]byte("x"), n) }
+func TestLimitsOfWhatIsNotSent(t *testing.T) {
+	g := newGuest(t, wasi.Env{Limits: wasi.Limits{Unsent: 2, FieldsTotal: 1000}})
+	const req = "http/types [method]outgoing-request."
+	// What is dropped counts no more.
+	for range 10 {
+		q := g.handle("http/types [constructor]outgoing-request", g.headers("a", "b"))
+		g.ok(req+"body", q)
+		g.ok(req+"set-path-with-query", q, wit.Some("/"+string(xs(500))))
+		g.drop("http/types outgoing-request", q)
+	}
+	a, b := g.handle("http/types [constructor]outgoing-request", g.headers()), g.handle("http/types [constructor]outgoing-request", g.headers())
+	g.ok(req+"body", a)
+	g.ok(req+"set-path-with-query", a, wit.Some("/"+string(xs(600))))
+	g.ok(req+"set-path-with-query", a, wit.Some("/"+string(xs(700))))
+	g.traps(req+"set-authority", b, wit.Some(string(xs(700))))
+	g.ok("http/types [method]outgoing-response.body", g.handle("http/types [constructor]outgoing-response", g.headers()))
+	g.traps(req+"body", b)
+}
+
+func xs(n int) []byte { return bytes.Repeat([]byte("x"), n) }
 
 type endless struct{}
 

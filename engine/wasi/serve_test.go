@@ -48,7 +48,6 @@ func serveThen(t *testing.T, env wasi.Env, program func(g *guest, request, outpa
 			w.WriteHeader(http.StatusInternalServerError)
 		}
 	}))
-	s.Config.ErrorLog = nil
 	t.Cleanup(s.Close)
 	return s
 }
@@ -313,6 +312,36 @@ func TestServeSaysWhyThereIsNoResponse(t *testing.T) {
 	}
 }
 
+// A response without a body, to the methods and with the statuses that have none.
+func TestServeWithoutBody(t *testing.T) {
+	s := serve(t, wasi.Env{}, func(g *guest, request, outparam wit.Handle) {
+		status := uint16(http.StatusOK)
+		if as[wit.Choice](g.call("http/types [method]incoming-request.path-with-query", request)).Value == "/304" {
+			status = http.StatusNotModified
+		}
+		r := g.handle("http/types [constructor]outgoing-response", g.headers("content-length", "12"))
+		g.ok("http/types [method]outgoing-response.set-status-code", r, status)
+		g.call("http/types [static]response-outparam.set", outparam, wit.Ok(r))
+	})
+	for _, c := range []struct {
+		method, path string
+		want         int
+	}{
+		{http.MethodHead, "/", http.StatusOK},
+		{http.MethodGet, "/304", http.StatusNotModified},
+		{http.MethodGet, "/", http.StatusBadGateway}, // it is not as long as it says
+	} {
+		req, _ := http.NewRequest(c.method, s.URL+c.path, nil)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.Body.Close(); resp.StatusCode != c.want {
+			t.Errorf("%s %s: %s", c.method, c.path, resp.Status)
+		}
+	}
+}
+
 func TestServeContinuesWhenTheBodyIsRead(t *testing.T) {
 	s := serve(t, wasi.Env{}, func(g *guest, request, outparam wit.Handle) {
 		rb := as[wit.Handle](g.ok("http/types [method]incoming-request.consume", request))
@@ -343,6 +372,14 @@ func TestServeContinuesWhenTheBodyIsRead(t *testing.T) {
 	}
 }
 
+// why is the error-code of a stream-error, or closed.
+func (g *guest) why(failure any) any {
+	if failure == closed {
+		return closed
+	}
+	return g.call("http/types http-error-code", as[wit.Choice](failure).Value)
+}
+
 func TestServeEndsWhenTheClientGoes(t *testing.T) {
 	began, ended := make(chan struct{}), make(chan any, 2)
 	s := serve(t, wasi.Env{}, func(g *guest, _, outparam wit.Handle) {
@@ -352,7 +389,7 @@ func TestServeEndsWhenTheClientGoes(t *testing.T) {
 		for {
 			c := as[wit.Choice](g.call(out+"blocking-write-and-flush", w, make([]byte, 4096)))
 			if !c.IsOk() {
-				ended <- as[wit.Choice](c.Value).Case
+				ended <- g.why(c.Value)
 				return
 			}
 		}
@@ -364,7 +401,48 @@ func TestServeEndsWhenTheClientGoes(t *testing.T) {
 	fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 	<-began
 	conn.Close()
-	<-ended
+	if why := <-ended; why != closed && why != wit.Some(wit.Choice{Case: uint32(wasi.ConnectionTerminated)}) {
+		t.Errorf("the guest is told %v", why)
+	}
+}
+
+func TestServeFailsToReadWhatIsNotWhole(t *testing.T) {
+	for name, want := range map[string]wit.Choice{
+		"gone":  {Case: uint32(wasi.ConnectionTerminated)},
+		"large": {Case: uint32(wasi.HTTPRequestBodySize), Value: wit.Some(uint64(2))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			began, ended := make(chan struct{}), make(chan any, 1)
+			s := serve(t, wasi.Env{}, func(g *guest, request, _ wit.Handle) {
+				rb := as[wit.Handle](g.ok("http/types [method]incoming-request.consume", request))
+				r := as[wit.Handle](g.ok("http/types [method]incoming-body.stream", rb))
+				g.ok(in+"blocking-read", r, uint64(1))
+				close(began)
+				_, end := g.readAll(r)
+				ended <- g.why(end)
+			})
+			if name == "large" {
+				next := s.Config.Handler
+				s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					r.Body = http.MaxBytesReader(w, r.Body, 2)
+					next.ServeHTTP(w, r)
+				})
+			}
+			conn, err := net.Dial("tcp", s.Listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
+			<-began
+			if name == "gone" {
+				conn.Close()
+			}
+			if got := <-ended; got != wit.Some(want) {
+				t.Errorf("the guest is told %v", got)
+			}
+		})
+	}
 }
 
 func TestServeEndsWhileTheGuestWaitsForTheRequest(t *testing.T) {

@@ -140,6 +140,9 @@ func TestFunctionsAndResourcesAreThoseOfTheTypes(t *testing.T) {
 			t.Errorf("%s is not among the types", line)
 		}
 	}
+	if !strings.HasPrefix(string(wasi.Types), "\x00asm\x0d\x00\x01\x00") {
+		t.Error("the types are no component")
+	}
 	for face, fs := range functions {
 		for name := range fs {
 			if !known[face+" func "+name] {

@@ -71,5 +71,12 @@ func CompileBomb(n int) []byte {
 	return Command(code...)
 }
 
-// Component is how a WebAssembly component begins.
+// Component is the smallest WebAssembly component, which has nothing.
 func Component() []byte { return []byte("\x00asm\x0d\x00\x01\x00") }
+
+// Importing is a component that imports a function of a name.
+func Importing(name string) []byte {
+	function := []byte{1, 0x40, 0, 1, 0} // one type: a function of nothing that returns nothing
+	imported := append(append([]byte{1, 0}, str(name)...), 1, 0)
+	return append(append(Component(), Section(7, function)...), Section(10, imported)...)
+}

@@ -52,11 +52,10 @@ typedef struct {
 	handle ok;
 } made;
 
-// result<_, header-error> and result<_, stream-error>: two numbers and perhaps a handle.
+// result<_, header-error> and result<_, stream-error>: of both we want to know only whether all went well.
 typedef struct {
 	uint8_t is_err;
-	uint8_t which;
-	handle error;
+	_Alignas(4) uint8_t more[8];
 } outcome;
 
 typedef struct {

@@ -2,8 +2,12 @@ package httpshape
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
+	"net/http"
+	"os"
+	"os/exec"
 	"reflect"
 	"slices"
 	"strings"
@@ -13,7 +17,33 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// serveAt has this program be a server, which ends when it is asked for /end.
+const serveAt = "HTTPSHAPE_SERVE_AT"
+
+func TestMain(m *testing.M) {
+	if addr := os.Getenv(serveAt); addr != "" {
+		mux := http.NewServeMux()
+		mux.Handle("/", upstreamRoutes())
+		mux.HandleFunc("/end", func(http.ResponseWriter, *http.Request) { os.Exit(1) })
+		_ = http.ListenAndServe(addr, mux) //nolint:gosec // of one test, that kills it
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func TestCommandIsRestarted(t *testing.T) {
+	env, err := exec.LookPath("env")
+	if err != nil {
+		t.Fatalf("this test starts a program with a variable of its environment: %v", err)
+	}
+	c := &Command{Args: []string{env, serveAt + "={addr}", os.Args[0]}}
+	got, err := Run(t.Context(), c, "", []Shape{{Name: "end", Target: "/end"}, {Name: "plain", Target: "/plain"}})
+	if err := errors.Join(err, c.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if got[0].Outcome.End != NoAnswer || got[0].Outcome.Survived || got[1].Outcome.Status != 200 || !got[1].Outcome.Survived {
+		t.Errorf("observed %+v", got)
+	}
+}
 
 // scripted is a server that answers every connection with these bytes, after it has read a head.
 func scripted(t *testing.T, answer string, hold bool) string {

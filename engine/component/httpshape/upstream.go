@@ -71,5 +71,16 @@ func upstreamRoutes() http.Handler {
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	})
+	mux.HandleFunc("/show", show)
 	return mux
+}
+
+// show answers with what it was asked.
+func show(w http.ResponseWriter, r *http.Request) {
+	fmt.Fprintf(w, "%s %s\n", r.Method, r.URL.RequestURI())
+	for _, name := range []string{"X-One", "Accept", "Content-Type", "Te"} {
+		fmt.Fprintf(w, "%s: %q\n", name, r.Header[name])
+	}
+	d, err := readBody(r.Body, 0)
+	fmt.Fprintf(w, "%d bytes, %x, %v\n", d.size, d.sum[:8], err)
 }

@@ -1,51 +1,60 @@
 // Builds the components of this folder from their sources; what it makes is committed.
 //
-//     npm ci --prefix ../../../samples   # once: jco
+//     npm install --prefix ../../../samples   # once: jco
 //     node build.mjs [NAME]...
+//
+// Those in C need clang and wasm-ld; those in Rust a rustc with the target wasm32-wasi, such as Debian's
+// with libstd-rust-dev-wasm32, named by RUSTC if it is not the one that is found.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { interfaces } from '../../../samples/wit.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const scratch = mkdtempSync(join(tmpdir(), 'components-'));
 const require = createRequire(join(here, '../../../samples/package.json'));
-const jcoFile = require.resolve('@bytecodealliance/jco');
-const jco = await import(jcoFile);
+const jco = await import(require.resolve('@bytecodealliance/jco'));
 
-// The interfaces of WASI come with jco, a file for each package; one text may hold many.
-function interfaces(version) {
-	const folder = join(dirname(jcoFile), '../lib/wit/builtin', version);
-	return readdirSync(folder).map((name) => {
-		const text = readFileSync(join(folder, name, 'package.wit'), 'utf8');
-		return text.replace(/^package ([^;]+);([\s\S]*)$/m, 'package $1 {$2}');
-	}).join('\n');
+const read = (...path) => readFileSync(join(here, ...path));
+const files = (folder, end) => readdirSync(join(here, folder)).filter((f) => f.endsWith(end)).sort().map((f) => join(here, folder, f));
+
+// The module in the envelope of the world in a folder's world.wit.
+async function component(core, folder, adapters) {
+	const witSource = `${read(folder, 'world.wit')}\n${await interfaces()}`;
+	return jco.componentNew(await jco.componentEmbed({ binary: core, witSource, world: 'guest' }), adapters);
 }
 
-// A folder with C becomes a component of the world in its file world.wit.
-async function fromC(name) {
-	const folder = join(here, name);
-	const core = join(scratch, `${name}.wasm`);
+// WASI 0.1, made of 0.2 inside the component.
+const adapter = (path) => [['wasi_snapshot_preview1', readFileSync(path)]];
+
+function clang(folder) {
+	const out = join(scratch, `${folder}.wasm`);
 	execFileSync('clang', ['--target=wasm32-unknown-unknown', '-Os', '-Wall', '-Wextra', '-Werror', '-nostdlib',
-		'-Wl,--no-entry', '-Wl,--strip-all', '-o', core,
-		...readdirSync(folder).filter((f) => f.endsWith('.c')).sort().map((f) => join(folder, f))], { stdio: 'inherit' });
-	const witSource = `${readFileSync(join(folder, 'world.wit'), 'utf8')}\n${interfaces('0.2.12')}`;
-	const embedded = await jco.componentEmbed({ binary: readFileSync(core), witSource, world: 'guest' });
-	return jco.componentNew(embedded, []);
+		'-Wl,--no-entry', '-Wl,--strip-all', '-o', out, ...files(folder, '.c')], { stdio: 'inherit' });
+	return readFileSync(out);
 }
 
-// A file of text becomes what it says, unchecked: some are wrong on purpose.
-const fromText = (name) => jco.parse(readFileSync(join(here, `${name}.wat`), 'utf8'));
+function rustc(source, ...options) {
+	const out = join(scratch, 'rust.wasm');
+	execFileSync(process.env.RUSTC ?? 'rustc', ['--target=wasm32-wasi', '--edition=2021', '-Copt-level=s', '-Clto', '-Ccodegen-units=1',
+		'-Cpanic=abort', '-Cstrip=symbols', '-Clinker=wasm-ld', ...options, '-o', out, join(here, source)], { stdio: 'inherit' });
+	return readFileSync(out);
+}
 
-async function build(name) {
-	const bytes = existsSync(join(here, `${name}.wat`)) ? await fromText(name) : await fromC(name);
+const recipes = {
+	http: () => component(clang('http'), 'http', []),
+	'rust-command': () => jco.componentNew(rustc('rust/command.rs'), adapter(jco.preview1AdapterCommandPath())),
+	'rust-web': () => component(rustc('rust/web.rs', '--crate-type=cdylib'), 'rust', adapter(jco.preview1AdapterReactorPath())),
+};
+// A text becomes what it says, unchecked: some are wrong on purpose.
+for (const file of files('text', '.wat'))
+	recipes[join('text', file.slice(join(here, 'text').length + 1, -4))] = () => jco.parse(readFileSync(file, 'utf8'));
+
+for (const name of process.argv.length > 2 ? process.argv.slice(2) : Object.keys(recipes)) {
+	const bytes = await recipes[name]();
 	writeFileSync(join(here, `${name}.wasm`), bytes);
 	console.log(`${name}.wasm: ${bytes.length} bytes`);
 }
-
-const all = readdirSync(here, { withFileTypes: true })
-	.filter((e) => e.name.endsWith('.wat') || (e.isDirectory() && existsSync(join(here, e.name, 'world.wit'))))
-	.map((e) => e.name.replace(/\.wat$/, ''));
-for (const name of process.argv.length > 2 ? process.argv.slice(2) : all) await build(name);

@@ -44,7 +44,7 @@ func ofDNS(err error) (wasi.HTTPCode, any, bool) {
 
 func ofTLS(err error) (wasi.HTTPCode, any, bool) {
 	var (
-		alert       tls.AlertError
+		alert       *net.OpError
 		certificate *tls.CertificateVerificationError
 		header      tls.RecordHeaderError
 		authority   x509.UnknownAuthorityError
@@ -52,8 +52,8 @@ func ofTLS(err error) (wasi.HTTPCode, any, bool) {
 		invalid     x509.CertificateInvalidError
 	)
 	switch {
-	case errors.As(err, &alert):
-		return wasi.TLSAlertReceived, []any{wit.Some(uint8(alert)), wit.Some(alert.Error())}, true
+	case errors.As(err, &alert) && alert.Op == "remote error": // the alert's type has no name
+		return wasi.TLSAlertReceived, []any{wit.None(), wit.Some(alert.Err.Error())}, true
 	case errors.As(err, &certificate), errors.As(err, &authority), errors.As(err, &hostname), errors.As(err, &invalid):
 		return wasi.TLSCertificateError, nil, true
 	case errors.As(err, &header), strings.Contains(err.Error(), "tls: "), says(err, "HTTP response to HTTPS client"):

@@ -94,7 +94,7 @@ func TestLoadRefuses(t *testing.T) {
 		says   string
 	}{
 		"no wasm":         {[]byte("hello"), nil, "not a WebAssembly file"},
-		"component":       {wasmtest.Component(), nil, "wasm32-wasip1"},
+		"component":       {wasmtest.Importing("launch"), nil, "function launch"},
 		"import":          {imports("env", "log"), nil, `imports the function "log" of "env"`},
 		"older WASI":      {imports("wasi_unstable", "fd_write"), nil, "wasi_snapshot_preview1 alone"},
 		"Go for browsers": {imports("gojs", "runtime.wasmExit"), nil, "GOOS=wasip1 instead of GOOS=js"},

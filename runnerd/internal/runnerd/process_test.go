@@ -172,7 +172,7 @@ func TestBadProgramsCostOneChild(t *testing.T) {
 	}{
 		"text":      {[]byte("hello, I am no wasm"), "not a WebAssembly file"},
 		"truncated": {good[:len(good)-6], "cut short"},
-		"component": {wasmtest.Component(), "component"},
+		"component": {wasmtest.Importing("launch"), "function launch"},
 		"vector":    {wasmtest.VectorBomb(3), "4294967295 functions"},
 		"body":      {wasmtest.Command(0xff), "instruction 0xff is not known"},
 		"imports":   {wasmtest.Module{Imports: []wasmtest.Import{{Module: "env", Name: "emscripten_run"}}}.Bytes(), "imports the function"},

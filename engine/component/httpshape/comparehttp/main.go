@@ -117,6 +117,9 @@ func (c *config) observe(ctx context.Context, h host, upstream string, out io.Wr
 	for _, group := range byComponent(httpshape.Shapes(), c.only) {
 		name := group[0].Component
 		file := c.find(name)
+		if file == "" && c.record != "" {
+			return nil, fmt.Errorf("%s.wasm is not here: what is recorded would not be whole", name)
+		}
 		if file == "" {
 			fmt.Fprintf(out, "%s.wasm is not here: %d shapes are left out\n", name, len(group))
 			continue
