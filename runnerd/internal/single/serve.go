@@ -29,6 +29,7 @@ const (
 	requestWaits   = 5 * time.Second
 	headWithin     = 10 * time.Second // the head of a request
 	maxHead        = 64 << 10         // bytes of that
+	idleFor        = 2 * time.Minute  // a connection without requests
 )
 
 // service answers requests with a program until it is told to end.
@@ -112,7 +113,8 @@ const guestsEnd = time.Second
 func (v *service) run(ctx context.Context, l net.Listener) error {
 	life, end := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer end(nil)
-	srv := &http.Server{Handler: v, ReadHeaderTimeout: headWithin, MaxHeaderBytes: maxHead, BaseContext: func(net.Listener) context.Context { return life }}
+	srv := &http.Server{Handler: v, ReadHeaderTimeout: headWithin, IdleTimeout: idleFor, MaxHeaderBytes: maxHead,
+		BaseContext: func(net.Listener) context.Context { return life }}
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(l) }()
 	var err error
