@@ -152,3 +152,17 @@ func allocated() int64 {
 	runtime.ReadMemStats(&m)
 	return int64(m.TotalAlloc)
 }
+
+// TestSizeCountsWhatTheHostHas has an instance take room for what its core modules take of the
+// host, although they have little themselves.
+func TestSizeCountsWhatTheHostHas(t *testing.T) {
+	const instances, segments = 190, 20_000
+	m := append(wasmtest.Header(), repeat(11, segments, func(int) []byte { return join(byte(1), 0) })...) // passive, of nothing
+	p, err := Parse(component(wasmtest.Section(secModule, m), repeat(secCoreInst, instances, func(int) []byte { return join(byte(0), 0, 0) })), meter.DefaultCaps())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if least := int64(instances * segments * 24); p.Size() < least {
+		t.Errorf("it says that it takes %d bytes, and takes more than %d", p.Size(), least)
+	}
+}

@@ -42,3 +42,22 @@ func Join(parts ...any) (b []byte) {
 	}
 	return b
 }
+
+// Runs is a component that exports wasi:cli/run: core function f of what is in sections, which
+// takes nothing and returns 0 if it went well. Sections define no types, functions or instances.
+func Runs(f int, sections ...[]byte) []byte {
+	return append(Sections(sections...), Run(f, 0, 0)...)
+}
+
+// Run is the sections that make core function f wasi:cli/run, where there are no types yet, and so
+// many functions and instances.
+func Run(f, functions, instances int) []byte {
+	out := append(Lift(f), List(5, Join(byte(1), 1, byte(0), "run", byte(1), functions))...)
+	return append(out, List(11, Join(byte(0), "wasi:cli/run@0.2.0", byte(5), instances, 0))...)
+}
+
+// Lift is the sections that lift core function f, which returns a result; there are no types yet.
+func Lift(f int) []byte {
+	return append(List(7, Join(byte(0x6a), 0, 0), Join(byte(0x40), 0, byte(0), 0)),
+		List(8, Join(byte(0), byte(0), f, 0, 1))...)
+}
