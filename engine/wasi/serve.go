@@ -73,7 +73,6 @@ func (r *Response) decide(h *head, err error) {
 // [HTTPError] of the guest's, or that of the request's context.
 func (r *Response) Serve() error {
 	controller := http.NewResponseController(r.w)
-	_ = controller.EnableFullDuplex() // HTTP/2 always is
 	defer r.body.end()
 	ctx := r.request.Context()
 	defer context.AfterFunc(ctx, func() { r.body.pipe.finish(context.Cause(ctx)) })()
@@ -89,7 +88,7 @@ func (r *Response) Serve() error {
 	message := r.head.body
 	defer message.pipe.leave(errGone)
 	defer context.AfterFunc(ctx, func() { message.pipe.leave(context.Cause(ctx)) })()
-	r.begin()
+	r.begin(controller)
 	if err := r.copy(controller); err != nil {
 		return fmt.Errorf("%w: %w", ErrCut, err)
 	}
@@ -102,8 +101,16 @@ func (r *Response) Serve() error {
 }
 
 // begin sends the head.
-func (r *Response) begin() {
+func (r *Response) begin(controller *http.ResponseController) {
 	h := r.w.Header()
+	if !r.body.whole() {
+		// The guest may still read: without this the server would read all there is first.
+		// In HTTP/1 the server cannot go on to another request after that.
+		_ = controller.EnableFullDuplex()
+		if r.request.ProtoMajor == 1 {
+			h.Set("Connection", "close")
+		}
+	}
 	for name, values := range r.head.headers.header() {
 		h[name] = values
 	}
@@ -162,6 +169,11 @@ func (s *serverBody) start(g *Guest) {
 		defer close(s.reading)
 		s.pipe.pump(s)
 	})
+}
+
+// whole reports whether the body has been read, or there is none.
+func (s *serverBody) whole() bool {
+	return s.body == nil || s.body == http.NoBody || s.pipe.whole()
 }
 
 // Read implements [io.Reader], with the errors of requests.
