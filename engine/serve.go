@@ -45,7 +45,7 @@ func (m *Module) Serve(ctx context.Context, env Env, w http.ResponseWriter, r *h
 		i.Close()
 		ended(err)
 	})
-	return s.wait()
+	return s.wait() //nolint:contextcheck // the response has the context of r
 }
 
 // serving is a request on its way.
