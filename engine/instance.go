@@ -248,8 +248,11 @@ func (i *Instance) shut() {
 	if i.guest != nil {
 		_ = i.guest.Close(context.Background()) // frees memory of this process alone
 	}
-	if i.parts != nil {
+	switch {
+	case i.parts != nil:
 		i.parts.Close(context.Background())
+	case i.world != nil:
+		i.world.Close() // its component was not made
 	}
 	for _, v := range i.views {
 		v.Close()
