@@ -89,10 +89,13 @@ type Instance struct {
 	closed  bool
 }
 
-// Run makes an instance, runs its _start to the end and closes it; exit code 0 is
-// no error. Errors: [*ExitError], [*Trap], [*FuelError], [*StackError], [*MemoryError],
+// Run makes an instance, runs its _start, or wasi:cli/run, to the end and closes it; exit
+// code 0 is no error. Errors: [component.ErrNoEntry], [*ExitError], [*Trap], [*FuelError], [*StackError], [*MemoryError],
 // [*StoppedError], [ErrRunaway].
 func (m *Module) Run(ctx context.Context, env Env) error {
+	if m.Component != nil && !m.Component.IsCommand() {
+		return component.ErrNoEntry
+	}
 	i := m.instance()
 	defer i.Close()
 	err := i.attend(ctx, func() error {
@@ -169,13 +172,13 @@ func (i *Instance) open(ctx context.Context, env Env) error {
 	for _, v := range env.Vars {
 		i.texts += uint64(len(v.Name) + len(v.Value))
 	}
+	if i.module.linked != nil {
+		return i.error(ctx, i.assemble(ctx, &env))
+	}
 	for _, m := range env.Mounts {
 		v := m.Folder.View()
 		v.Work = i.work.on
 		i.views = append(i.views, v)
-	}
-	if i.module.linked != nil {
-		return i.error(ctx, i.assemble(ctx, &env))
 	}
 	i.space.Take(i.module.TableSize()) // there is room: see [Engine.Load]
 	ctx = experimental.WithMemoryAllocator(i.context(ctx), i.space.Allocator(&i.memory))
@@ -245,17 +248,17 @@ func (i *Instance) shut() {
 	if i.guest != nil {
 		_ = i.guest.Close(context.Background()) // frees memory of this process alone
 	}
-	switch {
-	case i.parts != nil:
+	if i.parts != nil {
 		i.parts.Close(context.Background())
-	case i.world != nil:
-		i.world.Close() // its component was not made
-	}
-	for _, v := range i.views {
-		v.Close()
 	}
 	i.memory.free()
 	i.space.Free()
+	for _, v := range i.views {
+		v.Close()
+	}
+	if i.world != nil {
+		i.world.Close() // it may wait for what is on its way to a client
+	}
 	i.module.Release()
 }
 

@@ -51,8 +51,8 @@ const (
 )
 
 // New makes an instance: its core modules are instantiated, which may run code of theirs.
-// The context must be one that the meters and memories of the guest are told by. What the
-// guest has is closed with the instance, also after an error.
+// The context must be one that the meters and memories of the guest are told by. The
+// guest of WASI stays the caller's, to be closed after the instance.
 func (l *Linked) New(ctx context.Context, h Host, g *wasi.Guest) (*Instance, error) {
 	i := &Instance{linked: l, host: h, guest: g,
 		store:     canon.NewStore(canon.Config{Meter: h, Bytes: maxValues, Handles: maxHandles, Host: l.dtors}),
@@ -232,11 +232,10 @@ func (i *Instance) do(ctx context.Context, n int, stack []uint64) error {
 	return err
 }
 
-// Close frees what the instance has. No call may be under way.
+// Close frees what the instance has, but for its guest of WASI. No call may be under way.
 func (i *Instance) Close(ctx context.Context) {
 	i.store.Close(i.context(ctx))
 	for n := len(i.modules) - 1; n >= 0; n-- {
 		_ = i.modules[n].Close(ctx) // it frees memory of this process alone
 	}
-	i.guest.Close()
 }
