@@ -75,7 +75,7 @@ func (b *outgoingBody) drop(*Guest) { b.cut(errCut) }
 type bodySink struct{ *message }
 
 func (s bodySink) room() (int, error) { return s.pipe.room() }
-func (s bodySink) flushed() bool      { return s.pipe.empty() }
+func (s bodySink) flushed() bool      { return true }
 func (s bodySink) close()             {}
 
 func (s bodySink) put(_ *call, b []byte) error {

@@ -164,7 +164,9 @@ func (p *pipe) empty() bool {
 
 // pump moves what there is to read into the pipe, until either has its end.
 func (p *pipe) pump(from io.Reader) {
-	b := make([]byte, min(pumpBytes, p.most))
+	piece := pieces.Get().(*[pumpBytes]byte) //nolint:forcetypeassert // nothing else is in it
+	defer pieces.Put(piece)
+	b := piece[:min(pumpBytes, p.most)]
 	for {
 		n, err := from.Read(b)
 		if _, e := p.Write(b[:n]); e != nil {
@@ -177,4 +179,7 @@ func (p *pipe) pump(from io.Reader) {
 	}
 }
 
-const pumpBytes = 16 << 10
+const pumpBytes = 32 << 10
+
+// pieces are what bytes are moved in. Those of requests that have ended are used again.
+var pieces = sync.Pool{New: func() any { return new([pumpBytes]byte) }}

@@ -117,7 +117,9 @@ func (r *Response) begin() {
 // copy sends the body: what the guest has written is sent at once.
 func (r *Response) copy(controller *http.ResponseController) error {
 	p := r.head.body.pipe
-	b := make([]byte, pumpBytes)
+	piece := pieces.Get().(*[pumpBytes]byte) //nolint:forcetypeassert // nothing else is in it
+	defer pieces.Put(piece)
+	b := piece[:]
 	for {
 		if !p.readable() {
 			if err := controller.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
