@@ -1,5 +1,6 @@
-// Package engine runs core WebAssembly modules that anybody may have made, with WASI 0.1,
-// on wazero. It needs nothing of a node of Realm.
+// Package engine runs WebAssembly that anybody may have made, on wazero: core modules with
+// WASI 0.1, and components with WASI 0.2 (package component). It needs nothing of a node of
+// Realm.
 //
 // # Threat model
 //
@@ -17,11 +18,13 @@
 //     child, and gives a [*RefusedError].
 //   - [Engine.Load] takes machine code from the cache and nothing else, whose digest was
 //     written down when it was made.
+//   - A component is as many modules as it has, and one guest: all that is said here of an
+//     instance goes for all of them together.
 //   - A [Module] makes instances, each with memory of its own and used once: what one call
 //     leaves behind, no other sees. Memory and tables of an instance have one limit.
 //   - Guests see clocks, random numbers, arguments, environment, their standard streams,
-//     and the folders that are mounted for them (package mount): no other files, no
-//     network.
+//     and the folders that are mounted for them (package mount): no other files, and no
+//     network, but for what a [Sender] sends for components.
 //   - Calls of the host cost fuel, each ([HostCallFuel]) and by what it moves, and look
 //     piece by piece whether the guest may go on. What they are handed is bounded, so that
 //     it takes no memory of the host's beyond that of the guest.

@@ -89,10 +89,13 @@ type Instance struct {
 	closed  bool
 }
 
-// Run makes an instance, runs its _start to the end and closes it; exit code 0 is
-// no error. Errors: [*ExitError], [*Trap], [*FuelError], [*StackError], [*MemoryError],
+// Run makes an instance, runs its _start, or wasi:cli/run, to the end and closes it; exit
+// code 0 is no error. Errors: [component.ErrNoEntry], [*ExitError], [*Trap], [*FuelError], [*StackError], [*MemoryError],
 // [*StoppedError], [ErrRunaway].
 func (m *Module) Run(ctx context.Context, env Env) error {
+	if m.Component != nil && !m.Component.IsCommand() {
+		return component.ErrNoEntry
+	}
 	i := m.instance()
 	defer i.Close()
 	err := i.attend(ctx, func() error {

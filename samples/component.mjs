@@ -2,7 +2,7 @@
 //
 //     node component.mjs CORE.wasm COMPONENT.wasm
 //
-// It needs the package jco, which `npm ci` puts into this folder.
+// It needs the package jco, which `npm install` puts into this folder.
 import { readFile, writeFile } from 'node:fs/promises';
 import { componentEmbed, componentNew } from '@bytecodealliance/jco';
 import { interfaces } from './wit.mjs';

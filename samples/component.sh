@@ -1,6 +1,6 @@
 #!/bin/sh
 # Puts the component NAME, which is written in C, into build/: made from its source where clang, wasm-ld and
-# jco (npm ci) are, and otherwise the file that is kept beside the source.
+# jco (npm install) are, and otherwise the file that is kept beside the source.
 #
 #     ./component.sh NAME
 set -eu

@@ -53,9 +53,10 @@ type Mount struct {
 type Limits struct {
 	Resources   int // that it holds at a time
 	FieldsBytes int // of names and values in one set of headers or trailers
-	FieldsTotal int // of those in all that it holds
+	FieldsTotal int // of those in all that it holds, and of paths and authorities
 	PipeBytes   int // waiting in one direction of a body or stream
 	Requests    int // of its own under way at a time
+	Unsent      int // bodies of requests and responses that it writes before it sends them
 }
 
 // DefaultLimits are far from what programs need, and near to what a host can spare.
@@ -65,6 +66,7 @@ var DefaultLimits = Limits{
 	FieldsTotal: 4 << 20,
 	PipeBytes:   64 << 10,
 	Requests:    64,
+	Unsent:      256,
 }
 
 func (l Limits) orDefault() Limits {
@@ -75,6 +77,7 @@ func (l Limits) orDefault() Limits {
 		{&l.Resources, DefaultLimits.Resources}, {&l.FieldsBytes, DefaultLimits.FieldsBytes},
 		{&l.FieldsTotal, DefaultLimits.FieldsTotal}, {&l.PipeBytes, DefaultLimits.PipeBytes},
 		{&l.Requests, DefaultLimits.Requests},
+		{&l.Unsent, DefaultLimits.Unsent},
 	} {
 		if *f.is <= 0 {
 			*f.is = f.def

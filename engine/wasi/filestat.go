@@ -154,7 +154,7 @@ func (c *call) newTime(n int) int64 {
 }
 
 // badTime is a time that no file can have.
-const badTime = math.MinInt64
+const badTime = math.MaxInt64
 
 func setTimes(c *call, d *descriptor) (any, error) {
 	atime, mtime := c.newTime(1), c.newTime(2)

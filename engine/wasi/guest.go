@@ -26,6 +26,7 @@ type Guest struct {
 	stdin    *piped        // made when it is first asked for
 	fields   int           // bytes of all fields
 	requests int           // of its own, under way
+	unsent   int           // bodies that are written, and were not sent yet
 	closers  []func()      // which release what is not in the table
 	closed   bool
 }
@@ -121,8 +122,12 @@ func soonest(events []event) (next time.Duration, found bool) {
 	return next, found
 }
 
-// work charges for n bytes, and something for the call.
+// work charges for n bytes, and something for the call. It fails when the context ends,
+// so that a guest that only calls the host ends, too.
 func (g *Guest) work(ctx context.Context, n int) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	return g.env.Work(ctx, uint64(n)+callWork)
 }
 

@@ -113,6 +113,14 @@ func httpError(err error) *HTTPError {
 	return &HTTPError{Code: InternalError, Err: err}
 }
 
+// inHTTP is why a stream of a body has failed. Ends are none.
+func inHTTP(err error) error {
+	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, errGone) {
+		return err
+	}
+	return httpError(err)
+}
+
 // httpErrorOf is the error that a guest gave.
 func httpErrorOf(c wit.Choice) *HTTPError {
 	return &HTTPError{Code: HTTPCode(c.Case), Detail: c.Value}

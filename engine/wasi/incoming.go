@@ -2,6 +2,7 @@ package wasi
 
 import (
 	"net/http"
+	"sync/atomic"
 
 	"github.com/realm-mesh/realm/engine/component/wit"
 )
@@ -11,7 +12,8 @@ type incomingRequest struct {
 	request *http.Request
 	headers *fields
 	body    *arrival
-	taken   bool // the body
+	taken   bool         // the body
+	wanted  *atomic.Bool // likewise, for others
 }
 
 func (r *incomingRequest) drop(g *Guest) {
@@ -47,7 +49,10 @@ func incomingRequestFunctions() map[string]Function {
 			return textOption(r.request.Host), nil
 		}),
 		"[method]incoming-request.headers": method(func(c *call, r *request) (any, error) { return c.view(r.headers) }),
-		"[method]incoming-request.consume": method(func(c *call, r *request) (any, error) { return c.consume(r.body, &r.taken) }),
+		"[method]incoming-request.consume": method(func(c *call, r *request) (any, error) {
+			r.wanted.Store(true)
+			return c.consume(r.body, &r.taken)
+		}),
 	}
 }
 

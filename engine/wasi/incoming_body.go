@@ -29,10 +29,7 @@ func (bodySource) close() {}
 
 func (s bodySource) read(n int) ([]byte, error) {
 	b, err := s.piped.read(n)
-	if err != nil && !errors.Is(err, io.EOF) {
-		err = httpError(err)
-	}
-	return b, err
+	return b, inHTTP(err)
 }
 
 // futureTrailers are trailers that come after what is left of a body.

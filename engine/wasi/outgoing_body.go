@@ -11,7 +11,7 @@ import (
 // outgoingBody is a body that the guest writes.
 type outgoingBody struct {
 	*message
-	taken bool // its stream
+	written bool // there is, or was, a stream to write it
 }
 
 // message is the body of a request or response on its way out: what the guest has
@@ -22,6 +22,8 @@ type message struct {
 	length   int64    // as announced; -1: it was not
 	sent     int64
 	trailers *fieldSet // set before the pipe ends
+	taken    bool      // the guest has, or has had, the body
+	held     bool      // it is counted, as the guest has not sent it yet
 	over     bool      // finished, or cut
 }
 
@@ -38,6 +40,28 @@ func newMessage(g *Guest, headers *fieldSet, wrong HTTPCode) *message {
 		}
 	}
 	return m
+}
+
+// outgoingBody returns a body, the first time.
+func (c *call) outgoingBody(m *message) (any, error) {
+	if m.taken {
+		return wit.Error(nil), nil
+	}
+	if most := c.g.env.Limits.Unsent; c.g.unsent >= most {
+		return nil, trap("it holds %d bodies of requests and responses that were not sent: send or drop some", most)
+	}
+	c.g.unsent++
+	m.taken, m.held = true, true
+	h, err := c.g.own(&outgoingBody{message: m}, 0)
+	return wit.Ok(h), err
+}
+
+// release has the guest hold the body no more.
+func (m *message) release(g *Guest) {
+	if m.held {
+		m.held = false
+		g.unsent--
+	}
 }
 
 // cut ends the body as one that is not whole.
@@ -74,9 +98,15 @@ func (b *outgoingBody) drop(*Guest) { b.cut(errCut) }
 // bodySink is the stream of a body.
 type bodySink struct{ *message }
 
-func (s bodySink) room() (int, error) { return s.pipe.room() }
-func (s bodySink) flushed() bool      { return true }
-func (s bodySink) close()             {}
+func (s bodySink) room() (int, error) {
+	n, err := s.pipe.room()
+	return n, inHTTP(err)
+}
+
+// flushed is true at once: what is in the pipe is on its way, and the guest has nothing to
+// do for it. A guest that flushes each piece would else have each sent by itself.
+func (s bodySink) flushed() bool { return true }
+func (s bodySink) close()        {}
 
 func (s bodySink) put(_ *call, b []byte) error {
 	if s.length >= 0 && s.sent+int64(len(b)) > s.length {
@@ -85,16 +115,16 @@ func (s bodySink) put(_ *call, b []byte) error {
 		return err
 	}
 	s.sent += int64(len(b))
-	return s.pipe.put(b)
+	return inHTTP(s.pipe.put(b))
 }
 
 func outgoingBodyFunctions() map[string]Function {
 	return map[string]Function{
 		"[method]outgoing-body.write": method(func(c *call, b *outgoingBody) (any, error) {
-			if b.taken {
+			if b.written {
 				return wit.Error(nil), nil
 			}
-			b.taken = true
+			b.written = true
 			h, err := c.g.own(&outputStream{sink: bodySink{b.message}}, c.self())
 			return wit.Ok(h), err
 		}),

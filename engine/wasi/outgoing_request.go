@@ -9,10 +9,9 @@ import (
 
 // outgoingRequest is a request that the guest makes.
 type outgoingRequest struct {
-	headers   *fields
-	body      *message
-	bodyTaken bool
-	sent      bool
+	headers *fields
+	body    *message
+	sent    bool
 
 	method, path, authority string // path and authority: empty if they were not set
 	scheme                  wit.Choice
@@ -20,10 +19,17 @@ type outgoingRequest struct {
 
 // drop also ends the body of a request that was not sent.
 func (r *outgoingRequest) drop(g *Guest) {
-	r.headers.drop(g)
 	if !r.sent {
+		r.release(g)
 		r.body.pipe.leave(errGone)
 	}
+}
+
+// release has the guest hold the request no more.
+func (r *outgoingRequest) release(g *Guest) {
+	r.headers.drop(g)
+	r.body.release(g)
+	g.fields -= len(r.path) + len(r.authority)
 }
 
 func outgoingRequestFunctions() map[string]Function {
@@ -31,7 +37,7 @@ func outgoingRequestFunctions() map[string]Function {
 	return map[string]Function{
 		"[constructor]outgoing-request": plain(newOutgoingRequest),
 		"[method]outgoing-request.body": method(func(c *call, r *request) (any, error) {
-			return c.outgoingBody(r.body, &r.bodyTaken)
+			return c.outgoingBody(r.body)
 		}),
 		"[method]outgoing-request.headers": method(func(c *call, r *request) (any, error) { return c.view(r.headers) }),
 		"[method]outgoing-request.method":  method(func(_ *call, r *request) (any, error) { return methodValue(r.method), nil }),
@@ -69,16 +75,6 @@ func newOutgoingRequest(c *call) (any, error) {
 	return c.g.own(r, 0)
 }
 
-// outgoingBody returns a body, the first time.
-func (c *call) outgoingBody(m *message, taken *bool) (any, error) {
-	if *taken {
-		return wit.Error(nil), nil
-	}
-	*taken = true
-	h, err := c.g.own(&outgoingBody{message: m}, 0)
-	return wit.Ok(h), err
-}
-
 // setText sets a part of a request to an optional text.
 func setText(part func(*outgoingRequest) *string, valid func(string) bool) Function {
 	return method(func(c *call, r *outgoingRequest) (any, error) {
@@ -89,8 +85,9 @@ func setText(part func(*outgoingRequest) *string, valid func(string) bool) Funct
 		if some && (len(text) > maxText || !valid(text)) {
 			return done(false), nil
 		}
+		err := c.countFields(len(text) - len(*part(r)))
 		*part(r) = text
-		return done(true), nil
+		return done(true), err
 	})
 }
 

@@ -8,15 +8,20 @@ import (
 
 // outgoingResponse is a response that the guest makes.
 type outgoingResponse struct {
-	headers   *fields
-	status    uint16
-	body      *message
-	bodyTaken bool
+	headers *fields
+	status  uint16
+	body    *message
 }
 
 func (r *outgoingResponse) drop(g *Guest) {
-	r.headers.drop(g)
+	r.release(g)
 	r.body.pipe.leave(errGone)
+}
+
+// release has the guest hold the response no more.
+func (r *outgoingResponse) release(g *Guest) {
+	r.headers.drop(g)
+	r.body.release(g)
 }
 
 func outgoingResponseFunctions() map[string]Function {
@@ -45,7 +50,7 @@ func outgoingResponseFunctions() map[string]Function {
 		}),
 		"[method]outgoing-response.headers": method(func(c *call, r *response) (any, error) { return c.view(r.headers) }),
 		"[method]outgoing-response.body": method(func(c *call, r *response) (any, error) {
-			return c.outgoingBody(r.body, &r.bodyTaken)
+			return c.outgoingBody(r.body)
 		}),
 	}
 }
@@ -80,7 +85,7 @@ func outparamFunctions() map[string]Function {
 			o.decide(nil, ErrNoResponse)
 			return nil, err
 		}
-		r.headers.drop(c.g)
+		r.release(c.g)
 		if failure := o.finishUntaken(r); failure != nil {
 			o.decide(nil, failure)
 			return nil, nil
@@ -92,7 +97,7 @@ func outparamFunctions() map[string]Function {
 
 // finishUntaken ends a body that the guest has not asked for.
 func (o *outparam) finishUntaken(r *outgoingResponse) error {
-	if r.bodyTaken {
+	if r.body.taken {
 		return nil
 	}
 	if o.request.Method == http.MethodHead || r.status == http.StatusNotModified {

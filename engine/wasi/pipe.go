@@ -17,7 +17,6 @@ type pipe struct {
 	mu      sync.Mutex
 	changed sync.Cond // of the host
 	buf     bytes.Buffer
-	taken   bool  // the host has bytes that are not yet where they should be
 	end     error // no more is written: io.EOF, or why
 	gone    error // nobody reads any more, and why
 }
@@ -30,16 +29,11 @@ func newPipe(g *Guest) *pipe {
 
 var errGone = errors.New("the other side has gone")
 
-// Read implements [io.Reader], for the host. It says that what was read before has
-// reached its end.
+// Read implements [io.Reader], for the host.
 func (p *pipe) Read(b []byte) (int, error) {
 	defer p.notify()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.taken {
-		p.taken = false
-		p.notify()
-	}
 	for p.buf.Len() == 0 && p.end == nil && p.gone == nil {
 		p.changed.Wait()
 	}
@@ -50,7 +44,6 @@ func (p *pipe) Read(b []byte) (int, error) {
 		return 0, p.end
 	}
 	n, _ := p.buf.Read(b) // there is something
-	p.taken = true
 	return n, nil
 }
 
@@ -153,13 +146,6 @@ func (p *pipe) put(b []byte) error {
 	p.buf.Write(b)
 	p.changed.Broadcast()
 	return nil
-}
-
-// empty reports whether all has reached its end, or has nowhere to go.
-func (p *pipe) empty() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.buf.Len() == 0 && !p.taken || p.gone != nil
 }
 
 // pump moves what there is to read into the pipe, until either has its end.

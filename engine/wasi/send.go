@@ -72,7 +72,7 @@ func (g *Guest) send(r *outgoingRequest, t Timeouts) (*exchange, *HTTPError) {
 		req.Header["User-Agent"] = []string{""} // none: the guest is what it is
 	}
 	r.attach(req)
-	r.headers.drop(g)
+	r.release(g)
 	g.requests++
 	x := &exchange{guest: g, ctx: ctx, cancel: cancel, t: t}
 	g.beside.Go(func() { x.run(req) })
@@ -83,7 +83,7 @@ func (g *Guest) send(r *outgoingRequest, t Timeouts) (*exchange, *HTTPError) {
 func (r *outgoingRequest) attach(req *http.Request) {
 	r.sent = true
 	m := r.body
-	if !r.bodyTaken || m.length == 0 {
+	if !m.taken || m.length == 0 {
 		// Nothing is written that could be read: see [bodySink.put].
 		req.Body, req.ContentLength = http.NoBody, 0
 		return

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/realm-mesh/realm/engine/component/wit"
@@ -48,9 +50,12 @@ type head struct {
 func (g *Guest) Incoming(w http.ResponseWriter, r *http.Request) (request, outparamHandle wit.Handle, resp *Response, err error) {
 	resp = &Response{w: w, request: r, decided: make(chan struct{})}
 	resp.body = &serverBody{pipe: newPipe(g), body: r.Body, interrupt: http.NewResponseController(w).SetReadDeadline}
+	if strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
+		resp.body.waits = func() { w.WriteHeader(http.StatusContinue) }
+	}
 	headers := &fields{set: fieldsOf(r.Header), fixed: true}
 	source := &piped{pipe: resp.body.pipe, start: func() { resp.body.start(g) }, stop: func() { resp.body.pipe.leave(errGone) }}
-	in := &incomingRequest{request: r, headers: headers, body: &arrival{source, func() http.Header { return r.Trailer }}}
+	in := &incomingRequest{request: r, headers: headers, wanted: &resp.body.wanted, body: &arrival{source, func() http.Header { return r.Trailer }}}
 	if request, err = g.own(in, 0); err == nil {
 		outparamHandle, err = g.own(&outparam{resp}, 0)
 	}
@@ -102,8 +107,10 @@ func (r *Response) Serve() error {
 	return nil
 }
 
-// begin sends the head.
+// begin sends the head. Behind it a client could not be told any more to go on with a body
+// which the guest is going to read.
 func (r *Response) begin() {
+	r.body.goOn(r.body.wanted.Load(), true)
 	h := r.w.Header()
 	for name, values := range r.head.headers.header() {
 		h[name] = values
@@ -146,6 +153,11 @@ type serverBody struct {
 	pipe      *pipe
 	body      io.ReadCloser
 	interrupt func(time.Time) error // ends what reads the body
+	wanted    atomic.Bool           // the guest has taken it
+
+	waits   func()     // tells a client to go on that waits for that; nil: none does
+	waiting sync.Mutex // for it
+	told    bool       // it was, or it is too late
 
 	mu      sync.Mutex
 	ended   bool          // the server takes the body away
@@ -163,8 +175,36 @@ func (s *serverBody) start(g *Guest) {
 	s.reading = make(chan struct{})
 	g.beside.Go(func() {
 		defer close(s.reading)
-		s.pipe.pump(s.body)
+		s.pipe.pump(s)
 	})
+}
+
+// goOn has a client go on that waits until somebody wants the body. When the head is sent it
+// is too late for that.
+func (s *serverBody) goOn(wanted, head bool) {
+	if s.waits == nil {
+		return
+	}
+	s.waiting.Lock()
+	defer s.waiting.Unlock()
+	if wanted && !s.told {
+		s.waits()
+	}
+	s.told = s.told || wanted || head
+}
+
+// Read implements [io.Reader], with the errors of requests.
+func (s *serverBody) Read(b []byte) (int, error) {
+	s.goOn(true, false)
+	n, err := s.body.Read(b)
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		err = &HTTPError{Code: HTTPRequestBodySize, Detail: wit.Some(uint64(large.Limit)), Err: err}
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		err = &HTTPError{Code: ConnectionTerminated, Err: err}
+	}
+	return n, err
 }
 
 // end returns when nobody reads the body any more: the server must have it to itself

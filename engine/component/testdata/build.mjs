@@ -1,6 +1,6 @@
 // Builds the components of this folder from their sources; what it makes is committed.
 //
-//     npm ci --prefix ../../../samples   # once: jco
+//     npm install --prefix ../../../samples   # once: jco
 //     node build.mjs [NAME]...
 //
 // Those in C need clang and wasm-ld; those in Rust a rustc with the target wasm32-wasi, such as Debian's

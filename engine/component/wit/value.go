@@ -10,6 +10,9 @@ type Choice struct {
 // Handle is an own or borrow of a resource. Rep is what stands for it on the side
 // that defined it: never an index of a table of handles. Where the host gives one to a
 // guest it may leave out the Resource: then it is that of the type.
+//
+// An own has one owner. Who is given one, as an argument or a result, is to pass it on or to
+// have it dropped. A borrow is valid until the call returns that it is an argument of.
 type Handle struct {
 	Resource *Resource
 	Rep      uint32

@@ -68,7 +68,7 @@ func (a *app) completeFlags(cmd *cobra.Command) {
 	}
 	for flag, complete := range map[string]cobra.CompletionFunc{
 		"peer": a.completePeers(api.StandingMember), "name": a.completeFlagNames, "tag": a.completeRoles, "role": a.completeRoles,
-		"http": words(string(api.InterfaceCGI)), "replicas": words(everyReplica), "visibility": words("local", "public"),
+		"http": words(string(api.InterfaceHTTP), string(api.InterfaceCGI), httpNone), "replicas": words(everyReplica), "visibility": words("local", "public"),
 		"order": words("start-first", "stop-first"), "restart": words("on-failure", "always", "never"),
 	} {
 		if cmd.Flags().Lookup(flag) == nil {

@@ -96,6 +96,10 @@ func (r *response) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 // WriteHeader implements [http.ResponseWriter].
 func (r *response) WriteHeader(status int) {
+	if status < http.StatusOK {
+		r.ResponseWriter.WriteHeader(status)
+		return
+	}
 	h := r.Header()
 	for name := range h {
 		if strings.HasPrefix(name, "Realm-") {

@@ -13,8 +13,8 @@ import (
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/engine/component/httpshape"
 	"github.com/realm-mesh/realm/engine/enginetest"
-	"github.com/realm-mesh/realm/engine/wasi"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
+	"github.com/realm-mesh/realm/runnerd/internal/program"
 )
 
 var rig enginetest.Rig
@@ -35,12 +35,6 @@ func wasm(t testing.TB, name string) []byte {
 	}
 	t.Fatalf("%s.wasm is in none of %v", name, folders)
 	return nil
-}
-
-type direct struct{ http.Transport }
-
-func (d *direct) Send(r *http.Request, _ wasi.Timeouts) (*http.Response, error) {
-	return d.RoundTrip(r)
 }
 
 // site is a program behind a server.
@@ -98,7 +92,12 @@ func TestShapes(t *testing.T) {
 		n += len(shapes)
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, name, func(c *Config) {
-				c.Sender = &direct{}
+				sender, release, err := program.NewSender([]string{upstream.Addr, "127.0.0.1:1"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(release)
+				c.Sender = sender
 				if name == "proxy" {
 					c.Component.Env = map[string]string{"UPSTREAM": "http://" + upstream.Addr}
 				}

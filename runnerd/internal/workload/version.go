@@ -34,6 +34,7 @@ type version struct {
 	command *api.Component
 	mounts  []engine.Mount
 	unmount func()
+	sender  engine.Sender // of its requests; nil: it sends none
 	log     *logs.Log
 	tail    logs.Tail // of a command
 
@@ -81,13 +82,19 @@ func (v *version) fill(ctx context.Context, m *engine.Module, a *actor) (err err
 			v.unmount = func() {}
 			return &refusal{err}
 		}
+		var release func()
+		if v.sender, release, err = program.NewSender(work.AllowHosts); err != nil {
+			return err
+		}
+		unmount := v.unmount
+		v.unmount = func() { unmount(); release() }
 		switch work.Interface {
 		case api.InterfaceCGI:
 			v.web, err = cgi.New(ctx, m, v.name, work, v.mounts, a.log, a.account)
 			return err
 		case api.InterfaceHTTP:
 			v.web, err = wasihttp.New(ctx, wasihttp.Config{Module: m, Name: v.name, Component: work, Mounts: v.mounts,
-				Log: a.log, Account: a.account, Linger: v.calls.enter})
+				Sender: v.sender, Log: a.log, Account: a.account, Linger: v.calls.enter})
 			return err
 		}
 		v.module, v.command = m, work
@@ -144,7 +151,7 @@ func (v *version) runOnce(ctx context.Context, a *actor) error {
 	out, complaints := a.log.WriterOf(logs.Stdout, &v.tail), a.log.WriterOf(logs.Stderr, &v.tail)
 	defer out.Flush()
 	defer complaints.Flush()
-	env := engine.Env{Args: append([]string{string(v.name)}, v.command.Args...), Stdout: out, Stderr: complaints, Mounts: v.mounts,
+	env := engine.Env{Args: append([]string{string(v.name)}, v.command.Args...), Stdout: out, Stderr: complaints, Mounts: v.mounts, Sender: v.sender,
 		Fuel: v.command.Module.Limits.Fuel, Used: a.account.Used, Holds: a.account.Holds}
 	for name, value := range v.command.Env {
 		env.Vars = append(env.Vars, engine.Var{Name: name, Value: value})

@@ -96,6 +96,11 @@ func TestMalformed(t *testing.T) {
 		{component(section(3, "\x01\x61")), "form of core types 0x61"},
 		{component(section(3, "\x01\x60\x01\x20\x00")), "core value type 0x20"},
 		{component(section(3, "\x01\x50\x01\x04")), "declaration of a module type 0x4"},
+		{component(section(3, "\x01\x50\x01\x03\x00\x05\x00")), "kind of imports and exports of core modules 0x5"},
+		{component(section(3, "\x01\x50\x01\x03\x00\x02\x10\x00")), "limits 0x10"},
+		{component(section(3, "\x01\x50\x01\x03\x00\x03\x7f\x04")), "mutability 0x4"},
+		{component(section(1, emptyModule+"\x01\x04\x01\x60\x00\x00\x03\x02\x01\x00\x0a\x05\x01\x03\x00\x1a\x0b")), "core module 0: function 0: drop: "},
+		{component(section(7, "\x80\x80\x80\x80\x10\x00")), "more than 32 bits"},
 		{component(section(3, "\x01\x50\x01\x02\x11")), "sort of an alias in a module type 0x11"},
 		{component(section(3, "\x01\x50\x01\x00\x00\x00\x01\x7f\x00\x00")), "type of elements of a table 0x7f"},
 		{component(section(4, emptyModule)), "core module, not a component"},
@@ -149,6 +154,14 @@ func TestMissingFeatures(t *testing.T) {
 		{component(section(3, "\x01\x50\x01\x03\x00\x02\x05\x00"), section(3, "\x01\x50\x01\x03\x00\x02\x03\x00\x00")), []string{wideMemories, shared}},
 		{component(section(3, "\x02\x50\x01\x03\x00\x04\x00\x00\x50\x01\x03\x00\x02\x08\x00\x00")), []string{tags, pageSizes}},
 		{component(section(8, "\x01\x00\x00\x00\x03\x06\x07\x00\x09\x00")), []string{async, gc}},
+		{component(section(8, "\x01\x00\x00\x00\x01\x08\x00\x00")), []string{gc}},
+		{component(section(8, "\x03\x09\x00\x79\x01\x00\x0a\x7f\x00\x10\x00\x01\x06")), []string{async, streams}},
+		{component(section(6, "\x01\x00\x04\x01\x00\x01t")), []string{tags}},
+		{component(section(6, "\x01\x02\x00\x00\x01v")), []string{values}},
+		{component(section(7, "\x01\x3f\x7e\x00"), section(7, "\x01\x64")), []string{wideMemories, errorContext}},
+		{component(section(3, "\x01\x60\x01\x6e\x00"), section(3, "\x01\x60\x01\x69\x00"), section(3, "\x01\x65\x60\x00\x00")),
+			[]string{gc, tags, threads}},
+		{component(section(3, "\x01\x50\x01\x01\x5f\x00"), section(3, "\x01\x50\x01\x03\x00\x03\x7f\x02")), []string{gc, shared}},
 	} {
 		_, err := Decode([]byte(c.bytes), DefaultCaps())
 		e := new(Error)

@@ -2,6 +2,8 @@ package binary
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -20,6 +22,17 @@ func FuzzDecode(f *testing.F) {
 		component(section(11, "\x01\x00\x01a\x01\x00\x01\x01\x00")),
 	} {
 		f.Add([]byte(b))
+	}
+	paths, err := filepath.Glob(filepath.Join("..", "valid", "testdata", "*", "*.wasm"))
+	if err != nil || len(paths) == 0 {
+		f.Fatalf("no components to begin with: %v", err)
+	}
+	for _, p := range paths {
+		b, err := os.ReadFile(p)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		c, err := Decode(b, DefaultCaps())

@@ -14,7 +14,10 @@
 //   - A Store, and all that belongs to it, is used by one goroutine at a time.
 //   - Guests are hostile. Each of their breaches is a [Trap], each value of the host's
 //     that does not fit its type a [ValueError]; neither is a panic.
-//   - A call that fails poisons the instances that it was in: they are not entered again.
+//   - Between components values pass as Go's, so strings as UTF-8: what is asked of the
+//     callee's realloc is as for one from there.
+//   - A call that fails, for whatever reason, poisons the instances that it was in: they
+//     are not entered again.
 //   - What a call costs is charged before it is done, in steps ([Meter]); the Go memory
 //     of lifted values is bounded before it is taken ([Config]).
 //   - An own handle is always in one place: a table, or the hands of the host. Who is

@@ -69,7 +69,6 @@ func (s *Store) frame(i *Instance, o *Options) *frame {
 // free keeps f for another call. A frame of a call that failed is not: there may be
 // borrows that name it.
 func (s *Store) free(f *frame) {
-	clear(f.owns)
 	*f = frame{lent: f.lent[:0], owns: f.owns[:0]}
 	s.frames = append(s.frames, f)
 }
@@ -82,7 +81,7 @@ func (s *Store) charge(ctx context.Context, n uint64) error {
 }
 
 // work counts values and bytes that are about to be moved.
-func (f *frame) work(ctx context.Context, values, bytes int) error {
+func (f *frame) work(ctx context.Context, values int, bytes int64) error {
 	if f.fuel += uint64(values)*valueFuel + uint64(bytes)/meter.BytesPerFuel; f.fuel < stepFuel {
 		return nil
 	}
@@ -91,13 +90,16 @@ func (f *frame) work(ctx context.Context, values, bytes int) error {
 
 func (f *frame) settle(ctx context.Context) error {
 	n := f.fuel
+	if n == 0 {
+		return nil
+	}
 	f.fuel = 0
 	return f.inst.store.charge(ctx, n)
 }
 
 // take counts n bytes of Go's memory that are about to be taken.
-func (f *frame) take(n int) error {
-	if f.bytes -= int64(n); f.bytes < 0 {
+func (f *frame) take(n int64) error {
+	if f.bytes -= n; f.bytes < 0 {
 		return trapf("the values of a call take more than %d bytes", f.inst.store.config.Bytes)
 	}
 	return nil

@@ -243,6 +243,34 @@ func TestOwnsOfAFailedLiftAreDestroyed(t *testing.T) {
 	s.want([]uint32{1}, nil)
 }
 
+func TestOwnsOfAFailedResultAreDestroyed(t *testing.T) {
+	fn := plan(t, tuple(own(file), prim(wit.Char)))
+	s := newScene(t, canon.Config{})
+	index := s.give(s.a, owned(file, 1))
+	m := pages(t, 1)
+	l := &canon.Lifted{Func: fn, Instance: s.a, Options: canon.Options{Memory: m}, Core: core(func(_ context.Context, stack []uint64) error {
+		m.WriteUint32Le(8, index)
+		m.WriteUint32Le(12, 0xd800)
+		stack[0] = 8
+		return nil
+	})}
+	_, err := l.Call(t.Context(), nil)
+	s.wantTrap("no char", err)
+	s.want([]uint32{1}, nil)
+
+	result := []any{owned(file, 2), "no char"}
+	lower := &canon.Lowered{Func: fn, Instance: s.b, Options: l.Options, Callee: canon.HostFunc(func(context.Context, []any) (any, error) { return result, nil })}
+	for _, where := range []uint64{1 << 16, 8} { // nowhere, or where the own has its place already
+		if err := lower.Call(t.Context(), []uint64{where}); err == nil {
+			t.Error("no error")
+		}
+		s.want([]uint32{1, 2}, nil)
+		result[0] = owned(file, 3)
+	}
+	s.store.Close(t.Context())
+	s.want([]uint32{1, 2, 3}, nil)
+}
+
 func TestDestructorMayRunWithinItself(t *testing.T) {
 	ctx := t.Context()
 	s := newScene(t, canon.Config{})

@@ -18,7 +18,7 @@ func (s *flats) next() uint64 {
 // liftParams lifts the arguments of a call that a guest makes.
 func (f *frame) liftParams(ctx context.Context, fn *Func, in flats) (args []any, err error) {
 	l := &fn.params
-	if err := f.take(anyBytes * len(l.fields)); err != nil {
+	if err := f.take(anyBytes * int64(len(l.fields))); err != nil {
 		return nil, err
 	}
 	args = make([]any, len(l.fields))

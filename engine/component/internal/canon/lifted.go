@@ -64,7 +64,6 @@ func (l *Lifted) run(ctx context.Context, f *frame, args []any) (any, error) {
 	if err := l.Core.CallWithStack(ctx, f.stack[:]); err != nil {
 		return nil, err
 	}
-	returned := f.stack[0]
 	result, err := f.liftResult(ctx, l.Func, f.stack[:1])
 	if err != nil {
 		return nil, err
@@ -75,15 +74,15 @@ func (l *Lifted) run(ctx context.Context, f *frame, args []any) (any, error) {
 	if err := f.settle(ctx); err != nil {
 		return nil, err
 	}
-	return result, l.postReturn(ctx, f, returned)
+	return result, l.postReturn(ctx, f)
 }
 
-// postReturn has the guest free what its result took.
-func (l *Lifted) postReturn(ctx context.Context, f *frame, returned uint64) error {
+// postReturn has the guest free what its result took: it is given what the guest returned,
+// which is still on the stack.
+func (l *Lifted) postReturn(ctx context.Context, f *frame) error {
 	if l.Options.PostReturn == nil {
 		return nil
 	}
-	f.stack[0] = returned
 	f.inst.confined = true
 	if err := l.Options.PostReturn.CallWithStack(ctx, f.stack[:]); err != nil {
 		return err

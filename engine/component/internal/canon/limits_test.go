@@ -141,6 +141,8 @@ func TestHandlesAreCapped(t *testing.T) {
 	if _, err := s.a.NewResource(t.Context(), node, 9); err != nil {
 		t.Error(err)
 	}
+	_, err = s.a.NewResource(t.Context(), node, 9)
+	s.wantTrap("one more at an index that was used", err)
 }
 
 func TestCallsAreCapped(t *testing.T) {
@@ -154,6 +156,11 @@ func TestCallsAreCapped(t *testing.T) {
 			t.Errorf("%d calls: %v", n, err)
 		}
 		call = between(s.NewInstance(nil), l)
+	}
+	// Those that failed are over.
+	l := &canon.Lifted{Func: fn, Instance: s.NewInstance(nil), Core: core(func(context.Context, []uint64) error { return nil })}
+	if _, err := l.Call(t.Context(), []any{uint32(1)}); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -182,6 +189,31 @@ func TestTypesAreCapped(t *testing.T) {
 			t.Errorf("%s: no error", name)
 		}
 	}
+	// Too deep only together with what is laid out already.
+	inner := prim(wit.U8)
+	for range 60 {
+		inner = list(inner)
+	}
+	outer := inner
+	for range 60 {
+		outer = list(outer)
+	}
+	p := canon.NewPlanner()
+	if _, err := p.Func(&wit.Func{Result: inner}); err != nil {
+		t.Errorf("60 lists within each other: %v", err)
+	}
+	if _, err := p.Func(&wit.Func{Result: outer}); err == nil {
+		t.Error("120 lists within each other: no error")
+	}
+	// Not too large in a memory of 32 bits; but in one of 64.
+	text := &wit.Type{Kind: wit.Option, Elem: prim(wit.String)}
+	wide = tuple(text, text, text)
+	for range 22 {
+		wide = tuple(wide, wide)
+	}
+	if _, err := canon.NewPlanner().Func(&wit.Func{Result: wide}); err == nil {
+		t.Error("too large in a memory of 64 bits: no error")
+	}
 	// Not too large, though its paths are many.
 	shared := tuple(prim(wit.U8))
 	for range 20 {
@@ -192,19 +224,56 @@ func TestTypesAreCapped(t *testing.T) {
 	}
 }
 
+// Text of UTF-16 becomes longer.
+func TestTextIsBounded(t *testing.T) {
+	m := pages(t, 1)
+	for unit, want := range map[uint16]bool{'a': false, '日': true} {
+		for n := range uint32(1500) {
+			m.WriteUint16Le(2*n, unit)
+		}
+		l := &canon.Lowered{
+			Func: plan(t, nil, prim(wit.String)), Instance: canon.NewStore(canon.Config{Bytes: 5000}).NewInstance(nil),
+			Options: canon.Options{Encoding: canon.UTF16, Memory: m},
+			Callee:  canon.HostFunc(func(context.Context, []any) (any, error) { return nil, nil }),
+		}
+		if err := l.Call(t.Context(), []uint64{0, 1500}); isTrap(err) != want {
+			t.Errorf("%c: %v", unit, err)
+		}
+	}
+}
+
+// The longest are refused for the memory that they would take, longer ones for their length.
 func TestLongestOfAll(t *testing.T) {
 	m := pages(t, 1<<12+1) // 256 MiB and a page
-	for name, c := range map[string]struct {
-		n    uint32
-		trap bool
-	}{"longest": {1<<28 - 1, false}, "longer": {1 << 28, true}} {
-		got, err := returned(t, canon.Config{Bytes: 1 << 30}, m, prim(wit.U8), 8, c.n)
-		if isTrap(err) != c.trap {
-			t.Errorf("%s: %v", name, err)
+	type text = struct {
+		encoding canon.Encoding
+		longest  uint32
+	}
+	for _, c := range []text{{canon.UTF8, 1<<28 - 1}, {canon.UTF16, 1<<27 - 1}, {canon.Latin1UTF16, 1<<28 - 1}, {canon.Latin1UTF16, 1<<31 | 1<<27 - 1}} {
+		for over := range uint32(2) {
+			l := &canon.Lowered{
+				Func: plan(t, nil, prim(wit.String)), Instance: canon.NewStore(canon.Config{}).NewInstance(nil),
+				Options: canon.Options{Encoding: c.encoding, Memory: m}, Callee: canon.HostFunc(nil),
+			}
+			tooLong(t, l.Call(t.Context(), []uint64{8, uint64(c.longest + over)}), over == 1)
 		}
-		if b, ok := got.([]byte); !c.trap && (!ok || len(b) != int(c.n)) {
-			t.Errorf("%s: got %d bytes", name, len(b))
+	}
+	for of, longest := range map[wit.Kind]uint32{wit.U8: 1<<28 - 1, wit.S64: 1<<25 - 1} {
+		for over := range uint32(2) {
+			_, err := returned(t, canon.Config{}, m, prim(of), 8, longest+over)
+			tooLong(t, err, over == 1)
 		}
+	}
+}
+
+func tooLong(t *testing.T, err error, over bool) {
+	t.Helper()
+	want := "trap: the values of a call take more than 67108864 bytes"
+	if over {
+		want = "takes 268435456 bytes, more than 268435455"
+	}
+	if !isTrap(err) || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want %s", err, want)
 	}
 }
 

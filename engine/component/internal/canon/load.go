@@ -28,7 +28,7 @@ func (f *frame) load(ctx context.Context, l *layout, b []byte) (any, error) {
 	case wit.List:
 		return f.loadList(ctx, l, binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:]))
 	case wit.Record, wit.Tuple:
-		if err := f.take(sliceBytes + anyBytes*len(l.fields)); err != nil {
+		if err := f.take(sliceBytes + anyBytes*int64(len(l.fields))); err != nil {
 			return nil, err
 		}
 		return f.loadFields(ctx, l, b, make([]any, len(l.fields)))
@@ -85,12 +85,12 @@ func (f *frame) loadList(ctx context.Context, l *layout, ptr, n uint32) (any, er
 		return nil, err
 	}
 	if l.bytes() {
-		if err := f.buy(ctx, sliceBytes+len(b)); err != nil {
+		if err := f.buy(ctx, sliceBytes+int64(len(b))); err != nil {
 			return nil, err
 		}
 		return append(make([]byte, 0, len(b)), b...), nil
 	}
-	if err := f.buy(ctx, sliceBytes+anyBytes*int(n)); err != nil {
+	if err := f.buy(ctx, sliceBytes+anyBytes*int64(n)); err != nil {
 		return nil, err
 	}
 	out := make([]any, n)
@@ -109,7 +109,7 @@ func (f *frame) loadList(ctx context.Context, l *layout, ptr, n uint32) (any, er
 }
 
 // buy is for memory that is filled at once.
-func (f *frame) buy(ctx context.Context, n int) error {
+func (f *frame) buy(ctx context.Context, n int64) error {
 	if err := f.take(n); err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func (f *frame) loadElems(ctx context.Context, elem *layout, b []byte, out []any
 const piece = 1024
 
 func (f *frame) loadScalars(ctx context.Context, elem *layout, b []byte, out []any) (err error) {
-	if err := f.take(boxBytes * len(out)); err != nil {
+	if err := f.take(boxBytes * int64(len(out))); err != nil {
 		return err
 	}
 	for i := range out {
@@ -148,7 +148,7 @@ func (f *frame) loadScalars(ctx context.Context, elem *layout, b []byte, out []a
 // loadRecords takes the memory of all records at once.
 func (f *frame) loadRecords(ctx context.Context, elem *layout, b []byte, out []any) error {
 	n := len(elem.fields)
-	if err := f.buy(ctx, (sliceBytes+anyBytes*n)*len(out)); err != nil {
+	if err := f.buy(ctx, (sliceBytes+anyBytes*int64(n))*int64(len(out))); err != nil {
 		return err
 	}
 	all := make([]any, n*len(out))

@@ -193,7 +193,7 @@ func (f *frame) storeRange(ctx context.Context, l *layout, v any) (ptr, n uint32
 
 // fill copies b into new memory of the guest's.
 func (f *frame) fill(ctx context.Context, b []byte) (uint32, error) {
-	if err := f.work(ctx, 0, len(b)); err != nil {
+	if err := f.work(ctx, 0, int64(len(b))); err != nil {
 		return 0, err
 	}
 	ptr, err := f.realloc(ctx, 0, 0, 1, uint32(len(b)))

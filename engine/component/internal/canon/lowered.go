@@ -15,7 +15,8 @@ type Lowered struct {
 }
 
 // Call is what the core function that Func.Lower describes does: it takes its
-// parameters from stack and leaves its result there. Its error has to end the guest.
+// parameters from stack and leaves its result there; there is room for both, as wazero
+// has it. Its error has to end the guest: panic with it.
 func (l *Lowered) Call(ctx context.Context, stack []uint64) error {
 	if err := l.Instance.mayLeave(); err != nil {
 		return err

@@ -70,7 +70,7 @@ func NewStore(c Config) *Store {
 }
 
 // Drop ends a handle that the host has: an own's destructor runs, in the guest if the
-// guest defined it. Nothing is done for a borrow.
+// guest defined it. That fails while the guest is in a call. Nothing is done for a borrow.
 func (s *Store) Drop(ctx context.Context, h wit.Handle) error {
 	if !h.Own {
 		return nil

@@ -19,7 +19,7 @@ func (f *frame) storeText(ctx context.Context, s string) (ptr, units uint32, err
 	if len(s) > maxText {
 		return 0, 0, &ValueError{Want: "a string of at most 2147483647 bytes", Got: "a longer one"}
 	}
-	if err := f.work(ctx, 0, len(s)); err != nil {
+	if err := f.work(ctx, 0, int64(len(s))); err != nil {
 		return 0, 0, err
 	}
 	if !utf8.ValidString(s) {

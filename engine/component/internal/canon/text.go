@@ -30,7 +30,7 @@ func (f *frame) loadText(ctx context.Context, ptr, units uint32) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := f.buy(ctx, stringBytes+len(b)); err != nil {
+	if err := f.buy(ctx, stringBytes+int64(len(b))); err != nil {
 		return nil, err
 	}
 	switch {
@@ -53,7 +53,7 @@ func (f *frame) fromLatin1(ctx context.Context, b []byte) (any, error) {
 	if high == 0 {
 		return string(b), nil
 	}
-	if err := f.buy(ctx, high); err != nil {
+	if err := f.buy(ctx, int64(high)); err != nil {
 		return nil, err
 	}
 	var s strings.Builder
@@ -83,7 +83,7 @@ func (f *frame) fromUTF16(ctx context.Context, b []byte) (any, error) {
 		i += n
 		size += utf8.RuneLen(r)
 	}
-	if err := f.buy(ctx, size); err != nil {
+	if err := f.buy(ctx, int64(size)); err != nil {
 		return nil, err
 	}
 	var s strings.Builder

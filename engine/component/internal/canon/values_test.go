@@ -3,6 +3,7 @@ package canon_test
 import (
 	"context"
 	"errors"
+	"math"
 	"testing"
 
 	"github.com/realm-mesh/realm/engine/component/internal/canon"
@@ -45,6 +46,29 @@ func lowerOne(t *testing.T, o canon.Options, of *wit.Type, v any, result bool) e
 	l := &canon.Lifted{Func: plan(t, nil, of), Instance: i, Options: o, Core: core(func(context.Context, []uint64) error { return nil })}
 	_, err := l.Call(t.Context(), []any{v})
 	return err
+}
+
+// Whatever a NaN is, the other side sees the same one.
+func TestNaNsAreAllTheSame(t *testing.T) {
+	same := plan(t, tuple(prim(wit.F32), prim(wit.F64)), prim(wit.F32), prim(wit.F64))
+	m := pages(t, 1)
+	l := &canon.Lifted{Func: same, Instance: canon.NewStore(canon.Config{}).NewInstance(nil), Options: canon.Options{Memory: m}, Core: core(func(_ context.Context, stack []uint64) error {
+		if stack[0] != 0x7fc00000 || stack[1] != 0x7ff8000000000000 {
+			t.Errorf("lowered %x", stack[:2])
+		}
+		m.WriteUint32Le(0, 0xffc12345)
+		m.WriteUint64Le(8, 0xfff8123456789abc)
+		stack[0] = 0
+		return nil
+	})}
+	got, err := l.Call(t.Context(), []any{math.Float32frombits(0x7f812345), math.Float64frombits(0xfff0000000000001)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	vs := got.([]any)
+	if math.Float32bits(vs[0].(float32)) != 0x7fc00000 || math.Float64bits(vs[1].(float64)) != 0x7ff8000000000000 {
+		t.Errorf("lifted %v", vs)
+	}
 }
 
 func TestErrorsSayWhere(t *testing.T) {

@@ -1,6 +1,7 @@
 package elab
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/realm-mesh/realm/engine/component/internal/binary"
@@ -12,7 +13,7 @@ func (e *elaboration) imported(s *scope, d *binary.Import) any {
 	if s.args != nil {
 		return s.args[d.Name].value
 	}
-	name, version, _ := strings.Cut(d.Name, "@")
+	name, version, _ := strings.Cut(cmp.Or(d.Implements, d.Name)+d.VersionSuffix, "@")
 	s.host = &hostInterface{"", ""}
 	defer func() { s.host = nil }()
 	switch d.Desc.Sort {

@@ -2,6 +2,7 @@ package valid
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 
@@ -138,10 +139,11 @@ func FuzzCheck(f *testing.F) {
 			return
 		}
 		first, second := Check(c, caps), Check(c, caps)
-		switch e, ok := first.(*binary.Error); {
+		e := new(binary.Error)
+		switch {
 		case first == nil:
 			inRange(t, c)
-		case !ok || e.Reason == "" || e.Offset < 0 || e.Offset > len(b):
+		case !errors.As(first, &e) || e.Reason == "" || e.Offset < 0 || e.Offset > len(b):
 			t.Errorf("%#v is no reason", first)
 		case second == nil || second.Error() != first.Error():
 			t.Errorf("%v, and then %v", first, second)

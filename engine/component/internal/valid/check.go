@@ -8,7 +8,8 @@ import (
 	"github.com/realm-mesh/realm/engine/component/internal/binary"
 )
 
-// Check returns nil if c, and all that is in it, is valid, or else a [*binary.Error].
+// Check returns nil if c, as [binary.Decode] returned it, and all that is in it, is valid, or
+// else a [*binary.Error]. It does not change c, and can run beside others.
 func Check(c *binary.Component, caps binary.Caps) (err error) {
 	k := &checker{caps: caps, at: c.Offset}
 	defer func() {
@@ -43,6 +44,11 @@ func (k *checker) fail(format string, args ...any) {
 		reason = fmt.Sprintf(a.format, a.name) + ": " + reason
 	}
 	panic(&binary.Error{Offset: k.at, Reason: reason})
+}
+
+// missing says that the component needs a feature that there is not.
+func (k *checker) missing(feature string) {
+	panic(&binary.Error{Offset: k.at, Reason: "it needs what is not supported: " + feature, Missing: []string{feature}})
 }
 
 // step counts work.

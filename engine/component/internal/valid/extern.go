@@ -110,6 +110,9 @@ func (s *scope) name(d *side, n string, a binary.Attributes, e entity) {
 	k := s.k
 	k.step(1 + len(n) + len(a.Implements))
 	parsed, ok := parseName(n)
+	if !ok && nested.MatchString(n) {
+		k.missing("nested package names")
+	}
 	if !ok {
 		k.fail("%.100q is no name of an import or export", n)
 	}

@@ -14,15 +14,18 @@ const (
 	hashRule    = `sha(?:256|384|512)-[0-9A-Za-z+/]+={0,2}(?:\?[!-~]*)?`
 	hashesRule  = `integrity=<\s*` + hashRule + `(?:\s+` + hashRule + `)*\s*>`
 	packageRule = wordsRule + `:` + wordsRule + `(?:/` + labelRule + `)?`
+	nestedRule  = wordsRule + `(?::` + wordsRule + `){2,}(?:/` + labelRule + `)*|` + wordsRule + `:` + wordsRule + `(?:/` + labelRule + `){2,}`
 	rangeRule   = `(?:\*|\{(?:>=` + semverRule + `|<` + semverRule + `|>=` + semverRule + ` <` + semverRule + `)\})`
 )
 
 // The grammar of names (component model, "Import and Export Definitions"), and of those of
-// implementations, which only imports have.
+// implementations, which only imports have. Nested are names of packages in packages: they came
+// after WASI 0.2.
 var (
 	label      = regexp.MustCompile(`^` + labelRule + `$`)
 	plain      = regexp.MustCompile(`^(?:(` + labelRule + `)|\[constructor\](` + labelRule + `)|\[(method|static)\](` + labelRule + `)\.(` + labelRule + `))$`)
 	iface      = regexp.MustCompile(`^` + wordsRule + `:` + wordsRule + `/` + labelRule + `(?:@(.*))?$`)
+	nested     = regexp.MustCompile(`^(?:(?:un)?locked-dep=<)?(?:` + nestedRule + `)(?:[@>].*)?$`)
 	semver     = regexp.MustCompile(`^` + semverRule + `$`)
 	canonical  = regexp.MustCompile(`^(?:[1-9][0-9]*|0\.[1-9][0-9]*|0\.0\.[1-9][0-9]*|0\.0\.0)$`)
 	locked     = regexp.MustCompile(`^locked-dep=<` + packageRule + `(?:@` + semverRule + `)?>(?:,` + hashesRule + `)?$`)

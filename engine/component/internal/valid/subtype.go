@@ -1,10 +1,6 @@
 package valid
 
-import (
-	"slices"
-
-	"github.com/realm-mesh/realm/engine/component/internal/binary"
-)
+import "github.com/realm-mesh/realm/engine/component/internal/binary"
 
 // meaning says what resources that a type binds stand for.
 type meaning struct {
@@ -97,13 +93,14 @@ func (c *comparison) value(l, r *valType) {
 	if c.same(l, r) {
 		return
 	}
-	if l.kind != r.kind || l.prim != r.prim || len(l.fields) != len(r.fields) || !slices.Equal(l.names, r.names) {
+	if l.kind != r.kind || l.prim != r.prim || len(l.fields) != len(r.fields) || len(l.names) != len(r.names) {
 		c.k.fail("it is a type %v, where %v is needed", described{l}, described{r})
 	}
+	for i := range l.names {
+		c.label(l.names[i], r.names[i])
+	}
 	for i := range l.fields {
-		if l.fields[i].name != r.fields[i].name {
-			c.k.fail("it has the name %.100q, where %.100q is needed", l.fields[i].name, r.fields[i].name)
-		}
+		c.label(l.fields[i].name, r.fields[i].name)
 		c.optional(l.fields[i].t, r.fields[i].t)
 	}
 	c.optional(l.elem, r.elem)
@@ -111,6 +108,12 @@ func (c *comparison) value(l, r *valType) {
 	c.optional(l.err, r.err)
 	if l.res != nil {
 		c.resource(l.res, r.res)
+	}
+}
+
+func (c *comparison) label(l, r string) {
+	if l != r {
+		c.k.fail("it has the name %.100q, where %.100q is needed", l, r)
 	}
 }
 

@@ -7,18 +7,18 @@ import "github.com/realm-mesh/realm/engine/component/internal/binary"
 // types that e brings then have names themselves.
 func (s *scope) seen(d *side, e entity) {
 	s.k.step(1)
-	switch {
-	case e.sort == binary.Type:
+	switch e.sort {
+	case binary.Type:
 		if !s.partsVisible(d, e.t) {
 			s.k.fail("the type refers to one that is not %s", s.done(d))
 		}
 		set(&d.visible, e.t, true)
 		set(&s.exports.visible, e.t, true)
-	case e.sort == binary.InstanceSort:
+	case binary.InstanceSort:
 		for _, x := range e.t.(*instType).exports.list {
 			s.k.in("%.100q", x.name, func() { s.seen(d, x.entity) })
 		}
-	case e.sort == binary.Func:
+	case binary.Func:
 		if !s.partsVisible(d, e.t) {
 			s.k.fail("the function refers to a type that is not %s", s.done(d))
 		}

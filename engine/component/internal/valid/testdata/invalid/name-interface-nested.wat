@@ -1,2 +1,2 @@
-;; "a:b:c/d" is no name
+;; it needs what is not supported: nested package names
 (component (import "a:b:c/d" (instance)))

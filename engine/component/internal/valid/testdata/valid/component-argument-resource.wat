@@ -1,0 +1,10 @@
+(component
+  (component $c (import "r" (type $r (sub resource)))
+    (type $D (component (alias outer 1 $r (type $q)) (export "t" (type (eq $q)))))
+    (import "d" (component $d (type $D))) (export "d" (component $d)))
+  (import "s" (type $s (sub resource)))
+  (type $D (component (alias outer 1 $s (type $q)) (export "t" (type (eq $q)))))
+  (import "d" (component $d (type $D)))
+  (instance $i (instantiate $c (with "r" (type $s)) (with "d" (component $d))))
+  (alias export $i "d" (component $e))
+  (instance (instantiate $c (with "r" (type $s)) (with "d" (component $e)))))

@@ -1,0 +1,6 @@
+(component (core module $e (func (export "f")) (memory (export "m") 1) (table (export "t") 1 funcref) (global (export "g") i64 i64.const 0))
+  (core instance $e (instantiate $e))
+  (alias core export $e "f" (core func $f)) (alias core export $e "m" (core memory $m)) (alias core export $e "t" (core table $t)) (alias core export $e "g" (core global $g))
+  (core instance $b (export "m" (memory $m)) (export "t" (table $t)) (export "g" (global $g)) (export "f" (func $f)))
+  (core module $m (import "" "f" (func)) (import "" "m" (memory 1)) (import "" "t" (table 1 funcref)) (import "" "g" (global i64)))
+  (core instance (instantiate $m (with "" (instance $b)))))
