@@ -21,6 +21,9 @@ type Host interface {
 	// Room is asked for room for the tables and globals of a core module, in bytes, before
 	// an instance of it is made. Memories ask by themselves.
 	Room(bytes int64) error
+	// Memory is what gives an instance of a core module its memory, which must begin with
+	// the module's image ([Parsed.Images]).
+	Memory(module int) experimental.MemoryAllocator
 	// Made is told of a core instance that was made, before it is called.
 	Made(m api.Module)
 	// Begin is called before a function of the host does anything, and End before the core
@@ -51,7 +54,7 @@ const (
 )
 
 // New makes an instance: its core modules are instantiated, which may run code of theirs.
-// The context must be one that the meters and memories of the guest are told by. What the
+// The context must be one that the meters of the guest are told by. What the
 // guest has is closed with the instance, also after an error.
 func (l *Linked) New(ctx context.Context, h Host, g *wasi.Guest) (*Instance, error) {
 	i := &Instance{linked: l, host: h, guest: g,
@@ -86,6 +89,7 @@ func (i *Instance) step(ctx context.Context, s elab.Step) error {
 	if err := i.host.Room(l.sizes[s.Module]); err != nil {
 		return err
 	}
+	ctx = experimental.WithMemoryAllocator(ctx, i.host.Memory(s.Module))
 	ctx = experimental.WithImportResolver(ctx, func(name string) api.Module {
 		slot, is := strings.CutPrefix(name, slotPrefix)
 		if !is {

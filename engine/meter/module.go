@@ -13,6 +13,7 @@ import (
 type module struct {
 	*wasm.Module
 	stack   int64
+	imaged  bool   // active data are left out
 	outside uint32 // functions below it have a stack of their own
 	rename  func(i int) (module, name string)
 	body    func(i int) []byte // writes one: [module.metered]
