@@ -86,8 +86,9 @@ func New(c Cache) *Engine {
 	return &Engine{cache: c, turns: newTurns(runtime.GOMAXPROCS(0)), loaded: map[key]*Module{}}
 }
 
-// MakeRoom raises GOMAXPROCS, so that this process gets on however busy its guests are.
-// Call it once, when nothing runs yet: it stops the process for a moment.
+// MakeRoom raises GOMAXPROCS, so that this process gets on however busy its guests are, and
+// gives the garbage collector 16 MiB before it begins. Call it once, when nothing runs yet: it
+// stops the process for a moment. undo must be called in the end.
 func (e *Engine) MakeRoom() (undo func()) { return e.turns.makeRoom() }
 
 // Lookup returns the module made of a blob, under a memory limit in MiB, if it is

@@ -17,7 +17,7 @@ func (x *module) data() []wasm.Data {
 	if x.imaged {
 		return withoutImage(x.Module)
 	}
-	if x.HasDataCount || x.Imported[wasm.ExternMemory] > 0 {
+	if x.NamesData || x.Imported[wasm.ExternMemory] > 0 {
 		return x.Data // code names them; or memory that others see
 	}
 	type piece struct {

@@ -54,8 +54,8 @@ func imageOf(m *wasm.Module) (image []Segment) {
 // withoutImage are the segments that stay, and empty ones in place of the others where code
 // names segments.
 func withoutImage(m *wasm.Module) []wasm.Data {
-	if !m.HasDataCount {
-		return nil // all were active: passive ones are of no use without
+	if !m.NamesData {
+		return nil // passive ones are of no use then
 	}
 	out := make([]wasm.Data, len(m.Data))
 	for i, s := range m.Data {

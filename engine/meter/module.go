@@ -97,7 +97,7 @@ func (x *module) encode(size int) []byte {
 		out = append(append(append(out, secStart), byte(len(start))), start...)
 	}
 	section(secElement, len(x.Elems)+x.more(), x.elems())
-	if x.HasDataCount {
+	if x.NamesData {
 		n := u32(nil, uint32(len(data)))
 		out = append(append(append(out, secDataCount), byte(len(n))), n...)
 	}

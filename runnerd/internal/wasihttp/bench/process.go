@@ -138,4 +138,3 @@ func (p *process) round(ctx context.Context, a ask, clients int, wait time.Durat
 	after, err := used(p.cmd.Process.Pid)
 	return figure{int(n.Load()), after - before}, err
 }
-

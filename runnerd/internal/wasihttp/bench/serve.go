@@ -128,7 +128,8 @@ func program(ctx context.Context, r *ready, file, cacheDir string) (*wasihttp.Pr
 	}
 	r.Compile = time.Since(begun)
 	e := engine.New(cache)
-	e.MakeRoom()
+	undo := e.MakeRoom()
+	context.AfterFunc(ctx, undo)
 	begun = time.Now()
 	m, err := e.Load(ctx, engine.Sum(wasm), parsed.Shape(), unit, memoryMB)
 	if err != nil {
