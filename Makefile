@@ -63,8 +63,8 @@ check: ## what a reviewer's machine would say: gofmt, vet, each module alone, ot
 SOAK ?= 10m
 FUZZ ?= $(SOAK)
 soak: ## look for what the engine and runnerd take wrong, or do not give back, ten minutes each way (FUZZ=30000x SOAK=15s)
-	cd engine && for f in internal/wasm:FuzzDecode meter:FuzzInstrument; do \
-		GOWORK=off $(GO) test -run '^$$' -fuzz "^$${f#*:}$$" -fuzztime $(FUZZ) -fuzzminimizetime 5s ./$${f%:*} || exit 1; done
+	cd engine && for f in $$(grep -roE '^func Fuzz[A-Za-z]+' --include='*_test.go' . | sed 's|/[^/]*:func |:|' | sort); do echo "$$f"; \
+		GOWORK=off $(GO) test -run '^$$' -fuzz "^$${f#*:}$$" -fuzztime $(FUZZ) -fuzzminimizetime 5s $${f%:*} || exit 1; done
 	cd engine && GOWORK=off $(GO) test -count=1 -timeout 60m -run 'TestMemoryStaysFlat|TestCacheStaysSmall' -v . -soak $(SOAK)
 	cd runnerd && GOWORK=off $(GO) test -count=1 -timeout 60m -run TestManyPushesLeaveNothing -v ./internal/runnerd -soak $(SOAK)
 

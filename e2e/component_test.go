@@ -77,7 +77,7 @@ func TestComponents(t *testing.T) {
 
 	t.Run("what cannot run", func(t *testing.T) {
 		refuse(t, here, []string{"async functions"}, "push", "--name", "later", "--file", guest("text/async-import"))
-		refuse(t, here, []string{"not here"}, "push", "--name", "foreign", "--file", guest("text/unknown-import"))
+		refuse(t, here, []string{"interface example:missing/thing@1.0.0"}, "push", "--name", "foreign", "--file", guest("text/unknown-import"))
 		bad := filepath.Join(t.TempDir(), "bad.wasm")
 		whole, err := os.ReadFile(guest("http"))
 		if err == nil {

@@ -72,14 +72,14 @@ func (h componentHost) Charge(ctx context.Context, n uint64) error {
 }
 
 // Room takes room for what is no memory of a core module.
-func (h componentHost) Room(bytes int64) error {
-	if !h.space.Take(bytes) {
+func (h componentHost) Room(bytes, memory int64) error {
+	if !h.space.Take(bytes) || !h.space.Fits(memory) {
 		return errNoRoom
 	}
 	return nil
 }
 
-var errNoRoom = errors.New("there is no room for its tables")
+var errNoRoom = errors.New("there is no room for one of its core modules")
 
 // Memory counts the memory of a core module.
 func (h componentHost) Memory(module int) experimental.MemoryAllocator {

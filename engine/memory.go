@@ -10,9 +10,16 @@ func (m *memories) of(begin *image) experimental.MemoryAllocator {
 	return experimental.MemoryAllocatorFunc(func(size, limit uint64) experimental.LinearMemory {
 		one := &memory{begin: begin}
 		*m = append(*m, one)
+		if len(*m) > maxReserved {
+			return one
+		}
 		return one.Allocate(size, limit)
 	})
 }
+
+// maxReserved is how many memories of a guest have address space of their own; others lie in the
+// heap. Each takes two mappings of the process, four with an image, of which Linux gives 65,530 (vm.max_map_count).
+const maxReserved = 8
 
 // free gives them back. Nothing may use them any more.
 func (m *memories) free() {

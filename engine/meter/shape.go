@@ -82,6 +82,8 @@ type Shape struct {
 	Tables    []Limits             // elements; likewise
 	Start     bool                 // a function runs whenever an instance is made
 	Elements  int                  // of all element segments
+	Segments  int                  // of elements and of data
+	Data      int64                // bytes of all data segments
 	Globals   int                  // that it does not import
 	own       [2]int               // first of the memories, and of the tables, that it does not import
 }
@@ -144,8 +146,12 @@ func (m *Module) Shape() Shape {
 		s.Imports = append(s.Imports, Import{i.Module, i.Name, i.Kind})
 	}
 	s.Globals = len(d.Inits)
+	s.Segments = len(d.Elems) + len(d.Data)
 	for i := range d.Elems {
 		s.Elements += d.Elems[i].Len()
+	}
+	for i := range d.Data {
+		s.Data += int64(len(d.Data[i].Init))
 	}
 	for _, t := range d.Tables {
 		s.Tables = append(s.Tables, t.Limits)

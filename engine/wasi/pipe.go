@@ -126,6 +126,13 @@ func (p *pipe) readable() bool {
 	return p.buf.Len() > 0 || p.end != nil
 }
 
+// whole reports whether all was written that there is.
+func (p *pipe) whole() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return errors.Is(p.end, io.EOF)
+}
+
 // room is how much there is room for, for the guest.
 func (p *pipe) room() (int, error) {
 	p.mu.Lock()

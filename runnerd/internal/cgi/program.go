@@ -49,6 +49,13 @@ func New(ctx context.Context, m *engine.Module, name api.Name, c *api.Component,
 		mounts: mounts, deadline: program.Deadline(c.Module.Limits), fuel: c.Module.Limits.Fuel, log: log, account: account}, nil
 }
 
+// AtRoot has the program see paths as they are sent, since it is mounted nowhere, and
+// returns it. It must be called before Serve.
+func (p *Program) AtRoot() *Program {
+	p.script = ""
+	return p
+}
+
 // try makes an instance, under the limits of a request.
 func try(ctx context.Context, m *engine.Module, l api.Limits, account program.Account) error {
 	ctx, cancel := engine.WithDeadline(ctx, program.Deadline(l))
@@ -77,7 +84,7 @@ func (p *Program) Probe(ctx context.Context, path string, timeout time.Duration)
 }
 
 // Serve answers r, whose URL has the form /anything/NAME/path…, and path is what
-// follows NAME, decoded, without its slash. It returns an error, and has answered
+// follows NAME, decoded, without its slash; or, at the root, all of the URL's path. It returns an error, and has answered
 // nothing, if the program did not: [*HeaderError], [exchange.ErrLengthRequired], those of
 // [engine.Module.Run], or the cause of r's context. Afterwards it breaks off the connection by panicking
 // with [http.ErrAbortHandler], as net/http asks for.
@@ -102,7 +109,10 @@ func (p *Program) Serve(w http.ResponseWriter, r *http.Request, path string) err
 	out := &response{w: w, rc: rc, request: body, script: p.script, stop: stop}
 	complaints := p.log.Writer(logs.Stderr)
 	defer complaints.Flush()
-	t := target{script: p.script, path: "/" + path, raw: exchange.RawPath(r.URL.EscapedPath())}
+	t := target{script: p.script, path: "/" + path, raw: r.URL.EscapedPath()}
+	if p.script != "" {
+		t.raw = exchange.RawPath(t.raw)
+	}
 	err = program.Advise(p.module.Run(ctx, engine.Env{Args: p.args, Vars: variables(p.env, r, t, length), Stdin: body, Stdout: out, Stderr: complaints, Mounts: p.mounts, Fuel: p.fuel,
 		Used: p.account.Used, Holds: p.account.Holds}))
 	_ = body.Close()

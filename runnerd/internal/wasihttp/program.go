@@ -97,7 +97,8 @@ func (p *Program) Probe(ctx context.Context, path string, timeout time.Duration)
 
 // Serve implements [exchange.Server]. It returns an error, and has answered nothing, if the
 // program did not: a [*FailedError], or the cause of r's context. Afterwards it breaks off
-// the connection by panicking with [http.ErrAbortHandler], as net/http asks for.
+// the connection by panicking with [http.ErrAbortHandler], as net/http asks for. It changes
+// r, which a guest may still look at that goes on.
 func (p *Program) Serve(w http.ResponseWriter, r *http.Request, path string) error {
 	ctx, cancel := engine.WithDeadline(r.Context(), p.deadline)
 	defer cancel()
@@ -106,7 +107,7 @@ func (p *Program) Serve(w http.ResponseWriter, r *http.Request, path string) err
 	release := exchange.Interruptible(ctx, http.NewResponseController(w), body)
 	g := p.guest(r)
 	stop := context.AfterFunc(ctx, func() { g.stop(context.Cause(ctx)) })
-	err := p.Module.Serve(g.ctx, g.env, &response{ResponseWriter: w, body: body, mount: p.mount}, p.below(r, path, body), g.ended)
+	err := p.Module.Serve(g.ctx, g.env, &response{ResponseWriter: w, mount: p.mount}, p.below(r, path, body), g.ended) //nolint:contextcheck // the guest may outlive the request
 	stop()
 	release()
 	if err != nil {

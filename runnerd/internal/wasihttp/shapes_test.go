@@ -61,7 +61,7 @@ func serve(t testing.TB, name string, change func(*Config)) *site {
 		}
 	}))
 	t.Cleanup(func() {
-		s.Server.Close()
+		s.Close()
 		s.program.Close()
 		log.Close()
 	})

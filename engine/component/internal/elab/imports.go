@@ -64,6 +64,7 @@ func (e *elaboration) declared(s *scope, name string, d binary.Desc) any {
 		call(v, name)
 		return v
 	case binary.InstanceSort:
+		e.spell(s.host.name)
 		t, _ := s.typeAt(d.Index).(*scoped[binary.InstanceType])
 		return e.hostInstance(t, &hostInterface{s.host.name + "/" + name, s.host.version})
 	}
@@ -75,6 +76,7 @@ func (e *elaboration) resource(h *hostInterface, name string) *wit.Resource {
 	if r := e.host(h.name, name); r != nil {
 		return r
 	}
+	e.spell(h.name)
 	full := name
 	if h.name != "" {
 		full = h.name + "." + name
