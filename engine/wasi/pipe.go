@@ -17,8 +17,9 @@ type pipe struct {
 	mu      sync.Mutex
 	changed sync.Cond // of the host
 	buf     bytes.Buffer
-	end     error // no more is written: io.EOF, or why
-	gone    error // nobody reads any more, and why
+	out     []byte // what was taken last
+	end     error  // no more is written: io.EOF, or why
+	gone    error  // nobody reads any more, and why
 }
 
 func newPipe(g *Guest) *pipe {
@@ -107,16 +108,17 @@ func (p *pipe) leave(why error) {
 	p.notify()
 }
 
-// take takes up to n bytes that are there, for the guest; none if there are none yet.
+// take takes up to n bytes that are there, for the guest; none if there are none yet. They
+// are good until the next ones are taken.
 func (p *pipe) take(n int) ([]byte, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.buf.Len() == 0 {
 		return nil, p.end
 	}
-	b := bytes.Clone(p.buf.Next(n))
+	p.out = append(p.out[:0], p.buf.Next(n)...)
 	p.changed.Broadcast()
-	return b, nil
+	return p.out, nil
 }
 
 // readable reports whether take has an answer.

@@ -108,6 +108,7 @@ func (r *Response) Serve() error {
 		return fmt.Errorf("%w: %w", ErrCut, err)
 	}
 	if message.trailers != nil {
+		_ = controller.Flush() // else package http tells the length of a short body, behind which are none
 		for name, values := range message.trailers.header() {
 			r.w.Header()[http.TrailerPrefix+name] = values
 		}

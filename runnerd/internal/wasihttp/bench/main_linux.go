@@ -1,9 +1,3 @@
-// Command bench measures components as runnerd serves them, beside a server of net/http
-// that does the same, and beside jco where there is one: how much time of a processor a
-// request takes, whoever asks left out, as each server is a process of its own on a
-// processor of its own. All are taken by turns; medians count.
-//
-//	cd runnerd && GOWORK=off go run ./internal/wasihttp/bench [--rounds 5] [--js FILE] [--jco PROGRAM]
 package main
 
 import (
@@ -14,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"syscall"
 	"time"
 )
 
@@ -29,18 +24,19 @@ type options struct {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	var err error
-	if len(os.Args) > 1 && os.Args[1] == serveCommand {
-		err = serve(ctx, os.Args[2:])
-	} else {
-		err = run(ctx)
-	}
-	if err != nil {
+	if err := begin(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+func begin() error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if len(os.Args) > 1 && os.Args[1] == serveCommand {
+		return serve(ctx, os.Args[2:])
+	}
+	return run(ctx)
 }
 
 func run(ctx context.Context) error {

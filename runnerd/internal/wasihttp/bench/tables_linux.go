@@ -69,6 +69,7 @@ type figure struct {
 	cpu      time.Duration
 }
 
+// table measures, and prints.
 func (b *bench) table(ctx context.Context, t table) error {
 	var all []*process
 	defer func() {
@@ -83,36 +84,40 @@ func (b *bench) table(ctx context.Context, t table) error {
 		}
 		all = append(all, p)
 	}
-	took := make([][][]time.Duration, len(t.asks))
-	for i, a := range t.asks {
-		took[i] = make([][]time.Duration, len(all))
-		for range b.rounds {
-			for n, p := range all {
-				f, err := p.round(ctx, a, t.clients, b.round)
-				if err != nil {
-					return fmt.Errorf("ask %s: %w", t.servers[n].name, err)
-				}
-				took[i][n] = append(took[i][n], f.cpu/time.Duration(f.requests))
-			}
-		}
-	}
-	fmt.Println("| server | request | time of the processor each | per second of it | |")
+	fmt.Println("| server | request | time of the processor | in a second of it | |")
 	fmt.Println("| --- | --- | --- | --- | --- |")
-	for i, a := range t.asks {
-		first := median(took[i][0])
-		for n, s := range t.servers {
-			each := median(took[i][n])
-			fmt.Printf("| %s | %s | %s | %s | %.2f × |\n", s.name, a.what, short(each), a.rate(each), each.Seconds()/first.Seconds())
+	for _, a := range t.asks {
+		if err := b.rows(ctx, t, a, all); err != nil {
+			return err
 		}
 	}
 	for n, p := range all {
-		if p.ready.Instance > 0 {
-			r := p.ready
-			fmt.Printf("%s: compiled in %s, loaded from the cache in %s; an instance takes %d KiB of memory of its own\n",
+		if r := p.ready; r.Load > 0 {
+			fmt.Printf("%s: compiled in %s, loaded from the cache in %s; an instance that has not run takes %d KiB of memory for itself\n",
 				t.servers[n].name, short(r.Compile), short(r.Load), r.Instance>>10)
 		}
 	}
 	fmt.Println()
+	return nil
+}
+
+// rows are what a request costs each server.
+func (b *bench) rows(ctx context.Context, t table, a ask, all []*process) error {
+	took := make([][]time.Duration, len(all))
+	for range b.rounds {
+		for n, p := range all {
+			f, err := p.round(ctx, a, t.clients, b.round)
+			if err != nil {
+				return fmt.Errorf("ask %s: %w", t.servers[n].name, err)
+			}
+			took[n] = append(took[n], f.cpu/time.Duration(f.requests))
+		}
+	}
+	first := median(took[0])
+	for n, s := range t.servers {
+		each := median(took[n])
+		fmt.Printf("| %s | %s | %s | %s | %.1f × |\n", s.name, a.what, short(each), a.rate(each), each.Seconds()/first.Seconds())
+	}
 	return nil
 }
 

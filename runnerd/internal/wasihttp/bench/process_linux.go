@@ -37,7 +37,7 @@ func (b *bench) start(ctx context.Context, s server) (*process, error) {
 	cmd := exec.CommandContext(ctx, self, append([]string{serveCommand}, args...)...)
 	port := ""
 	if s.run != nil {
-		if port, err = freePort(); err != nil {
+		if port, err = freePort(ctx); err != nil {
 			return nil, err
 		}
 		cmd = exec.CommandContext(ctx, s.run[0], s.run[1:]...)
@@ -74,8 +74,13 @@ func (b *bench) start(ctx context.Context, s server) (*process, error) {
 	return p, nil
 }
 
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// listen listens at a port of the system's choice.
+func listen(ctx context.Context) (net.Listener, error) {
+	return new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+}
+
+func freePort(ctx context.Context) (string, error) {
+	l, err := listen(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -89,7 +94,7 @@ func (p *process) listens(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	for {
-		if c, err := net.Dial("tcp", p.addr); err == nil {
+		if c, err := new(net.Dialer).DialContext(ctx, "tcp", p.addr); err == nil {
 			return c.Close()
 		}
 		select {
@@ -121,7 +126,7 @@ func (p *process) round(ctx context.Context, a ask, clients int, wait time.Durat
 			c := &client{addr: p.addr}
 			defer c.close()
 			for ctx.Err() == nil && (n.Load() == 0 || time.Now().Before(end)) {
-				if err := c.ask(a); err != nil {
+				if err := c.ask(ctx, a); err != nil {
 					failed <- err
 					return
 				}

@@ -6,17 +6,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime"
+	"runtime/debug"
 	"runtime/pprof"
 	"strings"
-	"syscall"
 	"time"
-
-	"os/signal"
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/engine"
@@ -42,11 +38,9 @@ type ready struct {
 
 // serve is the main function of a server.
 func serve(ctx context.Context, args []string) error {
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
-	defer stop()
 	var r ready
 	h := plainHandler()
-	if args[0] != plainServer {
+	if args[0] != plainServer { // else a component, and the folder of the cache
 		p, err := program(ctx, &r, args[0], args[1])
 		if err != nil {
 			return err
@@ -58,7 +52,7 @@ func serve(ctx context.Context, args []string) error {
 			}
 		})
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := listen(ctx)
 	if err != nil {
 		return err
 	}
@@ -66,26 +60,30 @@ func serve(ctx context.Context, args []string) error {
 	if err := json.NewEncoder(os.Stdout).Encode(r); err != nil {
 		return err
 	}
-	if path := os.Getenv(profileVar); path != "" {
-		f, err := os.Create(path)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		if err := pprof.StartCPUProfile(f); err != nil {
-			return err
-		}
-		defer pprof.StopCPUProfile()
-		defer func() {
-			f, _ := os.Create(path + ".mem")
-			pprof.Lookup("allocs").WriteTo(f, 0)
-			f.Close()
-		}()
+	stop, err := profile(os.Getenv(profileVar))
+	if err != nil {
+		return err
 	}
+	defer stop()
 	s := &http.Server{Handler: h}
 	go func() { _ = s.Serve(l) }()
 	<-ctx.Done()
 	return s.Close()
+}
+
+// profile begins a profile of the processor, in a file unless that is nothing.
+func profile(path string) (stop func(), err error) {
+	if path == "" {
+		return func() {}, nil
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		f.Close()
+	}, pprof.StartCPUProfile(f)
 }
 
 // plainHandler does what the components do.
@@ -128,8 +126,7 @@ func program(ctx context.Context, r *ready, file, cacheDir string) (*wasihttp.Pr
 	}
 	r.Compile = time.Since(begun)
 	e := engine.New(cache)
-	undo := e.MakeRoom()
-	context.AfterFunc(ctx, undo)
+	context.AfterFunc(ctx, e.MakeRoom())
 	begun = time.Now()
 	m, err := e.Load(ctx, engine.Sum(wasm), parsed.Shape(), unit, memoryMB)
 	if err != nil {
@@ -148,7 +145,7 @@ const weighed = 50
 
 // weigh returns what a new instance takes of the machine's memory.
 func weigh(ctx context.Context, m *engine.Module) (int64, error) {
-	runtime.GC()
+	debug.FreeOSMemory() // what is free must not be taken again
 	before, err := resident()
 	if err != nil {
 		return 0, err
@@ -160,7 +157,7 @@ func weigh(ctx context.Context, m *engine.Module) (int64, error) {
 		}
 		defer i.Close()
 	}
-	runtime.GC()
+	debug.FreeOSMemory()
 	after, err := resident()
 	return (after - before) / weighed, err
 }

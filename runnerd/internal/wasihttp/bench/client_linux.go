@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -24,19 +25,19 @@ func (c *client) close() {
 	c.conn = nil
 }
 
-func (c *client) dial() (err error) {
+func (c *client) dial(ctx context.Context) (err error) {
 	if c.conn != nil {
 		return nil
 	}
-	if c.conn, err = net.Dial("tcp", c.addr); err == nil {
+	if c.conn, err = new(net.Dialer).DialContext(ctx, "tcp", c.addr); err == nil {
 		c.r = bufio.NewReaderSize(c.conn, 64<<10)
 	}
 	return err
 }
 
 // ask asks, and reads the answer.
-func (c *client) ask(a ask) error {
-	if err := c.dial(); err != nil {
+func (c *client) ask(ctx context.Context, a ask) error {
+	if err := c.dial(ctx); err != nil {
 		return err
 	}
 	head := fmt.Sprintf("%s %s HTTP/1.1\r\nHost: bench\r\nUser-Agent: bench\r\n", a.method, a.path)
