@@ -3,6 +3,7 @@ package wasi
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -169,8 +170,14 @@ func (p *pipe) empty() bool {
 	return p.buf.Len() == 0 && !p.taken || p.gone != nil
 }
 
-// pump moves what there is to read into the pipe, until either has its end.
+// pump moves what there is to read into the pipe, until either has its end. A panic of the
+// reader's would end the process.
 func (p *pipe) pump(from io.Reader) {
+	defer func() {
+		if v := recover(); v != nil {
+			p.finish(fmt.Errorf("read: panic: %v", v))
+		}
+	}()
 	b := make([]byte, min(pumpBytes, p.most))
 	for {
 		n, err := from.Read(b)
