@@ -3,6 +3,7 @@ package wasi
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -157,8 +158,14 @@ func (p *pipe) put(b []byte) error {
 	return nil
 }
 
-// pump moves what there is to read into the pipe, until either has its end.
+// pump moves what there is to read into the pipe, until either has its end. A panic of the
+// reader's would end the process.
 func (p *pipe) pump(from io.Reader) {
+	defer func() {
+		if v := recover(); v != nil {
+			p.finish(fmt.Errorf("read: panic: %v", v))
+		}
+	}()
 	piece := pieces.Get().(*[pumpBytes]byte) //nolint:forcetypeassert // nothing else is in it
 	defer pieces.Put(piece)
 	b := piece[:min(pumpBytes, p.most)]
