@@ -16,6 +16,7 @@ import (
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/engine"
+	"github.com/realm-mesh/realm/runnerd/internal/exchange"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
 	"github.com/realm-mesh/realm/runnerd/internal/wasihttp"
 )
@@ -137,7 +138,7 @@ func program(ctx context.Context, r *ready, file, cacheDir string) (*wasihttp.Pr
 		return nil, err
 	}
 	log := logs.Open(api.Ref{Kind: api.KindComponent, Name: "web"}, filepath.Join(cacheDir, "log"), func(api.Ref, api.LogLine) {}, slog.New(slog.DiscardHandler))
-	return wasihttp.New(ctx, wasihttp.Config{Module: m, Name: "web", Component: &api.Component{Interface: api.InterfaceHTTP}, Log: log, Root: true})
+	return wasihttp.New(ctx, exchange.Config{Module: m, Name: "web", Component: &api.Component{Interface: api.InterfaceHTTP}, Log: log, Root: true})
 }
 
 // weighed is how many instances are made to see what one takes.
