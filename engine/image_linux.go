@@ -1,17 +1,23 @@
 package engine
 
 import (
+	"errors"
 	"os"
 	"unsafe"
 
-	"github.com/realm-mesh/realm/engine/meter"
 	"golang.org/x/sys/unix"
+
+	"github.com/realm-mesh/realm/engine/meter"
 )
 
 // newFile returns a file in memory that has segments, of addresses from at on. Nobody can change it
 // any more. It is nil where the system does not give one.
 func newFile(at, size uint64, segments []meter.Segment) *os.File {
-	fd, err := unix.MemfdCreate("image", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	const flags = unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
+	fd, err := unix.MemfdCreate("image", flags|unix.MFD_NOEXEC_SEAL)
+	if errors.Is(err, unix.EINVAL) { // before Linux 6.3
+		fd, err = unix.MemfdCreate("image", flags)
+	}
 	if err != nil {
 		return nil
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"os"
+	"runtime"
 	"testing"
 
 	"github.com/realm-mesh/realm/engine/meter"
@@ -18,6 +19,9 @@ func TestImageIsLaidIntoMemories(t *testing.T) {
 	}
 	withFile := newImage(segments)
 	defer withFile.close()
+	if runtime.GOOS == "linux" && withFile.file == nil {
+		t.Error("it is no file")
+	}
 	for name, i := range map[string]*image{"as the system can": withFile, "copied": {at: page, size: withFile.size, segments: segments}} {
 		for _, reserved := range []bool{true, false} {
 			var all memories
