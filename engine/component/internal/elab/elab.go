@@ -13,6 +13,7 @@ type Caps struct {
 	Steps     int // core instances
 	Instances int // of components
 	Hosts     int // functions of the host
+	Calls     int // of them, those that lead from one component into another: each takes a stack
 	Items     int // exports of core instances that are used
 	Resources int // that are defined, in each instance anew
 	Depth     int // of instances within each other
@@ -27,7 +28,7 @@ type Caps struct {
 // DefaultCaps are far above what toolchains emit: the components of StarlingMonkey have 4
 // steps, 2 instances and 200 functions.
 func DefaultCaps() Caps {
-	return Caps{Steps: 200, Instances: 500, Hosts: 5_000, Items: 20_000, Resources: 1_000, Depth: 50, Copies: 16 << 20, Work: 300_000}
+	return Caps{Steps: 200, Instances: 500, Hosts: 5_000, Calls: 1_000, Items: 20_000, Resources: 1_000, Depth: 50, Copies: 16 << 20, Work: 300_000}
 }
 
 // ErrTooComplex says that a plan is beyond its caps.
@@ -58,7 +59,7 @@ type elaboration struct {
 	like    map[string]int // numbers of modules, by what they are
 	numbers map[*binary.Module]int
 
-	work, copies, resources int
+	work, copies, resources, calls int
 }
 
 // exceeded is panicked with where caps are.
