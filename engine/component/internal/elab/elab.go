@@ -39,7 +39,8 @@ var ErrTooComplex = errors.New("the component is too complex")
 type Resources func(iface, name string) *wit.Resource
 
 // Elaborate works out the plan of a valid component, and the modules that its steps speak
-// of. The error is [ErrTooComplex].
+// of. Of a component that instantiates what is foreign it has what comes before that. The error
+// is [ErrTooComplex].
 func Elaborate(c *binary.Component, host Resources, caps Caps) (*Plan, []*Module, error) {
 	e := &elaboration{caps: caps, host: host, items: map[Item]*Item{}, names: map[string]int{}, like: map[string]int{}, numbers: map[*binary.Module]int{}}
 	if err := e.run(c); err != nil {
@@ -65,10 +66,14 @@ type elaboration struct {
 // exceeded is panicked with where caps are.
 type exceeded struct{ what string }
 
+// foreign is panicked with where something is instantiated that no host has: whatever follows
+// may depend on it.
+type foreign struct{}
+
 func (e *elaboration) run(c *binary.Component) (err error) {
 	defer func() {
 		switch p := recover().(type) {
-		case nil:
+		case nil, foreign:
 		case exceeded:
 			err = fmt.Errorf("%w: %s", ErrTooComplex, p.what)
 		default:
