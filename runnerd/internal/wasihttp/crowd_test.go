@@ -54,7 +54,7 @@ func (c *stranger) visit(ctx context.Context) {
 }
 
 // until is a body that does not come before ctx ends.
-type until struct{ ctx context.Context }
+type until struct{ ctx context.Context } //nolint:containedctx // it is all that it is
 
 func (u until) Read([]byte) (int, error) {
 	<-u.ctx.Done()
