@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -27,8 +28,13 @@ const (
 // module is a core module, in a section of a component. It has the types () -> i32 and
 // () -> ().
 func module(sections ...[]byte) []byte {
-	b := append(wasmtest.Header(), wasmtest.List(1, join(byte(0x60), 0, 1, byte(wasmtest.I32)), join(byte(0x60), 0, 0))...)
-	return wasmtest.Section(secModule, slices.Concat(append([][]byte{b}, sections...)...))
+	types := wasmtest.List(1, join(byte(0x60), 0, 1, byte(wasmtest.I32)), join(byte(0x60), 0, 0))
+	return typed(append([][]byte{types}, sections...)...)
+}
+
+// typed is a core module, in a section of a component, with types of its own.
+func typed(sections ...[]byte) []byte {
+	return wasmtest.Section(secModule, append(wasmtest.Header(), slices.Concat(sections...)...))
 }
 
 // code is the section of functions' bodies; each is without locals, and without its end.
@@ -166,4 +172,35 @@ func TestManyMemories(t *testing.T) {
 	if more := mappings(t) - before; more > 40 {
 		t.Errorf("%d mappings more", more)
 	}
+}
+
+// TestStacksAreShared has core modules call each other where each has called itself often: together
+// they have no more of the host's memory for that than a few modules may.
+func TestStacksAreShared(t *testing.T) {
+	const modules = 180
+	// f(n) calls itself with n-1, and at 0 what it imports with 7,000.
+	f := []byte{0x20, 0, 0x45, 0x04, 0x40, 0x41, 0xd8, 0x36, 0x10, 0, 0x05, 0x20, 0, 0x41, 1, 0x6b, 0x10, 1, 0x0b}
+	takes := join(byte(0x60), 1, byte(wasmtest.I32), 0)
+	imports, exports := wasmtest.List(2, join("a", "f", byte(0), 0)), wasmtest.List(7, join("f", byte(0), 1))
+	last := typed(wasmtest.List(1, takes), wasmtest.List(3, join(0)), wasmtest.List(7, join("f", byte(0), 0)), code(nil))
+	others := typed(wasmtest.List(1, takes), imports, wasmtest.List(3, join(0)), exports, code(f))
+	first := typed(wasmtest.List(1, takes, join(byte(0x60), 0, 1, byte(wasmtest.I32))), imports, wasmtest.List(3, join(1)),
+		wasmtest.List(7, join("run", byte(0), 1)), code([]byte{0x41, 0xd8, 0x36, 0x10, 0, 0x41, 0}))
+	m := ready(t, wasmtest.Runs(0, last, others, first, instances(0),
+		wasmtest.Repeat(secCoreInst, modules, func(i int) []byte { return join(byte(0), 1, 1, "a", byte(0x12), i) }),
+		wasmtest.List(secCoreInst, join(byte(0), 2, 1, "a", byte(0x12), modules)), coreExport(modules+1, "run")), 16)
+	before := allocated()
+	err := m.Run(t.Context(), Env{})
+	if took := allocated() - before; took > 64<<20 {
+		t.Errorf("%d bytes of the host's memory: %v", took, err)
+	}
+	if deep := new(StackError); !errors.As(err, &deep) {
+		t.Errorf("it ends with %v", err)
+	}
+}
+
+func allocated() int64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.TotalAlloc)
 }

@@ -74,7 +74,8 @@ func Parse(b []byte, caps meter.Caps) (*Parsed, error) {
 func (p *Parsed) meter(modules []*elab.Module, caps meter.Caps) error {
 	var shapes []meter.Shape
 	for i, m := range modules {
-		core, err := meter.Parse(m.Code, meter.Options{Features: meter.Features{ExtendedConst: true}, Caps: &caps, Linked: true, Rename: renaming(m), Image: true})
+		core, err := meter.Parse(m.Code, meter.Options{Features: meter.Features{ExtendedConst: true}, Caps: &caps, Linked: true,
+			Stack: p.stack(), Rename: renaming(m), Image: true})
 		if err != nil {
 			return fmt.Errorf("core module %d of it: %w", i, err)
 		}
@@ -83,6 +84,19 @@ func (p *Parsed) meter(modules []*elab.Module, caps meter.Caps) error {
 		p.sizes = append(p.sizes, sizeOf(&shape))
 	}
 	return p.measure(shapes, caps)
+}
+
+// Bytes that frames of calls may take: in one core module, and in all together, unless there are
+// very many.
+const (
+	maxStack  = 1 << 20
+	allStacks = 8 << 20
+	minStack  = 32 << 10
+)
+
+// stack is how many bytes each core instance has for frames.
+func (p *Parsed) stack() int64 {
+	return max(minStack, min(maxStack, allStacks/int64(max(1, len(p.plan.Steps)))))
 }
 
 // measure adds up what an instance has.

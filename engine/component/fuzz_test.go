@@ -23,7 +23,7 @@ func FuzzComponent(f *testing.F) {
 	if _, err := host(); err != nil { // once for all
 		f.Fatal(err)
 	}
-	for _, of := range []string{"testdata/*.wasm", "testdata/text/*.wasm", "internal/elab/testdata/*.wasm", "../../samples/*/*.wasm"} {
+	for _, of := range []string{"testdata/*.wasm", "testdata/text/*.wasm", "internal/*/testdata/*.wasm", "internal/*/testdata/*/*.wasm", "../../samples/*/*.wasm"} {
 		files, err := filepath.Glob(of)
 		if err != nil {
 			f.Fatal(err)

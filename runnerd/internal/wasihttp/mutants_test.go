@@ -73,11 +73,8 @@ func newVivarium(t *testing.T) *vivarium {
 	v := &vivarium{T: t, cache: engine.NewCache(rig.CacheDir()), known: map[engine.Digest]bool{}}
 	v.well = serve(t, "hello-http", func(*exchange.Config) {})
 	v.log = logs.Open(api.Ref{Kind: api.KindComponent, Name: "mutant"}, filepath.Join(t.TempDir(), "log"), func(api.Ref, api.LogLine) {}, slog.New(slog.DiscardHandler))
-	v.upstream = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }))
-	t.Cleanup(func() {
-		v.upstream.Close()
-		v.log.Close()
-	})
+	v.upstream = echoes(t)
+	t.Cleanup(v.log.Close)
 	for _, name := range parents {
 		b := wasm(t, name)
 		p, err := engine.Parse(b)
@@ -178,7 +175,7 @@ func (v *vivarium) request(ctx context.Context, i int, p *Program, r *rand.Rand)
 	}))
 	defer s.Close()
 	var body io.Reader
-	method, path := http.MethodGet, []string{"/", "/hello", "/echo", "/stream", "/headers"}[r.IntN(5)]
+	method, path := http.MethodGet, routes[r.IntN(len(routes))]
 	if r.IntN(2) == 0 {
 		method, body = http.MethodPost, strings.NewReader(strings.Repeat("body", 1+r.IntN(20_000)))
 	}
@@ -224,6 +221,16 @@ func (v *vivarium) healthy() {
 	if err != nil || resp.StatusCode != http.StatusOK || len(b) == 0 {
 		v.Fatalf("the healthy one: %s %q, %v", resp.Status, b, err)
 	}
+}
+
+// echoes is a server that answers with what it is sent.
+func echoes(t *testing.T) *httptest.Server {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }))
+	t.Cleanup(func() {
+		http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+		s.Close()
+	})
+	return s
 }
 
 // upstreamOnly sends all requests of mutants to one server, wherever they are for.

@@ -52,7 +52,7 @@ func mutant(r *rand.Rand, b []byte) []byte {
 // changed goes into one of the sections, or changes which there are.
 func changed(r *rand.Rand, b []byte) []byte {
 	if r.IntN(50) == 0 {
-		return b[:r.IntN(len(b))] // cut off
+		return b[:r.IntN(len(b)+1)] // cut off
 	}
 	if len(b) <= header || !whole(b) {
 		return poked(r, b)

@@ -13,6 +13,7 @@ type Caps struct {
 	Steps     int // core instances
 	Instances int // of components
 	Hosts     int // functions of the host
+	Calls     int // of them, those that lead from one component into another: each takes a stack
 	Items     int // exports of core instances that are used
 	Resources int // that are defined, in each instance anew
 	Depth     int // of instances within each other
@@ -27,7 +28,7 @@ type Caps struct {
 // DefaultCaps are far above what toolchains emit: the components of StarlingMonkey have 4
 // steps, 2 instances and 200 functions.
 func DefaultCaps() Caps {
-	return Caps{Steps: 200, Instances: 500, Hosts: 5_000, Items: 20_000, Resources: 1_000, Depth: 50, Copies: 16 << 20, Work: 300_000}
+	return Caps{Steps: 200, Instances: 500, Hosts: 5_000, Calls: 1_000, Items: 20_000, Resources: 1_000, Depth: 50, Copies: 16 << 20, Work: 300_000}
 }
 
 // ErrTooComplex says that a plan is beyond its caps.
@@ -38,7 +39,8 @@ var ErrTooComplex = errors.New("the component is too complex")
 type Resources func(iface, name string) *wit.Resource
 
 // Elaborate works out the plan of a valid component, and the modules that its steps speak
-// of. The error is [ErrTooComplex].
+// of. Of a component that instantiates what is foreign it has what comes before that. The error
+// is [ErrTooComplex].
 func Elaborate(c *binary.Component, host Resources, caps Caps) (*Plan, []*Module, error) {
 	e := &elaboration{caps: caps, host: host, items: map[Item]*Item{}, names: map[string]int{}, like: map[string]int{}, numbers: map[*binary.Module]int{}}
 	if err := e.run(c); err != nil {
@@ -58,16 +60,20 @@ type elaboration struct {
 	like    map[string]int // numbers of modules, by what they are
 	numbers map[*binary.Module]int
 
-	work, copies, resources int
+	work, copies, resources, calls int
 }
 
 // exceeded is panicked with where caps are.
 type exceeded struct{ what string }
 
+// foreign is panicked with where something is instantiated that no host has: whatever follows
+// may depend on it.
+type foreign struct{}
+
 func (e *elaboration) run(c *binary.Component) (err error) {
 	defer func() {
 		switch p := recover().(type) {
-		case nil:
+		case nil, foreign:
 		case exceeded:
 			err = fmt.Errorf("%w: %s", ErrTooComplex, p.what)
 		default:

@@ -87,7 +87,7 @@ func (e *elaboration) coreInstance(s *scope, d *binary.CoreInst) *coreInstance {
 func (e *elaboration) step(m *binary.Module, args map[string]*coreInstance) *coreInstance {
 	e.limit(len(e.plan.Steps), e.caps.Steps, "core instances")
 	if m == nil {
-		return &coreInstance{step: -1} // of a module that is imported: the component is refused for that
+		panic(foreign{}) // a module that is imported
 	}
 	e.spend(len(m.Module.Imports) + len(m.Module.Exports))
 	n := len(e.plan.Steps)
@@ -170,14 +170,10 @@ func (e *elaboration) number(name string) int {
 
 // item is an export of a core instance.
 func (c *coreInstance) item(e *elaboration, name string) *Item {
-	switch i := c.items[name]; {
-	case i != nil:
+	if i := c.items[name]; i != nil {
 		return i
-	case c.step < 0:
-		return e.item(Item{Step: 0, Name: name}) // likewise
-	default:
-		return e.item(Item{Step: c.step, Name: name})
 	}
+	return e.item(Item{Step: c.step, Name: name})
 }
 
 // instance is an instance of a component, or a bundle.
@@ -194,7 +190,7 @@ func (e *elaboration) instance(s *scope, d *binary.Inst, depth int) *instance {
 	}
 	c := at[*component](s, binary.ComponentSort, d.Component)
 	if c == nil {
-		return out // likewise
+		panic(foreign{}) // a component that is imported
 	}
 	args := make(map[string]entry, len(d.Args))
 	for _, a := range d.Args {
