@@ -18,7 +18,7 @@ CSAMPLES := hello-http proxy
 PACKAGES := $(MODULES:%=./%/...)
 
 .DEFAULT_GOAL := help
-.PHONY: help build samples testclock demo test check soak lint bench bench-engine bench-components bench-store image mesh mesh-down clean
+.PHONY: help build samples testclock demo test check soak conformance lint bench bench-engine bench-components bench-store image mesh mesh-down clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ soak: ## look for what the engine and runnerd take wrong, or do not give back, t
 	cd runnerd && GOWORK=off $(GO) test -count=1 -timeout 60m -run TestManyPushesLeaveNothing -v ./internal/runnerd -soak $(SOAK)
 	cd runnerd && GOWORK=off $(GO) test -count=1 -timeout 60m -run TestRequestsLeaveNothing -v ./internal/wasihttp -soak $(SOAK)
 	cd runnerd && GOWORK=off $(GO) test -count=1 -timeout 60m -run TestMutants -v ./internal/wasihttp -mutants 2000 -seed $$RANDOM
+
+conformance: ## run the cases of docs/CONFORMANCE.md, and write it
+	cd engine && GOWORK=off $(GO) run ./component/conformance ../docs/CONFORMANCE.md
 
 lint: ## run the pinned linter over every module
 	$(GOLANGCI) run $(PACKAGES)

@@ -3,26 +3,22 @@ package main
 import (
 	"os"
 	"testing"
-
-	"github.com/realm-mesh/realm/engine"
 )
 
-func TestScratch(t *testing.T) {
-	h, err := newHost()
+// TestConformance runs all cases, and holds the document to them.
+func TestConformance(t *testing.T) {
+	r, err := Conform(t.Context(), os.DirFS("../.."))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer h.close()
-	for _, f := range []string{"values", "calls"} {
-		cs, err := read(os.DirFS("testdata"), f)
-		if err != nil {
-			t.Log(err)
-			continue
-		}
-		for _, c := range cs {
-			if err := verdict(c.Must, h.run(t.Context(), c.wasm, engine.Env{})); err != nil {
-				t.Errorf("%s: %v", c.Name, err)
-			}
-		}
+	for _, w := range r.Wrong {
+		t.Error(w)
+	}
+	kept, err := os.ReadFile("../../../docs/CONFORMANCE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(kept) != r.Document() {
+		t.Error("docs/CONFORMANCE.md is not what came of the cases: run make conformance, and see what has changed")
 	}
 }

@@ -19,7 +19,7 @@ type host struct {
 // Limits of a case. Fuel is what ends those that do not end: none has a time.
 const (
 	caseMemory = 16 // MiB
-	caseFuel   = 50_000_000
+	caseFuel   = 40_000_000
 )
 
 func newHost() (*host, error) {

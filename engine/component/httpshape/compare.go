@@ -50,7 +50,7 @@ func Compare(subject, reference []Recorded) []Difference {
 	for _, s := range subject {
 		want := known[key{s.Component, s.Shape}]
 		why := ""
-		if d, deviates := deviations()[s.Shape]; deviates {
+		if d, deviates := Deviations()[s.Shape]; deviates {
 			why = d.Why
 			d.Right(&want)
 		}

@@ -19,8 +19,8 @@ const (
 	tellsError    = "it ends when a guest answers with an error; the client is to be told"
 )
 
-// deviations are by name of the shape.
-func deviations() map[string]Deviation {
+// Deviations are by name of the shape.
+func Deviations() map[string]Deviation {
 	return map[string]Deviation{
 		"method PROPFIND":            {"it puts methods into small letters: they are case-sensitive (RFC 9110, 9.1)", text("9 PROPFIND")},
 		"headers not ASCII":          {"it decodes values as Latin-1 and encodes them as UTF-8: a field-value is bytes", binary("x-latin: caf\xe9\n")},

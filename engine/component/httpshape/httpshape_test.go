@@ -130,7 +130,7 @@ func TestGolden(t *testing.T) {
 	for _, s := range Shapes() {
 		shapes = append(shapes, s.Component+": "+s.Name)
 	}
-	known := deviations()
+	known := Deviations()
 	for _, r := range recorded {
 		kept = append(kept, r.Component+": "+r.Shape)
 		if d, deviates := known[r.Shape]; deviates {
@@ -163,7 +163,7 @@ func TestCompareFindsDifferences(t *testing.T) {
 	right := slices.Clone(recorded)
 	changed := 0
 	for i, r := range recorded {
-		if d, deviates := deviations()[r.Shape]; deviates {
+		if d, deviates := Deviations()[r.Shape]; deviates {
 			d.Right(&right[i].Outcome)
 			if !equal(right[i].Outcome, r.Outcome) {
 				changed++

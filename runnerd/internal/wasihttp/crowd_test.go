@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/realm-mesh/realm/runnerd/internal/exchange"
 )
 
 // routes are what the component of the tests knows, each with what is apt to be asked of it.
@@ -66,7 +68,7 @@ func (u until) Read([]byte) (int, error) {
 func TestStrangers(t *testing.T) {
 	var held atomic.Int64
 	upstream := echoes(t)
-	s, g := counted(t, "http", func(c *Config) {
+	s, g := counted(t, "http", func(c *exchange.Config) {
 		c.Component.Module.Limits.EpochMS, c.Component.Module.Limits.Fuel = 100, 200_000_000
 		c.Account.Holds = func(n int64) { held.Add(n) }
 		c.Sender = upstreamOnly{upstream.URL}

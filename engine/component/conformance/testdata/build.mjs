@@ -5,10 +5,13 @@
 //
 // The texts in values come from values.mjs, those in calls from calls.mjs; the others are written by
 // hand. What is in C needs clang and wasm-ld.
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { execFileSync } from 'node:child_process';
+import { interfaces } from '../../../../samples/wit.mjs';
 import calls from './calls.mjs';
 import values from './values.mjs';
 
@@ -38,3 +41,12 @@ for (const folder of readdirSync(here, { withFileTypes: true }).filter((d) => d.
 			process.exitCode = 1;
 		}
 	}
+
+// The guest that calls WASI.
+const out = join(mkdtempSync(join(tmpdir(), 'conformance-')), 'guest.wasm');
+const sources = readdirSync(join(here, 'wasi')).filter((f) => f.endsWith('.c')).sort().map((f) => join(here, 'wasi', f));
+execFileSync('clang', ['--target=wasm32-unknown-unknown', '-Os', '-Wall', '-Wextra', '-Werror', '-nostdlib',
+	'-Wl,--no-entry', '-Wl,--strip-all', '-o', out, ...sources], { stdio: 'inherit' });
+const witSource = `${readFileSync(join(here, 'wasi', 'world.wit'), 'utf8')}\n${await interfaces()}`;
+const embedded = await jco.componentEmbed({ binary: readFileSync(out), witSource, world: 'guest' });
+writeFileSync(join(here, 'wasi', 'guest.wasm'), await jco.componentNew(embedded, []));

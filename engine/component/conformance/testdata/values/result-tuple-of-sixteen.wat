@@ -1,4 +1,4 @@
-;; record: values of tuple of sixteen arrive as they were sent
+;; flattening: values of tuple of sixteen arrive as they were sent
 ;; returns
 (component
   (component $Callee

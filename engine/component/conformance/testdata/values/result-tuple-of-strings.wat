@@ -1,4 +1,4 @@
-;; record: values of tuple of strings arrive as they were sent
+;; flattening: values of tuple of strings arrive as they were sent
 ;; returns
 (component
   (component $Callee

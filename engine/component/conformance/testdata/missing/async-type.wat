@@ -1,0 +1,3 @@
+;; unsupported: types of functions that are asynchronous
+;; refused: async functions
+(component (import "f" (func async)))

@@ -1,0 +1,3 @@
+;; unsupported: back-pressure
+;; refused: async functions
+(component (core func (canon backpressure.inc)))

@@ -1,0 +1,3 @@
+;; unsupported: components that are imported
+;; missing: c
+(component (import "c" (component)))

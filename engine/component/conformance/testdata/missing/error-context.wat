@@ -1,0 +1,3 @@
+;; unsupported: contexts of errors
+;; refused: error contexts
+(component (type $t error-context))

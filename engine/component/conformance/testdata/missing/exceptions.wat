@@ -1,0 +1,3 @@
+;; unsupported: exceptions
+;; refused: section 13 is not known
+(component (core module $m (tag (param i32))))

@@ -1,0 +1,3 @@
+;; unsupported: futures
+;; refused: futures
+(component (import "f" (func (result (future u8)))))

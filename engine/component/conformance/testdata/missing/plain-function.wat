@@ -1,0 +1,3 @@
+;; unsupported: functions that no interface has
+;; missing: log
+(component (import "log" (func)))

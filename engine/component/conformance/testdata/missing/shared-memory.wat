@@ -1,0 +1,3 @@
+;; unsupported: memories of several threads
+;; refused: shared memories
+(component (core module $m (memory 1 1 shared)))

@@ -1,0 +1,3 @@
+;; unsupported: what streams are made with
+;; refused: streams
+(component (type $s (stream u8)) (core func (canon stream.new $s)))

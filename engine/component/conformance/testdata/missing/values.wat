@@ -1,0 +1,3 @@
+;; unsupported: values that are imported
+;; refused: values and start functions
+(component (import "v" (value string)))
