@@ -18,7 +18,7 @@ CSAMPLES := hello-http proxy
 PACKAGES := $(MODULES:%=./%/...)
 
 .DEFAULT_GOAL := help
-.PHONY: help build samples testclock demo test check soak lint bench bench-engine bench-store image mesh mesh-down clean
+.PHONY: help build samples testclock demo test check soak lint bench bench-engine bench-components bench-store image mesh mesh-down clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,7 +73,7 @@ soak: ## look for what the engine and runnerd take wrong, or do not give back, t
 lint: ## run the pinned linter over every module
 	$(GOLANGCI) run $(PACKAGES)
 
-bench: bench-node bench-engine ## measure, and print the tables of docs/PERFORMANCE.md (but for the store's)
+bench: bench-node bench-engine bench-components ## measure, and print the tables of docs/PERFORMANCE.md (but for the store's)
 
 bench-node: build samples ## measure a node and a mesh, through the built binaries
 	$(GO) run ./e2e/cmd/bench --bin bin --samples samples/build $(NODE)
@@ -84,6 +84,9 @@ bench-engine: ## measure the engine: calls, pauses, what meters cost beside wasm
 	cd engine && GOWORK=off $(GO) test -run '^$$' -bench BesideBusy -benchtime 3s .
 	cd engine && GOWORK=off $(GO) test -run '^$$' -bench Pauses -benchtime 300x .
 	cd engine/bench && GOWORK=off $(GO) run . $(METERS)
+
+bench-components: ## measure components beside net/http, and beside jco where it is (JCO=PROGRAM; COMPONENTS="--only small --rounds 3")
+	cd runnerd && GOWORK=off $(GO) run ./internal/wasihttp/bench $(COMPONENTS)
 
 bench-store: build $(IPFS) ## measure the store beside openssl, cat, plain HTTP and kubo (ARGS="--only swarm"; --help tells all)
 	$(GO) run ./e2e/cmd/benchstore --bin bin --ipfs $(IPFS) $(ARGS)

@@ -14,9 +14,8 @@ import (
 
 // assemble makes the instance of a component.
 func (i *Instance) assemble(ctx context.Context, env *Env) (err error) {
-	ctx = experimental.WithMemoryAllocator(i.context(ctx), i.space.Allocator(&i.memory))
 	i.world = wasi.New(i.surroundings(env))
-	i.parts, err = i.module.linked.New(ctx, componentHost{i}, i.world)
+	i.parts, err = i.module.linked.New(i.context(ctx), componentHost{i}, i.world)
 	return err
 }
 
@@ -81,6 +80,11 @@ func (h componentHost) Room(bytes, memory int64) error {
 }
 
 var errNoRoom = errors.New("there is no room for one of its core modules")
+
+// Memory counts the memory of a core module.
+func (h componentHost) Memory(module int) experimental.MemoryAllocator {
+	return h.space.Allocator(h.memory.of(h.module.images[module]))
+}
 
 // Made counts a core instance in.
 func (h componentHost) Made(m wapi.Module) { h.budget.Add(m) }

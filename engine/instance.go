@@ -181,7 +181,7 @@ func (i *Instance) open(ctx context.Context, env Env) error {
 		i.views = append(i.views, v)
 	}
 	i.space.Take(i.module.TableSize()) // there is room: see [Engine.Load]
-	ctx = experimental.WithMemoryAllocator(i.context(ctx), i.space.Allocator(&i.memory))
+	ctx = experimental.WithMemoryAllocator(i.context(ctx), i.space.Allocator(i.memory.of(i.module.images[0])))
 	guest, err := i.module.runtime.InstantiateModule(ctx, i.module.compiled[0], i.config(&env))
 	if err != nil {
 		return i.error(ctx, err)

@@ -74,7 +74,8 @@ func Parse(b []byte, caps meter.Caps) (*Parsed, error) {
 func (p *Parsed) meter(modules []*elab.Module, caps meter.Caps) error {
 	var shapes []meter.Shape
 	for i, m := range modules {
-		core, err := meter.Parse(m.Code, meter.Options{Features: meter.Features{ExtendedConst: true}, Caps: &caps, Linked: true, Stack: p.stack(), Rename: renaming(m)})
+		core, err := meter.Parse(m.Code, meter.Options{Features: meter.Features{ExtendedConst: true}, Caps: &caps, Linked: true,
+			Stack: p.stack(), Rename: renaming(m), Image: true})
 		if err != nil {
 			return fmt.Errorf("core module %d of it: %w", i, err)
 		}
@@ -139,6 +140,14 @@ func renaming(m *elab.Module) func(int) (string, string) {
 func (p *Parsed) Instrument() (out [][]byte) {
 	for _, m := range p.modules {
 		out = append(out, m.Instrument())
+	}
+	return out
+}
+
+// Images are what the memories of these modules begin with: see [Host.Memory].
+func (p *Parsed) Images() (out [][]meter.Segment) {
+	for _, m := range p.modules {
+		out = append(out, m.Image())
 	}
 	return out
 }

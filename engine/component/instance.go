@@ -21,6 +21,9 @@ type Host interface {
 	// Room is asked for room for what an instance of a core module takes beside its memory, in
 	// bytes, and whether there is room for its memory, too, which asks by itself later.
 	Room(bytes, memory int64) error
+	// Memory is what gives an instance of a core module its memory, which must begin with
+	// the module's image ([Parsed.Images]).
+	Memory(module int) experimental.MemoryAllocator
 	// Made is told of a core instance that was made, before it is called.
 	Made(m api.Module)
 	// Begin is called before a function of the host does anything, and End before the core
@@ -51,8 +54,8 @@ const (
 )
 
 // New makes an instance: its core modules are instantiated, which may run code of theirs.
-// The context must be one that the meters and memories of the guest are told by. The
-// guest of WASI stays the caller's, to be closed after the instance.
+// The context must be one that the meters of the guest are told by. The guest of WASI stays
+// the caller's, to be closed after the instance.
 func (l *Linked) New(ctx context.Context, h Host, g *wasi.Guest) (*Instance, error) {
 	i := &Instance{linked: l, host: h, guest: g,
 		store:     canon.NewStore(canon.Config{Meter: h, Bytes: maxValues, Handles: maxHandles, Host: l.dtors}),
@@ -90,6 +93,7 @@ func (i *Instance) step(ctx context.Context, s elab.Step) error {
 	if err := i.host.Charge(ctx, size.fuel); err != nil {
 		return err
 	}
+	ctx = experimental.WithMemoryAllocator(ctx, i.host.Memory(s.Module))
 	ctx = experimental.WithImportResolver(ctx, func(name string) api.Module {
 		slot, is := strings.CutPrefix(name, slotPrefix)
 		if !is {

@@ -30,6 +30,7 @@ type Module struct {
 	decoded *wasm.Module
 	size    int
 	options Options
+	image   []Segment
 }
 
 // Parse decodes and validates a module, which may come from anybody: memory and time are
@@ -47,11 +48,19 @@ func Parse(module []byte, o Options) (*Module, error) {
 	if err := reserved(m); err != nil {
 		return nil, err
 	}
-	return &Module{m, len(module), o}, nil
+	out := &Module{decoded: m, size: len(module), options: o}
+	if o.Image {
+		out.image = imageOf(m)
+	}
+	return out, nil
 }
 
 // Instrument returns the module with meters.
-func (m *Module) Instrument() []byte { return newModule(m.decoded, m.options).encode(m.size) }
+func (m *Module) Instrument() []byte {
+	x := newModule(m.decoded, m.options)
+	x.imaged = len(m.image) > 0
+	return x.encode(m.size)
+}
 
 // Passes reports whether the module exports a function that it imports, and the name of it.
 func (m *Module) Passes() (export string, is bool) {

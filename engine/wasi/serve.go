@@ -108,6 +108,7 @@ func (r *Response) Serve() error {
 		return fmt.Errorf("%w: %w", ErrCut, err)
 	}
 	if message.trailers != nil {
+		_ = controller.Flush() // else package http tells the length of a short body, behind which are none
 		for name, values := range message.trailers.header() {
 			r.w.Header()[http.TrailerPrefix+name] = values
 		}
@@ -140,7 +141,9 @@ func (r *Response) begin(controller *http.ResponseController) {
 // copy sends the body: what the guest has written is sent at once.
 func (r *Response) copy(controller *http.ResponseController) error {
 	p := r.head.body.pipe
-	b := make([]byte, pumpBytes)
+	piece := pieces.Get().(*[pumpBytes]byte) //nolint:forcetypeassert // nothing else is in it
+	defer pieces.Put(piece)
+	b := piece[:]
 	for {
 		if !p.readable() {
 			if err := controller.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {

@@ -42,6 +42,7 @@ func newDeploy(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&wasm, "wasm", "", "file or http(s) address of the module")
 	p.declare(cmd.Flags())
 	a.completeFlags(cmd)
+	completeWasmFlag(cmd, "wasm")
 	cmd.RunE = a.bounded(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
 		n, err := parseName(cmd, "name", name)
 		if err != nil {

@@ -48,14 +48,6 @@ If it needs what no node has, that is listed, and the exit code is 1.`,
 	}
 }
 
-// completeWasm offers programs for the first argument.
-func completeWasm(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	if len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	return []string{"wasm"}, cobra.ShellCompDirectiveFilterFileExt
-}
-
 // inspectView is what inspect says in JSON.
 type inspectView struct {
 	File       string          `json:"file"`

@@ -52,6 +52,7 @@ the component belongs to a manifest, unless with --take-over.`,
 	p.declare(f)
 	c.declare(f)
 	a.completeFlags(cmd)
+	completeWasmFlag(cmd, "file")
 	cmd.RunE = a.bounded(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
 		n, err := parseName(cmd, "name", name)
 		if err != nil {

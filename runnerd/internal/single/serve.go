@@ -19,7 +19,6 @@ import (
 	"github.com/realm-mesh/realm/runnerd/internal/exchange"
 	"github.com/realm-mesh/realm/runnerd/internal/gate"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
-	"github.com/realm-mesh/realm/runnerd/internal/program"
 	"github.com/realm-mesh/realm/runnerd/internal/wasihttp"
 )
 
@@ -29,6 +28,7 @@ const (
 	requestWaits   = 5 * time.Second
 	headWithin     = 10 * time.Second // the head of a request
 	maxHead        = 64 << 10         // bytes of that
+	idleFor        = 2 * time.Minute  // a connection without requests
 )
 
 // service answers requests with a program until it is told to end.
@@ -64,20 +64,17 @@ func newService(ctx context.Context, m *engine.Module, spec *api.RunSpec, env en
 		gate: gate.New(gate.Config{Places: requestsAtOnce, Share: requestsAtOnce, Queue: requestsWait, Patience: requestWaits})}
 	v.log = logs.Pass(api.Ref{Kind: api.KindComponent, Name: programName}, func(_ api.Ref, line api.LogLine) { fmt.Fprintln(errs, line.Line) })
 	c := &api.Component{Args: spec.Args, Env: spec.Env, AllowHosts: spec.AllowHosts, Module: api.Program{Limits: spec.Limits}}
+	cfg := exchange.Config{Module: m, Name: programName, Component: c, Mounts: env.Mounts, Sender: env.Sender,
+		Log: v.log, Root: true, Linger: v.enter}
+	var err error
 	if m.Component != nil && m.Component.IsHandler() {
 		v.how = "wasi:http"
-		p, err := wasihttp.New(ctx, wasihttp.Config{Module: m, Name: programName, Component: c, Mounts: env.Mounts, Sender: env.Sender,
-			Log: v.log, Root: true, Linger: v.enter})
-		v.web = p
-		return v, err
+		v.web, err = wasihttp.New(ctx, cfg)
+	} else {
+		v.how = "CGI"
+		v.web, err = cgi.New(ctx, cfg)
 	}
-	v.how = "CGI"
-	p, err := cgi.New(ctx, m, programName, c, env.Mounts, v.log, program.Account{})
-	if err != nil {
-		return nil, err
-	}
-	v.web = p.AtRoot()
-	return v, nil
+	return v, err
 }
 
 // programName stands where a node has the name of a component.
@@ -112,7 +109,8 @@ const guestsEnd = time.Second
 func (v *service) run(ctx context.Context, l net.Listener) error {
 	life, end := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer end(nil)
-	srv := &http.Server{Handler: v, ReadHeaderTimeout: headWithin, MaxHeaderBytes: maxHead, BaseContext: func(net.Listener) context.Context { return life }}
+	srv := &http.Server{Handler: v, ReadHeaderTimeout: headWithin, IdleTimeout: idleFor, MaxHeaderBytes: maxHead,
+		BaseContext: func(net.Listener) context.Context { return life }}
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(l) }()
 	var err error

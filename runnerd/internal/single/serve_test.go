@@ -159,19 +159,34 @@ func TestServeComponent(t *testing.T) {
 }
 
 func TestServeCGI(t *testing.T) {
-	hello, err := wasmtest.Sample("hello-cgi", false)
+	s := newServed(t, probe, api.RunSpec{Env: map[string]string{"GREETING": "Well"}, Limits: api.Limits{EpochMS: 60_000},
+		Args: []string{"out=Content-Type: text/plain", "out=", "env=GREETING", "env=REQUEST_URI", "env=SCRIPT_NAME", "env=PATH_INFO", "env=QUERY_STRING", "copy", "args"}})
+	if s.service.how != "CGI" {
+		t.Errorf("by %s", s.service.how)
+	}
+	for path, want := range map[string]string{
+		"":                "Well\n/\n\n/\n\n",
+		"a%20b/c%2fd?q=1": "Well\n/a%20b/c%2fd?q=1\n\n/a b/c/d\nq=1\n",
+	} {
+		resp, err := http.Post(s.url+path, "text/plain", strings.NewReader("body "))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if want += "body program out="; err != nil || resp.StatusCode != http.StatusOK || !strings.HasPrefix(string(b), want) {
+			t.Errorf("%s: %d %q, %v; want %q", path, resp.StatusCode, b, err, want)
+		}
+	}
+	s = newServed(t, wasmtest.Script(wasmtest.Out("Location: /there\n\n")), api.RunSpec{})
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := client.Get(s.url + "here")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newServed(t, hello, api.RunSpec{Env: map[string]string{"GREETING": "Well"}})
-	if status, body := s.get(""); status != 200 || !strings.HasPrefix(body, "Well from , ") { // no SCRIPT_NAME
-		t.Errorf("%d %s", status, body)
-	}
-	if status, body := s.get("echo/a%20b?q=1"); status != 200 || !strings.HasPrefix(body, "method: GET\npath: /echo/a b\nquery: q=1\n") {
-		t.Errorf("%d %s", status, body)
-	}
-	if status, _ := s.get("nowhere"); status != 404 {
-		t.Errorf("nowhere: %d", status)
+	defer resp.Body.Close()
+	if to := resp.Header.Get("Location"); resp.StatusCode != http.StatusFound || to != "/there" {
+		t.Errorf("it leads to %q with %d", to, resp.StatusCode)
 	}
 }
 

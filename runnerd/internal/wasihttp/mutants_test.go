@@ -21,6 +21,7 @@ import (
 	"github.com/realm-mesh/realm/engine"
 	"github.com/realm-mesh/realm/engine/soaktest"
 	"github.com/realm-mesh/realm/engine/wasi"
+	"github.com/realm-mesh/realm/runnerd/internal/exchange"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
 )
 
@@ -70,7 +71,7 @@ type vivarium struct {
 func newVivarium(t *testing.T) *vivarium {
 	t.Helper()
 	v := &vivarium{T: t, cache: engine.NewCache(rig.CacheDir()), known: map[engine.Digest]bool{}}
-	v.well = serve(t, "hello-http", func(*Config) {})
+	v.well = serve(t, "hello-http", func(*exchange.Config) {})
 	v.log = logs.Open(api.Ref{Kind: api.KindComponent, Name: "mutant"}, filepath.Join(t.TempDir(), "log"), func(api.Ref, api.LogLine) {}, slog.New(slog.DiscardHandler))
 	v.upstream = echoes(t)
 	t.Cleanup(v.log.Close)
@@ -115,7 +116,7 @@ func (v *vivarium) try(i int) {
 		return
 	}
 	limits := api.Limits{Fuel: fuel, EpochMS: deadline.Milliseconds()}
-	program, err := New(ctx, Config{Module: m, Name: "mutant", Component: &api.Component{Interface: api.InterfaceHTTP, Module: api.Program{Limits: limits}}, Log: v.log, Sender: upstreamOnly{v.upstream.URL}, Root: true})
+	program, err := New(ctx, exchange.Config{Module: m, Name: "mutant", Component: &api.Component{Interface: api.InterfaceHTTP, Module: api.Program{Limits: limits}}, Log: v.log, Sender: upstreamOnly{v.upstream.URL}, Root: true})
 	if err != nil {
 		m.Release()
 		v.judge(i, err)

@@ -15,6 +15,7 @@ import (
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/engine"
 	"github.com/realm-mesh/realm/engine/wasmtest"
+	"github.com/realm-mesh/realm/runnerd/internal/exchange"
 	"github.com/realm-mesh/realm/runnerd/internal/program"
 )
 
@@ -50,9 +51,9 @@ func (g *guests) await(t *testing.T, want int) {
 	}
 }
 
-func counted(t *testing.T, name string, change func(*Config)) (*site, *guests) {
+func counted(t *testing.T, name string, change func(*exchange.Config)) (*site, *guests) {
 	g := &guests{}
-	return serve(t, name, func(c *Config) {
+	return serve(t, name, func(c *exchange.Config) {
 		c.Linger = g.linger
 		change(c)
 	}), g
@@ -75,7 +76,7 @@ func get(t *testing.T, url string) (status int, body string, err error) {
 
 // TestGuestEndsWithItsClient has clients leave guests that loop, wait, or write to them.
 func TestGuestEndsWithItsClient(t *testing.T) {
-	s, g := counted(t, "http", func(c *Config) { c.Component.Module.Limits.EpochMS = 120_000 })
+	s, g := counted(t, "http", func(c *exchange.Config) { c.Component.Module.Limits.EpochMS = 120_000 })
 	for _, path := range []string{"/loop", "/slow/100000", "/big/10000000000", "/no-answer-yet"} {
 		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", s.Listener.Addr().String())
 		if err != nil {
@@ -96,7 +97,7 @@ func TestGuestEndsWithItsClient(t *testing.T) {
 
 // TestGuestMayGoOn lets instances go on after their responses: not for ever, and not many.
 func TestGuestMayGoOn(t *testing.T) {
-	s, g := counted(t, "http", func(c *Config) { c.Component.Module.Limits.EpochMS = 1500 })
+	s, g := counted(t, "http", func(c *exchange.Config) { c.Component.Module.Limits.EpochMS = 1500 })
 	if status, body, err := get(t, s.URL+"/longer/600"); status != http.StatusOK || err != nil {
 		t.Fatal(status, body, err)
 	}
@@ -104,7 +105,7 @@ func TestGuestMayGoOn(t *testing.T) {
 	if len(s.program.lingering) != 0 {
 		t.Error("its place is not given back")
 	}
-	s, g = counted(t, "http", func(c *Config) { c.Component.Module.Limits.EpochMS = 5_000 })
+	s, g = counted(t, "http", func(c *exchange.Config) { c.Component.Module.Limits.EpochMS = 5_000 })
 	for range maxLingering + 10 {
 		if status, body, err := get(t, s.URL+"/longer/100000"); status != http.StatusOK || err != nil {
 			t.Fatal(status, body, err)
@@ -128,7 +129,7 @@ func TestLimitsOfRequests(t *testing.T) {
 		"silent": {"/no-response", api.Limits{}, "without a response", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, g := counted(t, "http", func(cfg *Config) { cfg.Component.Module.Limits = c.limits })
+			s, g := counted(t, "http", func(cfg *exchange.Config) { cfg.Component.Module.Limits = c.limits })
 			status, body, err := get(t, s.URL+c.path)
 			if status != http.StatusInternalServerError || err != nil || !strings.Contains(body, c.says) {
 				t.Errorf("%d %s, %v", status, body, err)
@@ -148,7 +149,7 @@ func TestLimitsOfRequests(t *testing.T) {
 func TestSlowClientsHoldGuestsBack(t *testing.T) {
 	var most int64
 	var held int64
-	s, g := counted(t, "http", func(c *Config) {
+	s, g := counted(t, "http", func(c *exchange.Config) {
 		c.Component.Module.Limits.EpochMS = 120_000
 		c.Account = program.Account{Holds: func(n int64) {
 			held += n
@@ -183,7 +184,7 @@ func TestSlowClientsHoldGuestsBack(t *testing.T) {
 func TestRefusesWhatDoesNotAnswer(t *testing.T) {
 	for name, wasm := range map[string][]byte{"a command": wasm(t, "rust-command"), "a core module": wasmtest.Nothing()} {
 		m := rig.Ready(t, wasm, 16)
-		_, err := New(t.Context(), Config{Module: m, Name: "web", Component: &api.Component{}})
+		_, err := New(t.Context(), exchange.Config{Module: m, Name: "web", Component: &api.Component{}})
 		if !errors.As(err, new(*program.RefusedError)) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -193,7 +194,7 @@ func TestRefusesWhatDoesNotAnswer(t *testing.T) {
 
 // TestProbe asks programs whether they are well.
 func TestProbe(t *testing.T) {
-	s, _ := counted(t, "http", func(c *Config) { c.Root = false })
+	s, _ := counted(t, "http", func(c *exchange.Config) { c.Root = false })
 	for path, says := range map[string]string{"/status/204": "", "/query?x": "", "/status/503": "503", "/trap": "unreachable", "/trap-after": "breaks off"} {
 		err := s.program.Probe(t.Context(), path, 20*time.Second)
 		if (err == nil) != (says == "") || err != nil && !strings.Contains(err.Error(), says) {

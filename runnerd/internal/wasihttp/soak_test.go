@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/engine/soaktest"
+	"github.com/realm-mesh/realm/runnerd/internal/exchange"
 )
 
 // soak bounds the test below, which is longer the longer it is: see make soak.
@@ -28,7 +29,7 @@ const (
 // does not read, or as many as there is time for.
 func TestRequestsLeaveNothing(t *testing.T) {
 	var held atomic.Int64
-	s := serve(t, "hello-http", func(c *Config) {
+	s := serve(t, "hello-http", func(c *exchange.Config) {
 		c.Account.Holds = func(n int64) { held.Add(n) }
 	})
 	want := answer(t, s, nil)

@@ -41,10 +41,11 @@ const stepFuel = 1 << 14
 // frame is a call as one instance sees it: what it has lent and borrowed, and what it
 // may still use.
 type frame struct {
-	inst  *Instance
-	opts  *Options
-	bytes int64  // that were taken
-	fuel  uint64 // not charged yet
+	inst   *Instance
+	opts   *Options
+	bytes  int64  // that were taken
+	fuel   uint64 // not charged yet
+	shares bool   // lists of bytes are lifted as the guest's own memory
 
 	lent    []uint32     // handles that the call has borrowed of inst
 	owns    []wit.Handle // lifted, and not yet somebody's

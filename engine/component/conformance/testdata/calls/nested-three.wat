@@ -1,0 +1,19 @@
+;; components: components are nested
+;; returns
+(component
+  (component $L1 (component $In (component $In (component $In (core module $m (func (export "f") (param i32) (result i32) (i32.add (local.get 0) (i32.const 1)))) (core instance $i (instantiate $m)) (func (export "f") (param "n" u32) (result u32) (canon lift (core func $i "f")))) (instance $in (instantiate $In)) (core func $f (canon lower (func $in "f")))
+  (core module $m (import "o" "f" (func $f (param i32) (result i32))) (func (export "f") (param i32) (result i32) (i32.mul (i32.const 2) (call $f (local.get 0)))))
+  (core instance $i (instantiate $m (with "o" (instance (export "f" (func $f)))))) (func (export "f") (param "n" u32) (result u32) (canon lift (core func $i "f")))) (instance $in (instantiate $In)) (core func $f (canon lower (func $in "f")))
+  (core module $m (import "o" "f" (func $f (param i32) (result i32))) (func (export "f") (param i32) (result i32) (i32.mul (i32.const 2) (call $f (local.get 0)))))
+  (core instance $i (instantiate $m (with "o" (instance (export "f" (func $f)))))) (func (export "f") (param "n" u32) (result u32) (canon lift (core func $i "f")))) (instance $in (instantiate $In)) (core func $f (canon lower (func $in "f")))
+  (core module $m (import "o" "f" (func $f (param i32) (result i32))) (func (export "f") (param i32) (result i32) (i32.mul (i32.const 2) (call $f (local.get 0)))))
+  (core instance $i (instantiate $m (with "o" (instance (export "f" (func $f)))))) (func (export "f") (param "n" u32) (result u32) (canon lift (core func $i "f")))) (instance $a (instantiate $L1))
+  (core func $f (canon lower (func $a "f")))
+  (core module $m (import "o" "f" (func $f (param i32) (result i32))) (func $must (param i32) (if (i32.eqz (local.get 0)) (then unreachable)))
+    (func (export "run") (result i32)
+      (call $must (i32.eq (call $f (i32.const 5)) (i32.const 48)))
+      (i32.const 0)))
+  (core instance $main (instantiate $m (with "o" (instance (export "f" (func $f))))))
+  (func $run (result (result)) (canon lift (core func $main "run")))
+  (instance $cli (export "run" (func $run)))
+  (export "wasi:cli/run@0.2.0" (instance $cli)))

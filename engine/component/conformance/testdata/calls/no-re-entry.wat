@@ -1,0 +1,20 @@
+;; may-enter: another instance of the same component is entered
+;; returns
+(component
+  (core module $t (table (export "t") 1 funcref) (type $v (func)) (func (export "p") (call_indirect (type $v) (i32.const 0)))) (core instance $t (instantiate $t))
+  (func $p (canon lift (core func $t "p")))
+  (component $X (import "p" (func $p)) (core func $p' (canon lower (func $p)))
+    (core module $m (import "o" "p" (func $p)) (func (export "g") (call $p)) (func (export "f"))) (core instance $i (instantiate $m (with "o" (instance (export "p" (func $p'))))))
+    (func (export "g") (canon lift (core func $i "g"))) (func (export "f") (canon lift (core func $i "f"))))
+  (instance $x (instantiate $X (with "p" (func $p)))) (instance $y (instantiate $X (with "p" (func $p))))
+  (core func $f (canon lower (func $y "f")))
+  (core module $fill (import "t" "t" (table 1 funcref)) (import "o" "f" (func $f)) (elem (i32.const 0) func $f)) (core instance (instantiate $fill (with "t" (instance $t)) (with "o" (instance (export "f" (func $f))))))
+  (core func $g (canon lower (func $x "g")))
+  (core module $m (import "o" "g" (func $g)) (func $must (param i32) (if (i32.eqz (local.get 0)) (then unreachable)))
+    (func (export "run") (result i32)
+      (call $g)
+      (i32.const 0)))
+  (core instance $main (instantiate $m (with "o" (instance (export "g" (func $g))))))
+  (func $run (result (result)) (canon lift (core func $main "run")))
+  (instance $cli (export "run" (func $run)))
+  (export "wasi:cli/run@0.2.0" (instance $cli)))

@@ -1,0 +1,12 @@
+;; core-instances: no export of a core module is run because of its name
+;; returns
+(component
+  (core module $a (func (export "_start") unreachable) (func (export "_initialize") unreachable)) (core instance $a (instantiate $a))
+  (core module $m  (func $must (param i32) (if (i32.eqz (local.get 0)) (then unreachable)))
+    (func (export "run") (result i32)
+      
+      (i32.const 0)))
+  (core instance $main (instantiate $m ))
+  (func $run (result (result)) (canon lift (core func $main "run")))
+  (instance $cli (export "run" (func $run)))
+  (export "wasi:cli/run@0.2.0" (instance $cli)))

@@ -1,0 +1,69 @@
+;; list: values of list tuple arrive as they were sent
+;; returns
+(component
+  (component $Callee
+
+    (core module $allocator
+      (memory (export "memory") 2)
+      (global $next (mut i32) (i32.const 65536))
+      (func (export "realloc") (param $old i32) (param $was i32) (param $align i32) (param $n i32) (result i32)
+        (local $at i32)
+        (local.set $at (i32.and (i32.add (global.get $next) (i32.sub (local.get $align) (i32.const 1))) (i32.sub (i32.const 0) (local.get $align))))
+        (global.set $next (i32.add (local.get $at) (local.get $n)))
+        (memory.copy (local.get $at) (local.get $old) (select (local.get $was) (local.get $n) (i32.lt_u (local.get $was) (local.get $n))))
+        (local.get $at)))
+    (core instance $a (instantiate $allocator))
+    (alias core export $a "memory" (core memory $memory)) (alias core export $a "realloc" (core func $realloc))
+    (core module $m
+      (import "a" "memory" (memory 2))
+      (global $n (mut i32) (i32.const -1))
+    (data (i32.const 1024) "\01\00\00\00\02\00\00\00\03\00\00\00\04\00\00\00")
+    (data (i32.const 1040) "\00\04\00\00\02\00\00\00")
+      (func (export "f") (result i32)
+      (global.set $n (i32.add (global.get $n) (i32.const 1)))
+      (if (i32.eq (global.get $n) (i32.const 0)) (then (return (i32.const 1040))))
+      unreachable))
+    (core instance $i (instantiate $m (with "a" (instance $a))))
+    (func (export "f") (result (list (tuple u8 u32))) (canon lift (core func $i "f") (memory $memory) (realloc (core func $realloc)))))
+  (instance $callee (instantiate $Callee))
+  (component $Caller
+
+    (import "f" (func $f (result (list (tuple u8 u32)))))
+    (core module $allocator
+      (memory (export "memory") 2)
+      (global $next (mut i32) (i32.const 65536))
+      (func (export "realloc") (param $old i32) (param $was i32) (param $align i32) (param $n i32) (result i32)
+        (local $at i32)
+        (local.set $at (i32.and (i32.add (global.get $next) (i32.sub (local.get $align) (i32.const 1))) (i32.sub (i32.const 0) (local.get $align))))
+        (global.set $next (i32.add (local.get $at) (local.get $n)))
+        (memory.copy (local.get $at) (local.get $old) (select (local.get $was) (local.get $n) (i32.lt_u (local.get $was) (local.get $n))))
+        (local.get $at)))
+    (core instance $a (instantiate $allocator))
+    (alias core export $a "memory" (core memory $memory)) (alias core export $a "realloc" (core func $realloc))
+    (core func $f' (canon lower (func $f) (memory $memory) (realloc (core func $realloc))))
+    (core module $m
+      (import "a" "memory" (memory 2))
+      (import "callee" "f" (func $f (param i32)))
+    (func $must (param i32) (if (i32.eqz (local.get 0)) (then unreachable)))
+    (func $same (param $a i32) (param $b i32) (param $n i32) (result i32)
+      (loop $next
+        (if (i32.eqz (local.get $n)) (then (return (i32.const 1))))
+        (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+        (br_if $next (i32.eq (i32.load8_u (i32.add (local.get $a) (local.get $n))) (i32.load8_u (i32.add (local.get $b) (local.get $n))))))
+      (i32.const 0))
+
+      (func (export "run") (result i32) (local $v i32)
+      (call $f (i32.const 2048))
+    (call $must (i32.eq (i32.load offset=4 (i32.const 2048)) (i32.const 2)))
+    (call $must (i32.eqz (i32.rem_u (i32.load offset=0 (i32.const 2048)) (i32.const 4))))
+    (call $must (i32.eq (i32.load8_u offset=0 (i32.load offset=0 (i32.const 2048))) (i32.const 1)))
+    (call $must (i32.eq (i32.load offset=4 (i32.load offset=0 (i32.const 2048))) (i32.const 2)))
+    (call $must (i32.eq (i32.load8_u offset=8 (i32.load offset=0 (i32.const 2048))) (i32.const 3)))
+    (call $must (i32.eq (i32.load offset=12 (i32.load offset=0 (i32.const 2048))) (i32.const 4)))
+      (i32.const 0)))
+    (core instance $main (instantiate $m (with "a" (instance $a)) (with "callee" (instance (export "f" (func $f'))))))
+    (func $run (result (result)) (canon lift (core func $main "run")))
+    (export "run" (func $run)))
+  (instance $caller (instantiate $Caller  (with "f" (func $callee "f"))))
+  (instance $cli (export "run" (func $caller "run")))
+  (export "wasi:cli/run@0.2.0" (instance $cli)))
