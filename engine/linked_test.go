@@ -204,3 +204,41 @@ func allocated() int64 {
 	runtime.ReadMemStats(&m)
 	return int64(m.TotalAlloc)
 }
+
+// TestFunctionsInTablesAreCharged has a core module call a function of the host that another one has
+// put into a table: the one that calls pays.
+func TestFunctionsInTablesAreCharged(t *testing.T) {
+	const calls = 1000
+	number := join(byte(0x60), 0, 1, byte(wasmtest.I64))
+	runs := join(byte(0x60), 0, 1, byte(wasmtest.I32))
+	first := typed(wasmtest.List(1, number), wasmtest.List(2, join("a", "f", byte(0), 0)), wasmtest.List(4, join(byte(0x70), byte(0), 1)),
+		wasmtest.List(7, join("t", byte(1), 0)), wasmtest.List(9, join(byte(0), byte(0x41), byte(0), byte(0x0b), 1, 0)))
+	// The loop calls element 0 of the table, and counts down.
+	loop := append([]byte{0x41}, 0xe8, 0x07, 0x21, 0, 0x03, 0x40, 0x41, 0, 0x11, 0, 0, 0x1a, 0x20, 0, 0x41, 1, 0x6b, 0x22, 0, 0x0d, 0, 0x0b, 0x41, 0, 0x0b)
+	second := typed(wasmtest.List(1, number, runs), wasmtest.List(2, join("a", "t", byte(1), byte(0x70), byte(0), 1)), wasmtest.List(3, join(1)),
+		wasmtest.List(7, join("run", byte(0), 0)), wasmtest.List(10, join(string(append([]byte{1, 1, wasmtest.I32}, loop...)))))
+	random := join(byte(0x42), 2, byte(1), byte(0x40), 0, byte(0), byte(0x77), byte(4), byte(0), "get-random-u64", byte(1), 0)
+	sections := [][]byte{first, second,
+		wasmtest.List(7, join(byte(0x6a), 0, 0), join(byte(0x40), 0, byte(0), 0), random),
+		wasmtest.List(10, join(byte(0), "wasi:random/random@0.2.0", byte(5), 2)),
+		wasmtest.List(secAlias, join(byte(1), byte(0), 0, "get-random-u64")),
+		wasmtest.List(secCanon, join(byte(1), byte(0), 0, 0)),
+		wasmtest.List(secCoreInst, join(byte(1), 1, "f", byte(0), 0), join(byte(0), 0, 1, "a", byte(0x12), 0), join(byte(0), 1, 1, "a", byte(0x12), 1)),
+		coreExport(2, "run"),
+		wasmtest.List(secCanon, join(byte(0), byte(0), 1, 0, 1)),
+		wasmtest.List(secInst, join(byte(1), 1, byte(0), "run", byte(1), 1)),
+		wasmtest.List(11, join(byte(0), "wasi:cli/run@0.2.0", byte(5), 1, 0)),
+	}
+	m := ready(t, wasmtest.Sections(sections...), 16)
+	var used Usage
+	if err := m.Run(t.Context(), Env{Used: func(u Usage) { used = u }}); err != nil {
+		t.Fatal(err)
+	}
+	if used.Fuel < calls*HostCallFuel {
+		t.Errorf("%d calls take %d units", calls, used.Fuel)
+	}
+	err := m.Run(t.Context(), Env{Fuel: calls * HostCallFuel / 2})
+	if late := new(FuelError); !errors.As(err, &late) {
+		t.Errorf("with half the fuel: %v", err)
+	}
+}
