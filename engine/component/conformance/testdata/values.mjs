@@ -141,6 +141,10 @@ res('returned-odd', { rule: 'flattening', what: 'a result in memory is aligned',
 res('returned-beyond', { rule: 'flattening', what: 'a result in memory is within it', t: { tuple: ['u32', 'u32'] }, values: [0], raw: [i32(131068)], see: [[0, 0]], must: 'traps: BOUNDS' });
 res('area-odd', { rule: 'flattening', what: 'the place of a result is aligned', t: { tuple: ['u32', 'u32'] }, values: [[1, 2]], at: 2050, must: 'traps: ALIGN' });
 res('area-beyond', { rule: 'flattening', what: 'the place of a result is within the memory', t: { tuple: ['u32', 'u32'] }, values: [[1, 2]], at: 131068, must: 'traps: BOUNDS' });
+const same = many(200, () => [0, 0, 0, 0, 0xa0, 0x86, 1, 0]).flat(); // each is of the same 100,000 bytes
+const more = { rule: 'limits', what: 'values of one call take only so much of the host, however often memory is in them', t: { list: { list: 'u8' } }, data: [[512, same]], must: 'traps: the values of a call take more than' };
+arg('list-of-the-same', { ...more, ...calls([[i32(512), i32(200)]]) });
+res('list-of-the-same', { ...more, values: [0], raw: [i32(256)], data: [[256, [0, 2, 0, 0, 200, 0, 0, 0]], ...more.data], see: [[]] });
 
 // Allocators that lie.
 const allocates = (name, t, value, realloc, must, what) => {
