@@ -18,7 +18,7 @@ CSAMPLES := hello-http proxy
 PACKAGES := $(MODULES:%=./%/...)
 
 .DEFAULT_GOAL := help
-.PHONY: help build samples testclock demo test check soak conformance lint bench bench-engine bench-store image mesh mesh-down clean
+.PHONY: help build samples testclock demo test check soak conformance lint bench bench-engine bench-components bench-store image mesh mesh-down clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,10 +63,12 @@ check: ## what a reviewer's machine would say: gofmt, vet, each module alone, ot
 SOAK ?= 10m
 FUZZ ?= $(SOAK)
 soak: ## look for what the engine and runnerd take wrong, or do not give back, ten minutes each way (FUZZ=30000x SOAK=15s)
-	cd engine && for f in internal/wasm:FuzzDecode meter:FuzzInstrument; do \
+	cd engine && for f in $$(grep -roE '^func Fuzz[A-Za-z]+' --include='*_test.go' component internal meter wasi | sed 's|/[^/]*:func |:|' | sort); do echo "$$f"; \
 		GOWORK=off $(GO) test -run '^$$' -fuzz "^$${f#*:}$$" -fuzztime $(FUZZ) -fuzzminimizetime 5s ./$${f%:*} || exit 1; done
 	cd engine && GOWORK=off $(GO) test -count=1 -timeout 60m -run 'TestMemoryStaysFlat|TestCacheStaysSmall' -v . -soak $(SOAK)
 	cd runnerd && GOWORK=off $(GO) test -count=1 -timeout 60m -run TestManyPushesLeaveNothing -v ./internal/runnerd -soak $(SOAK)
+	cd runnerd && GOWORK=off $(GO) test -count=1 -timeout 60m -run TestRequestsLeaveNothing -v ./internal/wasihttp -soak $(SOAK)
+	cd runnerd && GOWORK=off $(GO) test -count=1 -timeout 60m -run TestMutants -v ./internal/wasihttp -mutants 2000 -seed $$RANDOM
 
 conformance: ## run the cases of docs/CONFORMANCE.md, and write it
 	cd engine && GOWORK=off $(GO) run ./component/conformance ../docs/CONFORMANCE.md
@@ -74,7 +76,7 @@ conformance: ## run the cases of docs/CONFORMANCE.md, and write it
 lint: ## run the pinned linter over every module
 	$(GOLANGCI) run $(PACKAGES)
 
-bench: bench-node bench-engine ## measure, and print the tables of docs/PERFORMANCE.md (but for the store's)
+bench: bench-node bench-engine bench-components ## measure, and print the tables of docs/PERFORMANCE.md (but for the store's)
 
 bench-node: build samples ## measure a node and a mesh, through the built binaries
 	$(GO) run ./e2e/cmd/bench --bin bin --samples samples/build $(NODE)
@@ -85,6 +87,9 @@ bench-engine: ## measure the engine: calls, pauses, what meters cost beside wasm
 	cd engine && GOWORK=off $(GO) test -run '^$$' -bench BesideBusy -benchtime 3s .
 	cd engine && GOWORK=off $(GO) test -run '^$$' -bench Pauses -benchtime 300x .
 	cd engine/bench && GOWORK=off $(GO) run . $(METERS)
+
+bench-components: ## measure components beside net/http, and beside jco where it is (JCO=PROGRAM; COMPONENTS="--only small --rounds 3")
+	cd runnerd && GOWORK=off $(GO) run ./internal/wasihttp/bench $(COMPONENTS)
 
 bench-store: build $(IPFS) ## measure the store beside openssl, cat, plain HTTP and kubo (ARGS="--only swarm"; --help tells all)
 	$(GO) run ./e2e/cmd/benchstore --bin bin --ipfs $(IPFS) $(ARGS)

@@ -47,7 +47,7 @@ type Component struct {
 	Mounts     []Mount       `json:"mounts,omitempty"`
 	Ports      []Port        `json:"ports,omitempty"`
 	Visibility Visibility    `json:"visibility,omitempty"`
-	AllowHosts []string      `json:"allow_hosts,omitempty"` // HOST or HOST:PORT that it may send requests to
+	AllowHosts []string      `json:"allow_hosts,omitempty"` // where it may send requests to: [ValidateAllowHosts]
 	Health     *Health       `json:"health,omitempty"`      // nil: the defaults
 	Update     *Update       `json:"update,omitempty"`      // nil: the defaults
 	Restart    RestartPolicy `json:"restart,omitempty"`
@@ -59,12 +59,11 @@ type Component struct {
 
 // Limits of a component.
 const (
-	MaxReplicas   = 10_000
-	maxArgsEnv    = 32 << 10 // bytes of arguments and environment all together
-	maxMounts     = 16
-	maxPorts      = 32
-	maxAllowHosts = 64
-	maxPath       = 1024 // bytes
+	MaxReplicas = 10_000
+	maxArgsEnv  = 32 << 10 // bytes of arguments and environment all together
+	maxMounts   = 16
+	maxPorts    = 32
+	maxPath     = 1024 // bytes
 )
 
 // Program implements [Workload].
@@ -89,7 +88,8 @@ func (c *Component) Validate() error {
 	if c.Replicas < 0 || c.Replicas > MaxReplicas {
 		return fmt.Errorf("replicas %d: want 1 to %d, or every", c.Replicas, MaxReplicas)
 	}
-	for _, check := range []func() error{c.validateArgs, c.validateMounts, c.validatePorts, c.validateHosts,
+	for _, check := range []func() error{c.validateArgs, c.validateMounts, c.validatePorts,
+		func() error { return ValidateAllowHosts(c.AllowHosts) },
 		c.Interface.Validate, c.Visibility.Validate, c.Restart.Validate, c.Source.Validate, c.Module.Validate} {
 		if err := check(); err != nil {
 			return err
@@ -211,18 +211,6 @@ func (c *Component) validatePorts() error {
 			return fmt.Errorf("port %s: protocol %.40q: want tcp, udp or http", p.Name, p.Protocol)
 		}
 		seen[p.Name] = true
-	}
-	return nil
-}
-
-func (c *Component) validateHosts() error {
-	if len(c.AllowHosts) > maxAllowHosts {
-		return fmt.Errorf("%d allow_hosts: at most %d", len(c.AllowHosts), maxAllowHosts)
-	}
-	for _, h := range c.AllowHosts {
-		if h == "" || len(h) > 255+6 || !plain(h) || strings.ContainsAny(h, "/@") {
-			return fmt.Errorf("allow_hosts: %.80q: want HOST or HOST:PORT", h)
-		}
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ func TestValidateDesired(t *testing.T) {
 		"visibility \"Public\"":          func(c *Component) { c.Visibility = "Public" },
 		"65 allow_hosts":                 func(c *Component) { c.AllowHosts = slices.Repeat([]string{"a"}, maxAllowHosts+1) },
 		"allow_hosts: \"\"":              func(c *Component) { c.AllowHosts = []string{""} },
-		"allow_hosts: \"https://a\"":     func(c *Component) { c.AllowHosts = []string{"https://a"} },
+		"the scheme is http or https":    func(c *Component) { c.AllowHosts = []string{"ftp://a"} },
 		"allow_hosts: \"me@a\"":          func(c *Component) { c.AllowHosts = []string{"me@a"} },
 		"allow_hosts: \"a\\r\"":          func(c *Component) { c.AllowHosts = []string{"a\r"} },
 		"allow_hosts: \"aaa":             func(c *Component) { c.AllowHosts = []string{strings.Repeat("a", 262)} },

@@ -77,7 +77,8 @@ func TestBadPrograms(t *testing.T) {
 		{"truncated", write(t, "cut.wasm", good[:len(good)/2]), []string{"cut"}},
 		{"header alone", write(t, "header.wasm", wasm.Header), []string{"_start"}},
 		{"too large", huge, []string{"64 MiB"}},
-		{"a component of the component model", write(t, "component.wasm", []byte{0, 'a', 's', 'm', 0x0d, 0, 1, 0}), []string{"component"}},
+		{"a component that needs another host", "../engine/component/testdata/text/unknown-import.wasm", []string{"example:missing/thing@1.0.0"}},
+		{"a component of WASI 0.3", "../engine/component/testdata/text/async-import.wasm", []string{"async"}},
 		// A type section that claims 4 billion entries ends a decoder that believes it.
 		{"a bomb", write(t, "bomb.wasm", append(append([]byte(nil), wasm.Header...), 1, 5, 0xff, 0xff, 0xff, 0xff, 0x0f)), nil},
 	}
@@ -95,7 +96,7 @@ func TestBadPrograms(t *testing.T) {
 	})
 	t.Run("a program that fails shows why", func(t *testing.T) {
 		// Under no web server a CGI program says so and ends.
-		refuse(t, n, []string{"REQUEST_METHOD"}, "push", "--name", "fails", "--file", sample("hello-cgi"))
+		refuse(t, n, []string{"REQUEST_METHOD"}, "push", "--name", "fails", "--http", "none", "--file", sample("hello-cgi"))
 	})
 }
 

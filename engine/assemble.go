@@ -14,9 +14,8 @@ import (
 
 // assemble makes the instance of a component.
 func (i *Instance) assemble(ctx context.Context, env *Env) (err error) {
-	ctx = experimental.WithMemoryAllocator(i.context(ctx), i.space.Allocator(&i.memory))
 	i.world = wasi.New(i.surroundings(env))
-	i.parts, err = i.module.linked.New(ctx, componentHost{i}, i.world)
+	i.parts, err = i.module.linked.New(i.context(ctx), componentHost{i}, i.world)
 	return err
 }
 
@@ -73,14 +72,19 @@ func (h componentHost) Charge(ctx context.Context, n uint64) error {
 }
 
 // Room takes room for what is no memory of a core module.
-func (h componentHost) Room(bytes int64) error {
-	if !h.space.Take(bytes) {
+func (h componentHost) Room(bytes, memory int64) error {
+	if !h.space.Take(bytes) || !h.space.Fits(memory) {
 		return errNoRoom
 	}
 	return nil
 }
 
-var errNoRoom = errors.New("there is no room for its tables")
+var errNoRoom = errors.New("there is no room for one of its core modules")
+
+// Memory counts the memory of a core module.
+func (h componentHost) Memory(module int) experimental.MemoryAllocator {
+	return h.space.Allocator(h.memory.of(h.module.images[module]))
+}
 
 // Made counts a core instance in.
 func (h componentHost) Made(m wapi.Module) { h.budget.Add(m) }

@@ -21,7 +21,8 @@
 //   - A component is as many modules as it has, and one guest: all that is said here of an
 //     instance goes for all of them together.
 //   - A [Module] makes instances, each with memory of its own and used once: what one call
-//     leaves behind, no other sees. Memory and tables of an instance have one limit.
+//     leaves behind, no other sees. Memory and tables of an instance have one limit. What
+//     memories begin with they may share, until they write there: nobody can change it.
 //   - Guests see clocks, random numbers, arguments, environment, their standard streams,
 //     and the folders that are mounted for them (package mount): no other files, and no
 //     network, but for what a [Sender] sends for components.

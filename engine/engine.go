@@ -36,7 +36,7 @@ func runtimeConfig(cache wazero.CompilationCache) wazero.RuntimeConfig {
 // cache, in this process. It can use any amount of memory, run for minutes and end the
 // process: see [Compiler]. Where the program is to blame it returns [ErrRefused].
 func Compile(ctx context.Context, c Cache, wasm []byte) (err error) {
-	modules, err := unpack(wasm)
+	parts, err := unpack(wasm)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrRefused, err)
 	}
@@ -48,8 +48,8 @@ func Compile(ctx context.Context, c Cache, wasm []byte) (err error) {
 	r := wazero.NewRuntimeWithConfig(ctx, runtimeConfig(cache))
 	defer func() { err = errors.Join(err, r.Close(ctx)) }()
 	ctx = experimental.WithCompilationWorkers(ctx, min(runtime.NumCPU(), compileWorkers))
-	for _, m := range modules {
-		if _, err = r.CompileModule(ctx, m); err != nil {
+	for _, p := range parts {
+		if _, err = r.CompileModule(ctx, p.code); err != nil {
 			if !isOfFiles(err) {
 				err = fmt.Errorf("%w: %w", ErrRefused, err)
 			}
@@ -86,8 +86,9 @@ func New(c Cache) *Engine {
 	return &Engine{cache: c, turns: newTurns(runtime.GOMAXPROCS(0)), loaded: map[key]*Module{}}
 }
 
-// MakeRoom raises GOMAXPROCS, so that this process gets on however busy its guests are.
-// Call it once, when nothing runs yet: it stops the process for a moment.
+// MakeRoom raises GOMAXPROCS, so that this process gets on however busy its guests are, and
+// gives the garbage collector 16 MiB before it begins. Call it once, when nothing runs yet: it
+// stops the process for a moment. undo must be called in the end.
 func (e *Engine) MakeRoom() (undo func()) { return e.turns.makeRoom() }
 
 // Lookup returns the module made of a blob, under a memory limit in MiB, if it is
@@ -164,15 +165,16 @@ func load(ctx context.Context, c Cache, k key, shape Shape, wasm []byte) (_ *Mod
 
 // link gets the code of a unit, and defines what it imports.
 func (m *Module) link(ctx context.Context, wasm []byte) error {
-	modules, err := unpack(wasm)
+	parts, err := unpack(wasm)
 	if err != nil {
 		return err
 	}
-	for _, core := range modules {
-		compiled, err := m.runtime.CompileModule(ctx, core)
+	for _, p := range parts {
+		compiled, err := m.runtime.CompileModule(ctx, p.code)
 		if err != nil {
 			return err
 		}
+		m.images = append(m.images, newImage(p.image))
 		if err := check(compiled); err != nil {
 			return err
 		}
@@ -200,6 +202,7 @@ type Module struct {
 	runtime  wazero.Runtime
 	cache    wazero.CompilationCache
 	compiled []wazero.CompiledModule // of a core module, one
+	images   []*image                // of their memories; nil: they begin empty
 	linked   *component.Linked       // of a component
 	config   wazero.ModuleConfig     // what all instances have of it
 	workers  workers
@@ -233,5 +236,8 @@ func (m *Module) Release() {
 //nolint:contextcheck,nolintlint // as it says; it speaks for the callers
 func (m *Module) close() error {
 	m.workers.close()
+	for _, i := range m.images {
+		i.close()
+	}
 	return errors.Join(m.runtime.Close(context.Background()), m.cache.Close(context.Background()))
 }

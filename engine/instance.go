@@ -172,16 +172,16 @@ func (i *Instance) open(ctx context.Context, env Env) error {
 	for _, v := range env.Vars {
 		i.texts += uint64(len(v.Name) + len(v.Value))
 	}
+	if i.module.linked != nil {
+		return i.error(ctx, i.assemble(ctx, &env))
+	}
 	for _, m := range env.Mounts {
 		v := m.Folder.View()
 		v.Work = i.work.on
 		i.views = append(i.views, v)
 	}
-	if i.module.linked != nil {
-		return i.error(ctx, i.assemble(ctx, &env))
-	}
 	i.space.Take(i.module.TableSize()) // there is room: see [Engine.Load]
-	ctx = experimental.WithMemoryAllocator(i.context(ctx), i.space.Allocator(&i.memory))
+	ctx = experimental.WithMemoryAllocator(i.context(ctx), i.space.Allocator(i.memory.of(i.module.images[0])))
 	guest, err := i.module.runtime.InstantiateModule(ctx, i.module.compiled[0], i.config(&env))
 	if err != nil {
 		return i.error(ctx, err)
@@ -251,11 +251,14 @@ func (i *Instance) shut() {
 	if i.parts != nil {
 		i.parts.Close(context.Background())
 	}
+	i.memory.free()
+	i.space.Free()
 	for _, v := range i.views {
 		v.Close()
 	}
-	i.memory.free()
-	i.space.Free()
+	if i.world != nil {
+		i.world.Close() // it may wait for what is on its way to a client
+	}
 	i.module.Release()
 }
 

@@ -5,12 +5,21 @@ import "github.com/tetratelabs/wazero/experimental"
 // memories are the linear memories of one guest.
 type memories []*memory
 
-// Allocate implements [experimental.MemoryAllocator].
-func (m *memories) Allocate(size, limit uint64) experimental.LinearMemory {
-	one := &memory{}
-	*m = append(*m, one)
-	return one.Allocate(size, limit)
+// of returns an allocator of memories that begin with an image.
+func (m *memories) of(begin *image) experimental.MemoryAllocator {
+	return experimental.MemoryAllocatorFunc(func(size, limit uint64) experimental.LinearMemory {
+		one := &memory{begin: begin}
+		*m = append(*m, one)
+		if len(*m) > maxReserved {
+			return one
+		}
+		return one.Allocate(size, limit)
+	})
 }
+
+// maxReserved is how many memories of a guest have address space of their own; others lie in the
+// heap. Each takes two mappings of the process, four with an image, of which Linux gives 65,530 (vm.max_map_count).
+const maxReserved = 8
 
 // free gives them back. Nothing may use them any more.
 func (m *memories) free() {
@@ -27,6 +36,7 @@ func (m *memories) free() {
 type memory struct {
 	space []byte // reserved; nil: it lies in the heap
 	heap  []byte
+	begin *image // to be laid into it when it is first sized; nil: nothing
 }
 
 // Allocate implements [experimental.MemoryAllocator].
@@ -37,6 +47,19 @@ func (m *memory) Allocate(_, limit uint64) experimental.LinearMemory {
 
 // Reallocate implements [experimental.LinearMemory].
 func (m *memory) Reallocate(size uint64) []byte {
+	b := m.resize(size)
+	if m.begin == nil || b == nil {
+		return b
+	}
+	begin := m.begin
+	m.begin = nil
+	if !begin.lay(b, m.space != nil) {
+		return nil
+	}
+	return b
+}
+
+func (m *memory) resize(size uint64) []byte {
 	switch {
 	case m.space == nil:
 		m.heap = append(m.heap, make([]byte, size-uint64(len(m.heap)))...)

@@ -26,7 +26,7 @@ func Parse(wasm []byte) (*Program, error) {
 		return &Program{component: c}, nil
 	}
 	caps := caps()
-	m, err := meter.Parse(wasm, meter.Options{Features: meter.Features{ExtendedConst: true}, Caps: &caps})
+	m, err := meter.Parse(wasm, meter.Options{Features: meter.Features{ExtendedConst: true}, Caps: &caps, Image: true})
 	if err != nil {
 		return nil, err
 	}
@@ -40,12 +40,18 @@ func Parse(wasm []byte) (*Program, error) {
 // IsComponent reports whether wasm begins as components do.
 func IsComponent(wasm []byte) bool { return bytes.HasPrefix(wasm, []byte("\x00asm\x0d\x00\x01\x00")) }
 
-// Instrument returns the unit of the program: its core modules with meters.
+// Instrument returns the unit of the program: its core modules with meters, and what their
+// memories begin with.
 func (p *Program) Instrument() []byte {
-	if p.component != nil {
-		return pack(p.component.Instrument())
+	if p.component == nil {
+		return pack([]part{{p.core.Instrument(), p.core.Image()}})
 	}
-	return p.core.Instrument()
+	images := p.component.Images()
+	var parts []part
+	for i, code := range p.component.Instrument() {
+		parts = append(parts, part{code, images[i]})
+	}
+	return pack(parts)
 }
 
 // Shape returns the shape of the program.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/realm-mesh/realm/engine/wasi"
@@ -29,32 +30,30 @@ var ErrNoResponse = wasi.ErrNoResponse
 // Errors are those of [Module.Run].
 func (m *Module) Serve(ctx context.Context, env Env, w http.ResponseWriter, r *http.Request, ended func(error)) error {
 	i := m.instance()
-	begun, breakOff := context.WithCancelCause(r.Context())
-	defer breakOff(nil)
-	r = r.WithContext(begun)
 	s := &serving{response: make(chan *wasi.Response, 1), over: make(chan struct{})}
 	i.launch(ctx, func() error {
 		if err := i.open(ctx, env); err != nil {
 			return err
 		}
-		return i.within(ctx, func(ctx context.Context) error { return i.handle(ctx, w, r, s.response) })
+		return i.within(ctx, func(ctx context.Context) error { return i.handle(ctx, w, r, s) })
 	}, func(err error) {
 		s.err = err
 		close(s.over)
-		if errors.Is(err, ErrRunaway) {
-			breakOff(err) // nobody else will
+		if response := s.begun.Load(); response != nil && errors.Is(err, ErrRunaway) {
+			response.Abandon(err) // the guest will not for a while
 		}
 		i.Close()
 		ended(err)
 	})
-	return s.wait()
+	return s.wait() //nolint:contextcheck // the response has the context of r
 }
 
 // serving is a request on its way.
 type serving struct {
 	response chan *wasi.Response // gets one when the guest is there to answer
-	over     chan struct{}       // closed when the guest has ended
-	err      error               // then: how
+	begun    atomic.Pointer[wasi.Response]
+	over     chan struct{} // closed when the guest has ended
+	err      error         // then: how
 }
 
 func (s *serving) wait() error {
@@ -87,12 +86,16 @@ func (s *serving) wait() error {
 }
 
 // handle has the component answer r.
-func (i *Instance) handle(ctx context.Context, w http.ResponseWriter, r *http.Request, begun chan<- *wasi.Response) error {
+func (i *Instance) handle(ctx context.Context, w http.ResponseWriter, r *http.Request, s *serving) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx) // as a runaway it may have no client any more
+	}
 	request, out, response, err := i.world.Incoming(w, r)
 	if err != nil {
 		return err
 	}
-	begun <- response
+	s.begun.Store(response)
+	s.response <- response
 	return i.parts.Handle(ctx, request, out)
 }
 

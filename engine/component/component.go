@@ -12,9 +12,9 @@ import (
 // bytes that it was read from.
 type Component struct {
 	plan    *elab.Plan
-	sizes   []int64 // of instances of the modules of plan, beside memories
-	size    int64   // of an instance of all
-	most    int64   // that its memories may grow to; 0: they do not say
+	sizes   []size // of instances of the modules of plan
+	size    int64  // of an instance of all
+	most    int64  // that its memories may grow to; 0: they do not say
 	missing []string
 	run     *elab.Func // what wasi:cli/run exports; nil: it does not
 	handle  *elab.Func // likewise wasi:http/incoming-handler
@@ -24,6 +24,26 @@ type Component struct {
 type Parsed struct {
 	*Component
 	modules []*meter.Module
+}
+
+// size is what an instance of a core module takes.
+type size struct {
+	memory int64  // bytes of its own memory
+	bytes  int64  // beside it: tables and globals, and what the host has of each instance
+	fuel   uint64 // to make it
+}
+
+// Bytes that the host has of an instance, about: of itself, and of each import and segment.
+const (
+	instanceBytes = 4 << 10
+	importBytes   = 80
+	segmentBytes  = 24
+)
+
+func sizeOf(s *meter.Shape) size {
+	own := s.TableSize()
+	rest := instanceBytes + int64(len(s.Imports))*importBytes + int64(s.Segments)*segmentBytes
+	return size{memory: s.Size() - own, bytes: own + rest, fuel: uint64(own+rest+s.Data) / meter.BytesPerFuel}
 }
 
 // Parse reads a component, which may come from anybody; each of its core modules is held
@@ -54,15 +74,29 @@ func Parse(b []byte, caps meter.Caps) (*Parsed, error) {
 func (p *Parsed) meter(modules []*elab.Module, caps meter.Caps) error {
 	var shapes []meter.Shape
 	for i, m := range modules {
-		core, err := meter.Parse(m.Code, meter.Options{Features: meter.Features{ExtendedConst: true}, Caps: &caps, Linked: true, Rename: renaming(m)})
+		core, err := meter.Parse(m.Code, meter.Options{Features: meter.Features{ExtendedConst: true}, Caps: &caps, Linked: true,
+			Stack: p.stack(), Rename: renaming(m), Image: true})
 		if err != nil {
 			return fmt.Errorf("core module %d of it: %w", i, err)
 		}
 		shape := core.Shape()
 		p.modules, shapes = append(p.modules, core), append(shapes, shape)
-		p.sizes = append(p.sizes, shape.TableSize())
+		p.sizes = append(p.sizes, sizeOf(&shape))
 	}
 	return p.measure(shapes, caps)
+}
+
+// Bytes that frames of calls may take: in one core module, and in all together, unless there are
+// very many.
+const (
+	maxStack  = 1 << 20
+	allStacks = 8 << 20
+	minStack  = 32 << 10
+)
+
+// stack is how many bytes each core instance has for frames.
+func (p *Parsed) stack() int64 {
+	return max(minStack, min(maxStack, allStacks/int64(max(1, len(p.plan.Steps)))))
 }
 
 // measure adds up what an instance has.
@@ -70,7 +104,7 @@ func (p *Parsed) measure(shapes []meter.Shape, caps meter.Caps) error {
 	elements, bounded := 0, true
 	for _, step := range p.plan.Steps {
 		s := &shapes[step.Module]
-		p.size += s.Size()
+		p.size += p.sizes[step.Module].memory + p.sizes[step.Module].bytes
 		most, ok := s.MostMemory()
 		p.most += most
 		bounded = bounded && ok
@@ -110,8 +144,16 @@ func (p *Parsed) Instrument() (out [][]byte) {
 	return out
 }
 
-// Size is how many bytes the memories, the tables and the globals of a new instance take,
-// together.
+// Images are what the memories of these modules begin with: see [Host.Memory].
+func (p *Parsed) Images() (out [][]meter.Segment) {
+	for _, m := range p.modules {
+		out = append(out, m.Image())
+	}
+	return out
+}
+
+// Size is how many bytes a new instance takes: its memories, tables and globals, and what the
+// host has of its core modules.
 func (c *Component) Size() int64 { return c.size }
 
 // Missing lists what the component needs and the host does not give: with any of it there

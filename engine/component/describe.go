@@ -17,10 +17,7 @@ func (c *Component) Imports() (out []Interface) {
 			out = append(out, Interface{Name: f.Name, Func: f.Type.String()})
 			continue
 		}
-		full := f.Interface
-		if f.Version != "" {
-			full += "@" + f.Version
-		}
+		full := versioned(f.Interface, f.Version)
 		if n := len(out); n == 0 || out[n-1].Name != full {
 			out = append(out, Interface{Name: full})
 		}

@@ -18,9 +18,12 @@ import (
 // instance.
 type Host interface {
 	canon.Meter
-	// Room is asked for room for the tables and globals of a core module, in bytes, before
-	// an instance of it is made. Memories ask by themselves.
-	Room(bytes int64) error
+	// Room is asked for room for what an instance of a core module takes beside its memory, in
+	// bytes, and whether there is room for its memory, too, which asks by itself later.
+	Room(bytes, memory int64) error
+	// Memory is what gives an instance of a core module its memory, which must begin with
+	// the module's image ([Parsed.Images]).
+	Memory(module int) experimental.MemoryAllocator
 	// Made is told of a core instance that was made, before it is called.
 	Made(m api.Module)
 	// Begin is called before a function of the host does anything, and End before the core
@@ -51,8 +54,8 @@ const (
 )
 
 // New makes an instance: its core modules are instantiated, which may run code of theirs.
-// The context must be one that the meters and memories of the guest are told by. What the
-// guest has is closed with the instance, also after an error.
+// The context must be one that the meters of the guest are told by. The guest of WASI stays
+// the caller's, to be closed after the instance.
 func (l *Linked) New(ctx context.Context, h Host, g *wasi.Guest) (*Instance, error) {
 	i := &Instance{linked: l, host: h, guest: g,
 		store:     canon.NewStore(canon.Config{Meter: h, Bytes: maxValues, Handles: maxHandles, Host: l.dtors}),
@@ -83,9 +86,14 @@ func (l *Linked) New(ctx context.Context, h Host, g *wasi.Guest) (*Instance, err
 // step makes one core instance.
 func (i *Instance) step(ctx context.Context, s elab.Step) error {
 	l := i.linked
-	if err := i.host.Room(l.sizes[s.Module]); err != nil {
+	size := &l.sizes[s.Module]
+	if err := i.host.Room(size.bytes, size.memory); err != nil {
 		return err
 	}
+	if err := i.host.Charge(ctx, size.fuel); err != nil {
+		return err
+	}
+	ctx = experimental.WithMemoryAllocator(ctx, i.host.Memory(s.Module))
 	ctx = experimental.WithImportResolver(ctx, func(name string) api.Module {
 		slot, is := strings.CutPrefix(name, slotPrefix)
 		if !is {
@@ -133,13 +141,26 @@ func (i *Instance) function(item *elab.Item) api.Function {
 	f := i.items[item.Index]
 	if f == nil {
 		if item.Step < 0 {
-			f = canon.Export(i.linked.host, strconv.Itoa(item.Host))
+			f = &builtin{in: i, n: item.Host}
 		} else {
 			f = canon.Export(i.modules[item.Step], item.Name)
 		}
 		i.items[item.Index] = f
 	}
 	return f
+}
+
+// builtin is a function of the host that is called by none of the core modules.
+type builtin struct {
+	api.Function // nobody asks for more than is below
+
+	in *Instance
+	n  int
+}
+
+// CallWithStack implements [api.Function].
+func (b *builtin) CallWithStack(ctx context.Context, stack []uint64) error {
+	return b.in.imported(ctx, b.n, b.in.linked.host, stack)
 }
 
 func (i *Instance) options(o *elab.Options) canon.Options {
@@ -215,11 +236,10 @@ func (i *Instance) do(ctx context.Context, n int, stack []uint64) error {
 	return err
 }
 
-// Close frees what the instance has. No call may be under way.
+// Close frees what the instance has, but for its guest of WASI. No call may be under way.
 func (i *Instance) Close(ctx context.Context) {
 	i.store.Close(i.context(ctx))
 	for n := len(i.modules) - 1; n >= 0; n-- {
 		_ = i.modules[n].Close(ctx) // it frees memory of this process alone
 	}
-	i.guest.Close()
 }

@@ -82,39 +82,87 @@ func (in *interfaces) resource(iface, resource string) *wit.Resource {
 	return in.resources[name{iface, resource}]
 }
 
+// Bounds of what is told of what is missing.
+const (
+	maxMissing     = 100
+	maxMissingName = 200 // bytes
+)
+
 // missing lists what a plan imports that is not there, sorted: an interface, or what of it.
-func (in *interfaces) missing(p *elab.Plan) (out []string) {
+func (in *interfaces) missing(p *elab.Plan) []string {
+	lacks := map[lack]bool{}
 	for _, f := range p.Foreign {
-		out = append(out, f.Kind+" "+f.Name)
+		lacks[lack{kind: f.Kind, name: f.Name}] = true
 	}
 	for _, f := range p.Imports {
-		if why := in.lacks(f); why != "" {
-			out = append(out, why)
+		if l, is := in.lacks(f); is && len(lacks) <= maxMissing {
+			lacks[l] = true
 		}
 	}
+	var out []string
+	for l := range lacks {
+		out = append(out, in.tell(l))
+	}
 	slices.Sort(out)
-	return slices.Compact(out)
+	if len(out) > maxMissing {
+		out = append(out[:maxMissing], "and more")
+	}
+	return out
 }
 
-// lacks says what of a function is missing; nothing: it is there.
-func (in *interfaces) lacks(f *elab.Func) string {
-	if f.Interface == "" {
-		return "function " + f.Name
+// lack is something that is missing: something of a kind, or an interface, or a function of
+// one, or one that here has another type.
+type lack struct {
+	kind, iface, version, name string
+	is                         *wit.Func
+}
+
+// tell says what is missing.
+func (in *interfaces) tell(l lack) string {
+	full := cut(versioned(l.iface, l.version))
+	switch {
+	case l.kind != "":
+		return l.kind + " " + cut(l.name)
+	case l.name == "":
+		return "interface " + full
+	case l.is == nil:
+		return fmt.Sprintf("function %s of %s", cut(l.name), full)
 	}
-	full := f.Interface
-	if f.Version != "" {
-		full += "@" + f.Version
+	return fmt.Sprintf("function %s of %s as %s: here it is %s", l.name, full, l.is, in.functions[name{l.iface, l.name}])
+}
+
+// cut cuts a name that is too long to be told.
+func cut(s string) string {
+	if len(s) <= maxMissingName {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxMissingName], "") + "…"
+}
+
+// lacks reports whether a function is missing, and what of it.
+func (in *interfaces) lacks(f *elab.Func) (l lack, is bool) {
+	if f.Interface == "" {
+		return lack{kind: "function", name: f.Name}, true
+	}
+	if !strings.HasPrefix(f.Version, version) || strings.Contains(f.Version, "-") || !in.has(f.Interface) {
+		return lack{iface: f.Interface, version: f.Version}, true
 	}
 	has := in.functions[name{f.Interface, f.Name}]
 	switch {
-	case !strings.HasPrefix(f.Version, version) || strings.Contains(f.Version, "-") || !in.has(f.Interface):
-		return "interface " + full
 	case has == nil:
-		return fmt.Sprintf("function %s of %s", f.Name, full)
+		return lack{iface: f.Interface, version: f.Version, name: f.Name}, true
 	case !wit.SameFunc(has, f.Type):
-		return fmt.Sprintf("function %s of %s as %s: here it is %s", f.Name, full, f.Type, has)
+		return lack{iface: f.Interface, version: f.Version, name: f.Name, is: f.Type}, true
 	}
-	return ""
+	return lack{}, false
+}
+
+// versioned is an interface with its version, if it has one.
+func versioned(iface, version string) string {
+	if version == "" {
+		return iface
+	}
+	return iface + "@" + version
 }
 
 func (in *interfaces) has(iface string) bool {

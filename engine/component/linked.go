@@ -2,6 +2,7 @@ package component
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"strconv"
 
@@ -49,7 +50,7 @@ func (c *Component) Link(ctx context.Context, r wazero.Runtime, compiled []wazer
 		return nil, fmt.Errorf("link component: it has %d core modules, not %d", len(c.sizes), len(compiled))
 	}
 	l := &Linked{Component: c, runtime: r, compiled: compiled, lifted: map[*elab.Func]*canon.Func{},
-		config: wazero.NewModuleConfig().WithName("").WithStartFunctions()}
+		config: wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(rand.Reader)} // else each instance seeds one, although none uses it
 	if err := l.layOut(); err != nil {
 		return nil, fmt.Errorf("link component: %w", err)
 	}

@@ -14,7 +14,10 @@ const mergeGap = 4096
 // data are the data segments. Compilers emit tens of thousands (stock Go does), each of
 // which costs when an instance is made: where nothing else can tell, they become few.
 func (x *module) data() []wasm.Data {
-	if x.HasDataCount || x.Imported[wasm.ExternMemory] > 0 {
+	if x.imaged {
+		return withoutImage(x.Module)
+	}
+	if x.NamesData || x.Imported[wasm.ExternMemory] > 0 {
 		return x.Data // code names them; or memory that others see
 	}
 	type piece struct {

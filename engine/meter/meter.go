@@ -56,6 +56,8 @@ type Options struct {
 	// Rename gives the names that an import is to have instead; nil: its own. The module that
 	// [ImportModule] names is not among them.
 	Rename func(i int) (module, name string)
+	// Image asks for an image of the memory: see [Module.Image].
+	Image bool
 }
 
 const defaultStack = 1 << 20

@@ -13,6 +13,7 @@ import (
 type module struct {
 	*wasm.Module
 	stack   int64
+	imaged  bool   // active data are left out
 	outside uint32 // functions below it have a stack of their own
 	rename  func(i int) (module, name string)
 	body    func(i int) []byte // writes one: [module.metered]
@@ -96,7 +97,7 @@ func (x *module) encode(size int) []byte {
 		out = append(append(append(out, secStart), byte(len(start))), start...)
 	}
 	section(secElement, len(x.Elems)+x.more(), x.elems())
-	if x.HasDataCount {
+	if x.NamesData {
 		n := u32(nil, uint32(len(data)))
 		out = append(append(append(out, secDataCount), byte(len(n))), n...)
 	}

@@ -30,6 +30,7 @@ type Module struct {
 	decoded *wasm.Module
 	size    int
 	options Options
+	image   []Segment
 }
 
 // Parse decodes and validates a module, which may come from anybody: memory and time are
@@ -47,11 +48,19 @@ func Parse(module []byte, o Options) (*Module, error) {
 	if err := reserved(m); err != nil {
 		return nil, err
 	}
-	return &Module{m, len(module), o}, nil
+	out := &Module{decoded: m, size: len(module), options: o}
+	if o.Image {
+		out.image = imageOf(m)
+	}
+	return out, nil
 }
 
 // Instrument returns the module with meters.
-func (m *Module) Instrument() []byte { return newModule(m.decoded, m.options).encode(m.size) }
+func (m *Module) Instrument() []byte {
+	x := newModule(m.decoded, m.options)
+	x.imaged = len(m.image) > 0
+	return x.encode(m.size)
+}
 
 // Passes reports whether the module exports a function that it imports, and the name of it.
 func (m *Module) Passes() (export string, is bool) {
@@ -73,6 +82,8 @@ type Shape struct {
 	Tables    []Limits             // elements; likewise
 	Start     bool                 // a function runs whenever an instance is made
 	Elements  int                  // of all element segments
+	Segments  int                  // of elements and of data
+	Data      int64                // bytes of all data segments
 	Globals   int                  // that it does not import
 	own       [2]int               // first of the memories, and of the tables, that it does not import
 }
@@ -135,8 +146,12 @@ func (m *Module) Shape() Shape {
 		s.Imports = append(s.Imports, Import{i.Module, i.Name, i.Kind})
 	}
 	s.Globals = len(d.Inits)
+	s.Segments = len(d.Elems) + len(d.Data)
 	for i := range d.Elems {
 		s.Elements += d.Elems[i].Len()
+	}
+	for i := range d.Data {
+		s.Data += int64(len(d.Data[i].Init))
 	}
 	for _, t := range d.Tables {
 		s.Tables = append(s.Tables, t.Limits)

@@ -39,6 +39,13 @@ func (s *Space) Take(n int64) bool {
 	return true
 }
 
+// Fits reports whether there is room for n bytes, without taking them.
+func (s *Space) Fits(n int64) bool {
+	fits := n <= s.limit-s.used
+	s.denied = s.denied || !fits
+	return fits
+}
+
 // Free gives back all that is taken. Nothing can be taken after it.
 func (s *Space) Free() {
 	s.add(-s.used)

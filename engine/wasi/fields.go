@@ -80,8 +80,9 @@ func checkField(name string, values ...[]byte) (fault wit.Choice, ok bool) {
 	return wit.Choice{}, true
 }
 
+// add adds a field, of a value that may be the guest's memory.
 func (s *fieldSet) add(name string, value []byte) {
-	f := field{name, value}
+	f := field{name, slices.Clone(value)}
 	s.list = append(s.list, f)
 	s.bytes += f.size()
 }

@@ -115,3 +115,18 @@ func TestOutgoingResponseAndRequest(t *testing.T) {
 	}
 	g.drop("http/types request-options", o)
 }
+
+// TestFieldsKeepTheirValues has the guest write where its bytes were.
+func TestFieldsKeepTheirValues(t *testing.T) {
+	g := newGuest(t, wasi.Env{})
+	memory := []byte("one two three")
+	f := as[wit.Handle](g.ok("http/types [static]fields.from-list", []any{[]any{"a", memory[:3]}}))
+	g.ok(fieldsOf+"set", f, "b", []any{memory[4:7]})
+	g.ok(fieldsOf+"append", f, "c", memory[8:])
+	clear(memory)
+	for name, want := range map[string]string{"a": "one", "b": "two", "c": "three"} {
+		if v := as[[]any](g.call(fieldsOf+"get", f, name)); len(v) != 1 || string(as[[]byte](v[0])) != want {
+			t.Errorf("%s: %q, want %q", name, v, want)
+		}
+	}
+}

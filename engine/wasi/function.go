@@ -10,6 +10,7 @@ import (
 
 // Function is a function of the host. Handles in args have the rep that the host gave
 // out; those in results have no Resource. The result is nil if the function has none.
+// A []byte in args is the guest's memory: it must not be kept, nor changed.
 type Function func(ctx context.Context, g *Guest, args []any) (any, error)
 
 // Destructor drops a resource of the host which a guest has owned.

@@ -86,7 +86,9 @@ func (g *Guest) wait(ctx context.Context, events ...event) error {
 	var err error
 	g.env.Idle(ctx, func() {
 		for err == nil && !anyReady() {
-			err = g.sleep(ctx, events)
+			if err = g.sleep(ctx, events); err == nil {
+				err = g.env.Work(ctx, uint64(pollWork*len(events))) // whatever has woken it
+			}
 		}
 	})
 	return err

@@ -11,7 +11,7 @@ import (
 type source interface {
 	event
 	// read returns up to n bytes that are there, none if there are none yet, and
-	// [io.EOF] at the end. It does not wait.
+	// [io.EOF] at the end. It does not wait. The bytes are good until it is called again.
 	read(n int) ([]byte, error)
 	// close releases it.
 	close()

@@ -3,6 +3,7 @@ package wasi
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -17,9 +18,9 @@ type pipe struct {
 	mu      sync.Mutex
 	changed sync.Cond // of the host
 	buf     bytes.Buffer
-	taken   bool  // the host has bytes that are not yet where they should be
-	end     error // no more is written: io.EOF, or why
-	gone    error // nobody reads any more, and why
+	out     []byte // what was taken last
+	end     error  // no more is written: io.EOF, or why
+	gone    error  // nobody reads any more, and why
 }
 
 func newPipe(g *Guest) *pipe {
@@ -30,16 +31,11 @@ func newPipe(g *Guest) *pipe {
 
 var errGone = errors.New("the other side has gone")
 
-// Read implements [io.Reader], for the host. It says that what was read before has
-// reached its end.
+// Read implements [io.Reader], for the host.
 func (p *pipe) Read(b []byte) (int, error) {
 	defer p.notify()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.taken {
-		p.taken = false
-		p.notify()
-	}
 	for p.buf.Len() == 0 && p.end == nil && p.gone == nil {
 		p.changed.Wait()
 	}
@@ -50,7 +46,6 @@ func (p *pipe) Read(b []byte) (int, error) {
 		return 0, p.end
 	}
 	n, _ := p.buf.Read(b) // there is something
-	p.taken = true
 	return n, nil
 }
 
@@ -114,16 +109,17 @@ func (p *pipe) leave(why error) {
 	p.notify()
 }
 
-// take takes up to n bytes that are there, for the guest; none if there are none yet.
+// take takes up to n bytes that are there, for the guest; none if there are none yet. They
+// are good until the next ones are taken.
 func (p *pipe) take(n int) ([]byte, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.buf.Len() == 0 {
 		return nil, p.end
 	}
-	b := bytes.Clone(p.buf.Next(n))
+	p.out = append(p.out[:0], p.buf.Next(n)...)
 	p.changed.Broadcast()
-	return b, nil
+	return p.out, nil
 }
 
 // readable reports whether take has an answer.
@@ -131,6 +127,13 @@ func (p *pipe) readable() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.buf.Len() > 0 || p.end != nil
+}
+
+// whole reports whether all was written that there is.
+func (p *pipe) whole() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return errors.Is(p.end, io.EOF)
 }
 
 // room is how much there is room for, for the guest.
@@ -155,16 +158,17 @@ func (p *pipe) put(b []byte) error {
 	return nil
 }
 
-// empty reports whether all has reached its end, or has nowhere to go.
-func (p *pipe) empty() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.buf.Len() == 0 && !p.taken || p.gone != nil
-}
-
-// pump moves what there is to read into the pipe, until either has its end.
+// pump moves what there is to read into the pipe, until either has its end. A panic of the
+// reader's would end the process.
 func (p *pipe) pump(from io.Reader) {
-	b := make([]byte, min(pumpBytes, p.most))
+	defer func() {
+		if v := recover(); v != nil {
+			p.finish(fmt.Errorf("read: panic: %v", v))
+		}
+	}()
+	piece := pieces.Get().(*[pumpBytes]byte) //nolint:forcetypeassert // nothing else is in it
+	defer pieces.Put(piece)
+	b := piece[:min(pumpBytes, p.most)]
 	for {
 		n, err := from.Read(b)
 		if _, e := p.Write(b[:n]); e != nil {
@@ -177,4 +181,7 @@ func (p *pipe) pump(from io.Reader) {
 	}
 }
 
-const pumpBytes = 16 << 10
+const pumpBytes = 32 << 10
+
+// pieces are what bytes are moved in. Those of requests that have ended are used again.
+var pieces = sync.Pool{New: func() any { return new([pumpBytes]byte) }}

@@ -3,6 +3,7 @@ package wasi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"sync"
@@ -120,11 +121,8 @@ func (b *sentBody) Close() error {
 func (x *exchange) run(req *http.Request) {
 	x.frame(req)
 	stop := x.deadline(x.t.FirstByte, x.t.Connect)
-	resp, err := x.guest.env.Sender.Send(req, x.t)
+	resp, err := x.send(req)
 	stop()
-	if resp == nil && err == nil {
-		err = errors.New("the sender has neither a response nor an error")
-	}
 	if err != nil && context.Cause(x.ctx) != nil {
 		err = context.Cause(x.ctx)
 	}
@@ -138,6 +136,20 @@ func (x *exchange) run(req *http.Request) {
 	if resp != nil && x.ctx.Err() != nil { // perhaps nobody waits for it any more
 		resp.Body.Close()
 	}
+}
+
+// send has the sender send the request. A panic of its would end the process.
+func (x *exchange) send(req *http.Request) (resp *http.Response, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("send request: panic: %v", p)
+		}
+	}()
+	resp, err = x.guest.env.Sender.Send(req, x.t)
+	if resp == nil && err == nil {
+		err = errors.New("the sender has neither a response nor an error")
+	}
+	return resp, err
 }
 
 // frame says how the length of the body is told, if it is not known. Methods that have a

@@ -73,12 +73,20 @@ func (r *Response) decide(h *head, err error) {
 	})
 }
 
+// Abandon ends the response, whatever the guest does, with err: where the guest cannot be
+// waited for. Any goroutine may call it.
+func (r *Response) Abandon(err error) {
+	r.decide(nil, err)
+	if r.head != nil {
+		r.head.body.pipe.finish(err)
+	}
+}
+
 // Serve sends the response as the guest makes it, and returns when that has ended. Unless
 // its error wraps [ErrCut] nothing has been sent: the error is [ErrNoResponse], an
 // [HTTPError] of the guest's, or that of the request's context.
 func (r *Response) Serve() error {
 	controller := http.NewResponseController(r.w)
-	_ = controller.EnableFullDuplex() // HTTP/2 always is
 	defer r.body.end()
 	ctx := r.request.Context()
 	defer context.AfterFunc(ctx, func() { r.body.pipe.finish(context.Cause(ctx)) })()
@@ -94,12 +102,13 @@ func (r *Response) Serve() error {
 	message := r.head.body
 	defer message.pipe.leave(errGone)
 	defer context.AfterFunc(ctx, func() { message.pipe.leave(context.Cause(ctx)) })()
-	r.begin()
+	r.begin(controller)
 	if err := r.copy(controller); err != nil {
 		_ = controller.Flush() // the client gets what there is
 		return fmt.Errorf("%w: %w", ErrCut, err)
 	}
 	if message.trailers != nil {
+		_ = controller.Flush() // else package http tells the length of a short body, behind which are none
 		for name, values := range message.trailers.header() {
 			r.w.Header()[http.TrailerPrefix+name] = values
 		}
@@ -109,9 +118,17 @@ func (r *Response) Serve() error {
 
 // begin sends the head. Behind it a client could not be told any more to go on with a body
 // which the guest is going to read.
-func (r *Response) begin() {
+func (r *Response) begin(controller *http.ResponseController) {
 	r.body.goOn(r.body.wanted.Load(), true)
 	h := r.w.Header()
+	if !r.body.whole() {
+		// The guest may still read: without this the server would read all there is first.
+		// In HTTP/1 the server cannot go on to another request after that.
+		_ = controller.EnableFullDuplex()
+		if r.request.ProtoMajor == 1 {
+			h.Set("Connection", "close")
+		}
+	}
 	for name, values := range r.head.headers.header() {
 		h[name] = values
 	}
@@ -124,7 +141,9 @@ func (r *Response) begin() {
 // copy sends the body: what the guest has written is sent at once.
 func (r *Response) copy(controller *http.ResponseController) error {
 	p := r.head.body.pipe
-	b := make([]byte, pumpBytes)
+	piece := pieces.Get().(*[pumpBytes]byte) //nolint:forcetypeassert // nothing else is in it
+	defer pieces.Put(piece)
+	b := piece[:]
 	for {
 		if !p.readable() {
 			if err := controller.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
@@ -189,6 +208,11 @@ func (s *serverBody) goOn(wanted, head bool) {
 		s.waits()
 	}
 	s.told = s.told || wanted || head
+}
+
+// whole reports whether the body has been read, or there is none.
+func (s *serverBody) whole() bool {
+	return s.body == nil || s.body == http.NoBody || s.pipe.whole()
 }
 
 // Read implements [io.Reader], with the errors of requests.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -23,7 +24,7 @@ func serve(t *testing.T, env wasi.Env, program func(g *guest, request, outparam 
 }
 
 func serveThen(t *testing.T, env wasi.Env, program func(g *guest, request, outparam wit.Handle), after func(error)) *httptest.Server {
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		g := &guest{wasi.New(env), t, context.WithoutCancel(r.Context())}
 		request, outparam, response, err := g.Incoming(w, r)
 		if err != nil {
@@ -48,8 +49,18 @@ func serveThen(t *testing.T, env wasi.Env, program func(g *guest, request, outpa
 			w.WriteHeader(http.StatusInternalServerError)
 		}
 	}))
+	s.Config.ErrorLog = log.New(complaints{t}, "", 0)
+	s.Start()
 	t.Cleanup(s.Close)
 	return s
+}
+
+// complaints fails a test of whose server package http has something to complain about.
+type complaints struct{ *testing.T }
+
+func (c complaints) Write(b []byte) (int, error) {
+	c.Errorf("server: %s", b)
+	return len(b), nil
 }
 
 // headers makes headers of pairs of name and value.
@@ -442,6 +453,40 @@ func TestServeFailsToReadWhatIsNotWhole(t *testing.T) {
 				t.Errorf("the guest is told %v", got)
 			}
 		})
+	}
+}
+
+// One request comes after the other, whatever the guest does with their bodies.
+func TestServeGoesOnAfterBodiesThatAreNotRead(t *testing.T) {
+	s := serve(t, wasi.Env{}, func(g *guest, request, outparam wit.Handle) {
+		rb := as[wit.Handle](g.ok("http/types [method]incoming-request.consume", request))
+		r := as[wit.Handle](g.ok("http/types [method]incoming-body.stream", rb))
+		path := as[wit.Choice](g.call("http/types [method]incoming-request.path-with-query", request)).Value
+		switch path {
+		case "/none":
+			return
+		case "/some":
+			g.ok(in+"blocking-read", r, uint64(10))
+		case "/all":
+			g.readAll(r)
+		}
+		b, w := g.answer(outparam, 200)
+		g.write(w, as[string](path))
+		g.finish(b, w)
+	})
+	for _, size := range []int{100, 1_000_000} {
+		for _, path := range []string{"/all", "/nothing", "/some", "/none", "/all", "/some", "/nothing", "/all"} {
+			resp, err := http.Post(s.URL+path, "text/plain", strings.NewReader(strings.Repeat("x", size)))
+			if err != nil {
+				t.Errorf("%d bytes to %s: %v", size, path, err)
+				continue
+			}
+			text, err := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			if failed := resp.StatusCode != http.StatusOK; err != nil || failed != (path == "/none") || !failed && string(text) != path {
+				t.Errorf("%d bytes to %s: %s %q %v", size, path, resp.Status, text, err)
+			}
+		}
 	}
 }
 

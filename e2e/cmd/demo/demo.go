@@ -46,7 +46,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 		{"wait until each knows the two others", d.meet},
 		{"deploy the function double on node 1", d.deploy},
 		{"call it on node 3, which it was not pushed to", d.call},
-		{"push the web program hello-cgi on node 1", d.push},
+		{"push the component hello-http, which answers HTTP, on node 1", d.push},
 		{"read its page on node 2", d.page},
 	}
 	for _, s := range steps {
@@ -161,7 +161,7 @@ func (d *demo) call(ctx context.Context) (string, error) {
 }
 
 func (d *demo) push(ctx context.Context) (string, error) {
-	return d.nodes[0].Do(ctx, "push", "--name", "hello", "--http", "cgi", "--file", filepath.Join(d.samples, "hello-cgi.wasm"))
+	return d.nodes[0].Do(ctx, "push", "--name", "hello", "--file", filepath.Join(d.samples, "hello-http.wasm"))
 }
 
 func (d *demo) page(ctx context.Context) (string, error) {

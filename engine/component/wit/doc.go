@@ -17,5 +17,6 @@
 //	flags            uint32, the first flag is bit 0
 //	own, borrow      Handle
 //
-// A []any or []byte that a function is given may be kept by it.
+// A []any that a function is given may be kept by it. A []byte that a function of the host
+// is given is the guest's memory: it is not to be kept, nor changed.
 package wit

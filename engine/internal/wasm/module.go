@@ -22,7 +22,9 @@ type Module struct {
 	Data    []Data
 	// HasDataCount: a data count section is there, as code that names data needs it.
 	HasDataCount bool
-	Custom       []Custom
+	// NamesData: there is such code.
+	NamesData bool
+	Custom    []Custom
 
 	dataCount int // as announced
 }

@@ -42,6 +42,7 @@ const (
 	OpRefIsNull    Op = 0xd1
 	OpRefFunc      Op = 0xd2
 	OpMemoryInit   Op = 0xfc08
+	OpDataDrop     Op = 0xfc09
 	OpMemoryCopy   Op = 0xfc0a
 	OpMemoryFill   Op = 0xfc0b
 	OpTableInit    Op = 0xfc0c

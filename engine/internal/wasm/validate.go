@@ -56,6 +56,7 @@ func (v *validator) body(r reader, typ uint32) Body {
 			break
 		}
 		in := v.next()
+		v.m.NamesData = v.m.NamesData || in.Op == OpMemoryInit || in.Op == OpDataDrop
 		v.instr(in)
 		if v.r.err != nil && lookup(in.Op) != nil {
 			v.r.err.Instr = in.Op.String()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/engine/wasmtest"
 	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/realm/internal/owner"
 	"github.com/realm-mesh/realm/realm/internal/plan"
@@ -57,9 +58,12 @@ func (m *mesh) obey(in intent.Signed) {
 // program writes a program that is like no other.
 func (f *folder) program(name string) {
 	f.m.t.Helper()
-	// An empty section of no meaning, with the name in it.
-	body := append([]byte("\x00asm\x01\x00\x00\x00\x00"), byte(len(name)+1), byte(len(name)))
-	f.write(name+".wasm", string(body)+name)
+	f.write(name+".wasm", string(called(name)))
+}
+
+// called is a command with an empty section of no meaning in it that has this name.
+func called(name string) []byte {
+	return append(wasmtest.Nothing(), wasmtest.Section(0, append([]byte{byte(len(name))}, name...))...)
 }
 
 func (f *folder) write(name, text string) string {
@@ -137,7 +141,7 @@ func TestApply(t *testing.T) {
 	f.program("web")
 	f.program("api")
 	f.apply(0, []string{"manifest shop, version 1: it has not been applied before", "+ web  create     sha256 ", `, env.GREETING "Hi", replicas 1`, "2 to create, 0 unchanged."}, shop, "--dry-run")
-	f.apply(0, []string{"manifest shop: version 1 is accepted", "web.wasm: 14 B", "Everything is as version 1 of manifest shop says"}, shop)
+	f.apply(0, []string{"manifest shop: version 1 is accepted", "web.wasm: 101 B", "Everything is as version 1 of manifest shop says"}, shop)
 	web, c := f.current("web")
 	if web.Seq != 1 || c.Replicas != 1 || c.Env["GREETING"] != "Hi" || c.Source != (api.Source{Manifest: "shop", Version: 1}) {
 		t.Errorf("web: %+v", c)
@@ -150,7 +154,7 @@ func TestApply(t *testing.T) {
 
 	// Another program, another number, one more component, and one less.
 	f.program("db")
-	f.write("web.wasm", "\x00asm\x01\x00\x00\x00\x00\x04\x03new")
+	f.write("web.wasm", string(called("new")))
 	next := strings.Replace(strings.Replace(shop, "replicas = 1", "replicas = 2", 1), "api", "db", 2)
 	f.write("realm.toml", next)
 	f.diff(3, []string{"manifest shop, version 2: the last one was 1", "- api  remove", "+ db   create", "~ web  update     program sha256 ", "replicas 1 -> 2", "1 to create, 1 to update, 1 to remove, 0 unchanged."}, "--exit-code")
@@ -200,7 +204,7 @@ func TestApplyWaitsForCopies(t *testing.T) {
 	f.apply(2, []string{"--durability 9: want 1 to 3"}, shop, "--durability", "9")
 	f.m.store.Copies = everywhere
 	f.apply(0, []string{" s  kept on 2 members: 2 of 2 programs\n", "Everything is as version 1"}, shop)
-	slow := api.Sum([]byte("\x00asm\x01\x00\x00\x00\x00\x04\x03web"))
+	slow := api.Sum(called("web"))
 	var looks, others atomic.Int32
 	f.m.store.Copies = func(d api.Digest) api.BlobCopies {
 		if d != slow {

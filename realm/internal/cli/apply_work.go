@@ -29,6 +29,10 @@ func (a *app) resolve(ctx context.Context, n *node.Node, m manifest.Manifest) (*
 		return nil, err
 	}
 	for i, c := range m.Components {
+		if err := a.fits(ctx, c, found[i]); err != nil {
+			p.finder.Close()
+			return nil, err
+		}
 		c.Body.Module.Blob, c.Body.Module.Size = found[i].SHA256, found[i].Size
 		p.found[c.Name] = found[i]
 		p.desired = append(p.desired, plan.Desired{Name: c.Name, Target: c.Target, Body: c.Body})

@@ -61,6 +61,21 @@ func (a *app) completeNames(kinds ...api.Kind) cobra.CompletionFunc {
 	}
 }
 
+// completeWasm offers programs for the first argument.
+func completeWasm(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return []string{"wasm"}, cobra.ShellCompDirectiveFilterFileExt
+}
+
+// completeWasmFlag offers programs as the value of a flag.
+func completeWasmFlag(cmd *cobra.Command, flag string) {
+	if err := cmd.MarkFlagFilename(flag, "wasm"); err != nil {
+		panic(err) // the flag is declared
+	}
+}
+
 // completeFlags offers values for the flags that say what a program is.
 func (a *app) completeFlags(cmd *cobra.Command) {
 	words := func(w ...string) cobra.CompletionFunc {
@@ -68,7 +83,7 @@ func (a *app) completeFlags(cmd *cobra.Command) {
 	}
 	for flag, complete := range map[string]cobra.CompletionFunc{
 		"peer": a.completePeers(api.StandingMember), "name": a.completeFlagNames, "tag": a.completeRoles, "role": a.completeRoles,
-		"http": words(string(api.InterfaceCGI)), "replicas": words(everyReplica), "visibility": words("local", "public"),
+		"http": words(string(api.InterfaceHTTP), string(api.InterfaceCGI), httpNone), "replicas": words(everyReplica), "visibility": words("local", "public"),
 		"order": words("start-first", "stop-first"), "restart": words("on-failure", "always", "never"),
 	} {
 		if cmd.Flags().Lookup(flag) == nil {

@@ -49,6 +49,11 @@ func TestCompletion(t *testing.T) {
 		{[]string{"push", "--peer", ""}, []string{string(peerA), string(peerB), string(peerC)}},
 		{[]string{"push", "--tag", ""}, []string{"edge", "gpu"}},
 		{[]string{"push", "--name", ""}, []string{"double", "web"}},
+		{[]string{"push", "--http", ""}, []string{"wasi", "cgi", "none"}},
+		{[]string{"push", "--file", ""}, []string{"wasm"}}, // what such files end in, for the shell to find
+		{[]string{"fn", "deploy", "--wasm", ""}, []string{"wasm"}},
+		{[]string{"inspect", ""}, []string{"wasm"}},
+		{[]string{"inspect", "a.wasm", ""}, nil},
 		{[]string{"push", "--restart", ""}, []string{"on-failure", "always", "never"}},
 		{[]string{"fn", "deploy", "--tag", ""}, []string{"edge", "gpu"}},
 		{[]string{"node", "set", "alpha", "--role", ""}, []string{"edge", "gpu"}},

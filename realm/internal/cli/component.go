@@ -27,7 +27,7 @@ type componentFlags struct {
 }
 
 func (c *componentFlags) declare(f *pflag.FlagSet) {
-	f.StringVar(&c.http, "http", "", "how it is spoken to: cgi for a web program")
+	f.StringVar(&c.http, "http", "", "how it answers HTTP: wasi (wasi:http), cgi, or none for a command (default: what the file is)")
 	f.StringArrayVar(&c.env, "env", nil, "NAME=VALUE in its environment; may be repeated")
 	f.StringArrayVar(&c.args, "arg", nil, "argument after the program's name; may be repeated")
 	f.Var(&c.replicas, "replicas", "on how many nodes it runs, of those that it is for")
@@ -40,23 +40,32 @@ func (c *componentFlags) declare(f *pflag.FlagSet) {
 	f.BoolVar(&c.takeOver, "take-over", false, "push it although a manifest looks after it, which it leaves by that")
 	f.StringArrayVar(&c.ports, "port", nil, "NAME=:PORT[/PROTOCOL] that it listens on; may be repeated; "+notYet)
 	f.StringVar(&c.visibility, "visibility", "local", "who may reach it: local or public; public: "+notYet)
-	f.StringArrayVar(&c.hosts, "allow-host", nil, "HOST[:PORT] that it may send requests to; may be repeated; "+notYet)
+	f.StringArrayVar(&c.hosts, "allow-host", nil, "[SCHEME://]HOST[:PORT] that it may send requests to, where it is a component; *.NAME is all below NAME; may be repeated")
 	f.StringVar(&c.route, "route", "", "[HOST][/PATH] under which it is served, besides its name; "+notYet)
 }
+
+// httpNone is the value of --http that keeps a web program a command.
+const httpNone = "none"
 
 // notYet says of a flag that nodes only keep what it says.
 const notYet = "kept, and not acted on by this version"
 
 // component is what the flags say, without the program.
 func (c *componentFlags) component() (*api.Component, error) {
-	if api.Interface(c.http) != api.InterfaceCommand && api.Interface(c.http) != api.InterfaceCGI {
-		return nil, fmt.Errorf("--http %q: want cgi", c.http)
+	asked := api.Interface(c.http)
+	if c.http == httpNone {
+		asked = api.InterfaceCommand
+	} else if err := asked.Validate(); err != nil {
+		return nil, fmt.Errorf("--http %.40q: want wasi, cgi or none", c.http)
 	}
-	out := &api.Component{Interface: api.Interface(c.http), Args: c.args, Replicas: int(c.replicas), AllowHosts: c.hosts}
+	out := &api.Component{Interface: asked, Args: c.args, Replicas: int(c.replicas), AllowHosts: c.hosts}
 	for _, parse := range []func(*api.Component) error{c.parseEnv, c.parseMounts, c.parsePorts, c.parseWords, c.parseUpdate, c.parseRoute} {
 		if err := parse(out); err != nil {
 			return nil, err
 		}
+	}
+	if err := api.ValidateAllowHosts(c.hosts); err != nil {
+		return nil, err
 	}
 	if c.healthPath != "" {
 		out.Health = &api.Health{Path: c.healthPath}
@@ -181,7 +190,6 @@ func notActedOn(c *api.Component) (out []string) {
 	}
 	add(c.Visibility == api.VisibilityPublic, "visibility public is kept, and not acted on by this version: it answers where the gateway of a node is reached")
 	add(len(c.Ports) > 0, "ports are kept, and not opened by this version")
-	add(len(c.AllowHosts) > 0, "allow_hosts is kept, and not acted on by this version: programs send no requests")
 	add(c.Route != nil, "route is kept, and not acted on by this version: a web program answers under /NAME/")
 	return out
 }

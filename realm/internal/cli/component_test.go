@@ -12,17 +12,19 @@ import (
 
 func TestComponentFlags(t *testing.T) {
 	for args, want := range map[string]string{
-		"":                          `{}`,
-		"--replicas every":          `{}`,
-		"--replicas 3":              `{"replicas":3}`,
-		"--replicas 0":              "--replicas",
-		"--replicas 10001":          "--replicas",
-		"--http cgi --arg x":        `{"interface":"cgi","args":["x"]}`,
-		"--http fcgi":               "want cgi",
-		"--env A=B=C":               `{"env":{"A":"B=C"}}`,
-		"--env A":                   "NAME=VALUE",
-		"--mount host=/a,guest=/b":  `{"mounts":[{"host":"/a","guest":"/b"}]}`,
-		`--mount host=C:\a,guest=/`: `{"mounts":[{"host":"C:\\a","guest":"/"}]}`,
+		"":                              `{}`,
+		"--replicas every":              `{}`,
+		"--replicas 3":                  `{"replicas":3}`,
+		"--replicas 0":                  "--replicas",
+		"--replicas 10001":              "--replicas",
+		"--http cgi --arg x":            `{"interface":"cgi","args":["x"]}`,
+		"--http fcgi":                   "want wasi, cgi or none",
+		"--http wasi --health-path /ok": `{"interface":"wasi","health":{"path":"/ok"}}`,
+		"--http none":                   `{}`,
+		"--env A=B=C":                   `{"env":{"A":"B=C"}}`,
+		"--env A":                       "NAME=VALUE",
+		"--mount host=/a,guest=/b":      `{"mounts":[{"host":"/a","guest":"/b"}]}`,
+		`--mount host=C:\a,guest=/`:     `{"mounts":[{"host":"C:\\a","guest":"/"}]}`,
 		"--mount ro,guest=/b,host=/a --mount host=/a,guest=/c": `{"mounts":[{"host":"/a","guest":"/b","ro":true},{"host":"/a","guest":"/c"}]}`,
 		"--mount /a:/b":                        "want host=FOLDER,guest=FOLDER",
 		"--mount host=/a":                      "guest",
@@ -37,6 +39,8 @@ func TestComponentFlags(t *testing.T) {
 		"--visibility LOCAL":                   `{}`,
 		"--visibility secret":                  "want local or public",
 		"--allow-host a.example:443":           `{"allow_hosts":["a.example:443"]}`,
+		"--allow-host https://*.example":       `{"allow_hosts":["https://*.example"]}`,
+		"--allow-host a/b":                     "as a whole",
 		"--http cgi --health-path /ok":         `{"interface":"cgi","health":{"path":"/ok"}}`,
 		"--order stop-first":                   `{"update":{"order":"stop-first"}}`,
 		"--order start-first":                  `{}`,
@@ -87,13 +91,13 @@ func TestComponentFlags(t *testing.T) {
 }
 
 func TestNotActedOn(t *testing.T) {
-	if got := notActedOn(&api.Component{Replicas: 3, Health: &api.Health{Path: "/"}, Mounts: []api.Mount{{}}, Module: api.Program{Limits: api.Limits{Fuel: 1}}}); len(got) != 0 {
+	if got := notActedOn(&api.Component{Replicas: 3, Health: &api.Health{Path: "/"}, Mounts: []api.Mount{{}}, AllowHosts: []string{"a"}, Module: api.Program{Limits: api.Limits{Fuel: 1}}}); len(got) != 0 {
 		t.Errorf("of what is acted on: %q", got)
 	}
-	all := &api.Component{Visibility: api.VisibilityPublic, Ports: []api.Port{{}}, AllowHosts: []string{"a"}, Route: &api.Route{}}
+	all := &api.Component{Visibility: api.VisibilityPublic, Ports: []api.Port{{}}, Route: &api.Route{}}
 	got := notActedOn(all)
-	for i, word := range []string{"visibility public", "ports", "allow_hosts", "route"} {
-		if len(got) != 4 || !strings.HasPrefix(got[i], word) {
+	for i, word := range []string{"visibility public", "ports", "route"} {
+		if len(got) != 3 || !strings.HasPrefix(got[i], word) {
 			t.Fatalf("%q: no warning of %s", got, word)
 		}
 	}

@@ -99,6 +99,8 @@ func TestManualTellsFields(t *testing.T) {
 		"Storage": {putView{}, pinView{}, blobsView{}, blobView{}, reference{}, detailView{}, api.StorageStatus{}, verifyView{}, transfersView{}, transferView{}, sourceView{}},
 		"Copies":  {copiesView{}},
 		"Logs":    {lineView{}},
+
+		"Inspecting a program": {inspectView{}, interfaceView{}},
 	} {
 		words := section(title)
 		for _, v := range views {

@@ -67,7 +67,7 @@ func TestExplain(t *testing.T) {
 	r.Tell(peerA, ref, api.Account{Duty: api.DutyNone, Why: "it has no tag edge"})
 
 	m.want(0, []string{
-		"component/web\n", "running on every node with tag edge", "version   2, signed by owner ", "8 B, sha256 93a44bbb96c7",
+		"component/web\n", "running on every node with tag edge", "version   2, signed by owner ", "95 B, sha256 646da07a1d8d",
 		"1 of 1 node; version 2 on 0 of them", "kept      on 1 of 2 members: alpha; on its way to beta\n",
 		"1     beta (…G1aoDd2p)", "run   failed", "3\n      every member that its target names runs it\n", "failed: exit code 2\n", "version 1 goes on\n",
 		"| two\n", "| [2Jfour\n", "alpha (…4kx6nXTN), this node  none", "it has no tag edge", "gamma (…Ku1BcvMA), away", "since noon",
@@ -93,7 +93,7 @@ func TestExplainOfWhatDoesNotAnswer(t *testing.T) {
 	}
 	m.seq.After = func(in intent.Signed) { m.tell(in, peerA, api.StateRunning, "") }
 	m.want(0, nil, "push", "--name", "web", "--file", m.file, "--http", "cgi", "--replicas", "3", "--wait=false")
-	m.want(0, []string{"running, 3 replicas", "cgi, 8 B", "1 of 3 replicas", "pending   2 of 3 replicas can run: there are no more nodes", "problem   it has just started",
+	m.want(0, []string{"running, 3 replicas", "cgi, 95 B", "1 of 3 replicas", "pending   2 of 3 replicas can run: there are no more nodes", "problem   it has just started",
 		"alpha (…4kx6nXTN), this node", "running", "did not answer itself: ask about component/web: the peer is not connected",
 		"realm scale web 2   # asks for as many as there is room for"}, "explain", "web")
 }

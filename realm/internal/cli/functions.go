@@ -42,6 +42,7 @@ func newDeploy(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&wasm, "wasm", "", "file or http(s) address of the module")
 	p.declare(cmd.Flags())
 	a.completeFlags(cmd)
+	completeWasmFlag(cmd, "wasm")
 	cmd.RunE = a.bounded(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
 		n, err := parseName(cmd, "name", name)
 		if err != nil {
@@ -50,8 +51,14 @@ func newDeploy(a *app) *cobra.Command {
 		if wasm == "" {
 			return misused(cmd, errors.New("--wasm is missing: name a .wasm file or its http(s) address"))
 		}
-		prog, err := p.build(cmd, api.Ref{Kind: api.KindFunction, Name: n}, wasm, func(m api.Program) api.Workload {
-			return &api.Function{Module: m, Stopped: !p.start}
+		prog, err := p.build(cmd, api.Ref{Kind: api.KindFunction, Name: n}, wasm, func(m api.Program, about wasmfile.About) (api.Workload, error) {
+			if about.Component {
+				return nil, fmt.Errorf("%s is %s, and functions are core modules: realm push --name %s --file FILE runs components", wasm, about, n)
+			}
+			if err := about.Runnable(); err != nil {
+				return nil, fmt.Errorf("%s is %w", wasm, err)
+			}
+			return &api.Function{Module: m, Stopped: !p.start}, nil
 		}, func(file string) (wasmfile.Module, error) { return wasmfile.Get(ctx, http.DefaultClient, file) })
 		if err != nil {
 			return err

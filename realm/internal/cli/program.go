@@ -64,6 +64,7 @@ type program struct {
 	ref    api.Ref
 	file   string // what a person called it
 	module wasmfile.Module
+	about  wasmfile.About
 	target api.Target
 	body   api.Workload
 	// takeOver: also where a manifest looks after it.
@@ -71,9 +72,9 @@ type program struct {
 	changeFlags
 }
 
-// build puts the parts that the flags describe together: body gets the program
-// with its limits, load the bytes.
-func (p *programFlags) build(cmd *cobra.Command, ref api.Ref, file string, body func(api.Program) api.Workload, load func(file string) (wasmfile.Module, error)) (*program, error) {
+// build puts the parts that the flags describe together: load gets the bytes, body the
+// program with its limits, and what is to be seen of it.
+func (p *programFlags) build(cmd *cobra.Command, ref api.Ref, file string, body func(api.Program, wasmfile.About) (api.Workload, error), load func(file string) (wasmfile.Module, error)) (*program, error) {
 	limits, err := p.limits()
 	if err == nil && cmd.Flags().Lookup("durability") != nil {
 		err = p.durability.check()
@@ -89,13 +90,20 @@ func (p *programFlags) build(cmd *cobra.Command, ref api.Ref, file string, body 
 	if err != nil {
 		return nil, err
 	}
-	w := body(api.Program{Blob: m.Digest, Size: m.Size(), Limits: limits})
+	about, err := m.About()
+	if err != nil {
+		return nil, fmt.Errorf("%s is %w", file, err)
+	}
+	w, err := body(api.Program{Blob: m.Digest, Size: m.Size(), Limits: limits}, about)
+	if err != nil {
+		return nil, err
+	}
 	if v, ok := w.(api.Validator); ok {
 		if err := v.Validate(); err != nil {
 			return nil, misused(cmd, err)
 		}
 	}
-	return &program{ref: ref, file: file, module: m, target: target, body: w, changeFlags: p.changeFlags}, nil
+	return &program{ref: ref, file: file, module: m, about: about, target: target, body: w, changeFlags: p.changeFlags}, nil
 }
 
 // firstProgram is the one that realm up --wasm pushes; nil for none.
@@ -112,7 +120,13 @@ func firstProgram(cmd *cobra.Command, file string, p programFlags) (*program, er
 	}
 	p.wait = true
 	prog, err := p.build(cmd, api.Ref{Kind: api.KindComponent, Name: name}, file,
-		func(m api.Program) api.Workload { return &api.Component{Module: m} }, wasmfile.Read)
+		func(m api.Program, about wasmfile.About) (api.Workload, error) {
+			i, err := about.Interface()
+			if err != nil {
+				return nil, fmt.Errorf("%s is %w", file, err)
+			}
+			return &api.Component{Module: m, Interface: i}, nil
+		}, wasmfile.Read)
 	if err != nil {
 		return nil, err
 	}

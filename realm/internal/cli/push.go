@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,19 +27,22 @@ func newPush(a *app) *cobra.Command {
 		Short: "Run a program on the mesh",
 		Long: `Sign a program, hand it to the node here, and wait until every connected node
 that it is for runs it, or as many as --replicas says, and three members keep it, so
-that it outlives any of them (--durability). It is a core Wasm module with
-WASI 0.1: a command, which runs and is started again when it fails, or, with --http
-cgi, a web program that answers under /NAME/ of every node. A later push under the
-same name replaces it: the old version goes on until the new one is ready.
+that it outlives any of them (--durability). It is a component with WASI 0.2, or a
+core Wasm module with WASI 0.1: a command, which runs and is started again when it
+fails, or a web program, which answers under /NAME/ of every node, by wasi:http or
+as CGI. Which of these it is the file tells; --http says otherwise. realm inspect
+shows more of it. A later push under the same name replaces it: the old version goes
+on until the new one is ready.
 
 If it does not come up somewhere, the exit code is 1, with the reason and the
 last log lines. A node that is away gets it when it is back. If somebody else has
 signed a version meanwhile, nothing is signed, unless with --force; nor is it, if
 the component belongs to a manifest, unless with --take-over.`,
 		Example: `  realm push --name ticker --file ticker.wasm
-  realm push --name hello --http cgi --file hello-cgi.wasm --env GREETING=Hi --replicas 2
+  realm push --name hello --file hello-http.wasm
+  realm push --name greet --http cgi --file hello-cgi.wasm --env GREETING=Hi --replicas 2
   realm push --name worker --file worker.wasm --tag edge --memory-max-mb 64 --arg --verbose
-  realm push --name shop --http cgi --file shop.wasm --health-path /healthz --max-unavailable 1
+  realm push --name shop --file shop.wasm --health-path /healthz --allow-host api.example.org
   realm push --name count --file count.wasm --replicas 1 --mount host=/srv/data,guest=/data,ro`,
 		Args: arguments(),
 	}
@@ -48,6 +52,7 @@ the component belongs to a manifest, unless with --take-over.`,
 	p.declare(f)
 	c.declare(f)
 	a.completeFlags(cmd)
+	completeWasmFlag(cmd, "file")
 	cmd.RunE = a.bounded(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
 		n, err := parseName(cmd, "name", name)
 		if err != nil {
@@ -61,14 +66,14 @@ the component belongs to a manifest, unless with --take-over.`,
 			return misused(cmd, err)
 		}
 		body.Stopped = !p.start
-		prog, err := p.build(cmd, api.Ref{Kind: api.KindComponent, Name: n}, file, func(m api.Program) api.Workload {
+		prog, err := p.build(cmd, api.Ref{Kind: api.KindComponent, Name: n}, file, func(m api.Program, about wasmfile.About) (api.Workload, error) {
 			body.Module = m
-			return body
+			return body, c.fit(cmd, file, about, body)
 		}, wasmfile.Read)
 		if err != nil {
 			return err
 		}
-		for _, s := range notActedOn(body) {
+		for _, s := range append(notActedOn(body), unused(body, prog.about)...) {
 			a.note("warning: %s", s)
 		}
 		prog.takeOver = c.takeOver
@@ -79,6 +84,7 @@ the component belongs to a manifest, unless with --take-over.`,
 
 // push brings a program to the node of the home, and by it to the mesh.
 func (a *app) push(ctx context.Context, p program) error {
+	a.say("%s: %s", filepath.Base(p.file), p.about)
 	return a.onNode(ctx, func(n *node.Node) error {
 		s, err := a.newSigner(ctx, n)
 		if err != nil {

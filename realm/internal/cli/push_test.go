@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/engine/wasmtest"
 	"github.com/realm-mesh/realm/internal/kit/bus"
 	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/internal/kit/keys"
@@ -53,7 +54,7 @@ func newMesh(t testing.TB, change ...func(casd *nodetest.Casd)) *mesh {
 		t.Fatal(err)
 	}
 	m := &mesh{t: t, home: h, owner: owner.Signer{Key: key, Realm: pin.Realm}, account: key.Path, conn: nodetest.As(t, h, api.Meshd), file: filepath.Join(t.TempDir(), "prog.wasm")}
-	if err := os.WriteFile(m.file, []byte("\x00asm\x01\x00\x00\x00"), 0o600); err != nil {
+	if err := os.WriteFile(m.file, wasmtest.Nothing(), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := keys.Create(h.NodeKey()); err != nil {
@@ -123,7 +124,7 @@ func TestPush(t *testing.T) {
 			m.tell(in, peerA, api.StateRunning, "")
 		})
 	}
-	m.want(0, []string{"prog.wasm: 8 B, sha256 ", "component/web: version 1 is accepted", "alpha (…", "fetching", "running", "component/web runs on 2 nodes"},
+	m.want(0, []string{"prog.wasm: 95 B, sha256 ", "component/web: version 1 is accepted", "alpha (…", "fetching", "running", "component/web runs on 2 nodes"},
 		"push", "--name", "web", "--file", m.file, "--env", "A=B=C", "--arg", "x")
 	m.want(0, []string{"version 2 is accepted", "Next: open /web/ on this node (programs at there)"}, "push", "--name", "web", "--file", m.file, "--http", "cgi")
 	m.want(0, []string{"function/double runs on 1 node,", "Next: realm fn exec double"}, "fn", "deploy", "--name", "double", "--wasm", m.file, "--tag", "edge")

@@ -22,6 +22,7 @@ type runFlags struct {
 	programFlags
 	componentFlags
 	invoke string
+	serve  string
 	stats  bool
 }
 
@@ -33,10 +34,15 @@ func newRun(a *app) *cobra.Command {
 		Long: `Run a WebAssembly program on this machine, in the sandbox and under the limits
 that it has on a node. Its standard streams are those of the command, and so is
 its exit code. It sees no files but those that are mounted. What follows FILE is
-the program's own. It goes on until it ends, unless --epoch-ms or --timeout is given.`,
+the program's own. It goes on until it ends, unless --epoch-ms or --timeout is given.
+
+With --serve it is a web program, by wasi:http or as CGI, and answers HTTP at that
+address until Ctrl-C: each request has a fresh instance, and the same limits and
+errors as on a node.`,
 		Example: `  realm run samples/build/ticker.wasm
   realm run --epoch-ms 3000 samples/build/ticker.wasm
   realm run --invoke double samples/build/double.wasm 21
+  realm run --serve 127.0.0.1:8080 samples/build/hello-http.wasm
   realm run --fuel 1000000 --memory-max-mb 64 --stats tool.wasm --verbose
   realm run --mount host=.,guest=/data,ro --env LANG=C tool.wasm /data/list`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -62,6 +68,8 @@ func (f *runFlags) declare(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.env, "env", nil, "NAME=VALUE in its environment; may be repeated")
 	flags.StringArrayVar(&f.mounts, "mount", nil, "host=FOLDER,guest=FOLDER[,ro]: a folder of this machine that it sees; may be repeated")
 	flags.StringVar(&f.invoke, "invoke", "", "call this export with the arguments, which are numbers, and print its result")
+	flags.StringVar(&f.serve, "serve", "", "ADDR:PORT where it answers HTTP, such as 127.0.0.1:8080, until Ctrl-C: by wasi:http, or as CGI")
+	flags.StringArrayVar(&f.hosts, "allow-host", nil, "[SCHEME://]HOST[:PORT] that it may send requests to, where it is a component; may be repeated")
 	flags.BoolVar(&f.stats, "stats", false, "say in the end, on stderr, what it has used")
 	flags.SetInterspersed(false) // what follows FILE is the program's
 }
@@ -90,12 +98,12 @@ func (f *runFlags) spec(args []string) (*api.RunSpec, error) {
 		return nil, fmt.Errorf("find a folder for machine code: %w", err)
 	}
 	spec := &api.RunSpec{File: args[0], Cache: filepath.Join(cache, "realm", "compiled"), Args: args[1:], Env: c.Env, Mounts: c.Mounts,
-		Limits: limits, Invoke: f.invoke, Stats: f.stats}
+		Limits: limits, Invoke: f.invoke, Stats: f.stats, Serve: f.serve, AllowHosts: f.hosts}
 	return spec, spec.Validate()
 }
 
-// stopPatience is how long a program has to end when it was told to. It has ended long
-// before, unless this system cannot tell it.
+// stopPatience is how long a program has to end when it was told to, beside what requests
+// on their way get. It has ended long before, unless this system cannot tell it.
 const stopPatience = 2 * time.Second
 
 // start has runnerd, in a process of its own, run a program, and waits for it. Ctrl-C
@@ -116,9 +124,34 @@ func (a *app) start(ctx context.Context, spec *api.RunSpec) error {
 	child.Env = append(os.Environ(), api.EnvRun+"="+string(text))
 	child.Stdin, child.Stdout, child.Stderr = a.in, a.out, a.err
 	child.WaitDelay = stopPatience
+	if spec.Serve != "" {
+		child.WaitDelay += api.ServePatience
+	}
 	child.Cancel = func() error { return child.Process.Signal(os.Interrupt) }
-	if err := child.Run(); err != nil {
+	err = a.attend(child)
+	if spec.Serve != "" && errors.Is(context.Cause(ctx), errInterrupted) && child.ProcessState != nil && child.ProcessState.Success() {
+		return nil // that is how serving ends
+	}
+	if err != nil {
 		return fmt.Errorf("run %s: %w", spec.File, err)
 	}
 	return nil
+}
+
+// attend runs child; the second Ctrl-C kills it.
+func (a *app) attend(child *exec.Cmd) error {
+	if err := child.Start(); err != nil {
+		return err
+	}
+	a.hearsKill.Store(true)
+	over := make(chan struct{})
+	defer close(over)
+	go func() {
+		select {
+		case <-a.kill:
+			_ = child.Process.Kill() // it may have ended
+		case <-over:
+		}
+	}()
+	return child.Wait()
 }

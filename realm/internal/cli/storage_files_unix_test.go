@@ -34,10 +34,10 @@ func TestStoragePutHandsTheFileOver(t *testing.T) {
 		code          int
 		says          string
 	}{
-		{"all is well", -1, 0, "1 0 0", 0, "prog.wasm: 8 B, 8 B of it new here"},
-		{"casd cannot use it", 0, 412, "1 1 0", 0, "prog.wasm: 8 B"},
-		{"casd breaks off", 5, 0, "1 1 0", 0, "prog.wasm: 8 B"},
-		{"casd is not ready", 0, 503, "1 1 0", 0, "prog.wasm: 8 B"},
+		{"all is well", -1, 0, "1 0 0", 0, "prog.wasm: 95 B, 95 B of it new here"},
+		{"casd cannot use it", 0, 412, "1 1 0", 0, "prog.wasm: 95 B"},
+		{"casd breaks off", 5, 0, "1 1 0", 0, "prog.wasm: 95 B"},
+		{"casd is not ready", 0, 503, "1 1 0", 0, "prog.wasm: 95 B"},
 		{"there is no room", 5, 507, "1 0 0", 1, "store file: Insufficient Storage"},
 		{"it is too large", 0, 413, "1 0 0", 1, "store file: Request Entity Too Large"},
 	} {
@@ -54,7 +54,7 @@ func TestStoragePutHandsTheFileOver(t *testing.T) {
 // A casd that is older than the command line knows of no files.
 func TestStorageWithAnOlderCasd(t *testing.T) {
 	m := newMesh(t)
-	m.want(0, []string{"prog.wasm: 8 B"}, "storage", "put", m.file)
+	m.want(0, []string{"prog.wasm: 95 B"}, "storage", "put", m.file)
 	b, err := os.ReadFile(m.file)
 	if err != nil {
 		t.Fatal(err)

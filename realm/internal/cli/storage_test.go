@@ -125,7 +125,7 @@ func TestStoragePutGoesOnWhenCasdIsBack(t *testing.T) {
 		}
 		return false
 	}
-	m.want(0, []string{"prog.wasm: 8 B"}, "storage", "put", m.file)
+	m.want(0, []string{"prog.wasm: 95 B"}, "storage", "put", m.file)
 	if tries.Load() != 3 {
 		t.Errorf("%d tries", tries.Load())
 	}
@@ -202,7 +202,7 @@ func TestStorageLs(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := m.store.Add(program, api.BlobRecord{Keeper: true, Copies: 2, Used: time.Now().Add(-2 * time.Hour), Refs: []api.Ref{{Kind: api.KindComponent, Name: "web"}}})
-	cached := m.store.Add([]byte("cached by chance"), api.BlobRecord{Has: 4})
+	cached := m.store.Add([]byte(strings.Repeat("cached by chance", 10)), api.BlobRecord{Has: 40})
 	far := m.store.AddFar([]byte("elsewhere"))
 	m.seq.Take(m.sign(owner.PinRef("far"), owner.Place{Seq: 1}, owner.Pin("far", api.BlobInfo{SHA256: far, Size: 9}).Change, time.Now()))
 	m.store.Copies = func(d api.Digest) api.BlobCopies {
@@ -212,14 +212,14 @@ func TestStorageLs(t *testing.T) {
 		return everywhere(d)
 	}
 
-	m.want(0, []string{"BLOB          SIZE  HERE   USED  COPIES  KEPT FOR\n" + d.Short() + "  8 B   whole  2h    2       component/web v2\n" + cached.Short() + "  16 B  25 %   -     -       cached\n\n2 blobs, 12 B, on this node\n"}, "storage", "ls")
-	m.want(0, []string{far.Short() + "  9 B   -      -     -       pin/far\n", "; 1 on others"}, "storage", "ls", "--all")
+	m.want(0, []string{"BLOB          SIZE   HERE   USED  COPIES  KEPT FOR\n" + d.Short() + "  95 B   whole  2h    2       component/web v2\n" + cached.Short() + "  160 B  25 %   -     -       cached\n\n2 blobs, 135 B, on this node\n"}, "storage", "ls")
+	m.want(0, []string{far.Short() + "  9 B    -      -     -       pin/far\n", "; 1 on others"}, "storage", "ls", "--all")
 	code, out, _ := m.realm("storage", "ls", "--sort", "size", "--long")
 	if first := strings.Split(out, "\n")[1]; code != 0 || !strings.HasPrefix(first, cached.String()) {
 		t.Errorf("by size: %d\n%s", code, out)
 	}
 	m.want(2, []string{`--sort "age": want sha256, size, used, why`}, "storage", "ls", "--sort", "age")
-	m.want(0, []string{"sha256    " + d.String() + "\nsize      8 B (8 bytes)\nhere      whole, kept here for the realm, used 2h ago\nkept for  component/web v2\ncopies    on 2 of 2 members: alpha, beta\n"}, "storage", "ls", d.Short())
+	m.want(0, []string{"sha256    " + d.String() + "\nsize      95 B (95 bytes)\nhere      whole, kept here for the realm, used 2h ago\nkept for  component/web v2\ncopies    on 2 of 2 members: alpha, beta\n"}, "storage", "ls", d.Short())
 	m.want(0, []string{"here      25 % of it\nkept for  nothing: it is cached, and goes when room is wanted\ncopies    on 1 member: alpha\n"}, "storage", "ls", cached.Short())
 	m.want(0, []string{"here      no: realm storage get brings it\nkept for  pin/far\n"}, "storage", "ls", far.Short())
 	m.store.Copies = nil

@@ -59,6 +59,7 @@ accepts nothing.`,
 	cmd.Flags().Var(&f.tofuWindow, "tofu-window", "how long after the start it can be claimed")
 	cmd.Flags().StringVar(&f.wasm, "wasm", "", "program to push, named after its file, as soon as the node is ready")
 	f.program.declareLimits(cmd.Flags())
+	completeWasmFlag(cmd, "wasm")
 	cmd.RunE = a.open(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
 		h, err := a.home()
 		if err != nil {

@@ -3,6 +3,7 @@ package manifest
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/pelletier/go-toml/v2/unstable"
@@ -113,8 +114,8 @@ func (d *document) digest(f field) api.Digest {
 
 func (d *document) http(f field) api.Interface {
 	s, ok := d.str(f)
-	if ok && api.Interface(s) != api.InterfaceCGI {
-		d.wrong(f.value.at, "http: %q: want \"cgi\"; leave the key out for a program that answers no HTTP", clip(s))
+	if ok && !slices.Contains(api.Interfaces(), api.Interface(s)) {
+		d.wrong(f.value.at, "http: %q: want \"wasi\" or \"cgi\"; leave the key out for a program that answers no HTTP", clip(s))
 		return ""
 	}
 	return api.Interface(s)

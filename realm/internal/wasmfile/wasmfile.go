@@ -1,6 +1,10 @@
-// Package wasmfile gets a program from a file or a URL and refuses early what no
-// node can run, in words that say what it is instead. Whether the code behind
-// the first eight bytes is sound is for the nodes to find out.
+// Package wasmfile gets a program from a file or a URL, finds out what it is, and
+// refuses early what no node can run, in words that say what it is instead.
+//
+// Getting looks at the first eight bytes alone ([Check]). [Module.About] reads the
+// program as nodes do, with package engine, which needs nothing of a node: a component
+// that lacks something, or a file that is damaged, is told of before anything is signed.
+// Nodes check it all again.
 package wasmfile
 
 import (
@@ -100,12 +104,10 @@ func Check(b []byte) error {
 		return errors.New("cut short: it ends within the header")
 	}
 	switch v := binary.LittleEndian.Uint32(b[4:]); v {
-	case versionCore:
+	case versionCore, versionComponent:
 		return nil
-	case versionComponent:
-		return errors.New("a component of the component model, which this version cannot run: build a core module for WASI 0.1 (GOOS=wasip1 in Go, wasm32-wasip1 in Rust)")
 	default:
-		return fmt.Errorf("WebAssembly of a version that is not known (%#x): build a core module", v)
+		return fmt.Errorf("WebAssembly of a version that is not known (%#x): build a core module, or a component for WASI 0.2", v)
 	}
 }
 

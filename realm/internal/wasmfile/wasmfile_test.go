@@ -11,14 +11,19 @@ import (
 	"github.com/realm-mesh/realm/api"
 )
 
-const core = "\x00asm\x01\x00\x00\x00"
+// How programs begin.
+const (
+	core = "\x00asm\x01\x00\x00\x00"
+	bare = "\x00asm\x0d\x00\x01\x00"
+)
 
 func TestCheck(t *testing.T) {
 	for name, c := range map[string]struct{ in, want string }{
 		"core":      {core, ""},
 		"core+":     {core + "garbage is for the nodes to find", ""},
 		"empty":     {"", "empty"},
-		"component": {"\x00asm\x0d\x00\x01\x00", "component model"},
+		"component": {bare, ""},
+		"draft":     {"\x00asm\x0c\x00\x01\x00", "0x1000c"},
 		"version":   {"\x00asm\x02\x00\x00\x00", "0x2"},
 		"cut":       {"\x00asm\x01", "cut short"},
 		"cut early": {"\x00a", "cut short"},
@@ -87,9 +92,9 @@ func TestGet(t *testing.T) {
 
 func FuzzCheck(f *testing.F) {
 	f.Add([]byte(core))
-	f.Add([]byte("\x00asm\x0d\x00\x01\x00"))
+	f.Add([]byte(bare))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if Check(b) == nil && !strings.HasPrefix(string(b), core) {
+		if Check(b) == nil && !strings.HasPrefix(string(b), core) && !strings.HasPrefix(string(b), bare) {
 			t.Fatalf("%q passed", b)
 		}
 	})

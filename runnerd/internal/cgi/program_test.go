@@ -52,7 +52,7 @@ func newSite(t testing.TB, wasm []byte, c api.Component) *site {
 	s.log = logs.Open(api.Ref{Kind: api.KindComponent, Name: "web"}, filepath.Join(t.TempDir(), "log"), func(api.Ref, api.LogLine) {}, slog.New(slog.DiscardHandler))
 	t.Cleanup(s.log.Close)
 	m := rig.Ready(t, wasm, 64)
-	p, err := New(t.Context(), m, "web", &c, nil, s.log, program.Account{})
+	p, err := New(t.Context(), exchange.Config{Module: m, Name: "web", Component: &c, Log: s.log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -406,7 +406,7 @@ func TestNewRefusesWhatIsNoCommand(t *testing.T) {
 	} {
 		m := rig.Ready(t, wasm, 16)
 		defer m.Release()
-		_, err := New(t.Context(), m, "web", &api.Component{}, nil, nil, program.Account{})
+		_, err := New(t.Context(), exchange.Config{Module: m, Name: "web", Component: &api.Component{}})
 		if refused := new(program.RefusedError); !errors.As(err, &refused) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -469,7 +469,7 @@ func TestNewGivenUp(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	m := rig.Ready(t, wasmtest.Nothing(), 1)
-	p, err := New(ctx, m, "web", &api.Component{}, nil, nil, program.Account{})
+	p, err := New(ctx, exchange.Config{Module: m, Name: "web", Component: &api.Component{}})
 	if p == nil && err == nil {
 		t.Fatal("neither a program nor an error")
 	}

@@ -25,6 +25,8 @@ type Log struct {
 	live Live
 	log  *slog.Logger
 
+	passes bool // nothing is kept in a file
+
 	tail Tail
 
 	mu   sync.Mutex
@@ -38,6 +40,9 @@ type Log struct {
 func Open(ref api.Ref, path string, live Live, log *slog.Logger) *Log {
 	return &Log{ref: ref, live: live, log: log.With(telemetry.KeyWorkload, ref.String()), file: newFile(path)}
 }
+
+// Pass returns a log that keeps no more than the last lines, and has all go to live.
+func Pass(ref api.Ref, live Live) *Log { return &Log{ref: ref, live: live, passes: true} }
 
 // Writer returns a writer for one stream of one instance. Whoever uses it
 // flushes it at the end.
@@ -56,7 +61,9 @@ func (l *Log) Tail() []string { return l.tail.Lines() }
 func (l *Log) Close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.file.close()
+	if !l.passes {
+		l.file.close()
+	}
 }
 
 // Remove closes and removes the files.
@@ -64,6 +71,9 @@ func (l *Log) Remove() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.tail.clear()
+	if l.passes {
+		return nil
+	}
 	return l.file.remove()
 }
 
@@ -71,6 +81,10 @@ func (l *Log) add(line api.LogLine) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.tail.add(line.Line)
+	if l.passes {
+		l.live(l.ref, line)
+		return
+	}
 	l.keep(line)
 	for _, send := range l.pace.admit(line) {
 		l.live(l.ref, send)

@@ -186,3 +186,22 @@ func TestTailOfOneInstance(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// A log that passes on keeps the last lines, has no file, and leaves nothing out.
+func TestPass(t *testing.T) {
+	var got []string
+	l := Pass(api.Ref{Kind: api.KindComponent, Name: "web"}, func(_ api.Ref, line api.LogLine) { got = append(got, line.Stream+" "+line.Line) })
+	w := l.Writer(Stderr)
+	for range 2 * paceLines {
+		fmt.Fprintln(w, "a line")
+	}
+	fmt.Fprint(w, "the last")
+	w.Flush()
+	if tail := l.Tail(); len(got) != 2*paceLines+1 || got[len(got)-1] != "stderr the last" || tail[len(tail)-1] != "the last" {
+		t.Errorf("%d lines, then %q", len(got), l.Tail())
+	}
+	l.Close()
+	if err := l.Remove(); err != nil || len(l.Tail()) != 0 {
+		t.Errorf("%v, %q", err, l.Tail())
+	}
+}

@@ -67,20 +67,26 @@ func run(ctx context.Context, text string, s Streams) error {
 		return err
 	}
 	defer m.Release()
-	ctx, cancel := deadline(ctx, &spec)
-	defer cancel()
+	if spec.Serve == "" {
+		var cancel context.CancelFunc
+		ctx, cancel = deadline(ctx, &spec)
+		defer cancel()
+	}
 	env, release, err := environment(ctx, &spec, s)
 	if err != nil {
 		return err
 	}
 	defer release()
+	if spec.Serve != "" {
+		return serve(ctx, m, &spec, env, s)
+	}
 	used := make(chan engine.Usage, 1)
 	env.Used = func(u engine.Usage) { used <- u }
 	begun := time.Now()
 	if spec.Invoke != "" {
 		err = invoke(ctx, m, &spec, env, s.Out)
 	} else {
-		err = command(ctx, m, env)
+		err = command(ctx, m, env, s.Err)
 	}
 	if spec.Stats {
 		tell(s.Err, used, time.Since(begun))
@@ -122,7 +128,15 @@ func deadline(ctx context.Context, spec *api.RunSpec) (context.Context, context.
 }
 
 // command runs a WASI command.
-func command(ctx context.Context, m *engine.Module, env engine.Env) error {
+func command(ctx context.Context, m *engine.Module, env engine.Env, complaints io.Writer) error {
+	switch c := m.Component; {
+	case c == nil || c.IsCommand():
+	case c.IsHandler():
+		return errors.New("the component answers HTTP, and runs nothing by itself: serve it with --serve 127.0.0.1:8080")
+	default:
+		fmt.Fprintln(complaints, "realm run: the component has no entry (wasi:cli/run or wasi:http/incoming-handler of WASI 0.2): nothing of it runs")
+		return nil
+	}
 	if err := program.CheckCommand(m.Shape); err != nil {
 		return fmt.Errorf("%w; or call one of its exports with --invoke", err)
 	}
@@ -131,6 +145,9 @@ func command(ctx context.Context, m *engine.Module, env engine.Env) error {
 
 // invoke calls an export, and prints what it returns.
 func invoke(ctx context.Context, m *engine.Module, spec *api.RunSpec, env engine.Env, out io.Writer) error {
+	if m.Component != nil {
+		return errors.New("--invoke calls exports of core modules, and this is a component: run it without, or serve it with --serve 127.0.0.1:8080")
+	}
 	var args []json.RawMessage
 	for _, a := range spec.Args {
 		raw, err := json.Marshal(a)
@@ -171,7 +188,13 @@ func environment(ctx context.Context, spec *api.RunSpec, s Streams) (env engine.
 	for _, name := range slices.Sorted(maps.Keys(spec.Env)) {
 		env.Vars = append(env.Vars, engine.Var{Name: name, Value: spec.Env[name]})
 	}
+	sender, hangUp, err := program.NewSender(spec.AllowHosts)
+	if err != nil {
+		return env, nil, err
+	}
+	env.Sender = sender
 	release = func() {
+		hangUp()
 		for _, m := range env.Mounts {
 			_ = m.Folder.Close() // it fails only when closed twice
 		}

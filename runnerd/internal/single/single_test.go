@@ -23,6 +23,7 @@ import (
 
 var (
 	probe []byte
+	hello []byte // a component that answers HTTP
 	cache string // of all tests
 )
 
@@ -33,6 +34,9 @@ func TestMain(m *testing.M) {
 	}
 	var err error
 	if probe, err = wasmtest.Probe(); err == nil {
+		hello, err = os.ReadFile("../../../samples/hello-http/hello-http.wasm")
+	}
+	if err == nil {
 		cache, err = os.MkdirTemp("", "single-")
 	}
 	if err != nil {
@@ -64,6 +68,7 @@ func TestMainRunsOneModule(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "file"), []byte("there"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	command := component(t, "rust-command.wasm")
 	identity := wasmtest.Functions(wasmtest.Identity("f", wasmtest.I64), wasmtest.Func{Export: "spin", Code: []byte{0x03, 0x40, 0x0c, 0, 0x0b}})
 	for name, c := range map[string]struct {
 		wasm     []byte
@@ -83,6 +88,14 @@ func TestMainRunsOneModule(t *testing.T) {
 		"other export":  {identity, api.RunSpec{Invoke: "g"}, 1, "", `^realm run: it exports no function "g", but f, spin\n$`},
 		"wrong number":  {identity, api.RunSpec{Invoke: "f", Args: []string{"x"}}, 1, "", `^realm run: argument 1 of f\(i64\) -> \(i64\): "x" is no number\n$`},
 		"no command":    {identity, api.RunSpec{}, 1, "", "call one of its exports with --invoke\n$"},
+		"component":     {command, api.RunSpec{Args: []string{"args", "a", "b"}}, 0, "[\"a\", \"b\"]\n", "^$"},
+		"its streams":   {command, api.RunSpec{Args: []string{"upper"}}, 0, "FROM STDIN", "^$"},
+		"its mount":     {command, api.RunSpec{Args: []string{"read", "/data/file"}, Mounts: []api.Mount{{Host: dir, Guest: "/data", RO: true}}}, 0, "there", "^$"},
+		"its exit code": {command, api.RunSpec{Args: []string{"exit", "1"}}, 1, "", "^$"},
+		"its trap":      {component(t, "text/hostile-length.wasm"), api.RunSpec{}, 1, "", "^realm run: "},
+		"no entry":      {wasmtest.Component(), api.RunSpec{}, 0, "", "^realm run: the component has no entry .*: nothing of it runs\n$"},
+		"answers HTTP":  {hello, api.RunSpec{}, 1, "", "serve it with --serve 127.0.0.1:8080\n$"},
+		"invoke of one": {hello, api.RunSpec{Invoke: "handle"}, 1, "", "^realm run: --invoke calls exports of core modules, and this is a component"},
 		"no wasm":       {[]byte("#!/bin/sh"), api.RunSpec{}, 1, "", "^realm run: this is not a WebAssembly file\n$"},
 		"out of fuel":   {identity, api.RunSpec{Invoke: "spin", Limits: api.Limits{Fuel: 5000}}, 1, "", "^realm run: out of fuel after 5001 units of 5000: .*--fuel\n$"},
 		"deadline":      {identity, api.RunSpec{Invoke: "spin", Limits: api.Limits{EpochMS: 50}}, 1, "", `^realm run: deadline of 50 ms passed \([0-9]+ units of fuel used\): .*--epoch-ms\n$`},
@@ -168,7 +181,7 @@ func late(t *testing.T, m *engine.Module, spec *api.RunSpec, cause error) time.D
 		t.Fatal(err)
 	}
 	defer release()
-	err = command(ctx, m, env)
+	err = command(ctx, m, env, io.Discard)
 	after := time.Since(begun) - runsFor
 	var stopped *engine.StoppedError
 	if !errors.As(err, &stopped) || !errors.Is(err, cause) || errors.Is(err, engine.ErrRunaway) || after < 0 {

@@ -13,8 +13,9 @@ const maxPiece = 64 << 10
 // have nothing to say for hours, and reading it cannot be interrupted. What is read after
 // that is lost; so the process must end, too.
 type input struct {
-	ctx  context.Context //nolint:containedctx // it is the life of the stream
-	from io.Reader
+	ctx    context.Context //nolint:containedctx // it is the life of the stream
+	cancel context.CancelFunc
+	from   io.Reader
 
 	reading chan piece // a read that is on its way; nil: none is
 	rest    piece      // of what was read
@@ -26,7 +27,16 @@ type piece struct {
 	err error
 }
 
-func newInput(ctx context.Context, from io.Reader) *input { return &input{ctx: ctx, from: from} }
+func newInput(ctx context.Context, from io.Reader) *input {
+	ctx, cancel := context.WithCancel(ctx)
+	return &input{ctx: ctx, cancel: cancel, from: from}
+}
+
+// Close has reads end, those under way too.
+func (s *input) Close() error {
+	s.cancel()
+	return nil
+}
 
 // Read implements [io.Reader].
 func (s *input) Read(p []byte) (int, error) {

@@ -72,22 +72,21 @@ func (g *guest) ended(error) {
 	g.release()
 }
 
-// below is r as the program sees it: with the path below its mount.
+// below makes r what the program sees: with the path below its mount. It stays the same
+// request, in which net/http notes the trailers of its body.
 func (p *Program) below(r *http.Request, path string, body *exchange.Body) *http.Request {
-	in := *r
 	if r.Body != nil && r.Body != http.NoBody {
-		in.Body = body
+		r.Body = body
 	}
 	if p.mount != "" {
-		in.URL = &url.URL{Path: "/" + path, RawPath: exchange.RawPath(r.URL.EscapedPath()), RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery}
+		r.URL = &url.URL{Path: "/" + path, RawPath: exchange.RawPath(r.URL.EscapedPath()), RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery}
 	}
-	return &in
+	return r
 }
 
 // response is what a program answers with, as the outside is to see it.
 type response struct {
 	http.ResponseWriter
-	body  *exchange.Body
 	mount string
 }
 
@@ -109,6 +108,5 @@ func (r *response) WriteHeader(status int) {
 	if to := h.Get("Location"); r.mount != "" && to != "" {
 		h.Set("Location", exchange.Below(r.mount, to))
 	}
-	r.body.Spare(h)
 	r.ResponseWriter.WriteHeader(status)
 }

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/engine"
 	"github.com/realm-mesh/realm/runnerd/internal/exchange"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
@@ -17,24 +16,9 @@ import (
 // maxLingering is how many instances of a program may go on after their responses.
 const maxLingering = 32
 
-// Config is what a program is made of.
-type Config struct {
-	Module    *engine.Module // released when the program is closed; on an error it stays the caller's
-	Name      api.Name
-	Component *api.Component
-	Mounts    []engine.Mount // they stay the caller's
-	Sender    engine.Sender  // of the program's requests; nil: they are denied
-	Log       *logs.Log
-	Account   program.Account
-	// Linger keeps what the program uses until release is called; nil: nothing is to be kept.
-	Linger func() (release func())
-	// Root has the program see paths as they are sent: it is mounted nowhere.
-	Root bool
-}
-
 // Program is a component that answers requests. It is safe for use by several goroutines.
 type Program struct {
-	Config
+	exchange.Config
 	env       engine.Env
 	mount     string // /NAME, or nothing
 	deadline  time.Duration
@@ -42,22 +26,16 @@ type Program struct {
 }
 
 // New makes a program. Errors: a [*program.RefusedError], or that of ctx.
-func New(ctx context.Context, c Config) (*Program, error) {
+func New(ctx context.Context, c exchange.Config) (*Program, error) {
 	if err := program.CheckHandler(c.Module.Shape); err != nil {
 		return nil, err
 	}
 	if c.Linger == nil {
 		c.Linger = func() func() { return func() {} }
 	}
-	limits := c.Component.Module.Limits
-	p := &Program{Config: c, deadline: program.Deadline(limits), lingering: make(chan struct{}, maxLingering)}
-	p.env = engine.Env{Args: append([]string{string(c.Name)}, c.Component.Args...), Mounts: c.Mounts, Sender: c.Sender,
-		Fuel: limits.Fuel, Used: c.Account.Used, Holds: c.Account.Holds}
+	p := &Program{Config: c, env: c.Env(), mount: c.Mount(), deadline: program.Deadline(c.Component.Module.Limits), lingering: make(chan struct{}, maxLingering)}
 	for name, value := range c.Component.Env {
 		p.env.Vars = append(p.env.Vars, engine.Var{Name: name, Value: value})
-	}
-	if !c.Root {
-		p.mount = "/" + string(c.Name)
 	}
 	if err := p.try(ctx); err != nil {
 		if ctx.Err() != nil {
@@ -97,7 +75,8 @@ func (p *Program) Probe(ctx context.Context, path string, timeout time.Duration)
 
 // Serve implements [exchange.Server]. It returns an error, and has answered nothing, if the
 // program did not: a [*FailedError], or the cause of r's context. Afterwards it breaks off
-// the connection by panicking with [http.ErrAbortHandler], as net/http asks for.
+// the connection by panicking with [http.ErrAbortHandler], as net/http asks for. It changes
+// r, which a guest may still look at that goes on.
 func (p *Program) Serve(w http.ResponseWriter, r *http.Request, path string) error {
 	ctx, cancel := engine.WithDeadline(r.Context(), p.deadline)
 	defer cancel()
@@ -106,7 +85,7 @@ func (p *Program) Serve(w http.ResponseWriter, r *http.Request, path string) err
 	release := exchange.Interruptible(ctx, http.NewResponseController(w), body)
 	g := p.guest(r)
 	stop := context.AfterFunc(ctx, func() { g.stop(context.Cause(ctx)) })
-	err := p.Module.Serve(g.ctx, g.env, &response{ResponseWriter: w, body: body, mount: p.mount}, p.below(r, path, body), g.ended)
+	err := p.Module.Serve(g.ctx, g.env, &response{ResponseWriter: w, mount: p.mount}, p.below(r, path, body), g.ended) //nolint:contextcheck // the guest may outlive the request
 	stop()
 	release()
 	if err != nil {

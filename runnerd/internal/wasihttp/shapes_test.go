@@ -13,6 +13,7 @@ import (
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/engine/component/httpshape"
 	"github.com/realm-mesh/realm/engine/enginetest"
+	"github.com/realm-mesh/realm/runnerd/internal/exchange"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
 	"github.com/realm-mesh/realm/runnerd/internal/program"
 )
@@ -45,10 +46,10 @@ type site struct {
 }
 
 // serve has a program answer at the root of a server.
-func serve(t testing.TB, name string, change func(*Config)) *site {
+func serve(t testing.TB, name string, change func(*exchange.Config)) *site {
 	t.Helper()
 	log := logs.Open(api.Ref{Kind: api.KindComponent, Name: "web"}, filepath.Join(t.TempDir(), "log"), func(api.Ref, api.LogLine) {}, slog.New(slog.DiscardHandler))
-	c := Config{Module: rig.Ready(t, wasm(t, name), 64), Name: "web", Component: &api.Component{Interface: api.InterfaceHTTP}, Log: log, Root: true}
+	c := exchange.Config{Module: rig.Ready(t, wasm(t, name), 64), Name: "web", Component: &api.Component{Interface: api.InterfaceHTTP}, Log: log, Root: true}
 	change(&c)
 	s := &site{log: log}
 	var err error
@@ -61,7 +62,7 @@ func serve(t testing.TB, name string, change func(*Config)) *site {
 		}
 	}))
 	t.Cleanup(func() {
-		s.Server.Close()
+		s.Close()
 		s.program.Close()
 		log.Close()
 	})
@@ -91,7 +92,7 @@ func TestShapes(t *testing.T) {
 		}
 		n += len(shapes)
 		t.Run(name, func(t *testing.T) {
-			s := serve(t, name, func(c *Config) {
+			s := serve(t, name, func(c *exchange.Config) {
 				sender, release, err := program.NewSender([]string{upstream.Addr, "127.0.0.1:1"})
 				if err != nil {
 					t.Fatal(err)

@@ -16,7 +16,7 @@ import (
 var ErrUnknown = errors.New("it is not on this node")
 
 // ErrNoInterface says that a component answers no requests at all.
-var ErrNoInterface = errors.New("it is a command and answers no requests: push it with --http cgi, if it speaks CGI")
+var ErrNoInterface = errors.New("it is a command and answers no requests: push it with --http cgi, if it speaks CGI; components that export wasi:http/incoming-handler answer by themselves")
 
 // NotReadyError says that a workload is on this node and does not answer.
 type NotReadyError struct {

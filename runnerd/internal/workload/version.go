@@ -11,6 +11,7 @@ import (
 	"github.com/realm-mesh/realm/engine"
 	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/runnerd/internal/cgi"
+	"github.com/realm-mesh/realm/runnerd/internal/exchange"
 	"github.com/realm-mesh/realm/runnerd/internal/function"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
 	"github.com/realm-mesh/realm/runnerd/internal/program"
@@ -88,19 +89,29 @@ func (v *version) fill(ctx context.Context, m *engine.Module, a *actor) (err err
 		}
 		unmount := v.unmount
 		v.unmount = func() { unmount(); release() }
-		switch work.Interface {
-		case api.InterfaceCGI:
-			v.web, err = cgi.New(ctx, m, v.name, work, v.mounts, a.log, a.account)
-			return err
-		case api.InterfaceHTTP:
-			v.web, err = wasihttp.New(ctx, wasihttp.Config{Module: m, Name: v.name, Component: work, Mounts: v.mounts,
+		if work.Interface != api.InterfaceCommand {
+			return v.answer(ctx, exchange.Config{Module: m, Name: v.name, Component: work, Mounts: v.mounts,
 				Sender: v.sender, Log: a.log, Account: a.account, Linger: v.calls.enter})
-			return err
 		}
 		v.module, v.command = m, work
 		return program.CheckCommand(m.Shape)
 	}
 	return program.Refuse("it is a %T", v.work) // never: there are no others
+}
+
+// answer makes v a web program.
+func (v *version) answer(ctx context.Context, c exchange.Config) error {
+	var web Web
+	var err error
+	if c.Component.Interface == api.InterfaceCGI {
+		web, err = cgi.New(ctx, c)
+	} else {
+		web, err = wasihttp.New(ctx, c)
+	}
+	if err == nil {
+		v.web = web
+	}
+	return err
 }
 
 // probed reports whether v is asked whether it is well.

@@ -41,10 +41,11 @@ const stepFuel = 1 << 14
 // frame is a call as one instance sees it: what it has lent and borrowed, and what it
 // may still use.
 type frame struct {
-	inst  *Instance
-	opts  *Options
-	bytes int64  // that may still be taken
-	fuel  uint64 // not charged yet
+	inst   *Instance
+	opts   *Options
+	bytes  int64  // that were taken
+	fuel   uint64 // not charged yet
+	shares bool   // lists of bytes are lifted as the guest's own memory
 
 	lent    []uint32     // handles that the call has borrowed of inst
 	owns    []wit.Handle // lifted, and not yet somebody's
@@ -62,13 +63,14 @@ func (s *Store) frame(i *Instance, o *Options) *frame {
 	} else {
 		f = &frame{}
 	}
-	f.inst, f.opts, f.bytes = i, o, s.config.Bytes
+	f.inst, f.opts = i, o
 	return f
 }
 
 // free keeps f for another call. A frame of a call that failed is not: there may be
 // borrows that name it.
 func (s *Store) free(f *frame) {
+	f.giveBack()
 	*f = frame{lent: f.lent[:0], owns: f.owns[:0]}
 	s.frames = append(s.frames, f)
 }
@@ -97,12 +99,21 @@ func (f *frame) settle(ctx context.Context) error {
 	return f.inst.store.charge(ctx, n)
 }
 
-// take counts n bytes of Go's memory that are about to be taken.
+// take counts n bytes of Go's memory that are about to be taken. Calls within calls hold theirs
+// at the same time.
 func (f *frame) take(n int64) error {
-	if f.bytes -= n; f.bytes < 0 {
-		return trapf("the values of a call take more than %d bytes", f.inst.store.config.Bytes)
+	s := f.inst.store
+	f.bytes += n
+	if s.bytes += n; s.bytes > s.config.Bytes {
+		return trapf("the values of a call take more than %d bytes", s.config.Bytes)
 	}
 	return nil
+}
+
+// giveBack is when nobody has the values any more that f took bytes for.
+func (f *frame) giveBack() {
+	f.inst.store.bytes -= f.bytes
+	f.bytes = 0
 }
 
 // memory is n bytes of the guest's, until it is called.

@@ -127,6 +127,7 @@ func (f *frame) liftHandle(l *layout, index uint32) (any, error) {
 
 // abandonOwns ends what was lifted for somebody who will not get it.
 func (f *frame) abandonOwns(ctx context.Context) {
+	f.giveBack()
 	for _, h := range f.owns {
 		_ = f.inst.store.abandon(ctx, h.Resource, h.Rep) // the call has failed already
 	}

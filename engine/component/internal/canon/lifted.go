@@ -9,7 +9,8 @@ import (
 // Callee is what is behind a function that a guest imports.
 type Callee interface {
 	// Call is given a value for each parameter, and returns the result, nil if there is
-	// none. Owns in the arguments are its from now on. Borrows are valid until it returns.
+	// none. Owns in the arguments are its from now on. Borrows are valid until it returns,
+	// and so is a []byte that the host is given: it is the guest's memory.
 	Call(ctx context.Context, args []any) (any, error)
 }
 

@@ -357,3 +357,36 @@ func TestPostReturnGetsWhatWasReturned(t *testing.T) {
 		t.Error("a post-return that traps is no error")
 	}
 }
+
+// TestValuesOfNestedCallsAreBounded has calls within calls hold their values at the same time.
+func TestValuesOfNestedCallsAreBounded(t *testing.T) {
+	const size, most = 1 << 20, 4 << 20
+	m := pages(t, 64)
+	s := canon.NewStore(canon.Config{Bytes: most})
+	opts := canon.Options{Memory: m, Realloc: core(func(_ context.Context, stack []uint64) error {
+		stack[0] = 8
+		return nil
+	})}
+	fn := plan(t, nil, list(prim(wit.U8)))
+	depth := 0
+	next := &canon.Lifted{Func: fn, Instance: s.NewInstance(nil), Options: opts, Core: core(func(context.Context, []uint64) error { return nil })}
+	for range 20 {
+		in := s.NewInstance(nil)
+		calls := &canon.Lowered{Func: fn, Instance: in, Options: opts, Callee: next}
+		next = &canon.Lifted{Func: fn, Instance: in, Options: opts, Core: core(func(ctx context.Context, _ []uint64) error {
+			depth++
+			return calls.Call(ctx, []uint64{8, size})
+		})}
+	}
+	if _, err := next.Call(t.Context(), []any{make([]byte, size)}); !isTrap(err) || depth > most/size+1 {
+		t.Errorf("%d calls hold %d bytes each: %v", depth, size, err)
+	}
+	// What was held is given back, also by calls that have failed.
+	leaf := &canon.Lifted{Func: fn, Instance: s.NewInstance(nil), Options: opts, Core: core(func(context.Context, []uint64) error { return nil })}
+	calls := &canon.Lowered{Func: fn, Instance: s.NewInstance(nil), Options: opts, Callee: leaf}
+	for range 20 {
+		if err := calls.Call(t.Context(), []uint64{8, size}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -88,6 +88,9 @@ func (f *frame) loadList(ctx context.Context, l *layout, ptr, n uint32) (any, er
 		if err := f.buy(ctx, sliceBytes+int64(len(b))); err != nil {
 			return nil, err
 		}
+		if f.shares {
+			return b[:len(b):len(b)], nil
+		}
 		return append(make([]byte, 0, len(b)), b...), nil
 	}
 	if err := f.buy(ctx, sliceBytes+anyBytes*int64(n)); err != nil {

@@ -33,6 +33,8 @@ func (l *Lowered) Call(ctx context.Context, stack []uint64) error {
 
 func (l *Lowered) run(ctx context.Context, f *frame, stack []uint64) error {
 	f.fuel += callFuel
+	_, guest := l.Callee.(*Lifted)
+	f.shares = !guest // which would allocate, and run, before it has them
 	args, err := f.liftParams(ctx, l.Func, flats(stack))
 	if err != nil {
 		return err

@@ -20,7 +20,8 @@ type Meter interface {
 type Config struct {
 	// Meter may be nil: nothing is charged.
 	Meter Meter
-	// Bytes bounds what the values that one call lifts take of Go's memory, about.
+	// Bytes bounds what the values that a call lifts take of Go's memory, about, with those of
+	// the calls within it.
 	Bytes int64
 	// Handles bounds how many handles all instances together have at a time.
 	Handles int
@@ -44,6 +45,7 @@ type Store struct {
 	instances []*Instance
 	resources map[*wit.Resource]resource
 	handles   int
+	bytes     int64 // of values
 	depth     int
 	closed    bool
 	frames    []*frame // that are not in use

@@ -16,6 +16,10 @@ func (e *elaboration) canon(s *scope, d *binary.Canon) {
 	h := &Host{Op: d.Op, Instance: s.self}
 	if d.Op == binary.Lower {
 		h.Func, h.Options = at[*Func](s, binary.Func, d.Func), options(s, &d.Options)
+		if h.Func != nil && !h.Func.Imported() {
+			e.limit(e.calls, e.caps.Calls, "functions that lead from one component into another")
+			e.calls++
+		}
 	} else {
 		h.Resource = at[*wit.Resource](s, binary.Type, d.Type)
 	}

@@ -16,14 +16,9 @@ func (e *elaboration) imported(s *scope, d *binary.Import) any {
 	name, version, _ := strings.Cut(cmp.Or(d.Implements, d.Name)+d.VersionSuffix, "@")
 	s.host = &hostInterface{"", ""}
 	defer func() { s.host = nil }()
-	switch d.Desc.Sort {
-	case binary.InstanceSort:
+	if d.Desc.Sort == binary.InstanceSort {
 		t, _ := s.typeAt(d.Desc.Index).(*scoped[binary.InstanceType])
 		return e.hostInstance(t, &hostInterface{name, version})
-	case binary.CoreModule:
-		e.plan.Foreign = append(e.plan.Foreign, Foreign{d.Name, "module"})
-	case binary.ComponentSort:
-		e.plan.Foreign = append(e.plan.Foreign, Foreign{d.Name, "component"})
 	}
 	return e.declared(s, d.Name, d.Desc)
 }
@@ -64,8 +59,13 @@ func (e *elaboration) declared(s *scope, name string, d binary.Desc) any {
 		call(v, name)
 		return v
 	case binary.InstanceSort:
+		e.spell(s.host.name)
 		t, _ := s.typeAt(d.Index).(*scoped[binary.InstanceType])
 		return e.hostInstance(t, &hostInterface{s.host.name + "/" + name, s.host.version})
+	case binary.CoreModule:
+		e.foreign(s.host, name, "module")
+	case binary.ComponentSort:
+		e.foreign(s.host, name, "component")
 	}
 	return nil
 }
@@ -75,10 +75,15 @@ func (e *elaboration) resource(h *hostInterface, name string) *wit.Resource {
 	if r := e.host(h.name, name); r != nil {
 		return r
 	}
-	full := name
-	if h.name != "" {
-		full = h.name + "." + name
-	}
-	e.plan.Foreign = append(e.plan.Foreign, Foreign{full, "resource"})
+	e.foreign(h, name, "resource")
 	return &wit.Resource{Name: name}
+}
+
+// foreign notes something in an interface that the host does not know.
+func (e *elaboration) foreign(h *hostInterface, name, kind string) {
+	e.spell(h.name)
+	if h.name != "" {
+		name = h.name + "." + name
+	}
+	e.plan.Foreign = append(e.plan.Foreign, Foreign{name, kind})
 }

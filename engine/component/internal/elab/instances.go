@@ -6,6 +6,7 @@ import (
 
 	"github.com/realm-mesh/realm/engine/component/internal/binary"
 	"github.com/realm-mesh/realm/engine/component/wit"
+	"github.com/realm-mesh/realm/engine/internal/wasm"
 )
 
 // instantiate goes through the definitions of a component. args are nil for the outermost:
@@ -73,22 +74,22 @@ func (e *elaboration) coreInstance(s *scope, d *binary.CoreInst) *coreInstance {
 		for _, x := range d.Exports {
 			items[x.Name] = at[*Item](s, x.Ref.Sort, x.Ref.Index)
 		}
-		return &coreInstance{-1, items}
+		return &coreInstance{step: -1, items: items}
 	}
 	args := make(map[string]*coreInstance, len(d.Args))
 	for _, a := range d.Args {
 		args[a.Name] = at[*coreInstance](s, binary.CoreInstance, a.Instance)
 	}
-	return &coreInstance{e.step(at[*binary.Module](s, binary.CoreModule, d.Module), args), nil}
+	return e.step(at[*binary.Module](s, binary.CoreModule, d.Module), args)
 }
 
-// step adds a step, and returns its number.
-func (e *elaboration) step(m *binary.Module, args map[string]*coreInstance) int {
+// step adds a step that makes an instance.
+func (e *elaboration) step(m *binary.Module, args map[string]*coreInstance) *coreInstance {
 	e.limit(len(e.plan.Steps), e.caps.Steps, "core instances")
 	if m == nil {
-		return -1 // of a module that is imported: the component is refused for that
+		panic(foreign{}) // a module that is imported
 	}
-	e.spend(len(m.Module.Imports))
+	e.spend(len(m.Module.Imports) + len(m.Module.Exports))
 	n := len(e.plan.Steps)
 	var slots []int
 	slot := func(step int) int {
@@ -101,8 +102,12 @@ func (e *elaboration) step(m *binary.Module, args map[string]*coreInstance) int 
 		return len(slots) - 1
 	}
 	out := &Module{Module: m, Imports: make([]Source, len(m.Module.Imports))}
+	var given []*Item // functions that it imports
 	for i, imp := range m.Module.Imports {
 		item := args[imp.Module].item(e, imp.Name)
+		if imp.Kind == wasm.ExternFunc {
+			given = append(given, item)
+		}
 		if item.Step < 0 {
 			out.Imports[i] = Source{Slot: -1, Host: item.Host}
 		} else {
@@ -110,23 +115,42 @@ func (e *elaboration) step(m *binary.Module, args map[string]*coreInstance) int 
 		}
 	}
 	e.plan.Steps = append(e.plan.Steps, Step{e.module(out), slots})
-	return n
+	return &coreInstance{step: n, items: passed(m.Module, given)}
+}
+
+// passed are the functions that a module exports and has been given itself, by the names of
+// these exports: whoever uses them uses what it was given.
+func passed(m *wasm.Module, given []*Item) (out map[string]*Item) {
+	for _, x := range m.Exports {
+		if x.Kind != wasm.ExternFunc || int(x.Index) >= len(given) {
+			continue
+		}
+		if out == nil {
+			out = map[string]*Item{}
+		}
+		out[x.Name] = given[x.Index]
+	}
+	return out
 }
 
 // module is the number of the module of the plan that is like m.
 func (e *elaboration) module(m *Module) int {
-	number, ok := e.numbers[m.Module]
-	if !ok {
+	number, again := e.numbers[m.Module]
+	if !again {
 		number = len(e.numbers)
 		e.numbers[m.Module] = number
 	}
 	var key strings.Builder
 	fmt.Fprint(&key, number)
 	for _, i := range m.Imports {
-		fmt.Fprintf(&key, " %d %d %q", i.Slot, i.Host, i.Name)
+		fmt.Fprintf(&key, " %d %d %d", i.Slot, i.Host, e.number(i.Name))
 	}
 	n, ok := e.like[key.String()]
 	if !ok {
+		if again {
+			e.copies += len(m.Code)
+			e.limit(e.copies, e.caps.Copies, "bytes of core modules whose imports are satisfied in several ways")
+		}
 		n = len(e.modules)
 		e.like[key.String()] = n
 		e.modules = append(e.modules, m)
@@ -134,13 +158,20 @@ func (e *elaboration) module(m *Module) int {
 	return n
 }
 
+// number stands for a name of an export.
+func (e *elaboration) number(name string) int {
+	n, ok := e.names[name]
+	if !ok {
+		n = len(e.names)
+		e.names[name] = n
+	}
+	return n
+}
+
 // item is an export of a core instance.
 func (c *coreInstance) item(e *elaboration, name string) *Item {
-	if c == nil {
-		return e.item(Item{Step: 0, Name: name}) // likewise
-	}
-	if c.items != nil {
-		return c.items[name]
+	if i := c.items[name]; i != nil {
+		return i
 	}
 	return e.item(Item{Step: c.step, Name: name})
 }
@@ -159,7 +190,7 @@ func (e *elaboration) instance(s *scope, d *binary.Inst, depth int) *instance {
 	}
 	c := at[*component](s, binary.ComponentSort, d.Component)
 	if c == nil {
-		return out // likewise
+		panic(foreign{}) // a component that is imported
 	}
 	args := make(map[string]entry, len(d.Args))
 	for _, a := range d.Args {

@@ -37,6 +37,8 @@ func (e *elaboration) define(s *scope, d *binary.TypeDef) any {
 		if t.Dtor != nil {
 			r.Dtor = at[*Item](s, binary.CoreFunc, *t.Dtor)
 		}
+		e.limit(e.resources, e.caps.Resources, "resources")
+		e.resources++
 		s.self.Resources = append(s.self.Resources, r)
 		return r.Resource
 	}

@@ -15,8 +15,8 @@ import (
 
 // coreInstance is a core instance: that of a step, or a bundle.
 type coreInstance struct {
-	step  int // negative: bundle
-	items map[string]*Item
+	step  int              // negative: bundle
+	items map[string]*Item // of a bundle; of a step, the functions that it was given and exports
 }
 
 // instance is a component instance: what it exports, in their order.
