@@ -37,8 +37,10 @@ func Parse(wasm []byte) (*Program, error) {
 	return &Program{core: m}, nil
 }
 
-// IsComponent reports whether wasm begins as components do.
-func IsComponent(wasm []byte) bool { return bytes.HasPrefix(wasm, []byte("\x00asm\x0d\x00\x01\x00")) }
+// IsComponent reports whether wasm begins as components do, of whatever version.
+func IsComponent(wasm []byte) bool {
+	return len(wasm) >= 8 && bytes.HasPrefix(wasm, []byte("\x00asm")) && bytes.Equal(wasm[6:8], []byte{1, 0})
+}
 
 // Instrument returns the unit of the program: its core modules with meters, and what their
 // memories begin with.
