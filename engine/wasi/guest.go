@@ -86,13 +86,17 @@ func (g *Guest) wait(ctx context.Context, events ...event) error {
 	var err error
 	g.env.Idle(ctx, func() {
 		for err == nil && !anyReady() {
-			if err = g.sleep(ctx, events); err == nil {
-				err = g.env.Work(ctx, uint64(pollWork*len(events))) // whatever has woken it
+			if err = g.sleep(ctx, events); err == nil && len(events) > fewEvents {
+				err = g.env.Work(ctx, uint64(pollWork*len(events)))
 			}
 		}
 	})
 	return err
 }
+
+// fewEvents are so many that to look at them costs nothing to speak of: how often a guest is
+// woken is not the same each time, and what it uses should be.
+const fewEvents = 64
 
 // sleep waits until something may have become ready.
 func (g *Guest) sleep(ctx context.Context, events []event) error {
