@@ -142,13 +142,8 @@ func trap(t *testing.T, runs *node.Node, url string) {
 		}
 		return err
 	})
-	resp, err := http.Get(url + "/trap-after") //nolint:noctx // it is cut
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if rest, err := io.ReadAll(resp.Body); err == nil {
-		t.Errorf("a trap within the answer: it seems whole, %q", rest)
+	if status, rest, err := tryRequest(testContext(t), http.MethodGet, url+"/trap-after", "", nil); err == nil {
+		t.Errorf("a trap within the answer: it seems whole, %d %q", status, rest)
 	}
 }
 
