@@ -23,7 +23,7 @@ func section(id byte, contents string) string {
 
 func malformedRules() []malformedRule {
 	return []malformedRule{
-		{"a component has its own version", "\x00asm\x0e\x00\x01\x00", "no core module of version 1: it is a component"},
+		{"a component has its own version", "\x00asm\x0e\x00\x01\x00", "its version is 0e000100"},
 		{"a section is one of those that there are", componentHead + "\x63\x00", "section 99 is not known"},
 		{"a section has a length, and is as long", componentHead + "\x07\x05", "cut short"},
 		{"a section ends where its length says", section(7, "\x00\x00"), "goes on after its end, by 1"},
