@@ -14,12 +14,9 @@ import (
 )
 
 const (
-	// slackBytes, slackResident and slackGoroutines are how much more a process may have at
-	// one look than at another. Resident is also what the collector leaves until it begins, of
-	// which an engine lets it have more (engine.MakeRoom), and what the race detector
-	// notes of that, which it never gives back.
+	// slackBytes and slackGoroutines are how much more a process may have at one look
+	// than at another.
 	slackBytes      = 12 << 20
-	slackResident   = 40 << 20
 	slackGoroutines = 5
 )
 
