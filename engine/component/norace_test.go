@@ -1,0 +1,5 @@
+//go:build !race
+
+package component
+
+const mostParsed = 64 << 20
