@@ -1,6 +1,8 @@
 package exchange
 
 import (
+	"context"
+
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/engine"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
@@ -36,3 +38,29 @@ func (c *Config) Env() engine.Env {
 	return engine.Env{Args: append([]string{string(c.Name)}, c.Component.Args...), Mounts: c.Mounts, Sender: c.Sender,
 		Fuel: c.Component.Module.Limits.Fuel, Used: c.Account.Used, Holds: c.Account.Holds}
 }
+
+// Try makes an instance, under the limits of a request. Errors: a [*program.RefusedError], or
+// that of ctx.
+func (c *Config) Try(ctx context.Context) error {
+	limited, cancel := engine.WithDeadline(ctx, program.Deadline(c.Component.Module.Limits))
+	defer cancel()
+	i, err := c.Module.New(limited, c.Env())
+	switch {
+	case err == nil:
+		i.Close()
+		return nil
+	case ctx.Err() != nil:
+		return program.Advise(err)
+	}
+	return program.Refuse("no instance of it can be made: %v", program.Advise(err))
+}
+
+// Hold keeps the program usable until release is called, even if it is closed
+// meanwhile. It must be called before Close.
+func (c *Config) Hold() (release func()) {
+	c.Module.Retain()
+	return c.Module.Release
+}
+
+// Close releases the module; requests on their way go on.
+func (c *Config) Close() { c.Module.Release() }

@@ -37,36 +37,11 @@ func New(ctx context.Context, c exchange.Config) (*Program, error) {
 	for name, value := range c.Component.Env {
 		p.env.Vars = append(p.env.Vars, engine.Var{Name: name, Value: value})
 	}
-	if err := p.try(ctx); err != nil {
-		if ctx.Err() != nil {
-			return nil, err
-		}
-		return nil, program.Refuse("no instance of it can be made: %v", err)
+	if err := c.Try(ctx); err != nil {
+		return nil, err
 	}
 	return p, nil
 }
-
-// try makes an instance, under the limits of a request.
-func (p *Program) try(ctx context.Context) error {
-	ctx, cancel := engine.WithDeadline(ctx, p.deadline)
-	defer cancel()
-	i, err := p.Module.New(ctx, p.env)
-	if err != nil {
-		return program.Advise(err)
-	}
-	i.Close()
-	return nil
-}
-
-// Hold keeps the program usable until release is called, even if it is closed
-// meanwhile. It must be called before Close.
-func (p *Program) Hold() (release func()) {
-	p.Module.Retain()
-	return p.Module.Release
-}
-
-// Close releases the module; requests on their way go on.
-func (p *Program) Close() { p.Module.Release() }
 
 // Probe is [exchange.Probe].
 func (p *Program) Probe(ctx context.Context, path string, timeout time.Duration) error {
