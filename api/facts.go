@@ -98,6 +98,7 @@ type PeerFact struct {
 	Client   bool     `json:"client,omitempty"` // a command line without a node: it runs nothing
 	Capacity Capacity `json:"capacity,omitzero"`
 	Full     bool     `json:"full,omitempty"` // its store can keep no more blobs for the realm
+	Powers   Powers   `json:"powers,omitzero"`
 	// Down are the node's daemons, meshd left out, that have not been ready for a while:
 	// whatever they did for others they do not do now. It is empty in most facts.
 	Down DaemonList `json:"down,omitempty"`
@@ -108,6 +109,28 @@ type PeerFact struct {
 type Capacity struct {
 	CPUs     int   `json:"cpus,omitempty"`      // processors; 0: unknown, counts as 1
 	MemoryMB int64 `json:"memory_mb,omitempty"` // MiB that the caps of its commands may add up to; 0: unknown, no limit
+}
+
+// Powers is what a member's own policy, and what is installed there, let jobs do.
+type Powers struct {
+	Native   bool     `json:"native,omitempty"`   // it executes programs of its own platform
+	Emulates []string `json:"emulates,omitempty"` // architectures (GOARCH) whose Linux programs it executes by emulation
+}
+
+// MaxEmulates is the most architectures of [Powers].
+const MaxEmulates = 32
+
+// Validate implements [Validator].
+func (p *Powers) Validate() error {
+	if len(p.Emulates) > MaxEmulates {
+		return fmt.Errorf("powers: at most %d architectures", MaxEmulates)
+	}
+	for _, a := range p.Emulates {
+		if err := ValidatePlatform("linux/" + a); err != nil || a == "" {
+			return fmt.Errorf("powers: architecture %.40q", a)
+		}
+	}
+	return nil
 }
 
 // Validate implements [Validator].
@@ -144,6 +167,9 @@ func (f PeerFact) Validate() error {
 	}
 	if err := f.Capacity.Validate(); err != nil {
 		return err
+	}
+	if err := f.Powers.Validate(); err != nil {
+		return fmt.Errorf("fact: %w", err)
 	}
 	if err := f.Down.check(); err != nil {
 		return fmt.Errorf("fact: down: %w", err)

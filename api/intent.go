@@ -32,6 +32,8 @@ const (
 	KindManifest Kind = "manifest" // body: Manifest
 	KindNode     Kind = "node"     // body: NodeSettings; name: the key of the node
 	KindPin      Kind = "pin"      // body: Pin
+
+	KindJob Kind = "job" // body: Job; name: the id of the job
 )
 
 // Trust reports whether intents of kind k say who may do what. They are applied
@@ -49,7 +51,7 @@ func (k Kind) Workload() bool { return k == KindComponent || k == KindFunction }
 
 // Known reports whether this version knows what intents of kind k mean.
 func (k Kind) Known() bool {
-	return k.Workload() || k.Trust() || k == KindManifest || k == KindNode || k == KindPin
+	return k.Workload() || k.Trust() || k == KindManifest || k == KindNode || k == KindPin || k == KindJob
 }
 
 // Right is what a granted key needs to sign intents of kind k; "" for those that
@@ -58,7 +60,7 @@ func (k Kind) Right() Right {
 	switch k {
 	case KindComponent, KindFunction, KindManifest, KindPin:
 		return RightPush
-	case "job", "cancel":
+	case KindJob:
 		return RightJob
 	}
 	return ""
@@ -150,6 +152,9 @@ func (i Intent) Validate() error {
 		return Decode(i.Body, maxTrustBody, new(NodeSettings))
 	case KindPin:
 		return Decode(i.Body, maxTrustBody, new(Pin))
+	case KindJob:
+		_, err := i.Job()
+		return err
 	}
 	return fmt.Errorf("kind %s is not known to this version", i.Kind)
 }
@@ -175,11 +180,11 @@ func (i Intent) ValidateHeader() error {
 		return errors.New("the first intent has a prev")
 	case i.Issued.IsZero():
 		return errors.New("issued is missing")
-	case !i.Expires.IsZero() && i.Kind.Known():
+	case !i.Expires.IsZero() && i.Kind.Known() && i.Kind != KindJob:
 		return fmt.Errorf("a %s does not expire; remove it with a tombstone", i.Kind)
 	case i.Tombstone && (i.Kind == KindRotate || i.Kind == KindSettle):
 		return fmt.Errorf("a %s cannot be taken back", i.Kind)
-	case i.Kind.Known() && !i.Kind.Workload() && (len(i.Target.Peers) > 0 || len(i.Target.Tags) > 0):
+	case i.Kind.Known() && !i.Kind.Workload() && i.Kind != KindJob && (len(i.Target.Peers) > 0 || len(i.Target.Tags) > 0):
 		return fmt.Errorf("a %s is for every member: it has no target", i.Kind)
 	case i.Tombstone && len(i.Body) != 0:
 		return errors.New("a tombstone has no body")
@@ -226,6 +231,24 @@ func (i Intent) Workload() (Workload, error) {
 		return nil, err
 	}
 	return w, nil
+}
+
+// Job decodes the body of a job. Tombstones have none.
+func (i Intent) Job() (*Job, error) {
+	if i.Kind != KindJob || i.Tombstone {
+		return nil, fmt.Errorf("a %s without a job", i.Kind)
+	}
+	j := new(Job)
+	if err := Decode(i.Body, MaxEnvelope, j); err != nil {
+		return nil, err
+	}
+	switch {
+	case j.Type == JobOneShot && (i.Expires.IsZero() || i.Expires.Sub(i.Issued) > MaxJobLife+time.Hour):
+		return nil, fmt.Errorf("a one-shot job expires within %s", MaxJobLife)
+	case j.Type != JobOneShot && !i.Expires.IsZero():
+		return nil, fmt.Errorf("a %s job does not expire: remove it", j.Type)
+	}
+	return j, nil
 }
 
 // Target selects members: each non-empty list must match (any of its entries);

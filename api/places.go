@@ -65,6 +65,7 @@ const (
 	BucketIntents   = "intents"   // KeySlot -> DSSE envelope of the signer's newest intent; on disk
 	BucketPeers     = "peers"     // PeerID -> PeerRecord; in memory, rebuilt by meshd
 	BucketWorkloads = "workloads" // KeyWorkload -> WorkloadFact; in memory, rebuilt by runnerd and meshd
+	BucketJobs      = "jobs"      // KeyRecord -> DSSE envelope of a JobRecord; on disk
 )
 
 // KeyIntent is what the keys about r begin with: "KIND.NAME".
@@ -91,6 +92,7 @@ func ParseKeyWorkload(key string) (Ref, PeerID, bool) {
 // Gossip topics of a realm.
 func TopicIntent(r RealmID) string { return "/realm/" + string(r) + "/intent/1" } // DSSE envelopes
 func TopicPeer(r RealmID) string   { return "/realm/" + string(r) + "/peer/1" }   // FactBatches
+func TopicJob(r RealmID) string    { return "/realm/" + string(r) + "/job/1" }    // RecordBatches
 
 // Service is what a member offers to others over a libp2p stream that carries HTTP.
 type Service string
@@ -101,6 +103,7 @@ const (
 	ServiceBlob Service = "blob" // casd
 	ServiceCall Service = "call" // runnerd
 	ServiceNode Service = "node" // runnerd: how a member stands, for people
+	ServiceJob  Service = "job"  // runnerd: claims, output and results of jobs
 	// ServiceEnroll is the one that a node with an invite finds before it is a member.
 	ServiceEnroll Service = "enroll" // meshd
 )
@@ -154,6 +157,16 @@ const (
 	RouteSyncFetch   = "POST /intents/fetch"   // SyncFetch -> SyncIntents
 	RouteSyncFacts   = "GET /facts"            // -> FactBatch, full
 	RouteSyncPeers   = "GET /peers"            // -> PeerList
+
+	RouteSyncRecords = "POST /records"           // RecordParts -> RecordBatch: what the caller lacks
+	RouteJobs        = "GET /jobs"               // -> JobsReply; ?name= &state= &after= &limit=
+	RouteJob         = "GET /jobs/{job}"         // -> JobStatus
+	RouteJobLogs     = "GET /jobs/{job}/logs"    // -> JobLogLines, one a line; see JobLogQuery
+	RouteJobExplain  = "GET /jobs/{job}/explain" // -> JobExplain
+	RouteJobClaims   = "POST /jobs/claims"       // of a member: JobClaims -> JobAnswers
+	RouteJobTake     = "POST /jobs/take"         // of a member: JobTake -> JobTaken
+	RouteJobTail     = "POST /jobs/tail"         // of a member: JobTail -> Empty
+	RouteJobVotes    = "POST /jobs/votes"        // of a member: JobVote -> JobVoted
 
 	RouteEnroll = "POST /enroll" // EnrollRequest -> EnrollReply
 	RouteClaim  = "POST /claim"  // ClaimRequest -> Empty
