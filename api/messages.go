@@ -60,6 +60,8 @@ type PSReply struct {
 	Home    string         `json:"home"`
 	PID     int            `json:"pid"` // of the launcher
 	Daemons []DaemonStatus `json:"daemons"`
+	// Stopping: the daemons end, and are not started again: the whole node goes down.
+	Stopping bool `json:"stopping,omitempty"`
 }
 
 // Validate implements [Validator].

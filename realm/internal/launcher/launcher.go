@@ -111,7 +111,7 @@ func (n *node) run(ctx context.Context, conn *bus.Conn) error {
 	if err != nil {
 		return err
 	}
-	if err := n.serve(service); err != nil {
+	if err := n.serve(ctx, service); err != nil {
 		return errors.Join(err, service.Stop())
 	}
 	n.Log.Info("starting", "home", n.Home.Root())
