@@ -55,14 +55,14 @@ type Job struct {
 	Platform  string       `json:"platform,omitempty"` // GOOS/GOARCH of the member; empty: any that fits the runtime
 	Resources JobResources `json:"resources,omitzero"`
 
-	Retries     int        `json:"retries,omitempty"` // further executions of a run that has failed
-	Backoff     Backoff `json:"backoff,omitzero"`  // between them
-	Parallelism int        `json:"parallelism,omitempty"`
-	Needs       []Name     `json:"needs,omitempty"` // ids of jobs whose results have to be accepted first
-	Once        JobOnce    `json:"once,omitempty"`
-	Electors    []PeerID   `json:"electors,omitempty"` // of once = "strict": an odd number, 1 to MaxElectors
-	Keep        int        `json:"keep,omitempty"`     // copies of artifacts and logs; 0: [Copies]
-	Ports       []Port     `json:"ports,omitempty"`    // of a service
+	Retries     int      `json:"retries,omitempty"` // further executions of a run that has failed
+	Backoff     Backoff  `json:"backoff,omitzero"`  // between them
+	Parallelism int      `json:"parallelism,omitempty"`
+	Needs       []Name   `json:"needs,omitempty"` // ids of jobs whose results have to be accepted first
+	Once        JobOnce  `json:"once,omitempty"`
+	Electors    []PeerID `json:"electors,omitempty"` // of once = "strict": an odd number, 1 to MaxElectors
+	Keep        int      `json:"keep,omitempty"`     // copies of artifacts and logs; 0: [Copies]
+	Ports       []Port   `json:"ports,omitempty"`    // of a service
 
 	Cancelled bool `json:"cancelled,omitempty"`
 }

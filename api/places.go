@@ -1,6 +1,9 @@
 package api
 
-import "strings"
+import (
+	"net/url"
+	"strings"
+)
 
 // Daemon names a process of a node.
 type Daemon string
@@ -215,6 +218,24 @@ func PathComponent(n Name) string    { return "/components/" + string(n) }
 
 // PathChunks is the path of [RouteChunks].
 const PathChunks = "/chunks"
+
+// Paths of routes of jobs.
+const (
+	PathJobs      = "/jobs"
+	PathJobClaims = "/jobs/claims"
+	PathJobTake   = "/jobs/take"
+	PathJobTail   = "/jobs/tail"
+	PathJobVotes  = "/jobs/votes"
+)
+
+// PathJob is the path of [RouteJob]; job is as a person names it.
+func PathJob(job string) string { return PathJobs + "/" + url.PathEscape(job) }
+
+// PathJobLogs is the path of [RouteJobLogs].
+func PathJobLogs(job string) string { return PathJob(job) + "/logs" }
+
+// PathJobExplain is the path of [RouteJobExplain].
+func PathJobExplain(job string) string { return PathJob(job) + "/explain" }
 
 // PathAccount is the path of [RouteAccount].
 func PathAccount(r Ref) string { return "/workloads/" + string(r.Kind) + "/" + string(r.Name) }
