@@ -18,7 +18,7 @@ CSAMPLES := hello-http proxy
 PACKAGES := $(MODULES:%=./%/...)
 
 .DEFAULT_GOAL := help
-.PHONY: help build samples testclock demo test check soak conformance lint bench bench-engine bench-components bench-store image mesh mesh-down clean
+.PHONY: help build samples testclock demo test check soak conformance lint bench bench-engine bench-components bench-store bench-jobs image mesh mesh-down clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ bench: bench-node bench-engine bench-components ## measure, and print the tables
 
 bench-node: build samples ## measure a node and a mesh, through the built binaries
 	$(GO) run ./e2e/cmd/bench --bin bin --samples samples/build $(NODE)
+
+bench-jobs: build samples ## measure jobs on five nodes beside realm run
+	$(GO) run ./e2e/cmd/bench --bin bin --samples samples/build --jobs 500
 
 bench-engine: ## measure the engine: calls, pauses, what meters cost beside wasmtime (needs a C compiler; METERS="--rounds 3")
 	cd engine && GOWORK=off $(GO) test -run '^$$' -bench 'Fresh|Stopwatch' -benchtime 3s -cpu 1 .

@@ -17,6 +17,7 @@ import (
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/e2e/internal/node"
 	"github.com/realm-mesh/realm/e2e/internal/wasm"
+	"github.com/realm-mesh/realm/internal/kit/hosttest"
 )
 
 // job writes a job file and the files that stand beside it; it returns the path.
@@ -541,7 +542,7 @@ func processes(t *testing.T, want ...string) (out []string) {
 // TestEmulatedJob runs a program of another processor.
 func TestEmulatedJob(t *testing.T) {
 	t.Parallel()
-	require(t, "qemu", func() error { return lookPath("qemu-aarch64-static", "qemu-aarch64") })
+	hosttest.Need(t, hosttest.Emulator)
 	n := startNode(t, "--mdns=false")
 	allowNative(t, n)
 	file := filepath.Join(samplesDir, "..", "jobs", "arm64-job.toml")

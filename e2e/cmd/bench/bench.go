@@ -22,6 +22,7 @@ const meshSize = 5
 type bench struct {
 	bin, samples  string
 	calls, pushes int
+	jobs          int // 0: they are not measured, else nothing but they
 
 	dir   string
 	nodes []*node.Node
@@ -41,6 +42,9 @@ func (b *bench) run(ctx context.Context) (err error) {
 	}
 	if err := b.join(ctx); err != nil {
 		return err
+	}
+	if b.jobs > 0 {
+		return b.measureJobs(ctx)
 	}
 	if err := b.serve(ctx); err != nil {
 		return err

@@ -26,6 +26,7 @@ func run() int {
 	flag.StringVar(&b.samples, "samples", "samples/build", "folder of the built samples")
 	flag.IntVar(&b.calls, "calls", 400, "calls of each kind")
 	flag.IntVar(&b.pushes, "pushes", 10, "pushes of a 200 kB module")
+	flag.IntVar(&b.jobs, "jobs", 0, "measure so many jobs, and nothing else")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()

@@ -28,6 +28,7 @@ const (
 	Docker    Capability = "docker"    // a Docker Engine that answers, and compose
 	Tmpfs     Capability = "tmpfs"     // the right to mount a small tmpfs: root on Linux
 	Multicast Capability = "multicast" // an interface that carries mDNS
+	Emulator  Capability = "emulator"  // qemu's user-mode emulation of arm64
 )
 
 // Need skips the test, or fails it where the capability is required, if this
@@ -56,6 +57,8 @@ func look(c Capability) error {
 		return nil
 	case Multicast:
 		return lookMulticast()
+	case Emulator:
+		return lookEmulator()
 	}
 	return fmt.Errorf("capability %q is not known", c)
 }
@@ -78,4 +81,14 @@ func lookDocker() error {
 func firstLine(out []byte, err error) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
 	return strings.TrimSpace(err.Error() + " " + line)
+}
+
+func lookEmulator() error {
+	var err error
+	for _, name := range []string{"qemu-aarch64-static", "qemu-aarch64"} {
+		if _, err = exec.LookPath(name); err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w (Debian: qemu-user-static)", err)
 }
