@@ -111,8 +111,8 @@ var parser = cron.MustNewParser(cron.Second | cron.Minute | cron.Hour | cron.Dom
 // by itself, so that an error can name it.
 func parseField(place int, word string) (uint64, error) {
 	f := places[place]
-	wrong := fmt.Errorf("schedule: %s %q: want %s, lists (1,5), ranges (1-5), steps (*/2) or *", f.name, word, f.allowed)
-	if strings.ContainsFunc(word, notInField) || slices.Contains(strings.Split(word, ","), "") {
+	wrong := fmt.Errorf("schedule: %s %q: want %s, lists (1,5), ranges (1-5), steps no longer than their range (*/2) or *", f.name, word, f.allowed)
+	if strings.ContainsFunc(word, notInField) || slices.ContainsFunc(strings.Split(word, ","), notItem) {
 		return 0, wrong
 	}
 	all := [6]string{"*", "*", "*", "*", "*", "*"}
@@ -127,6 +127,11 @@ func parseField(place int, word string) (uint64, error) {
 	}
 	bits := [6]uint64{spec.Second, spec.Minute, spec.Hour, spec.Dom, spec.Month, spec.Dow}[place]
 	return bits &^ (1 << 63), nil // the mark of *, which Schedule keeps by itself
+}
+
+// notItem: the library passes over what is empty, and over what follows a *.
+func notItem(item string) bool {
+	return item == "" || hasStar(item) && item != "*" && !strings.HasPrefix(item, "*/")
 }
 
 // notInField: the library takes more, which cron does not know.

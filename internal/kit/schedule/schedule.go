@@ -165,6 +165,11 @@ func (s Schedule) stretch(t time.Time) (offset time.Duration, start, end time.Ti
 	}
 	if !end.IsZero() {
 		end = end.UTC()
+		// On the last day of a leap year, in years that only a rule covers, Go gives the
+		// day's beginning as the end. No rule changes clocks there.
+		if !end.After(t) {
+			end = t.Truncate(time.Second).Add(time.Hour).UTC()
+		}
 	}
 	return time.Duration(seconds) * time.Second, start, end
 }
