@@ -134,6 +134,9 @@ const (
 	CauseTakeover ExecCause = "takeover" // the member of the one before was lost, or its execution was
 	CauseMove     ExecCause = "move"     // the one before was given away before it began
 	CauseRestart  ExecCause = "restart"  // of a service: it ended
+	// CauseVerdict is of a failed one that was none: it says that the run has failed for
+	// good, and why. No retry follows.
+	CauseVerdict ExecCause = "verdict"
 )
 
 // JobUsage is what an execution has used.
