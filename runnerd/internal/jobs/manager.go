@@ -1,0 +1,207 @@
+package jobs
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/telemetry"
+	"github.com/realm-mesh/realm/runnerd/internal/jobs/book"
+	"github.com/realm-mesh/realm/runnerd/internal/jobs/plan"
+)
+
+// Manager does this node's part in the jobs of its realm.
+type Manager struct {
+	cfg  Config
+	wake chan struct{}
+
+	mu      sync.Mutex
+	book    *book.Book
+	planner *plan.Planner
+	own     map[api.Exec]*own
+
+	ctx  context.Context //nolint:containedctx // of Run: tasks that a plan asks for end with it
+	work sync.WaitGroup
+}
+
+// own is an execution of this node's that goes on.
+type own struct {
+	rec       api.JobRecord
+	execution Execution
+}
+
+// New returns a Manager that knows nothing yet.
+func New(cfg Config) *Manager {
+	b := book.New(cfg.Self)
+	return &Manager{cfg: cfg, wake: make(chan struct{}, 1), book: b, planner: plan.New(cfg.Self, b), own: map[api.Exec]*own{}}
+}
+
+// SetJob takes in a job as its newest intent has it.
+func (m *Manager) SetJob(j book.Job) {
+	m.mu.Lock()
+	m.book.SetJob(j)
+	m.mu.Unlock()
+	m.rouse()
+}
+
+// DropJob forgets a job: its intent is gone.
+func (m *Manager) DropJob(root api.Digest) {
+	m.mu.Lock()
+	m.book.DropJob(root)
+	m.mu.Unlock()
+	m.cfg.Votes.Forget(root)
+	m.rouse()
+}
+
+// Record takes in what a member says. What this node says itself comes back from the bus,
+// and is known.
+func (m *Manager) Record(rec api.JobRecord) {
+	m.mu.Lock()
+	m.book.Put(rec)
+	m.mu.Unlock()
+	m.rouse()
+}
+
+// Forget takes in that a record is not kept any more.
+func (m *Manager) Forget(x api.Exec) {
+	m.mu.Lock()
+	m.book.Drop(x)
+	_, goesOn := m.own[x]
+	m.mu.Unlock()
+	if x.Peer == m.cfg.Self && !goesOn {
+		m.cfg.Executor.Forget(x)
+	}
+	m.rouse()
+}
+
+// Members says who the members are, this node among them.
+func (m *Manager) Members(members []plan.Member) {
+	m.mu.Lock()
+	m.planner.SetMembers(members, m.cfg.Now())
+	m.mu.Unlock()
+	m.rouse()
+}
+
+func (m *Manager) rouse() {
+	select {
+	case m.wake <- struct{}{}:
+	default: // it will look anyway
+	}
+}
+
+// Run plans and acts until ctx ends. Jobs, records and members that there were must have
+// been told before. Executions that outlive this process go on when it ends, unless the
+// node goes down.
+func (m *Manager) Run(ctx context.Context) error {
+	if err := m.recover(); err != nil {
+		return err
+	}
+	tasks, end := context.WithCancel(ctx)
+	m.ctx = tasks
+	again := time.NewTimer(0)
+	defer again.Stop()
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-m.wake:
+			again.Stop()
+			m.step(again)
+		case <-again.C:
+			m.step(again)
+		}
+	}
+	m.leave(context.WithoutCancel(ctx))
+	end()
+	m.work.Wait()
+	return nil
+}
+
+// step makes a plan, and begins to carry it out. again is set for the next one.
+func (m *Manager) step(again *time.Timer) {
+	m.mu.Lock()
+	now := m.cfg.Now()
+	p := m.planner.Plan(now, m.cfg.Room())
+	var asks []plan.Claim
+	for _, c := range p.Claims {
+		if len(c.Ask) == 0 && len(c.Electors) == 0 {
+			m.begin(c, now)
+			continue
+		}
+		asks = append(asks, c)
+	}
+	for _, v := range p.Verdicts {
+		m.verdict(v, now)
+	}
+	stops := make([]Execution, len(p.Stops))
+	for i, s := range p.Stops {
+		stops[i] = m.stopped(s, now)
+	}
+	m.mu.Unlock()
+	for i, s := range p.Stops {
+		if stops[i] != nil {
+			stops[i].Stop(s.As, s.Why)
+		}
+	}
+	m.ask(asks)
+	for _, t := range p.Takes {
+		m.spawn(func(ctx context.Context) { m.take(ctx, t) })
+	}
+	for _, x := range p.Release {
+		m.spawn(func(ctx context.Context) { m.release(ctx, x) })
+	}
+	if !p.Wake.IsZero() {
+		again.Reset(max(p.Wake.Sub(now), 0))
+	}
+}
+
+// spawn runs a task that Run waits for.
+func (m *Manager) spawn(task func(context.Context)) {
+	m.work.Add(1)
+	go func() {
+		defer m.work.Done()
+		task(m.ctx)
+	}()
+}
+
+// put has rec stand in the book, and on the bus; m.mu is held.
+func (m *Manager) put(rec api.JobRecord) {
+	raw, err := m.cfg.Sign(rec)
+	if err != nil {
+		m.cfg.Log.Error("sign a record", telemetry.KeyWorkload, string(rec.Job), telemetry.Error(err))
+		return
+	}
+	m.book.Put(rec)
+	m.cfg.Write(rec.Exec(), raw)
+}
+
+// blank is a record of an execution of this node's that begins at now; m.mu is held.
+func (m *Manager) blank(x api.Exec, state api.ExecState, now time.Time) (api.JobRecord, bool) {
+	realm, err := m.cfg.Realm()
+	job, known := m.book.Job(x.Root)
+	switch {
+	case err != nil:
+		m.cfg.Log.Warn("a run cannot be recorded", "run", string(x.Run), telemetry.Error(err))
+		return api.JobRecord{}, false
+	case !known:
+		return api.JobRecord{}, false // it has gone since it was planned
+	}
+	return api.JobRecord{Realm: realm, Root: x.Root, Job: job.ID(), Run: x.Run, Epoch: x.Epoch, Peer: x.Peer,
+		Seq: 1, State: state, Claimed: now.UTC()}, true
+}
+
+// verdict records how a run has ended that is not executed; m.mu is held.
+func (m *Manager) verdict(v plan.Verdict, now time.Time) {
+	rec, ok := m.blank(v.Exec, v.State, now)
+	if !ok {
+		return
+	}
+	rec.Cause, rec.Reason, rec.Ended = v.Cause, v.Why, rec.Claimed
+	m.put(rec)
+}
+
+// log is the logger of what concerns one execution.
+func (m *Manager) log(rec *api.JobRecord) *slog.Logger {
+	return m.cfg.Log.With(telemetry.KeyWorkload, string(rec.Job), "run", string(rec.Run), "epoch", rec.Epoch)
+}
