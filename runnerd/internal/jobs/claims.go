@@ -92,7 +92,7 @@ func (m *Manager) objects(a api.JobAnswer, x api.Exec) bool {
 			continue
 		}
 		news = true
-		m.Record(rec)
+		m.Record(rec, raw)
 	}
 	return news
 }

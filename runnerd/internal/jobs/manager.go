@@ -21,6 +21,7 @@ type Manager struct {
 	book    *book.Book
 	planner *plan.Planner
 	own     map[api.Exec]*own
+	raw     map[api.Exec][]byte // records as they were signed, to be shown to others
 
 	ctx  context.Context //nolint:containedctx // of Run: tasks that a plan asks for end with it
 	work sync.WaitGroup
@@ -35,7 +36,7 @@ type own struct {
 // New returns a Manager that knows nothing yet.
 func New(cfg Config) *Manager {
 	b := book.New(cfg.Self)
-	return &Manager{cfg: cfg, wake: make(chan struct{}, 1), book: b, planner: plan.New(cfg.Self, b), own: map[api.Exec]*own{}}
+	return &Manager{cfg: cfg, wake: make(chan struct{}, 1), book: b, planner: plan.New(cfg.Self, b), own: map[api.Exec]*own{}, raw: map[api.Exec][]byte{}}
 }
 
 // SetJob takes in a job as its newest intent has it.
@@ -55,11 +56,13 @@ func (m *Manager) DropJob(root api.Digest) {
 	m.rouse()
 }
 
-// Record takes in what a member says. What this node says itself comes back from the bus,
-// and is known.
-func (m *Manager) Record(rec api.JobRecord) {
+// Record takes in what a member says, and how it was signed. What this node says itself
+// comes back from the bus, and is known.
+func (m *Manager) Record(rec api.JobRecord, raw []byte) {
 	m.mu.Lock()
-	m.book.Put(rec)
+	if m.book.Put(rec) {
+		m.raw[rec.Exec()] = raw
+	}
 	m.mu.Unlock()
 	m.rouse()
 }
@@ -68,6 +71,7 @@ func (m *Manager) Record(rec api.JobRecord) {
 func (m *Manager) Forget(x api.Exec) {
 	m.mu.Lock()
 	m.book.Drop(x)
+	delete(m.raw, x)
 	_, goesOn := m.own[x]
 	m.mu.Unlock()
 	if x.Peer == m.cfg.Self && !goesOn {
@@ -173,6 +177,7 @@ func (m *Manager) put(rec api.JobRecord) {
 		return
 	}
 	m.book.Put(rec)
+	m.raw[rec.Exec()] = raw
 	m.cfg.Write(rec.Exec(), raw)
 }
 
@@ -187,7 +192,7 @@ func (m *Manager) blank(x api.Exec, state api.ExecState, now time.Time) (api.Job
 	case !known:
 		return api.JobRecord{}, false // it has gone since it was planned
 	}
-	return api.JobRecord{Realm: realm, Root: x.Root, Job: job.ID(), Run: x.Run, Epoch: x.Epoch, Peer: x.Peer,
+	return api.JobRecord{Realm: realm, Root: x.Root, Job: job.Name.Base(), Run: x.Run, Epoch: x.Epoch, Peer: x.Peer,
 		Seq: 1, State: state, Claimed: now.UTC()}, true
 }
 
