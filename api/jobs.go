@@ -138,8 +138,10 @@ const (
 	QuerySince  = "since"  // RFC 3339: only what is newer
 	QueryGrep   = "grep"   // RE2: only lines that match
 	QueryFollow = "follow" // "1": goes on until the job has ended
-	// QueryHere, "1", asks for what this member itself has: members ask each other so.
+	// QueryHere, "1", asks for what this member itself has of one execution, whose job is
+	// named by its root: members ask each other so.
 	QueryHere = "here"
+	QueryPeer = "peer" // with QueryHere: who executes it
 )
 
 // MaxJobTail is the most lines that [QueryTail] asks for.

@@ -120,8 +120,11 @@ type JobRecord struct {
 	Usage    JobUsage `json:"usage,omitzero"`
 
 	Artifacts []JobOutput `json:"artifacts,omitempty"`
-	Log       BlobInfo    `json:"log,omitzero"` // of an execution that has ended: its output, as lines of a log
-	Keepers   []PeerID    `json:"keepers,omitempty"`
+	// Of an execution that has ended: all that it wrote, as lines of a log. What is short
+	// is in Said, else the blob Log has it.
+	Said    string   `json:"said,omitempty"`
+	Log     BlobInfo `json:"log,omitzero"`
+	Keepers []PeerID `json:"keepers,omitempty"`
 }
 
 // ExecCause says why there is an execution.
@@ -159,6 +162,7 @@ const PayloadRecord = "application/vnd.realm.job.v1+json"
 // Caps of a record.
 const (
 	MaxRecord  = 24 << 10 // bytes of a signed one
+	MaxSaid    = 2 << 10
 	MaxEpoch   = 1 << 20
 	maxKeepers = 8
 )
@@ -184,7 +188,7 @@ func (r *JobRecord) Validate() error {
 		return errors.New("record: epoch or seq is out of range")
 	case r.State.order() < 0:
 		return fmt.Errorf("record: state %.40q is not known", string(r.State))
-	case len(r.Reason) > MaxReason || len(r.Signal) > 32 || len(r.Cause) > 32:
+	case len(r.Reason) > MaxReason || len(r.Said) > MaxSaid || len(r.Signal) > 32 || len(r.Cause) > 32:
 		return errors.New("record: a text is too long")
 	case r.Claimed.IsZero():
 		return errors.New("record: claimed is missing")

@@ -142,7 +142,7 @@ func (m *Manager) poll(ctx context.Context, x api.Exec, electors []api.PeerID, g
 
 func (m *Manager) elector(ctx context.Context, p api.PeerID, v api.JobVote) (api.PeerID, error) {
 	if p == m.cfg.Self {
-		return m.cfg.Votes.Give(m.cfg.Self, v)
+		return m.cfg.Votes.Vote(v, m.cfg.Self)
 	}
 	reply, err := m.cfg.Peers.Vote(ctx, p, &v)
 	if err != nil {

@@ -32,9 +32,13 @@ type Config struct {
 	Realm    func() (api.RealmID, error)
 	Peers    Peers
 	Executor Executor
+	Output   Output
+	Blobs    Blobs
 	Votes    Votes
 	Room     func() plan.Room // what the node has for jobs in all
 	Now      func() time.Time // the node's clock, which never goes back
+	// Confined says what of the confinement of native jobs does not work here, for people.
+	Confined func() []string
 	// Leaving reports whether the whole node goes down, and not this daemon alone.
 	Leaving func(context.Context) bool
 	Log     *slog.Logger
@@ -61,6 +65,7 @@ type Change struct {
 	TimedOut  bool
 	Usage     api.JobUsage
 	Artifacts []api.JobOutput
+	Said      string
 	Log       api.BlobInfo
 }
 
@@ -92,7 +97,8 @@ type Executor interface {
 
 // Votes is this node as an elector: package votes.
 type Votes interface {
-	// Give answers who has the vote, once that is on disk.
-	Give(by api.PeerID, v api.JobVote) (api.PeerID, error)
-	Forget(root api.Digest)
+	// Vote answers who has the vote, once that is on disk.
+	Vote(v api.JobVote, from api.PeerID) (api.PeerID, error)
+	// Forget removes the votes of jobs that are not to be kept.
+	Forget(keep func(root api.Digest) bool) error
 }

@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,6 +22,7 @@ type Manager struct {
 	book    *book.Book
 	planner *plan.Planner
 	own     map[api.Exec]*own
+	change  chan struct{}       // closed, and replaced, when something may have changed
 	raw     map[api.Exec][]byte // records as they were signed, to be shown to others
 
 	ctx  context.Context //nolint:containedctx // of Run: tasks that a plan asks for end with it
@@ -36,7 +38,7 @@ type own struct {
 // New returns a Manager that knows nothing yet.
 func New(cfg Config) *Manager {
 	b := book.New(cfg.Self)
-	return &Manager{cfg: cfg, wake: make(chan struct{}, 1), book: b, planner: plan.New(cfg.Self, b), own: map[api.Exec]*own{}, raw: map[api.Exec][]byte{}}
+	return &Manager{cfg: cfg, wake: make(chan struct{}, 1), book: b, planner: plan.New(cfg.Self, b), own: map[api.Exec]*own{}, change: make(chan struct{}), raw: map[api.Exec][]byte{}}
 }
 
 // SetJob takes in a job as its newest intent has it.
@@ -52,7 +54,6 @@ func (m *Manager) DropJob(root api.Digest) {
 	m.mu.Lock()
 	m.book.DropJob(root)
 	m.mu.Unlock()
-	m.cfg.Votes.Forget(root)
 	m.rouse()
 }
 
@@ -125,6 +126,8 @@ func (m *Manager) Run(ctx context.Context) error {
 // step makes a plan, and begins to carry it out. again is set for the next one.
 func (m *Manager) step(again *time.Timer) {
 	m.mu.Lock()
+	close(m.change)
+	m.change = make(chan struct{})
 	now := m.cfg.Now()
 	p := m.planner.Plan(now, m.cfg.Room())
 	var asks []plan.Claim
@@ -192,8 +195,14 @@ func (m *Manager) blank(x api.Exec, state api.ExecState, now time.Time) (api.Job
 	case !known:
 		return api.JobRecord{}, false // it has gone since it was planned
 	}
-	return api.JobRecord{Realm: realm, Root: x.Root, Job: job.Name.Base(), Run: x.Run, Epoch: x.Epoch, Peer: x.Peer,
+	return api.JobRecord{Realm: realm, Root: x.Root, Job: idOf(job.Name), Run: x.Run, Epoch: x.Epoch, Peer: x.Peer,
 		Seq: 1, State: state, Claimed: now.UTC()}, true
+}
+
+// idOf is the id in the intent of a job that is addressed so: a lesser fork has more.
+func idOf(n api.Name) api.Name {
+	id, _, _ := strings.Cut(string(n), "~")
+	return api.Name(id)
 }
 
 // verdict records how a run has ended that is not executed; m.mu is held.

@@ -40,9 +40,13 @@ func (m *Manager) attach(x api.Exec, e Execution) {
 	}
 	as, why, fenced := m.book.Fenced(x)
 	m.mu.Unlock()
-	if o != nil && fenced {
+	if o == nil {
+		return // it has ended already
+	}
+	if fenced {
 		e.Stop(as, why)
 	}
+	m.spawn(func(ctx context.Context) { m.tell(ctx, x, e.Over()) })
 }
 
 // assets are those of a job, with what others have made filled in; m.mu is held.
@@ -51,7 +55,7 @@ func (m *Manager) assets(j book.Job, x api.Exec) []api.JobAsset {
 	copy(out, j.Body.Assets)
 	for i, a := range out {
 		if a.Job != "" {
-			out[i].Blob, _ = m.book.Artifact(a.Job, x.Run.Index(), a.From)
+			out[i].Blob = m.book.Artifact(a.Job, x.Run.Index(), a.From)
 		}
 	}
 	return out
@@ -89,7 +93,7 @@ func (c Change) into(rec *api.JobRecord) {
 	}
 	if rec.State.Ended() {
 		rec.Exit, rec.Signal, rec.TimedOut, rec.Usage = c.Exit, c.Signal, c.TimedOut, c.Usage
-		rec.Artifacts, rec.Log = c.Artifacts, c.Log
+		rec.Artifacts, rec.Said, rec.Log = c.Artifacts, c.Said, c.Log
 	}
 }
 
