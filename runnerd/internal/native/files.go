@@ -46,6 +46,9 @@ func WriteState(dir string, s State) error { return write(dir, stateFile, s) }
 // WriteResult keeps the result in an execution's folder, on the disk.
 func WriteResult(dir string, r Result) error { return write(dir, resultFile, r) }
 
+// ReadState reads the state of an execution; fs.ErrNotExist: it has none.
+func ReadState(dir string, s *State) error { return read(dir, stateFile, s) }
+
 // ReadResult reads the result of an execution; fs.ErrNotExist: it has none.
 func ReadResult(dir string) (Result, error) {
 	var r Result

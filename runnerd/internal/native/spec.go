@@ -22,7 +22,8 @@ type Spec struct {
 	// is as good as a binary.
 	Argv []string `json:"argv"`
 	// Files are files that the program may read and execute at their own paths, such as the
-	// binary behind an emulator. Argv[0] is one in any case.
+	// binary behind an emulator. Argv[0] is one in any case. What not all users may read is
+	// copied where the program has a user id of its own, so too with assets.
 	Files []string `json:"files,omitempty"`
 	// Env is the whole environment, but for PATH, HOME and TMPDIR where it has none, and
 	// REALM_ASSETS.

@@ -25,8 +25,7 @@ const (
 func Init() int {
 	reports := os.NewFile(fdReports, "reports")
 	i := &initer{orders: bufio.NewReaderSize(os.NewFile(fdOrders, "orders"), 64<<10), tell: json.NewEncoder(reports)}
-	unix.CloseOnExec(fdOrders)
-	unix.CloseOnExec(fdReports)
+	CloseOnExec()
 	// Caught, and not ignored: the program would inherit that.
 	signal.Notify(make(chan os.Signal, 1))
 	if err := i.run(); err != nil {

@@ -121,7 +121,7 @@ func (p *Plan) rules() []rule {
 		out = append(out, rule{"/dev/" + d, toDevice})
 	}
 	for _, f := range p.Files {
-		out = append(out, rule{f, toRead})
+		out = append(out, rule{f.Name, toRead})
 	}
 	out = append(out, rule{p.WorkDir, toWrite})
 	if p.Root != "" {

@@ -13,7 +13,7 @@ type Plan struct {
 	Tmp     string   `json:"tmp"`              // private, may be written
 	Shm     string   `json:"shm,omitempty"`    // seen at /dev/shm, with a root of its own
 	Assets  []Asset  `json:"assets,omitempty"` // seen in AssetsDir
-	Files   []string `json:"files,omitempty"`  // read and executed, at their own paths
+	Files   []Asset  `json:"files,omitempty"`  // read and executed; their names are paths
 	Shared  []string `json:"shared,omitempty"` // folders that are read, without a root of its own
 	Private []string `json:"private,omitempty"`
 	// Root is an empty folder for the root; empty: there is no mount namespace.

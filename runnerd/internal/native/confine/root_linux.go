@@ -134,10 +134,10 @@ func (r *root) own() error {
 		return err
 	}
 	for _, f := range r.plan.Files {
-		if inTrees(f) && !r.hidden(f) || within(r.plan.WorkDir, f) {
-			continue
+		if at := f.Name; at == f.Path && (inTrees(at) && !r.hidden(at) || within(r.plan.WorkDir, at)) {
+			continue // it is in sight
 		}
-		if err := r.bind(f, f, false); err != nil {
+		if err := r.bind(f.Path, f.Name, false); err != nil {
 			return err
 		}
 	}

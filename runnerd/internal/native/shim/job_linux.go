@@ -25,6 +25,7 @@ type confined struct {
 
 // begin starts the program of a Spec.
 func (s *shim) begin() (job, error) {
+	confine.CloseOnExec()
 	if err := confine.Adopt(); err != nil {
 		return nil, fmt.Errorf("adopt what the program leaves: %w", err)
 	}

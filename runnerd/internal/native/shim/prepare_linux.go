@@ -17,7 +17,6 @@ func (s *shim) prepare() (confine.Plan, error) {
 	spec, st := &s.spec, &s.state
 	st.WorkDir, st.Confinement = spec.WorkDir, *spec.Machine
 	p := confine.Plan{Argv: spec.Argv, WorkDir: spec.WorkDir, Assets: spec.Assets, Private: spec.Private,
-		Files:   append([]string{spec.Argv[0]}, spec.Files...),
 		Rlimits: confine.Rlimit{FileBytes: spec.Limits.DiskMB << 20, OpenFiles: spec.Limits.OpenFiles}}
 	if err := s.user(&p); err != nil {
 		return p, err
@@ -92,50 +91,73 @@ func (s *shim) folders(p *confine.Plan) error {
 
 func (s *shim) assetsDir(p *confine.Plan) string { return filepath.Join(filepath.Dir(p.Tmp), "assets") }
 
-// assets puts the assets, without a root of its own, into a folder: as links where the
-// program may follow these, else as copies. So too its files.
+// assets sees to it that the program can read its assets and files: those that its user
+// may not are copied. Without a root of its own the assets are links in a folder.
 func (s *shim) assets(p *confine.Plan) error {
-	if p.Root != "" {
-		return nil
-	}
 	dir := s.assetsDir(p)
-	p.Shared = []string{dir}
+	p.Assets = slices.Clone(p.Assets)
 	for i, a := range p.Assets {
 		to := filepath.Join(dir, a.Name)
-		if err := s.place(p, a.Path, to); err != nil {
-			return fmt.Errorf("asset %s: %w", a.Name, err)
-		}
-		if link, err := os.Readlink(to); err != nil || link != a.Path {
+		switch open := s.open(p, a.Path); {
+		case open && p.Root == "":
+			if err := os.Symlink(a.Path, to); err != nil {
+				return fmt.Errorf("asset %s: %w", a.Name, err)
+			}
+		case !open:
+			if err := copyFile(a.Path, to); err != nil {
+				return fmt.Errorf("asset %s: %w", a.Name, err)
+			}
 			p.Assets[i].Path = to
 		}
 	}
-	if p.User == nil {
-		return nil
+	if p.Root == "" {
+		p.Shared = []string{dir}
 	}
-	for i, f := range p.Files {
-		if confine.Passable(f, p.User.ID) == nil {
-			continue
-		}
-		to := filepath.Join(filepath.Dir(dir), fmt.Sprintf("%d-%s", i, filepath.Base(f)))
-		if err := copyFile(f, to); err != nil {
-			return fmt.Errorf("give the program %s: %w", f, err)
-		}
-		p.Files[i] = to
-		p.Argv = slices.Clone(p.Argv)
-		for n, arg := range p.Argv {
-			if arg == f {
-				p.Argv[n] = to
+	return s.files(p)
+}
+
+func (s *shim) files(p *confine.Plan) error {
+	for i, f := range append([]string{s.spec.Argv[0]}, s.spec.Files...) {
+		file := confine.Asset{Name: f, Path: f}
+		if !s.open(p, f) {
+			file.Path = filepath.Join(filepath.Dir(p.Tmp), fmt.Sprintf("%d-%s", i, filepath.Base(f)))
+			if err := copyFile(f, file.Path); err != nil {
+				return fmt.Errorf("give the program %s: %w", f, err)
+			}
+			if p.Root == "" { // then it cannot be seen where it was
+				file.Name = file.Path
+				p.Argv = slices.Clone(p.Argv)
+				for n, arg := range p.Argv {
+					if arg == f {
+						p.Argv[n] = file.Path
+					}
+				}
 			}
 		}
+		p.Files = append(p.Files, file)
 	}
 	return nil
 }
 
-func (s *shim) place(p *confine.Plan, from, to string) error {
-	if p.User == nil || confine.Passable(from, p.User.ID) == nil {
-		return os.Symlink(from, to)
+// open reports whether the program's user can read a file where it is.
+func (s *shim) open(p *confine.Plan, path string) bool {
+	if p.User == nil || within(p.WorkDir, path) {
+		return true // the folder becomes the user's
 	}
-	return copyFile(from, to)
+	info, err := os.Stat(path)
+	if err != nil {
+		return true // it says so itself when it is started
+	}
+	need := os.FileMode(0o004)
+	if info.Mode()&0o111 != 0 {
+		need = 0o005
+	}
+	return info.Mode()&need == need && (p.Root != "" || confine.Passable(path, p.User.ID) == nil)
+}
+
+func within(folder, path string) bool {
+	rel, err := filepath.Rel(folder, path)
+	return err == nil && filepath.IsLocal(rel)
 }
 
 // copyFile copies a file for others to read, and to execute where somebody may.
