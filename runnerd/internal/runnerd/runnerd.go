@@ -20,6 +20,9 @@ import (
 	"github.com/realm-mesh/realm/runnerd/internal/admit"
 	"github.com/realm-mesh/realm/runnerd/internal/gate"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
+	"github.com/realm-mesh/realm/runnerd/internal/native"
+	"github.com/realm-mesh/realm/runnerd/internal/native/confine"
+	"github.com/realm-mesh/realm/runnerd/internal/native/shim"
 	"github.com/realm-mesh/realm/runnerd/internal/program"
 	"github.com/realm-mesh/realm/runnerd/internal/reconcile"
 	"github.com/realm-mesh/realm/runnerd/internal/single"
@@ -27,14 +30,18 @@ import (
 	"github.com/realm-mesh/realm/runnerd/internal/workload"
 )
 
-// Main runs the daemon, or compiles one module as a child of it, or runs one module for
-// the command line, and returns the exit code of the process.
+// Main runs the daemon, or as a child of it compiles one module or stands by one native
+// program, or runs one module for the command line, and returns the exit code of the process.
 func Main() int {
 	switch command := append(os.Args, "")[1]; command {
 	case engine.CompileCommand:
 		return engine.Child(os.Args[2:], os.Stdin, os.Stdout)
 	case api.RunCommand:
 		return single.Main(os.Getenv(api.EnvRun), single.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
+	case native.ShimCommand:
+		return shim.Main(os.Stdin, os.Stdout)
+	case confine.InitCommand:
+		return confine.Init()
 	}
 	return daemon.Main(api.Runnerd, New)
 }

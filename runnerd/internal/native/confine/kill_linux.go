@@ -1,0 +1,101 @@
+package confine
+
+import (
+	"bytes"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// process is what /proc says of one.
+type process struct {
+	pid, parent int
+	state       byte
+	began       uint64 // ticks since the machine started; with the id it names a process
+}
+
+// processes are all that there are now.
+func processes() []process {
+	dir, err := os.Open("/proc")
+	if err != nil {
+		return nil
+	}
+	defer dir.Close()
+	names, _ := dir.Readdirnames(-1) // as far as it can be read
+	var out []process
+	for _, n := range names {
+		if pid, err := strconv.Atoi(n); err == nil {
+			if p, ok := readProcess(pid); ok {
+				out = append(out, p)
+			}
+		}
+	}
+	return out
+}
+
+func readProcess(pid int) (process, bool) {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return process{}, false
+	}
+	// The second field is a name in brackets, which may hold anything.
+	f := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
+	if len(f) < 20 {
+		return process{}, false
+	}
+	parent, err := strconv.Atoi(string(f[1]))
+	if err != nil {
+		return process{}, false
+	}
+	began, err := strconv.ParseUint(string(f[19]), 10, 64)
+	return process{pid, parent, f[0][0], began}, err == nil
+}
+
+// below returns the processes that descend from pid, and are not dead.
+func below(pid int) []process {
+	all := processes()
+	in := map[int]bool{pid: true}
+	for more := true; more; {
+		more = false
+		for _, p := range all {
+			if in[p.parent] && !in[p.pid] {
+				in[p.pid], more = true, true
+			}
+		}
+	}
+	var out []process
+	for _, p := range all {
+		if in[p.pid] && p.pid != pid && p.state != 'Z' && p.state != 'X' {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// KillChildren kills all that descends from pid, which must adopt orphans, and returns
+// when nothing is left, or after so many rounds that somebody starts more than can be killed.
+func KillChildren(pid int) {
+	for range 1000 {
+		left := below(pid)
+		if len(left) == 0 {
+			return
+		}
+		for _, p := range left {
+			_ = unix.Kill(p.pid, unix.SIGSTOP) // so that it starts no more meanwhile
+		}
+		for _, p := range left {
+			_ = unix.Kill(p.pid, unix.SIGKILL)
+		}
+	}
+}
+
+// Began tells processes with the same id apart: when a process began, in ticks since the
+// machine started; 0: there is none.
+func Began(pid int) uint64 {
+	p, ok := readProcess(pid)
+	if !ok || p.state == 'Z' || p.state == 'X' {
+		return 0
+	}
+	return p.began
+}
