@@ -296,10 +296,18 @@ func (t *JobTail) Validate() error {
 type JobVote struct {
 	JobClaim
 	Release bool `json:"release,omitempty"`
+	// Round grows with each asking of the caller, and is that of the vote which is given
+	// back: a message that was on its way for long changes nothing when it arrives.
+	Round int64 `json:"round,omitempty"`
 }
 
 // Validate implements [Validator].
-func (v *JobVote) Validate() error { return validateRun(v.Root, v.Run, v.Epoch) }
+func (v *JobVote) Validate() error {
+	if v.Round < 0 {
+		return errors.New("vote: round is negative")
+	}
+	return validateRun(v.Root, v.Run, v.Epoch)
+}
 
 // JobVoted says who has the elector's vote, on disk; nobody: it has been given back.
 type JobVoted struct {

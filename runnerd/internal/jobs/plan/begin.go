@@ -93,7 +93,8 @@ func (p *Planner) claim(r *runPlan, now time.Time) Claim {
 	}
 	if r.job.Body.Once == api.OnceStrict && !r.won {
 		c.Electors = r.job.Body.Electors
-		r.voting = now.Add(voteFor)
+		r.round = max(r.round+1, now.UnixNano())
+		c.Round, r.voting = r.round, now.Add(voteFor)
 		return c
 	}
 	r.claimed = now.Add(repeat) // where its record is not there until then, once more

@@ -61,6 +61,7 @@ type Claim struct {
 	// Electors are those of whom a majority has to give its vote; [Planner.Voted] takes
 	// the outcome. Votes that are no majority are to be given back by the caller.
 	Electors []api.PeerID
+	Round    int64 // of the vote: [api.JobVote]
 }
 
 // Stop is an execution of this node's own that is to end.
@@ -84,15 +85,21 @@ type Take struct {
 	Runs []api.JobClaim
 }
 
+// Release is a won vote that is given back.
+type Release struct {
+	Exec     api.Exec
+	Electors []api.PeerID
+	Round    int64
+}
+
 // Plan is what is to be done now.
 type Plan struct {
 	Claims   []Claim
 	Stops    []Stop
 	Verdicts []Verdict
 	Takes    []Take
-	// Release are won votes that are to be given back to all electors of the job: the
-	// execution is not begun.
-	Release []api.Exec
+	// Release are won votes of executions that are not begun after all.
+	Release []Release
 	Wake    time.Time // when to ask again if nothing happens; zero: never
 }
 

@@ -31,6 +31,7 @@ type runPlan struct {
 	given            time.Time // not begun before: another member has it
 	taken            time.Time // this node may begin it until then: it was given
 	claimed          time.Time // when it was last handed out
+	round            int64     // of the last vote
 	asking, voting   time.Time // an answer is waited for until then
 	cleared, won     bool      // by those that were asked; by a majority
 	pulled, wasAsked bool      // it is set aside in a question to its home
@@ -93,7 +94,8 @@ func (p *Planner) settle(r *runPlan, v book.RunView, c candidate, now time.Time,
 		return
 	}
 	if r.won && r.next.epoch != c.epoch && v.Epoch < r.next.epoch {
-		out.Release = append(out.Release, api.Exec{Root: r.id.Root, Run: r.id.Run, Epoch: r.next.epoch, Peer: p.self})
+		x := api.Exec{Root: r.id.Root, Run: r.id.Run, Epoch: r.next.epoch, Peer: p.self}
+		out.Release = append(out.Release, Release{x, r.job.Body.Electors, r.round})
 	}
 	if r.next.epoch != c.epoch {
 		r.since, r.cleared, r.won, r.tries = now, false, false, 0
