@@ -99,31 +99,21 @@ func (m *Manager) objects(a api.JobAnswer, x api.Exec) bool {
 
 // vote asks the electors of a strict job, and gives votes back that are no majority.
 func (m *Manager) vote(ctx context.Context, c plan.Claim) {
-	won := m.poll(ctx, c.Exec, c.Electors, false) > len(c.Electors)/2
+	won := m.poll(ctx, c.Exec, c.Electors, c.Round, false) > len(c.Electors)/2
 	m.mu.Lock()
 	m.planner.Voted(c.Exec, won, m.cfg.Now())
 	m.mu.Unlock()
 	if !won {
-		m.poll(ctx, c.Exec, c.Electors, true)
+		m.poll(ctx, c.Exec, c.Electors, c.Round, true)
 	}
 	m.rouse()
 }
 
-// release gives back votes for an execution that is not begun.
-func (m *Manager) release(ctx context.Context, x api.Exec) {
-	m.mu.Lock()
-	job, known := m.book.Job(x.Root)
-	m.mu.Unlock()
-	if known {
-		m.poll(ctx, x, job.Body.Electors, true)
-	}
-}
-
 // poll asks all electors at once, and counts votes for x.
-func (m *Manager) poll(ctx context.Context, x api.Exec, electors []api.PeerID, giveBack bool) (votes int) {
+func (m *Manager) poll(ctx context.Context, x api.Exec, electors []api.PeerID, round int64, giveBack bool) (votes int) {
 	ctx, cancel := context.WithTimeout(ctx, voteWait)
 	defer cancel()
-	v := api.JobVote{JobClaim: api.JobClaim{Root: x.Root, Run: x.Run, Epoch: x.Epoch}, Release: giveBack}
+	v := api.JobVote{JobClaim: api.JobClaim{Root: x.Root, Run: x.Run, Epoch: x.Epoch}, Release: giveBack, Round: round}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for _, p := range electors {

@@ -30,6 +30,8 @@ type Output interface {
 	Lines(ctx context.Context, x api.Exec, q Lines, emit func(api.LogLine) error) (bool, error)
 	// Keep stores lines of another member's execution.
 	Keep(t *api.JobTail) error
+	// Drop removes what is kept of another member's execution.
+	Drop(api.Exec)
 }
 
 // Blobs reads the store, and what members have in theirs.

@@ -60,11 +60,20 @@ func (m *Manager) DropJob(root api.Digest) {
 // Record takes in what a member says, and how it was signed. What this node says itself
 // comes back from the bus, and is known.
 func (m *Manager) Record(rec api.JobRecord, raw []byte) {
+	x := rec.Exec()
 	m.mu.Lock()
 	if m.book.Put(rec) {
-		m.raw[rec.Exec()] = raw
+		m.raw[x] = raw
 	}
+	_, goesOn := m.own[x]
 	m.mu.Unlock()
+	switch {
+	case !rec.State.Ended():
+	case x.Peer == m.cfg.Self && !goesOn: // its result is safe on the bus
+		m.cfg.Executor.Forget(x)
+	case rec.Said != "" || !rec.Log.SHA256.IsZero():
+		m.cfg.Output.Drop(x)
+	}
 	m.rouse()
 }
 
@@ -78,6 +87,7 @@ func (m *Manager) Forget(x api.Exec) {
 	if x.Peer == m.cfg.Self && !goesOn {
 		m.cfg.Executor.Forget(x)
 	}
+	m.cfg.Output.Drop(x)
 	m.rouse()
 }
 
@@ -155,8 +165,8 @@ func (m *Manager) step(again *time.Timer) {
 	for _, t := range p.Takes {
 		m.spawn(func(ctx context.Context) { m.take(ctx, t) })
 	}
-	for _, x := range p.Release {
-		m.spawn(func(ctx context.Context) { m.release(ctx, x) })
+	for _, r := range p.Release {
+		m.spawn(func(ctx context.Context) { m.poll(ctx, r.Exec, r.Electors, r.Round, true) })
 	}
 	if !p.Wake.IsZero() {
 		again.Reset(max(p.Wake.Sub(now), 0))

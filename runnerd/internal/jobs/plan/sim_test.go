@@ -27,17 +27,17 @@ type sim struct {
 	trace  []string
 	failed bool
 
-	loss     float64                            // of a message
-	length   func(book.ID) time.Duration        // of an execution
-	outcome  func(x api.Exec) api.ExecState     // of an execution
-	refuses  func(n *node, id book.ID) bool     // a member cannot execute it after all
-	jobs     []book.Job                         // all that were submitted
-	started  map[book.ID]int                    // executions begun
-	epochs   map[book.ID]map[int]api.PeerID     // of strict runs: who began which
+	loss     float64                             // of a message
+	length   func(book.ID) time.Duration         // of an execution
+	outcome  func(x api.Exec) api.ExecState      // of an execution
+	refuses  func(n *node, id book.ID) bool      // a member cannot execute it after all
+	jobs     []book.Job                          // all that were submitted
+	started  map[book.ID]int                     // executions begun
+	epochs   map[book.ID]map[int]api.PeerID      // of strict runs: who began which
 	finals   map[api.PeerID]map[book.ID]api.Exec // accepted successes, as nodes have shown them
-	gone     map[api.PeerID]time.Time           // when a node first saw that another is dead
-	takeover time.Duration                      // the longest that a takeover took since
-	settled  time.Time                          // when the last run ended everywhere
+	gone     map[api.PeerID]time.Time            // when a node first saw that another is dead
+	takeover time.Duration                       // the longest that a takeover took since
+	settled  time.Time                           // when the last run ended everywhere
 }
 
 func newSim(t *testing.T, seed uint64, nodes, cpus int) *sim {

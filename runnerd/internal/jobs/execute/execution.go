@@ -1,0 +1,162 @@
+package execute
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/telemetry"
+	"github.com/realm-mesh/realm/runnerd/internal/jobs"
+)
+
+const (
+	stopGrace    = time.Second      // between TERM and KILL of what is cancelled
+	timeoutGrace = 5 * time.Second  // of what is out of time
+	endTime      = 15 * time.Minute // to bring artifacts into the store
+	// readyAfter is how long a service has to be up before it counts.
+	readyAfter = time.Second
+)
+
+// execution is one that goes on here.
+type execution struct {
+	of     *Executor
+	order  jobs.Order
+	dir    string
+	report func(jobs.Change)
+	log    *output
+	over   chan struct{}
+
+	ctx    context.Context //nolint:containedctx // of all that is done before the program has ended
+	cancel context.CancelFunc
+
+	mu      sync.Mutex
+	stopped *jobs.Change // what it is to be recorded as; nil: nobody has stopped it
+	kill    func()       // ends the program; nil: none runs
+}
+
+func newExecution(e *Executor, o jobs.Order, report func(jobs.Change)) *execution {
+	x := &execution{of: e, order: o, dir: e.dir(o.Exec), report: report, over: make(chan struct{})}
+	path := filepath.Join(x.dir, logFile)
+	if o.Body.Runtime.Type != api.RuntimeWasm {
+		path = nativeLog(x.dir)
+	}
+	x.log = newOutput(path)
+	x.ctx, x.cancel = context.WithCancel(context.Background())
+	return x
+}
+
+// Over implements [jobs.Execution].
+func (x *execution) Over() <-chan struct{} { return x.over }
+
+// Stop implements [jobs.Execution].
+func (x *execution) Stop(as api.ExecState, why string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.stopped != nil {
+		return
+	}
+	x.stopped = &jobs.Change{State: as, Reason: why}
+	x.cancel()
+	if x.kill != nil {
+		go x.kill() // it may wait for a shim
+	}
+}
+
+// running notes how the program is ended, and reports that it runs. false: it is to be
+// ended at once.
+func (x *execution) running(begun time.Time, kill func()) bool {
+	x.mu.Lock()
+	x.kill = kill
+	stopped := x.stopped != nil
+	x.mu.Unlock()
+	if stopped {
+		return false
+	}
+	service := x.order.Body.Type == api.JobService
+	x.report(jobs.Change{State: api.ExecRunning, Started: begun})
+	if service {
+		ready := time.AfterFunc(readyAfter, func() { x.report(jobs.Change{State: api.ExecRunning, Started: begun, Ready: true}) })
+		context.AfterFunc(x.ctx, func() { ready.Stop() })
+	}
+	return true
+}
+
+// whole carries the execution out.
+func (x *execution) whole() {
+	if err := x.prepare(); err != nil {
+		x.end(x.failed(err))
+		return
+	}
+	if x.order.Body.Runtime.Type == api.RuntimeWasm {
+		x.end(x.wasm())
+		return
+	}
+	x.end(x.native())
+}
+
+// prepare makes the folder, and puts everything into it.
+func (x *execution) prepare() error {
+	x.report(jobs.Change{State: api.ExecStaging})
+	if err := os.MkdirAll(x.dir, foldersMode); err != nil {
+		return elsewhere(err)
+	}
+	if err := writeJSON(filepath.Join(x.dir, orderFile), x.order); err != nil {
+		return elsewhere(err)
+	}
+	return x.stage()
+}
+
+// elsewhereError is about this node: another member may do better.
+type elsewhereError struct{ error }
+
+func (e elsewhereError) Unwrap() error { return e.error }
+
+func elsewhere(err error) error { return elsewhereError{err} }
+
+// failed is how an execution ends whose program did not run.
+func (x *execution) failed(err error) jobs.Change {
+	c := jobs.Change{State: api.ExecFailed, Reason: err.Error()}
+	var here elsewhereError
+	if errors.As(err, &here) {
+		c.State = api.ExecMoved
+	}
+	return c
+}
+
+// end gathers what the execution leaves, and reports its end.
+func (x *execution) end(c jobs.Change) {
+	x.cancel()
+	x.mu.Lock()
+	stopped := x.stopped
+	x.mu.Unlock()
+	if stopped != nil && c.State != api.ExecSucceeded {
+		c.State, c.Reason, c.TimedOut = stopped.State, stopped.Reason, false
+	}
+	if c.Ended.IsZero() {
+		c.Ended = time.Now()
+	}
+	x.log.close()
+	ctx, cancel := context.WithTimeout(context.Background(), endTime)
+	defer cancel()
+	x.collect(ctx, &c)
+	if err := writeJSON(filepath.Join(x.dir, resultFile), c); err != nil {
+		x.of.cfg.Log.Warn("keep the result of a job", telemetry.Error(err)) // its record still may be
+	}
+	x.clear()
+	x.of.gone(x.order.Exec)
+	x.report(c)
+	close(x.over)
+}
+
+// clear removes all but the result.
+func (x *execution) clear() {
+	for _, name := range []string{programDir, assetsDir, workDir, shimDir} {
+		if err := os.RemoveAll(filepath.Join(x.dir, name)); err != nil {
+			x.of.cfg.Log.Warn("remove what a job has left", telemetry.Error(err))
+		}
+	}
+}
