@@ -347,3 +347,21 @@ func (b *RecordBatch) Validate() error {
 	}
 	return nil
 }
+
+// RecordParts asks a member for records, by [RouteSyncRecords]: those of the parts whose
+// digests differ from these.
+type RecordParts struct {
+	Digests []byte `json:"digests"`         // RecordDigests bytes
+	After   string `json:"after,omitempty"` // key of the last record of the page before
+}
+
+// RecordDigests is the size of the digests of a [RecordParts], in bytes.
+const RecordDigests = 256 * 8
+
+// Validate implements [Validator].
+func (p *RecordParts) Validate() error {
+	if len(p.Digests) != RecordDigests || len(p.After) > 256 {
+		return errors.New("records: digests or key of a wrong size")
+	}
+	return nil
+}

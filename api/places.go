@@ -216,6 +216,9 @@ func PathChunk(d Digest) string      { return "/chunks/" + d.String() }
 func PathFunction(n Name) string     { return "/functions/" + string(n) }
 func PathComponent(n Name) string    { return "/components/" + string(n) }
 
+// PathBlobs is the path of [RouteBlobPut].
+const PathBlobs = "/blobs"
+
 // PathChunks is the path of [RouteChunks].
 const PathChunks = "/chunks"
 

@@ -49,6 +49,8 @@ func (l *Ledger) references(now time.Time) (out []api.Reference, until time.Time
 			out = l.programs(out, ref, now)
 		case ref.Kind == api.KindPin:
 			out = l.pinned(out, ref, now)
+		case ref.Kind == api.KindJob:
+			out = l.ofJob(out, ref, now)
 		default:
 			continue
 		}
@@ -66,6 +68,25 @@ func (l *state) pinned(out []api.Reference, ref api.Ref, now time.Time) []api.Re
 		return out
 	}
 	return l.refer(out, cur, true)
+}
+
+// ofJob appends what executions of the job ref need.
+func (l *state) ofJob(out []api.Reference, ref api.Ref, now time.Time) []api.Reference {
+	h, ok := l.job(ref, now)
+	if !ok {
+		return out
+	}
+	blobs, known := l.bodies[h.Digest].([]api.BlobInfo)
+	if !known {
+		if j, err := h.Job(); err == nil {
+			blobs = j.Blobs()
+		}
+		l.bodies[h.Digest] = blobs
+	}
+	for _, b := range blobs {
+		out = append(out, api.Reference{Blob: b.SHA256, Size: b.Size, Ref: ref, Seq: h.Seq, Current: true})
+	}
+	return out
 }
 
 // programs appends what the workload ref needs.

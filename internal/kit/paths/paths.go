@@ -142,6 +142,18 @@ func (h Home) LastGood(r api.Ref) string {
 	return filepath.Join(h.State(api.Runnerd), "good", string(r.Kind), string(r.Name)+".json")
 }
 
+// Policy is what this machine allows jobs to do: package policy.
+func (h Home) Policy() string { return filepath.Join(h.root, "policy.json") }
+
+// Jobs is the folder of what runnerd executes.
+func (h Home) Jobs() string { return filepath.Join(h.State(api.Runnerd), "jobs") }
+
+// JobTails is the folder of output that is kept for other members.
+func (h Home) JobTails() string { return filepath.Join(h.State(api.Runnerd), "tails") }
+
+// JobVotes is the file of votes that this node has given as an elector.
+func (h Home) JobVotes() string { return filepath.Join(h.State(api.Runnerd), "votes.log") }
+
 // Keys is the folder of the node's secrets.
 func (h Home) Keys() string { return filepath.Join(h.root, "keys") }
 

@@ -101,6 +101,30 @@ func isAccountPath(path string) bool {
 	return r.Kind.Workload() && r.Validate() == nil
 }
 
+// Jobs serves [api.ServiceJob]: what runnerd tells of jobs, and what members ask of each
+// other about them, which clients may not: writer reports who may.
+func Jobs(next http.RoundTripper, writer func(*http.Request) bool, log *slog.Logger) http.Handler {
+	forward := toDaemon(next, api.Runnerd, log)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !isJobPath(r.Method, r.URL.Path) || r.Method != http.MethodGet && !writer(r) {
+			refuse(w)
+			return
+		}
+		forward.ServeHTTP(w, r)
+	})
+}
+
+func isJobPath(method, path string) bool {
+	f := strings.Split(path, "/")
+	if len(f) < 2 || len(f) > 4 || f[0] != "" || f[1] != "jobs" || slices.Contains(f, "..") || slices.Contains(f, ".") {
+		return false
+	}
+	if method == http.MethodPost {
+		return slices.Contains([]string{api.PathJobClaims, api.PathJobTake, api.PathJobTail, api.PathJobVotes}, path)
+	}
+	return method == http.MethodGet
+}
+
 func refuse(w http.ResponseWriter) { local.WriteError(w, http.StatusForbidden, errNotOffered) }
 
 // toDaemon forwards to the same path of a daemon of this node.

@@ -46,6 +46,8 @@ type Client struct {
 	Merge func(p peer.ID, b *api.FactBatch) error
 	// Met takes a member that p is connected to.
 	Met func(api.PeerFact)
+	// More asks p for what is none of the above; nil: nothing.
+	More func(ctx context.Context, p peer.ID) error
 	// Skew is told the clock of p minus this node's.
 	Skew func(p peer.ID, d time.Duration)
 
@@ -83,6 +85,18 @@ func (c *Client) Peers(ctx context.Context, p peer.ID) error {
 		c.Met(f)
 	}
 	return nil
+}
+
+func (c *Client) more(ctx context.Context, p peer.ID) error {
+	if c.More == nil {
+		return nil
+	}
+	return c.More(ctx, p)
+}
+
+// Records asks p for records of jobs.
+func (c *Client) Records(ctx context.Context, p peer.ID, q *api.RecordParts) (b api.RecordBatch, err error) {
+	return b, c.call(ctx, p, api.RouteSyncRecords, q, &b, api.MaxMessage)
 }
 
 // digests asks p what it holds, and what time it is there.

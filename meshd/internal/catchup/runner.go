@@ -239,7 +239,7 @@ func (r *Runner) round(ctx context.Context, p peer.ID, full bool) error {
 	// about the others.
 	news, err := r.intents(ctx, p)
 	if full && !tooOften(err) {
-		err = errors.Join(err, r.cfg.Client.Facts(ctx, p), r.cfg.Client.Peers(ctx, p))
+		err = errors.Join(err, r.cfg.Client.Facts(ctx, p), r.cfg.Client.Peers(ctx, p), r.cfg.Client.more(ctx, p))
 	}
 	if r.hold != nil {
 		r.hold.answered()

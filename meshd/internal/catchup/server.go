@@ -30,6 +30,7 @@ const (
 	costFetch   = 10
 	costFacts   = 5
 	costPeers   = 2
+	costRecords = 5
 )
 
 // Facts is what members say of themselves.
@@ -38,10 +39,16 @@ type Facts interface {
 	Members(limit int) []api.PeerFact
 }
 
+// Records is what members say of jobs.
+type Records interface {
+	Differing(*api.RecordParts) api.RecordBatch
+}
+
 // Server answers other members.
 type Server struct {
 	Ledger  *ledger.Ledger
 	Facts   Facts
+	Records Records
 	Conduct *conduct.Book
 	Now     func() time.Time // the node's clock
 }
@@ -55,6 +62,7 @@ func (s *Server) Handler() http.Handler {
 		api.RouteSyncDigests: s.limited(costDigests, s.digests),
 		api.RouteSyncEntries: s.limited(costEntries, s.entries),
 		api.RouteSyncFetch:   s.limited(costFetch, s.fetch),
+		api.RouteSyncRecords: s.limited(costRecords, s.records),
 		api.RouteSyncFacts: s.limited(costFacts, func(w http.ResponseWriter, _ *http.Request) {
 			local.WriteJSON(w, http.StatusOK, s.Facts.Full())
 		}),
@@ -97,6 +105,13 @@ func (s *Server) entries(w http.ResponseWriter, r *http.Request) {
 	var req api.SyncParts
 	if readRequest(w, r, &req) {
 		local.WriteJSON(w, http.StatusOK, api.SyncEntries{Entries: s.Ledger.Entries(req.Buckets)})
+	}
+}
+
+func (s *Server) records(w http.ResponseWriter, r *http.Request) {
+	var req api.RecordParts
+	if readRequest(w, r, &req) {
+		local.WriteJSON(w, http.StatusOK, s.Records.Differing(&req))
 	}
 }
 

@@ -13,6 +13,8 @@ const (
 	IntentsSaid                  //
 	FactsPassedOn                // by gossip
 	FactsSaid                    //
+	RecordsPassedOn              // of jobs, by gossip: messages of many
+	RecordsSaid                  //
 	UselessMessages              // by gossip, of long ago, or of no use
 	SyncRequests                 // weighed by the work that they are
 	EnrollRequests               //
@@ -38,6 +40,8 @@ func (c Class) quota() quota {
 		IntentsSaid:     {each: 1_000, burst: 40_000, bytes: 8 << 20, room: 128 << 20},
 		FactsPassedOn:   {each: 1_000, burst: 20_000, bytes: 4 << 20, room: 64 << 20},
 		FactsSaid:       {each: 30, burst: 2_000, bytes: 1 << 20, room: 32 << 20},
+		RecordsPassedOn: {each: 1_000, burst: 20_000, bytes: 8 << 20, room: 128 << 20},
+		RecordsSaid:     {each: 60, burst: 2_000, bytes: 2 << 20, room: 32 << 20},
 		UselessMessages: {each: 20, burst: 1_000},
 		SyncRequests:    {each: 50, burst: 2_000},
 		EnrollRequests:  {each: 0.2, burst: 5},

@@ -22,6 +22,7 @@ import (
 	"github.com/realm-mesh/realm/meshd/internal/claim"
 	"github.com/realm-mesh/realm/meshd/internal/intents"
 	"github.com/realm-mesh/realm/meshd/internal/node"
+	"github.com/realm-mesh/realm/meshd/internal/records"
 )
 
 // runFollowing is a node of the realm of pin until ctx ends.
@@ -31,6 +32,12 @@ func (d *Daemon) runFollowing(ctx context.Context, pin trust.Pin, proof api.Proo
 		return err
 	}
 	var running atomic.Pointer[node.Node]
+	shelf := records.New(d.self)
+	kept := &recordMirror{shelf: shelf, bucket: buckets.jobs, log: d.env.Log, changed: func() {
+		if n := running.Load(); n != nil {
+			n.RecordsChanged()
+		}
+	}}
 	keeper, err := intents.Open(intents.Config{ //nolint:contextcheck // it waits for the disk alone
 		Pin: pin, Path: d.state(fileIntents), Now: d.clock.Now, Projection: projection{buckets.intents}, Log: d.env.Log,
 		Room: func(n int64) error { return disk.Room(d.env.Home.Root(), n, disk.ReserveState) },
@@ -49,9 +56,9 @@ func (d *Daemon) runFollowing(ctx context.Context, pin trust.Pin, proof api.Proo
 			return err
 		}
 	}
-	return task.Run(ctx, keeper.Run, func(ctx context.Context) error {
+	return task.Run(ctx, keeper.Run, kept.read, kept.write, func(ctx context.Context) error {
 		for {
-			err := d.runNode(ctx, keeper, &running, buckets, pin, proof)
+			err := d.runNode(ctx, keeper, &running, shelf, buckets, pin, proof)
 			if !errors.Is(err, node.ErrReopen) || ctx.Err() != nil {
 				return err
 			}
@@ -67,13 +74,13 @@ func (d *Daemon) runFollowing(ctx context.Context, pin trust.Pin, proof api.Proo
 }
 
 // runNode runs one node.
-func (d *Daemon) runNode(ctx context.Context, keeper *intents.Keeper, running *atomic.Pointer[node.Node], b buckets, pin trust.Pin, proof api.Proof) error {
+func (d *Daemon) runNode(ctx context.Context, keeper *intents.Keeper, running *atomic.Pointer[node.Node], shelf *records.Shelf, b buckets, pin trust.Pin, proof api.Proof) error {
 	known, err := b.recover(ctx, d.self)
 	if err != nil {
 		return err
 	}
 	cfg := d.nodeConfig(pin, proof)
-	cfg.Keeper, cfg.Known = keeper, known
+	cfg.Keeper, cfg.Known, cfg.Records = keeper, known, shelf
 	for _, r := range known {
 		if r.Peer == d.self {
 			cfg.Fact.Full = r.Full // casd says it again only when it changes, or in a while
@@ -89,7 +96,7 @@ func (d *Daemon) runNode(ctx context.Context, keeper *intents.Keeper, running *a
 		return errors.Join(err, n.Close())
 	}
 	m := newMirror(n.Table(), b, keeper.Reset, d.env.Log)
-	return task.Run(ctx, n.Run, m.readOwn, m.write, func(ctx context.Context) error {
+	return task.Run(ctx, n.Run, m.readOwn, m.write, d.watchPolicy(n), func(ctx context.Context) error {
 		return watchSiblings(ctx, cfg.Fact.Down, d.askLauncher, func(down api.DaemonList) {
 			n.Table().ChangePeer(func(me *api.PeerFact) { me.Down = down })
 		}, d.env.Log)
@@ -98,6 +105,7 @@ func (d *Daemon) runNode(ctx context.Context, keeper *intents.Keeper, running *a
 
 func (d *Daemon) nodeConfig(pin trust.Pin, proof api.Proof) node.Config {
 	env := d.env
+	powers := d.powers()
 	host, err := os.Hostname()
 	if err != nil {
 		host = "" // it is told to people only
@@ -108,7 +116,7 @@ func (d *Daemon) nodeConfig(pin trust.Pin, proof api.Proof) node.Config {
 		Fresh:     err != nil || strings.TrimSpace(string(synced)) != string(pin.Realm),
 		Synced:    func() { d.synced(pin.Realm) },
 		Repin:     func(p trust.Pin) error { return p.Write(env.Home.Pin()) },
-		Fact:      api.PeerFact{Version: buildinfo.Version, Host: host, Roles: env.Config.Roles, Client: env.Config.Client, Capacity: env.Config.Capacity()},
+		Fact:      api.PeerFact{Version: buildinfo.Version, Host: host, Roles: env.Config.Roles, Client: env.Config.Client, Capacity: env.Config.Capacity(), Powers: powers},
 		Bootstrap: d.bootstrap, MDNS: *env.Config.MDNS,
 		Book:    d.state(filePeers),
 		Daemons: env.Client.Transport,

@@ -10,14 +10,14 @@ import (
 
 // buckets are those that meshd reads and writes.
 type buckets struct {
-	intents, peers, workloads *bus.Bucket
+	intents, peers, workloads, jobs *bus.Bucket
 }
 
 func (d *Daemon) openBuckets(ctx context.Context) (b buckets, err error) {
 	for _, o := range []struct {
 		name string
 		to   **bus.Bucket
-	}{{api.BucketIntents, &b.intents}, {api.BucketPeers, &b.peers}, {api.BucketWorkloads, &b.workloads}} {
+	}{{api.BucketIntents, &b.intents}, {api.BucketPeers, &b.peers}, {api.BucketWorkloads, &b.workloads}, {api.BucketJobs, &b.jobs}} {
 		if *o.to, err = d.env.Bus.Bucket(ctx, o.name); err != nil {
 			return buckets{}, err
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/trust"
 	"github.com/realm-mesh/realm/meshd/internal/gossip"
 	"github.com/realm-mesh/realm/meshd/internal/intents"
+	"github.com/realm-mesh/realm/meshd/internal/records"
 )
 
 const (
@@ -57,6 +58,10 @@ type Config struct {
 	Synced func()
 	// Repin keeps the key of the owner, when it has been replaced.
 	Repin func(trust.Pin) error
+
+	// Records are those of jobs. They outlive the node, as the keeper does; nil: the node
+	// begins with none.
+	Records *records.Shelf
 
 	Fact      api.PeerFact // Peer and Addrs are filled in; Roles are those of the settings
 	Bootstrap []peer.AddrInfo

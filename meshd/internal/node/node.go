@@ -30,6 +30,7 @@ import (
 	"github.com/realm-mesh/realm/meshd/internal/intents"
 	"github.com/realm-mesh/realm/meshd/internal/neighbours"
 	"github.com/realm-mesh/realm/meshd/internal/p2p"
+	"github.com/realm-mesh/realm/meshd/internal/records"
 	"github.com/realm-mesh/realm/meshd/internal/streams"
 )
 
@@ -81,6 +82,9 @@ func Open(ctx context.Context, cfg Config) (_ *Node, err error) {
 		spread: rate.NewLimiter(rate.Every(respreadEach), respread),
 		trust:  make(chan struct{}, 1), learned: make(chan learning, maxLearned), arrived: make(chan arrival, maxArrived),
 		pinned: cfg.Pin.Owner,
+	}
+	if n.cfg.Records == nil {
+		n.cfg.Records = records.New(n.self)
 	}
 	if err := n.show(); err != nil { //nolint:contextcheck // it waits for the disk alone
 		return nil, err
@@ -150,6 +154,8 @@ func (n *Node) joinGossip(ctx context.Context) (err error) {
 				Check: n.checkIntent, Deliver: n.deliverIntent},
 			{Name: api.TopicPeer(n.cfg.Pin.Realm), Max: api.MaxMessage, PassedOn: conduct.FactsPassedOn, Said: conduct.FactsSaid,
 				Check: n.checkFacts, Deliver: n.deliverFacts},
+			{Name: api.TopicJob(n.cfg.Pin.Realm), Max: api.MaxMessage, PassedOn: conduct.RecordsPassedOn, Said: conduct.RecordsSaid,
+				Check: n.checkRecords, Deliver: n.deliverRecords},
 		},
 	})
 	return err
@@ -159,7 +165,7 @@ func (n *Node) joinGossip(ctx context.Context) (err error) {
 func (n *Node) Run(ctx context.Context) error {
 	fns := []func(context.Context) error{
 		func(ctx context.Context) error { return n.watch.Run(ctx, n.events) },
-		n.watchTrust, n.keepLearned, n.keepArrived, n.watchAddrs, n.watchListeners, n.gossipFacts,
+		n.watchTrust, n.keepLearned, n.keepArrived, n.watchAddrs, n.watchListeners, n.gossipFacts, n.gossipRecords, n.pruneRecords,
 		n.finder.Run, n.gossip.Run, n.sync.Run, n.index.Run, n.conduct.Run,
 	}
 	for _, s := range n.servers {

@@ -35,7 +35,7 @@ func (n *Node) References(w http.ResponseWriter, r *http.Request) {
 		local.WriteError(w, http.StatusServiceUnavailable, errReferences)
 		return
 	}
-	list, tag := n.needed.await(r.Context(), n.ledger(), n.cfg.Now, r.Header.Get("If-None-Match"), waitOf(r.Header))
+	list, tag := n.needed.await(r.Context(), n, n.cfg.Now, r.Header.Get("If-None-Match"), waitOf(r.Header))
 	w.Header().Set("ETag", tag)
 	if tag == r.Header.Get("If-None-Match") {
 		w.WriteHeader(http.StatusNotModified)
@@ -92,24 +92,25 @@ type needed struct {
 }
 
 // look returns the list now, its ETag, and when it may be another one without a change.
-func (d *needed) look(l *ledger.Ledger, now time.Time) (list []api.Reference, tag string, until time.Time) {
+func (d *needed) look(n *Node, now time.Time) (list []api.Reference, tag string, until time.Time) {
 	d.making.Lock()
 	defer d.making.Unlock()
-	at := l.Revision() // before the list: it may be newer than that, and is then made twice
+	at := n.ledger().Revision() + n.cfg.Records.Revision() // before the list: it may be newer than that, and is then made twice
 	if d.tag == "" || at != d.revision || !d.until.IsZero() && !now.Before(d.until) {
-		d.list, d.until = l.References(now)
+		d.list, d.until = n.ledger().References(now)
+		d.list = n.blobsOfRecords(d.list)
 		d.tag, d.revision = tagOf(d.list), at
 	}
 	return d.list, d.tag, d.until
 }
 
 // await is look, which waits for as long as limit while the list has the ETag known.
-func (d *needed) await(ctx context.Context, l *ledger.Ledger, now func() time.Time, known string, limit time.Duration) ([]api.Reference, string) {
+func (d *needed) await(ctx context.Context, n *Node, now func() time.Time, known string, limit time.Duration) ([]api.Reference, string) {
 	timeout := time.NewTimer(limit)
 	defer timeout.Stop()
 	for over := false; ; {
 		news, closed := d.next() // before the list: what comes meanwhile is seen
-		list, tag, until := d.look(l, now())
+		list, tag, until := d.look(n, now())
 		if tag != known || limit == 0 || closed || over {
 			return list, tag
 		}
@@ -145,7 +146,9 @@ func (d *needed) changed(c ledger.Change) {
 }
 
 // refers reports whether s may name a blob.
-func refers(s intent.Signed) bool { return s.Kind.Workload() || s.Kind == api.KindPin }
+func refers(s intent.Signed) bool {
+	return s.Kind.Workload() || s.Kind == api.KindPin || s.Kind == api.KindJob
+}
 
 // wake has all who wait look again; for good, nobody waits any more.
 func (d *needed) wake(forGood bool) {

@@ -23,7 +23,7 @@ import (
 // openServices registers what peers can ask of this node, and makes what this
 // node asks of them.
 func (n *Node) openServices() {
-	served := &catchup.Server{Ledger: n.ledger(), Facts: n.table, Conduct: n.conduct, Now: n.cfg.Now}
+	served := &catchup.Server{Ledger: n.ledger(), Facts: n.table, Records: n.cfg.Records, Conduct: n.conduct, Now: n.cfg.Now}
 	desk := enroll.NewDesk(enroll.DeskConfig{Key: n.cfg.Key, Keeper: atDesk{n}, Host: n.host, Now: n.cfg.Now, Peers: n.toDial, Log: n.cfg.Log})
 	inbound := map[api.Service]http.Handler{
 		api.ServiceSync:   n.tellTwins(served.Handler()),
@@ -31,6 +31,7 @@ func (n *Node) openServices() {
 		api.ServiceBlob:   bridge.Blobs(n.cfg.Daemons, n.cfg.Log),
 		api.ServiceCall:   bridge.Calls(n.cfg.Daemons, n.cfg.Log),
 		api.ServiceNode:   bridge.Accounts(n.cfg.Daemons, nodeWithin, n.cfg.Log),
+		api.ServiceJob:    bridge.Jobs(n.cfg.Daemons, n.ofMember, n.cfg.Log),
 	}
 	for s, h := range inbound {
 		n.servers = append(n.servers, streams.Listen(n.host, n.cfg.Pin.Realm, s, n.counted(s, true, h), n.cfg.Log))
@@ -41,6 +42,7 @@ func (n *Node) openServices() {
 		api.ServiceBlob: countedTrips{blob, n, api.ServiceBlob},
 		api.ServiceCall: countedTrips{call, n, api.ServiceCall},
 		api.ServiceNode: countedTrips{n.transport(api.ServiceNode, 0), n, api.ServiceNode},
+		api.ServiceJob:  countedTrips{n.transport(api.ServiceJob, 0), n, api.ServiceJob},
 	}, map[api.Service]time.Duration{api.ServiceNode: nodeAway}, n.cfg.Log)
 	n.openSync()
 }
@@ -50,7 +52,7 @@ func (n *Node) openSync() {
 	trips := hearTwins{countedTrips{n.transport(api.ServiceSync, syncHeaders), n, api.ServiceSync}, n}
 	n.client = &catchup.Client{
 		HTTP: &http.Client{Transport: trips}, Ledger: n.ledger(), Conduct: n.conduct, Now: n.cfg.Now,
-		Accept: n.acceptSynced, Merge: n.mergeDirect, Met: n.met, Skew: n.skew,
+		Accept: n.acceptSynced, Merge: n.mergeDirect, Met: n.met, Skew: n.skew, More: n.syncRecords,
 	}
 	cfg := catchup.Config{Client: n.client, Neighbours: n.watch.Members, Log: n.cfg.Log, Done: func(_ peer.ID, news int, err error) {
 		if err == nil {

@@ -38,6 +38,7 @@ const (
 	StreamsBlob = 64
 	StreamsCall = 256
 	StreamsNode = 8
+	StreamsJob  = 64
 )
 
 // StreamCap is the cap of a service among the above.
@@ -49,6 +50,8 @@ func StreamCap(s api.Service) int {
 		return StreamsCall
 	case api.ServiceNode:
 		return StreamsNode
+	case api.ServiceJob:
+		return StreamsJob
 	default:
 		return StreamsSync
 	}
@@ -108,7 +111,7 @@ func limits(realm api.RealmID) rcmgr.ConcreteLimitConfig {
 		ProtocolPeer: map[protocol.ID]rcmgr.ResourceLimits{},
 	}
 	if realm != "" {
-		for _, s := range []api.Service{api.ServiceSync, api.ServiceBlob, api.ServiceCall, api.ServiceNode} {
+		for _, s := range []api.Service{api.ServiceSync, api.ServiceBlob, api.ServiceCall, api.ServiceNode, api.ServiceJob} {
 			id, n := protocol.ID(api.Protocol(realm, s)), rcmgr.LimitVal(StreamCap(s))
 			set.ProtocolPeer[id] = rcmgr.ResourceLimits{Streams: 2 * n, StreamsInbound: n, StreamsOutbound: n, Memory: peerMemory}
 			set.Protocol[id] = rcmgr.ResourceLimits{Streams: systemStreams / 2, StreamsInbound: systemStreams / 4, StreamsOutbound: systemStreams / 4, Memory: systemMemory}

@@ -16,7 +16,8 @@ const (
 	maxIntents   = 1 << 30 // api.MaxSync intents of 10 KiB; most have less than 2 KiB
 	maxPeers     = 32 << 20
 	maxWorkloads = 128 << 20
-	maxStore     = 2 * maxIntents
+	maxJobs      = 512 << 20 // ledger.MaxRecords of the largest
+	maxStore     = 2 * (maxIntents + maxJobs)
 	maxMemory    = 2 * (maxPeers + maxWorkloads)
 )
 
@@ -24,6 +25,7 @@ func bucketConfigs() []jetstream.KeyValueConfig {
 	return []jetstream.KeyValueConfig{
 		{Bucket: api.BucketIntents, Storage: jetstream.FileStorage, MaxBytes: maxIntents, History: 1, MaxValueSize: maxPayload},
 		{Bucket: api.BucketPeers, Storage: jetstream.MemoryStorage, MaxBytes: maxPeers, History: 1, MaxValueSize: maxPayload},
+		{Bucket: api.BucketJobs, Storage: jetstream.FileStorage, MaxBytes: maxJobs, History: 1, MaxValueSize: maxPayload},
 		{Bucket: api.BucketWorkloads, Storage: jetstream.MemoryStorage, MaxBytes: maxWorkloads, History: 1, MaxValueSize: maxPayload},
 	}
 }

@@ -21,7 +21,7 @@ type rights struct {
 	admin bool     // makes buckets
 }
 
-var allBuckets = []string{api.BucketIntents, api.BucketPeers, api.BucketWorkloads}
+var allBuckets = []string{api.BucketIntents, api.BucketPeers, api.BucketWorkloads, api.BucketJobs}
 
 // What any daemon logs, and tells of events.
 const (
@@ -41,8 +41,8 @@ func rightsOf(d api.Daemon) rights {
 		return rights{read: allBuckets, write: allBuckets, ask: []string{api.SubjectReady, api.SubjectPS}, serve: true}
 	case api.Runnerd:
 		return rights{
-			read: allBuckets, write: []string{api.BucketWorkloads},
-			ask:   []string{api.SubjectReady},
+			read: allBuckets, write: []string{api.BucketWorkloads, api.BucketJobs},
+			ask:   []string{api.SubjectReady, api.SubjectPS},
 			say:   []string{api.SubjectLogs(api.Runnerd), api.SubjectEvents(api.Runnerd)},
 			serve: true,
 		}

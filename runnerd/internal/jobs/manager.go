@@ -23,6 +23,7 @@ type Manager struct {
 	planner *plan.Planner
 	own     map[api.Exec]*own
 	change  chan struct{}       // closed, and replaced, when something may have changed
+	keys    map[string]api.Exec // of records, by their keys on the bus
 	raw     map[api.Exec][]byte // records as they were signed, to be shown to others
 
 	ctx  context.Context //nolint:containedctx // of Run: tasks that a plan asks for end with it
@@ -38,7 +39,7 @@ type own struct {
 // New returns a Manager that knows nothing yet.
 func New(cfg Config) *Manager {
 	b := book.New(cfg.Self)
-	return &Manager{cfg: cfg, wake: make(chan struct{}, 1), book: b, planner: plan.New(cfg.Self, b), own: map[api.Exec]*own{}, change: make(chan struct{}), raw: map[api.Exec][]byte{}}
+	return &Manager{cfg: cfg, wake: make(chan struct{}, 1), book: b, planner: plan.New(cfg.Self, b), own: map[api.Exec]*own{}, change: make(chan struct{}), raw: map[api.Exec][]byte{}, keys: map[string]api.Exec{}}
 }
 
 // SetJob takes in a job as its newest intent has it.
@@ -63,7 +64,7 @@ func (m *Manager) Record(rec api.JobRecord, raw []byte) {
 	x := rec.Exec()
 	m.mu.Lock()
 	if m.book.Put(rec) {
-		m.raw[x] = raw
+		m.raw[x], m.keys[api.KeyRecord(x)] = raw, x
 	}
 	_, goesOn := m.own[x]
 	m.mu.Unlock()
@@ -77,13 +78,20 @@ func (m *Manager) Record(rec api.JobRecord, raw []byte) {
 	m.rouse()
 }
 
-// Forget takes in that a record is not kept any more.
-func (m *Manager) Forget(x api.Exec) {
+// Forget takes in that a record is not kept any more; key is that of the bucket.
+func (m *Manager) Forget(key string) {
 	m.mu.Lock()
-	m.book.Drop(x)
-	delete(m.raw, x)
+	x, known := m.keys[key]
+	if known {
+		m.book.Drop(x)
+		delete(m.raw, x)
+		delete(m.keys, key)
+	}
 	_, goesOn := m.own[x]
 	m.mu.Unlock()
+	if !known {
+		return
+	}
 	if x.Peer == m.cfg.Self && !goesOn {
 		m.cfg.Executor.Forget(x)
 	}
@@ -190,7 +198,7 @@ func (m *Manager) put(rec api.JobRecord) {
 		return
 	}
 	m.book.Put(rec)
-	m.raw[rec.Exec()] = raw
+	m.raw[rec.Exec()], m.keys[api.KeyRecord(rec.Exec())] = raw, rec.Exec()
 	m.cfg.Write(rec.Exec(), raw)
 }
 

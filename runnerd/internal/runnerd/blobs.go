@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -42,6 +43,60 @@ func (b *blobs) Bring(ctx context.Context, blob api.Digest, limit int64) error {
 		return fmt.Errorf("%w: %d bytes", api.ErrTooLarge, info.Size)
 	}
 	return nil
+}
+
+// Open implements [execute.Blobs].
+func (b *blobs) Open(ctx context.Context, blob api.BlobInfo) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, local.URL(api.Casd, api.PathBlob(blob.SHA256)), nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := b.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	if err := local.CheckStatus(resp); err != nil {
+		resp.Body.Close()
+		return nil, err
+	}
+	return resp.Body, nil
+}
+
+// Put implements [execute.Blobs].
+func (b *blobs) Put(ctx context.Context, from io.Reader) (info api.BlobInfo, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, local.URL(api.Casd, api.PathBlobs), from)
+	if err != nil {
+		return info, err
+	}
+	resp, err := b.client.Do(req)
+	if err != nil {
+		return info, err
+	}
+	defer resp.Body.Close()
+	if err := local.CheckStatus(resp); err != nil {
+		return info, err
+	}
+	raw, err := api.ReadAll(resp.Body, maxInfo)
+	if err != nil {
+		return info, err
+	}
+	return info, api.Decode(raw, maxInfo, &info)
+}
+
+// jobBlobs is the store as executions of jobs use it.
+type jobBlobs struct{ *blobs }
+
+// Bring implements [execute.Blobs].
+func (j jobBlobs) Bring(ctx context.Context, b api.BlobInfo) error {
+	return j.blobs.Bring(ctx, b.SHA256, b.Size)
+}
+
+// Open implements [jobs.Blobs]: what is not here comes from members.
+func (j jobBlobs) Open(ctx context.Context, b api.BlobInfo) (io.ReadCloser, error) {
+	if err := j.Bring(ctx, b); err != nil {
+		return nil, err
+	}
+	return j.blobs.Open(ctx, b)
 }
 
 // Read implements [program.Fetcher].

@@ -16,6 +16,7 @@ import (
 type mesh struct {
 	peers, workloads *bus.Bucket
 	to               *reconcile.Reconciler
+	jobs             *jobber
 	log              *slog.Logger
 }
 
@@ -32,10 +33,13 @@ func (m *mesh) watchPeers(ctx context.Context) error {
 				return nil
 			}
 			m.to.Record(rec)
+			m.jobs.record(rec)
 		case bus.Deleted:
 			m.to.RecordGone(api.PeerID(ev.Key))
+			m.jobs.recordGone(api.PeerID(ev.Key))
 		case bus.Synced:
 			m.to.End(reconcile.Records)
+			m.jobs.peersTold()
 		}
 		return nil
 	})

@@ -2,6 +2,7 @@ package runnerd
 
 import (
 	"context"
+	"crypto"
 	"fmt"
 	"log/slog"
 	"os"
@@ -64,6 +65,8 @@ type Daemon struct {
 	facts   *facts
 	intents *intents
 	mesh    *mesh
+	jobs    *jobber
+	key     crypto.Signer
 	duties  *reconcile.Reconciler
 	set     *workload.Set
 	engine  *engine.Engine
@@ -80,7 +83,7 @@ func New(ctx context.Context, env *daemon.Env) (daemon.Daemon, error) {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
 	own := keys.PublicOf(key)
-	d := &Daemon{env: env, self: keys.Peer(own.Key()), clock: clock.Open(env.Home.Clock())}
+	d := &Daemon{env: env, key: key, self: keys.Peer(own.Key()), clock: clock.Open(env.Home.Clock())}
 	if d.marks, err = trust.OpenMarks(env.Home.Marks(api.Runnerd)); err != nil {
 		return nil, err
 	}
@@ -93,7 +96,8 @@ func New(ctx context.Context, env *daemon.Env) (daemon.Daemon, error) {
 		Self: d.self, Roles: env.Config.Roles, Capacity: env.Config.Capacity(), Realm: book, Kept: kept.Has,
 		Apply: func(ctx context.Context, w workload.Want) error { return d.set.Apply(ctx, w) }, Now: time.Now,
 	})
-	if err := d.openBuckets(ctx, book); err != nil {
+	store, err := d.openBuckets(ctx, book)
+	if err != nil {
 		return nil, err
 	}
 	calls := max(minCalls, callsPerCPU*runtime.GOMAXPROCS(0))
@@ -101,11 +105,16 @@ func New(ctx context.Context, env *daemon.Env) (daemon.Daemon, error) {
 	m := newMetrics(env.Metrics, sources{d.facts.counts, d.duties.Counts, book.Manifests, []*gate.Gate{functions, components}})
 	cache := env.Home.Cache(api.Runnerd)
 	d.engine = engine.New(engine.NewCache(cache))
+	loader := newTidyLoader(program.NewLoader(&blobs{client: env.Client}, &timedCompiler{program.NewCompiler(exe, cache), m}, d.engine))
+	admission := newAdmission(env)
+	if d.jobs, err = newJobber(d, book, store, loader, admission); err != nil {
+		return nil, err
+	}
+	d.mesh.jobs = d.jobs
+	d.jobs.Register(env.Mux)
 	d.set = workload.NewSet(workload.Env{
-		Self: d.self,
-		Loader: newTidyLoader(program.NewLoader(&blobs{client: env.Client},
-			&timedCompiler{program.NewCompiler(exe, cache), m}, d.engine)),
-		Admit:   newAdmission(env),
+		Self: d.self, Loader: loader,
+		Admit:   admission,
 		Facts:   d.facts,
 		Logs:    func(r api.Ref) *logs.Log { return logs.Open(r, env.Home.WorkloadLog(r), publisher(env.Bus), env.Log) },
 		Kept:    kept,
@@ -121,6 +130,7 @@ func New(ctx context.Context, env *daemon.Env) (daemon.Daemon, error) {
 	d.intents.tell = func(c wanted.Change) {
 		m.commands.Add(float64(c.Taken))
 		d.duties.Wanted(c)
+		d.jobs.wanted(c)
 	}
 	return d, nil
 }
@@ -153,14 +163,15 @@ func gateConfig(places int) gate.Config {
 	return gate.Config{Places: places, Share: max(1, places*3/4), Queue: waiting, Patience: patience}
 }
 
-func (d *Daemon) openBuckets(ctx context.Context, book *wanted.Book) error {
+// openBuckets wires what follows the bus, and returns the bucket of jobs.
+func (d *Daemon) openBuckets(ctx context.Context, book *wanted.Book) (*bus.Bucket, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	open := map[string]*bus.Bucket{}
-	for _, name := range []string{api.BucketIntents, api.BucketPeers, api.BucketWorkloads} {
+	for _, name := range []string{api.BucketIntents, api.BucketPeers, api.BucketWorkloads, api.BucketJobs} {
 		b, err := d.env.Bus.Bucket(ctx, name)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		open[name] = b
 	}
@@ -172,7 +183,7 @@ func (d *Daemon) openBuckets(ctx context.Context, book *wanted.Book) error {
 	}
 	d.intents = newIntents(open[api.BucketIntents], book, d.clock.Now, d.env.Log)
 	d.mesh = &mesh{peers: open[api.BucketPeers], workloads: open[api.BucketWorkloads], to: d.duties, log: d.env.Log}
-	return nil
+	return open[api.BucketJobs], nil
 }
 
 // Run looks after the node's programs until ctx ends.
@@ -185,7 +196,8 @@ func (d *Daemon) Run(ctx context.Context) error {
 		return fmt.Errorf("answer requests: %w", err)
 	}
 	return task.Run(ctx, d.set.Run, d.duties.Run, d.intents.watch, d.intents.follow,
-		d.mesh.watchPeers, d.mesh.watchWorkloads, d.facts.write, d.begin)
+		d.mesh.watchPeers, d.mesh.watchWorkloads, d.facts.write, d.begin,
+		d.jobs.watchRecords, d.jobs.records.write, func(ctx context.Context) error { return d.jobs.run(ctx, d.intents.known) })
 }
 
 // begin reports ready once all intents are known, and then looks after the facts

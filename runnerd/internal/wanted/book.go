@@ -42,8 +42,17 @@ func (w Want) Same(o Want) bool { return w.Digest == o.Digest && w.Lost == o.Los
 // Change is what follows from what a Book was shown.
 type Change struct {
 	Wants   []Want
+	Jobs    []Job
 	Members bool // who is a member, or what the owner wants of one, may be otherwise
 	Taken   int  // how many intents were accepted that this node had not seen before
+}
+
+// Job is what is wanted of a job.
+type Job struct {
+	Root api.Digest // of its first version
+	Name api.Name
+	// Head is its newest version; nil: it is not wanted any more.
+	Head *intent.Signed
 }
 
 // Shown is an envelope as it was found under a key of the intents bucket.
@@ -64,6 +73,8 @@ type Book struct {
 	news     map[api.Digest]bool            // taken, and newer than its mark was
 	touched  map[api.Ref]bool               // to be compared with what is wanted; true: something about it was dropped
 	shown    map[api.Ref]Want               // returned last
+	jobs     map[api.Ref]Job                // returned last
+	expires  time.Time                      // when the next intent ends by its time; zero: none does
 	members  bool                           // to be told: see Change
 	taken    int                            // likewise
 
@@ -79,7 +90,7 @@ type Book struct {
 func New(cfg Config) *Book {
 	return &Book{cfg: cfg, seen: map[string]api.Digest{}, waiting: map[string]intent.Signed{},
 		unmarked: map[intent.Slot]intent.Version{}, news: map[api.Digest]bool{}, touched: map[api.Ref]bool{},
-		shown: map[api.Ref]Want{}, former: map[keys.Public]bool{}, manifests: map[api.Name]uint64{}}
+		shown: map[api.Ref]Want{}, former: map[keys.Public]bool{}, jobs: map[api.Ref]Job{}, manifests: map[api.Name]uint64{}}
 }
 
 // Take takes in what was shown and returns what is otherwise for it. Where
@@ -108,6 +119,7 @@ func (b *Book) Look() (Change, error) {
 	if err := b.add(nil); err != nil {
 		return Change{}, err
 	}
+	b.expire()
 	b.all()
 	return b.settle()
 }
@@ -118,11 +130,24 @@ func (b *Book) Next() (time.Time, bool) {
 	if b.set == nil {
 		return time.Time{}, false
 	}
-	early := b.set.Early(b.cfg.Now())
-	if len(early) == 0 {
-		return time.Time{}, false
+	next := b.expires
+	if early := b.set.Early(b.cfg.Now()); len(early) > 0 {
+		if begins := early[0].Issued.Add(-ledger.MaxAhead); next.IsZero() || begins.Before(next) {
+			next = begins
+		}
 	}
-	return early[0].Issued.Add(-ledger.MaxAhead), true
+	return next, !next.IsZero()
+}
+
+// expire removes what has ended by its time.
+func (b *Book) expire() {
+	if now := b.cfg.Now(); b.set == nil || b.expires.IsZero() || now.Before(b.expires) {
+		return
+	}
+	for _, s := range b.set.Expire(b.cfg.Now()) {
+		b.due(s.Ref, true)
+	}
+	b.expires = b.set.Expires()
 }
 
 // Count is how many workloads there are in the realm, as far as is known.
@@ -192,6 +217,9 @@ func (b *Book) note(c ledger.Change) {
 			b.mu.Unlock()
 		}
 		b.due(s.Ref, false)
+		if !s.Expires.IsZero() && (b.expires.IsZero() || s.Expires.Before(b.expires)) {
+			b.expires = s.Expires
+		}
 	}
 	for _, s := range c.Dropped {
 		b.due(s.Ref, true)
@@ -213,13 +241,16 @@ func (b *Book) all() {
 	for ref := range b.shown {
 		b.due(ref, false)
 	}
+	for ref := range b.jobs {
+		b.due(ref, false)
+	}
 }
 
 func (b *Book) due(ref api.Ref, dropped bool) {
 	switch {
 	case ref.Kind == api.KindNode:
 		b.members = true
-	case ref.Kind == api.KindManifest, ref.Kind.Workload():
+	case ref.Kind == api.KindManifest, ref.Kind == api.KindJob, ref.Kind.Workload():
 		b.touched[ref] = b.touched[ref] || dropped
 	}
 }

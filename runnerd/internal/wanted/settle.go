@@ -24,6 +24,10 @@ func (b *Book) settle() (Change, error) {
 			b.noteManifest(ref, now)
 			continue
 		}
+		if ref.Kind == api.KindJob {
+			out.Jobs = append(out.Jobs, b.job(ref, now)...)
+			continue
+		}
 		if w, changed := b.compare(ref, now); changed || dropped && w.Seq != 0 {
 			b.shown[ref] = w
 			out.Wants = append(out.Wants, w)
@@ -36,6 +40,21 @@ func (b *Book) settle() (Change, error) {
 	b.wanted = len(b.shown)
 	b.mu.Unlock()
 	return out, nil
+}
+
+// job says what is otherwise about a job.
+func (b *Book) job(ref api.Ref, now time.Time) (out []Job) {
+	was, had := b.jobs[ref]
+	h, ok := b.set.Job(ref, now)
+	if had && (!ok || was.Root != h.Root) {
+		out = append(out, Job{Root: was.Root, Name: ref.Name})
+		delete(b.jobs, ref)
+	}
+	if ok && (!had || was.Root != h.Root || was.Head.Digest != h.Digest) {
+		b.jobs[ref] = Job{h.Root, ref.Name, &h.Signed}
+		out = append(out, b.jobs[ref])
+	}
+	return out
 }
 
 // compare says what is wanted of ref, and whether that is otherwise than before.
