@@ -128,6 +128,7 @@ type Planner struct {
 	pulls    map[book.ID]*runPlan
 	takes    map[api.PeerID]taking
 	stopping map[api.Exec]bool
+	releases []Release
 }
 
 // taking is a question to another member.
@@ -186,7 +187,7 @@ func (p *Planner) SetMembers(members []Member, now time.Time) {
 	}
 }
 
-// Now is also needed where a run's member is none that was ever seen.
+// awaySince is since when a member is not up; one that was never seen, since this node is.
 func (p *Planner) awaySince(peer api.PeerID) time.Time {
 	if t, known := p.changed[peer]; known {
 		return t
@@ -238,6 +239,8 @@ func (p *Planner) Plan(now time.Time, room Room) Plan {
 	free := p.free(room)
 	p.begin(now, &free, &out)
 	p.pull(now, free, &out)
+	out.Release = append(out.Release, p.releases...)
+	p.releases = nil
 	out.Wake = p.next(now)
 	return out
 }

@@ -55,7 +55,7 @@ func (n *node) boot() {
 	for i := range n.sees {
 		n.heard[i], n.sees[i] = n.s.now, true
 	}
-	for _, rec := range n.records() {
+	for _, rec := range sorted(n.store, func(*api.JobRecord) bool { return true }) {
 		n.book.Put(rec)
 		if e := n.running[rec.Exec()]; rec.Peer == n.id && !rec.State.Ended() {
 			switch {
@@ -73,10 +73,12 @@ func (n *node) boot() {
 	n.members()
 }
 
-func (n *node) records() []api.JobRecord {
-	out := make([]api.JobRecord, 0, len(n.store))
-	for _, rec := range n.store {
-		out = append(out, rec)
+func sorted(store map[api.Exec]api.JobRecord, which func(*api.JobRecord) bool) []api.JobRecord {
+	var out []api.JobRecord
+	for _, rec := range store {
+		if which(&rec) {
+			out = append(out, rec)
+		}
 	}
 	slices.SortFunc(out, func(a, b api.JobRecord) int {
 		return cmp.Or(a.Root.Compare(b.Root), cmp.Compare(a.Run, b.Run), a.Exec().Compare(b.Exec()))
@@ -167,7 +169,7 @@ func (n *node) say(rec api.JobRecord, state api.ExecState, why string) {
 	case state.Ended():
 		rec.Ended = n.s.now
 	}
-	n.s.log("%s: %s %s", execText(rec.Exec()), state, why)
+	n.s.log("%s: %s %s", execName(rec.Exec()), state, why)
 	n.put(rec)
 	for _, o := range n.s.nodes {
 		if o != n {
@@ -176,24 +178,34 @@ func (n *node) say(rec api.JobRecord, state api.ExecState, why string) {
 	}
 }
 
-// sync gives all that n has to another node, and takes what that has.
+// sync compares what n has with what another node has, and each gives the other the rest.
 func (n *node) sync() {
 	o := n.s.nodes[n.s.rng.IntN(len(n.s.nodes))]
 	if o == n {
 		return
 	}
-	jobs, recs := n.roots(), n.records()
-	theirs := make([]book.Job, 0, len(jobs))
-	for _, root := range jobs {
-		theirs = append(theirs, n.jobs[root])
-	}
 	n.s.send(n, o, func() {
-		for _, j := range theirs {
-			o.learn(j)
+		n.give(o)
+		o.give(n)
+	})
+}
+
+func (n *node) give(to *node) {
+	var jobs []book.Job
+	for _, root := range n.roots() {
+		if j := n.jobs[root]; to.jobs[root].Seq < j.Seq {
+			jobs = append(jobs, j)
 		}
-		o.put(recs...)
-		mine := o.records()
-		n.s.send(o, n, func() { n.put(mine...) })
+	}
+	recs := sorted(n.store, func(rec *api.JobRecord) bool {
+		old, known := to.store[rec.Exec()]
+		return !known || rec.Newer(&old)
+	})
+	n.s.send(n, to, func() {
+		for _, j := range jobs {
+			to.learn(j)
+		}
+		to.put(recs...)
 	})
 }
 

@@ -24,20 +24,20 @@ type sim struct {
 	events events
 	seq    int
 	nodes  []*node
-	trace  []string
+	trace  []line
 	failed bool
 
-	loss     float64                            // of a message
-	length   func(book.ID) time.Duration        // of an execution
-	outcome  func(x api.Exec) api.ExecState     // of an execution
-	refuses  func(n *node, id book.ID) bool     // a member cannot execute it after all
-	jobs     []book.Job                         // all that were submitted
-	started  map[book.ID]int                    // executions begun
-	epochs   map[book.ID]map[int]api.PeerID     // of strict runs: who began which
+	loss     float64                             // of a message
+	length   func(book.ID) time.Duration         // of an execution
+	outcome  func(x api.Exec) api.ExecState      // of an execution
+	refuses  func(n *node, id book.ID) bool      // a member cannot execute it after all
+	jobs     []book.Job                          // all that were submitted
+	started  map[book.ID]int                     // executions begun
+	epochs   map[book.ID]map[int]api.PeerID      // of strict runs: who began which
 	finals   map[api.PeerID]map[book.ID]api.Exec // accepted successes, as nodes have shown them
-	gone     map[api.PeerID]time.Time           // when a node first saw that another is dead
-	takeover time.Duration                      // the longest that a takeover took since
-	settled  time.Time                          // when the last run ended everywhere
+	gone     map[api.PeerID]time.Time            // when a node first saw that another is dead
+	takeover time.Duration                       // the longest that a takeover took since
+	settled  time.Time                           // when the last run ended everywhere
 }
 
 func newSim(t *testing.T, seed uint64, nodes, cpus int) *sim {
@@ -148,7 +148,7 @@ func (s *sim) send(from, to *node, do func()) {
 func (s *sim) reach(a, b *node) bool { return a.group == b.group && b.up }
 
 func (s *sim) log(format string, args ...any) {
-	s.trace = append(s.trace, fmt.Sprintf("%9.3f ", s.now.Sub(s.start).Seconds())+fmt.Sprintf(format, args...))
+	s.trace = append(s.trace, line{s.now, format, args})
 }
 
 // fail ends the simulation with all that has happened about id.
@@ -159,7 +159,8 @@ func (s *sim) fail(id book.ID, format string, args ...any) {
 	s.failed = true
 	var about []string
 	key := short(id)
-	for _, l := range s.trace {
+	for _, e := range s.trace {
+		l := fmt.Sprintf("%9.3f ", e.at.Sub(s.start).Seconds()) + fmt.Sprintf(e.format, e.args...)
 		if id == (book.ID{}) || strings.Contains(l, key) || strings.Contains(l, "** ") {
 			about = append(about, l)
 		}
@@ -169,8 +170,18 @@ func (s *sim) fail(id book.ID, format string, args ...any) {
 
 func short(id book.ID) string { return id.Root.String()[:6] + "/" + string(id.Run) }
 
-func execText(x api.Exec) string {
+// execName is an execution that is written out when somebody reads it.
+type execName api.Exec
+
+func (x execName) String() string {
 	return fmt.Sprintf("%s e%d on %c", short(book.ID{Root: x.Root, Run: x.Run}), x.Epoch, x.Peer[10])
+}
+
+// line is one of the trace, formatted when somebody reads it.
+type line struct {
+	at     time.Time
+	format string
+	args   []any
 }
 
 // submit has a job be known at one node, from where it spreads.
