@@ -77,7 +77,7 @@ func mayhem(t *testing.T, seed uint64, submit func(s *sim, i int)) *sim {
 		}
 		s.run(time.Duration(s.rng.IntN(4000)) * time.Millisecond)
 	}
-	s.calm(15 * time.Minute)
+	s.calm(6 * time.Minute)
 	s.agree()
 	return s
 }

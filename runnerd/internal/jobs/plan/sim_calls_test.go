@@ -143,9 +143,27 @@ func (s *sim) began(n *node, c plan.Claim) {
 	if met, why, _ := n.book.Needs(id.Root); c.Exec.Epoch == 1 && !met {
 		s.fail(id, "%c begins it, though %s", n.id[10], why)
 	}
-	if j.Body.Once != api.OnceStrict {
-		return
+	if s.alone {
+		s.checkAlone(c.Exec)
 	}
+	if j.Body.Once == api.OnceStrict {
+		s.checkStrict(n, id, &j, c)
+	}
+}
+
+// checkAlone checks that no other instant of the job is under way anywhere.
+func (s *sim) checkAlone(x api.Exec) {
+	for _, o := range s.nodes {
+		for y, e := range o.running {
+			if y.Root == x.Root && y.Run != x.Run && !e.stop && o.up {
+				s.fail(book.ID{Root: x.Root, Run: x.Run}, "%s begins while %s runs", execName(x), execName(y))
+			}
+		}
+	}
+}
+
+// checkStrict checks that nobody else has begun, or executes, a strict run.
+func (s *sim) checkStrict(n *node, id book.ID, j *book.Job, c plan.Claim) {
 	if s.epochs[id] == nil {
 		s.epochs[id] = map[int]api.PeerID{}
 	}

@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"cmp"
+	"hash/maphash"
 	"slices"
 	"time"
 
@@ -18,6 +19,7 @@ type node struct {
 	cpus  int
 	group int // nodes of one group reach each other
 
+	digest  uint64 // of store
 	jobs    map[api.Digest]book.Job
 	store   map[api.Exec]api.JobRecord
 	votes   map[api.JobClaim]promise
@@ -149,10 +151,15 @@ func (n *node) learn(j book.Job) {
 // put takes in records.
 func (n *node) put(recs ...api.JobRecord) {
 	for _, rec := range recs {
-		if old, known := n.store[rec.Exec()]; known && !rec.Newer(&old) {
+		old, known := n.store[rec.Exec()]
+		if known && !rec.Newer(&old) {
 			continue
 		}
+		if known {
+			n.digest ^= mark(&old)
+		}
 		n.store[rec.Exec()] = rec
+		n.digest ^= mark(&rec)
 		n.book.Put(rec)
 		n.check(book.ID{Root: rec.Root, Run: rec.Run})
 		n.kick()
@@ -190,12 +197,25 @@ func (n *node) sync() {
 	})
 }
 
+var seedOfMarks = maphash.MakeSeed()
+
+// mark is what a record adds to the digest of a store.
+func mark(rec *api.JobRecord) uint64 {
+	return maphash.Comparable(seedOfMarks, struct {
+		api.Exec
+		seq uint64
+	}{rec.Exec(), rec.Seq})
+}
+
 func (n *node) give(to *node) {
 	var jobs []book.Job
 	for _, root := range n.roots() {
 		if j := n.jobs[root]; to.jobs[root].Seq < j.Seq {
 			jobs = append(jobs, j)
 		}
+	}
+	if len(jobs) == 0 && n.digest == to.digest {
+		return
 	}
 	recs := sorted(n.store, func(rec *api.JobRecord) bool {
 		old, known := to.store[rec.Exec()]

@@ -37,11 +37,15 @@ type sim struct {
 	finals   map[api.PeerID]map[book.ID]api.Exec // accepted successes, as nodes have shown them
 	gone     map[api.PeerID]time.Time            // when a node first saw that another is dead
 	takeover time.Duration                       // the longest that a takeover took since
-	settled  time.Time                           // when the last run ended everywhere
+	alone    bool                                // nothing begins beside a run of an earlier instant
 }
 
 func newSim(t *testing.T, seed uint64, nodes, cpus int) *sim {
-	s := &sim{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 8)), start: time.Date(2026, 11, 23, 1, 0, 0, 0, time.UTC),
+	return newSimAt(t, seed, nodes, cpus, time.Date(2026, 11, 23, 1, 0, 0, 0, time.UTC))
+}
+
+func newSimAt(t *testing.T, seed uint64, nodes, cpus int, start time.Time) *sim {
+	s := &sim{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 8)), start: start,
 		started: map[book.ID]int{}, epochs: map[book.ID]map[int]api.PeerID{}, finals: map[api.PeerID]map[book.ID]api.Exec{}, gone: map[api.PeerID]time.Time{}}
 	s.now = s.start
 	s.length = func(book.ID) time.Duration { return time.Duration(50+s.rng.IntN(2000)) * time.Millisecond }
