@@ -272,7 +272,7 @@ func (p *Planner) looked(now time.Time, out *Plan) {
 		for id := range p.dirty {
 			ids = append(ids, id)
 		}
-		clear(p.dirty)
+		p.dirty = map[book.ID]bool{} // clearing one costs what it once held
 		slices.SortFunc(ids, book.ID.Compare)
 		for _, id := range ids {
 			p.stop(id, out)

@@ -167,18 +167,18 @@ func (p *Planner) takeover(r *runPlan, v *book.RunView, c candidate, now time.Ti
 	r.why = who + " executes it and is not there: another takes over"
 	c.cause = api.CauseTakeover
 	if most := r.job.Body.Retries + api.MaxLosses; v.Losses+1 > most && r.job.Body.Type != api.JobService && !at.After(now) {
-		return p.verdict(r, c.epoch, fmt.Sprintf("%d of its executions were lost with their members", v.Losses+1), out), now.Add(repeat)
+		p.verdict(r, c.epoch, fmt.Sprintf("%d of its executions were lost with their members", v.Losses+1), out)
+		return candidate{}, now.Add(repeat)
 	}
 	return c, at
 }
 
 // verdict has this node say that the run has failed for good, if it is its home.
-func (p *Planner) verdict(r *runPlan, epoch int, why string, out *Plan) candidate {
+func (p *Planner) verdict(r *runPlan, epoch int, why string, out *Plan) {
 	if home, _ := p.home(r, time.Time{}); home == p.self {
 		x := api.Exec{Root: r.id.Root, Run: r.id.Run, Epoch: epoch, Peer: p.self}
 		out.Verdicts = append(out.Verdicts, Verdict{x, api.ExecFailed, api.CauseVerdict, why})
 	}
-	return candidate{}
 }
 
 // first is the first execution of a run.
@@ -187,7 +187,8 @@ func (p *Planner) first(r *runPlan, c candidate, now time.Time, out *Plan) (cand
 	switch {
 	case failed:
 		r.state, r.why = api.JobWaiting, why
-		return p.verdict(r, c.epoch, why, out), now.Add(repeat)
+		p.verdict(r, c.epoch, why, out)
+		return candidate{}, now.Add(repeat)
 	case !met:
 		r.state, r.why = api.JobWaiting, why
 		return candidate{}, time.Time{}

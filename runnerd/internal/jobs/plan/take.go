@@ -40,7 +40,7 @@ func (p *Planner) pull(now time.Time, free Room, out *Plan) {
 	}
 	list := make([]*runPlan, 0, len(p.pulls))
 	for _, r := range p.pulls {
-		if _, asked := p.takes[r.next.home]; !asked {
+		if _, asked := p.takes[r.next.home]; !asked && free.has(r.job.need) {
 			list = append(list, r)
 		}
 	}
