@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -176,5 +177,26 @@ func TestTakeover(t *testing.T) {
 		if s.agree(); s.failed {
 			return
 		}
+	}
+}
+
+// TestReproducible: a seed is enough to see a failure again.
+func TestReproducible(t *testing.T) {
+	trace := func() (out []string) {
+		s := mayhem(t, 4, func(s *sim, i int) {
+			j := api.Job{Retries: 3, Parallelism: 2}
+			if i%2 == 0 {
+				j.Once, j.Electors = api.OnceStrict, []api.PeerID{s.nodes[0].id, s.nodes[1].id, s.nodes[2].id}
+			}
+			s.submit(s.rng.IntN(len(s.nodes)), fmt.Sprintf("job-%d", i), j)
+		})
+		for _, l := range s.trace {
+			out = append(out, fmt.Sprint(l.at, fmt.Sprintf(l.format, l.args...)))
+		}
+		return out
+	}
+	one, two := trace(), trace()
+	if i := slices.IndexFunc(one, func(l string) bool { return len(two) == 0 || !slices.Contains(two, l) }); i >= 0 || len(one) != len(two) {
+		t.Errorf("of %d and %d lines the first that differs is %d: %s", len(one), len(two), i, one[max(i, 0)])
 	}
 }

@@ -1,7 +1,8 @@
 package plan
 
 import (
-	"math/rand/v2"
+	"fmt"
+	"hash/fnv"
 	"slices"
 	"time"
 
@@ -39,10 +40,14 @@ func (p *Planner) lost(r *runPlan, holders []api.PeerID, now time.Time) {
 	r.paused = now.Add(p.pause(r))
 }
 
-// pause is how long to wait after a lost vote, longer each time: others are at it, too.
+// pause is how long to wait after a lost vote, longer each time: others are at it, too,
+// and each of them waits for another time.
 func (p *Planner) pause(r *runPlan) time.Duration {
 	r.tries++
-	return time.Duration(1+rand.Int64N(int64(min(r.tries, 8)))) * time.Second / 2
+	h := fnv.New64a()
+	fmt.Fprint(h, p.self, r.id.Root, r.id.Run, r.tries)
+	most := time.Duration(min(r.tries, 8)) * time.Second / 2
+	return time.Second/2 + time.Duration(h.Sum64()%uint64(most))
 }
 
 func (p *Planner) release(r *runPlan, epoch int, round int64) Release {
