@@ -71,7 +71,8 @@ type Stop struct {
 	Why  string
 }
 
-// Verdict is a run of which this node is to write a record without executing it.
+// Verdict is a run of which this node is to write a record without executing it, before
+// Plan is called again.
 type Verdict struct {
 	Exec  api.Exec
 	State api.ExecState // [api.ExecSkipped], or [api.ExecFailed] with [api.CauseVerdict]
