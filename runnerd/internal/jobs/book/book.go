@@ -130,14 +130,17 @@ func (b *Book) Put(rec api.JobRecord) (changed bool) {
 	}
 	held := rec
 	if found {
-		r.execs[at] = &held
+		old := r.execs[at]
+		if r.execs[at] = &held; e.last == old && !old.Claimed.Equal(held.Claimed) {
+			e.newest()
+		} else if e.last == old {
+			e.last = &held
+		}
 	} else {
 		r.execs = slices.Insert(r.execs, at, &held)
 	}
 	b.track(r, &held)
-	if e.last == nil || !e.last.Claimed.After(rec.Claimed) {
-		e.last = &held
-	}
+	e.claimed(&held)
 	b.derive(r)
 	b.replaced(r)
 	b.settle(e)
@@ -265,8 +268,7 @@ func (b *Book) Changed() ([]ID, []api.Digest) {
 	for root := range b.touched {
 		jobs = append(jobs, root)
 	}
-	clear(b.changed)
-	clear(b.touched)
+	b.changed, b.touched = map[ID]bool{}, map[api.Digest]bool{} // clearing them costs what they once held
 	slices.SortFunc(runs, ID.Compare)
 	slices.SortFunc(jobs, api.Digest.Compare)
 	return runs, jobs

@@ -87,10 +87,15 @@ func (e *job) newest() {
 	e.last = nil
 	for _, r := range e.runs {
 		for _, x := range r.execs {
-			if e.last == nil || cmp.Or(x.Claimed.Compare(e.last.Claimed), cmp.Compare(x.Run, e.last.Run), x.Exec().Compare(e.last.Exec())) > 0 {
-				e.last = x
-			}
+			e.claimed(x)
 		}
+	}
+}
+
+// claimed notes x if it was claimed last.
+func (e *job) claimed(x *api.JobRecord) {
+	if e.last == nil || cmp.Or(x.Claimed.Compare(e.last.Claimed), cmp.Compare(x.Run, e.last.Run), x.Exec().Compare(e.last.Exec())) > 0 {
+		e.last = x
 	}
 }
 

@@ -182,29 +182,38 @@ func (r *run) conclude(v *RunView, t *tally) {
 		accept(t.success)
 	case t.going:
 		v.State = api.JobRunning
-	case why != "":
-		v.State, v.Reason = api.JobCancelled, why
-	case v.Last == nil && r.job.expired && body.Type == api.JobOneShot:
-		v.State, v.Reason = api.JobExpired, "nobody began it before "+r.job.Expires.UTC().Format(time.RFC3339)
-	case v.Last == nil:
-		v.State = api.JobQueued
 	case t.verdict != nil && t.verdict.Epoch == v.Epoch:
 		v.State = api.JobFailed
 		accept(t.verdict)
 	case t.skipped != nil:
 		v.State, v.Reason = api.JobSkipped, t.skipped.Reason
-	case t.current != nil: // its member is away
-		v.State, v.Reason = api.JobRunning, t.current.Peer.Short()+" executes it, and is not there"
-	case v.Last.State == api.ExecCancelled:
-		v.State, v.Reason = api.JobCancelled, v.Last.Reason
-	case !service && v.Failed > body.Retries:
+	case t.current == nil && !service && v.Failed > body.Retries:
 		v.State = api.JobFailed
 		accept(t.failure)
-	case !service && v.Losses > body.Retries+api.MaxLosses:
+	case t.current == nil && !service && v.Losses > body.Retries+api.MaxLosses:
 		v.State = api.JobFailed
 		if accept(t.failure); v.Accepted == nil {
 			v.Reason = fmt.Sprintf("%d of its executions were lost", v.Losses)
 		}
+	case why != "":
+		v.State, v.Reason = api.JobCancelled, why
+	default:
+		r.wait(v, t)
+	}
+}
+
+// wait says how a run stands of which nothing is under way, and that has not ended as it
+// ran, unless its time is over or its execution was cancelled.
+func (r *run) wait(v *RunView, t *tally) {
+	switch {
+	case v.Last == nil && r.job.expired && r.job.Body.Type == api.JobOneShot:
+		v.State, v.Reason = api.JobExpired, "nobody began it before "+r.job.Expires.UTC().Format(time.RFC3339)
+	case v.Last == nil:
+		v.State = api.JobQueued
+	case t.current != nil: // its member is away
+		v.State, v.Reason = api.JobRunning, t.current.Peer.Short()+" executes it, and is not there"
+	case v.Last.State == api.ExecCancelled:
+		v.State, v.Reason = api.JobCancelled, v.Last.Reason
 	case v.Last.State == api.ExecMoved:
 		v.State, v.Reason = api.JobQueued, v.Last.Reason
 	default:

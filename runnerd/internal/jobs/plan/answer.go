@@ -13,7 +13,8 @@ const maxAnswer = 4
 
 // Answer is what this node says to a claim of another member: which of the records here
 // speak against it (the caller of this attaches them as they were signed), and which
-// member that is up comes before it; both empty: nothing.
+// member that is up comes before it; both empty: nothing, and votes that this node may
+// have for a strict run are given back with the next plan, which is to be asked for soon.
 func (p *Planner) Answer(c api.JobClaim, from api.PeerID, now time.Time) (records []api.Exec, live api.PeerID) {
 	id := book.ID{Root: c.Root, Run: c.Run}
 	v := p.book.Run(c.Root, c.Run)
@@ -39,6 +40,7 @@ func (p *Planner) Answer(c api.JobClaim, from api.PeerID, now time.Time) (record
 			return nil, peer
 		}
 	}
+	p.yield(r, c.Epoch, now)
 	return nil, ""
 }
 

@@ -71,7 +71,8 @@ type Stop struct {
 	Why  string
 }
 
-// Verdict is a run of which this node is to write a record without executing it.
+// Verdict is a run of which this node is to write a record without executing it, before
+// Plan is called again.
 type Verdict struct {
 	Exec  api.Exec
 	State api.ExecState // [api.ExecSkipped], or [api.ExecFailed] with [api.CauseVerdict]
@@ -128,6 +129,7 @@ type Planner struct {
 	pulls    map[book.ID]*runPlan
 	takes    map[api.PeerID]taking
 	stopping map[api.Exec]bool
+	releases []Release
 }
 
 // taking is a question to another member.
@@ -186,7 +188,7 @@ func (p *Planner) SetMembers(members []Member, now time.Time) {
 	}
 }
 
-// Now is also needed where a run's member is none that was ever seen.
+// awaySince is since when a member is not up; one that was never seen, since this node is.
 func (p *Planner) awaySince(peer api.PeerID) time.Time {
 	if t, known := p.changed[peer]; known {
 		return t
@@ -238,6 +240,8 @@ func (p *Planner) Plan(now time.Time, room Room) Plan {
 	free := p.free(room)
 	p.begin(now, &free, &out)
 	p.pull(now, free, &out)
+	out.Release = append(out.Release, p.releases...)
+	p.releases = nil
 	out.Wake = p.next(now)
 	return out
 }
@@ -269,7 +273,7 @@ func (p *Planner) looked(now time.Time, out *Plan) {
 		for id := range p.dirty {
 			ids = append(ids, id)
 		}
-		clear(p.dirty)
+		p.dirty = map[book.ID]bool{} // clearing one costs what it once held
 		slices.SortFunc(ids, book.ID.Compare)
 		for _, id := range ids {
 			p.stop(id, out)

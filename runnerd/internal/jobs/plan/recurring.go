@@ -33,11 +33,8 @@ func (p *Planner) alone(r *runPlan, c candidate, now time.Time, out *Plan) (cand
 
 // before is a run of an earlier instant that has not ended; "": there is none.
 func (p *Planner) before(r *runPlan) api.RunKey {
-	for _, id := range p.book.Open(r.id.Root) {
-		if id.Run.Instant().Before(r.at) {
-			return id.Run
-		}
-		break
+	if open := p.book.Open(r.id.Root); len(open) > 0 && open[0].Run.Instant().Before(r.at) {
+		return open[0].Run
 	}
 	return ""
 }

@@ -3,7 +3,6 @@ package plan
 import (
 	"cmp"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/realm-mesh/realm/api"
@@ -17,24 +16,24 @@ type runPlan struct {
 	at    time.Time // instant
 	known time.Time // when it was first looked at
 
-	order            []api.PeerID // of members that fit
-	revision         int
-	ranked           uint64
-	state            api.JobState // for people, with why
-	why              string
-	wake             time.Time
-	heaped, queued   int       // places in wakes and queue, + 1
-	next             candidate // the execution that is to come, if any
-	since            time.Time // when it was first so
-	paused           time.Time // not begun before, after an objection or a lost vote
-	tries            int
-	given            time.Time // not begun before: another member has it
-	taken            time.Time // this node may begin it until then: it was given
-	claimed          time.Time // when it was last handed out
-	round            int64     // of the last vote
-	asking, voting   time.Time // an answer is waited for until then
-	cleared, won     bool      // by those that were asked; by a majority
-	pulled, wasAsked bool      // it is set aside in a question to its home
+	order          []api.PeerID // of members that fit
+	revision       int
+	ranked         uint64
+	state          api.JobState // for people, with why
+	why            string
+	wake           time.Time
+	heaped, queued int       // places in wakes and queue, + 1
+	next           candidate // the execution that is to come, if any
+	since          time.Time // when it was first so
+	paused         time.Time // not begun before, after an objection or a lost vote
+	tries          int
+	given          time.Time    // not begun before: another member has it
+	taken          time.Time    // this node may begin it until then: it was given
+	claimed        time.Time    // when it was last handed out
+	round          int64        // of the last vote
+	asking, voting time.Time    // an answer is waited for until then
+	cleared, won   bool         // by those that were asked; by a majority
+	holders        []api.PeerID // of votes that this node asked for in vain
 }
 
 // candidate is an execution that is to come.
@@ -93,19 +92,17 @@ func (p *Planner) settle(r *runPlan, v book.RunView, c candidate, now time.Time,
 	if r.next == c {
 		return
 	}
-	if r.won && r.next.epoch != c.epoch && v.Epoch < r.next.epoch {
-		x := api.Exec{Root: r.id.Root, Run: r.id.Run, Epoch: r.next.epoch, Peer: p.self}
-		out.Release = append(out.Release, Release{x, r.job.Body.Electors, r.round})
+	if r.round != 0 && v.Epoch < r.next.epoch {
+		out.Release = append(out.Release, p.release(r, r.next.epoch, r.round))
 	}
 	if r.next.epoch != c.epoch {
-		r.since, r.cleared, r.won, r.tries = now, false, false, 0
+		r.since, r.cleared, r.tries, r.holders = now, false, 0, nil
 		r.asking, r.voting, r.paused, r.given, r.taken, r.claimed = time.Time{}, time.Time{}, time.Time{}, time.Time{}, time.Time{}, time.Time{}
 	}
-	r.next = c
+	r.next, r.won, r.round, r.voting = c, false, 0, time.Time{}
 	p.queue.remove(r)
 	p.setAside(r, Room{})
 	delete(p.pulls, r.id)
-	r.pulled = false
 }
 
 // due is the execution that is to come of a run which nobody executes now, and when; with
@@ -170,18 +167,18 @@ func (p *Planner) takeover(r *runPlan, v *book.RunView, c candidate, now time.Ti
 	r.why = who + " executes it and is not there: another takes over"
 	c.cause = api.CauseTakeover
 	if most := r.job.Body.Retries + api.MaxLosses; v.Losses+1 > most && r.job.Body.Type != api.JobService && !at.After(now) {
-		return p.verdict(r, c.epoch, fmt.Sprintf("%d of its executions were lost with their members", v.Losses+1), out), now.Add(repeat)
+		p.verdict(r, c.epoch, fmt.Sprintf("%d of its executions were lost with their members", v.Losses+1), out)
+		return candidate{}, now.Add(repeat)
 	}
 	return c, at
 }
 
 // verdict has this node say that the run has failed for good, if it is its home.
-func (p *Planner) verdict(r *runPlan, epoch int, why string, out *Plan) candidate {
+func (p *Planner) verdict(r *runPlan, epoch int, why string, out *Plan) {
 	if home, _ := p.home(r, time.Time{}); home == p.self {
 		x := api.Exec{Root: r.id.Root, Run: r.id.Run, Epoch: epoch, Peer: p.self}
 		out.Verdicts = append(out.Verdicts, Verdict{x, api.ExecFailed, api.CauseVerdict, why})
 	}
-	return candidate{}
 }
 
 // first is the first execution of a run.
@@ -190,7 +187,8 @@ func (p *Planner) first(r *runPlan, c candidate, now time.Time, out *Plan) (cand
 	switch {
 	case failed:
 		r.state, r.why = api.JobWaiting, why
-		return p.verdict(r, c.epoch, why, out), now.Add(repeat)
+		p.verdict(r, c.epoch, why, out)
+		return candidate{}, now.Add(repeat)
 	case !met:
 		r.state, r.why = api.JobWaiting, why
 		return candidate{}, time.Time{}
@@ -219,10 +217,21 @@ func (p *Planner) assign(r *runPlan, v book.RunView, c candidate, now time.Time,
 	r.state = api.JobQueued
 	if home == p.self || r.taken.After(now) {
 		p.ready(r, now)
-		return
+	} else {
+		r.why = home.Short() + " is to begin it"
+		p.others(r, now)
 	}
-	r.why = home.Short() + " is to begin it"
-	p.others(r, now)
+	if !again.IsZero() { // one that comes before it may be asked again then
+		p.wakes.set(r, earlier(r.waking(), again))
+	}
+}
+
+// waking is when r is to be looked at; zero: not by itself.
+func (r *runPlan) waking() time.Time {
+	if r.heaped == 0 {
+		return time.Time{}
+	}
+	return r.wake
 }
 
 // ready has r wait for room here, unless something else has to be waited for.
@@ -240,19 +249,11 @@ func (p *Planner) ready(r *runPlan, now time.Time) {
 		r.asking, r.cleared = time.Time{}, true
 	}
 	if !r.voting.IsZero() {
-		r.voting = time.Time{}
-		p.setAside(r, Room{})
-		r.paused = now.Add(p.pause(r))
+		p.lost(r, nil, now)
 		p.wakes.set(r, r.paused)
 		return
 	}
 	p.queue.add(r)
-}
-
-// pause is how long to wait after a lost vote, longer each time: others are at it, too.
-func (p *Planner) pause(r *runPlan) time.Duration {
-	r.tries++
-	return time.Duration(1+rand.Int64N(int64(min(r.tries, 8)))) * time.Second / 2
 }
 
 // others has this node ask for r when it has waited at its home for too long.
@@ -285,8 +286,8 @@ func (p *Planner) pending(r *runPlan, now, again time.Time) {
 }
 
 // home is the member that is to claim the next execution of r: the first that is up and
-// has not refused it. Where all that are up have, again is when the first may be asked
-// again.
+// has not refused it. again is when the first of those before it that have may be asked
+// again; zero: there is none.
 func (p *Planner) home(r *runPlan, now time.Time) (home api.PeerID, again time.Time) {
 	refused := p.refused(r.id)
 	for _, peer := range p.order(r) {
@@ -297,7 +298,7 @@ func (p *Planner) home(r *runPlan, now time.Time) (home api.PeerID, again time.T
 			again = earlier(again, until)
 			continue
 		}
-		return peer, time.Time{}
+		return peer, again
 	}
 	return "", again
 }

@@ -37,6 +37,7 @@ func (n *node) ask(c plan.Claim) {
 		o := n.peer(id)
 		n.s.send(n, o, func() {
 			found, live := o.plan.Answer(api.JobClaim{Root: c.Exec.Root, Run: c.Exec.Run, Epoch: c.Exec.Epoch}, n.id, n.s.now)
+			o.kick()
 			var recs []api.JobRecord
 			for _, x := range found {
 				recs = append(recs, o.store[x])
@@ -44,7 +45,7 @@ func (n *node) ask(c plan.Claim) {
 			n.s.send(o, n, func() {
 				n.put(recs...)
 				if live != "" || len(recs) > 0 {
-					n.s.log("%s: %c objects: %d records, %.12s", execText(c.Exec), o.id[10], len(recs), live)
+					n.s.log("%s: %c objects: %d records, %.12s", execName(c.Exec), o.id[10], len(recs), live)
 					objection = true
 				}
 				if left--; left == 0 {
@@ -59,14 +60,15 @@ func (n *node) ask(c plan.Claim) {
 // elect asks electors for their votes.
 func (n *node) elect(c plan.Claim) {
 	votes, left, over := 0, len(c.Electors), false
+	var holders []api.PeerID
 	end := func() {
 		if over {
 			return
 		}
 		over = true
 		won := votes > len(c.Electors)/2
-		n.s.log("%s: %d of %d votes", execText(c.Exec), votes, len(c.Electors))
-		n.plan.Voted(c.Exec, won, n.s.now)
+		n.s.log("%s: %d of %d votes", execName(c.Exec), votes, len(c.Electors))
+		n.plan.Voted(c.Exec, won, holders, n.s.now)
 		if !won {
 			n.release(c.Exec, c.Electors, c.Round)
 		}
@@ -81,7 +83,7 @@ func (n *node) elect(c plan.Claim) {
 			}
 			who := o.votes[key].peer
 			n.s.send(o, n, func() {
-				if who == n.id {
+				if holders = append(holders, who); who == n.id {
 					votes++
 				}
 				if left--; left == 0 || votes > len(c.Electors)/2 {
@@ -141,9 +143,27 @@ func (s *sim) began(n *node, c plan.Claim) {
 	if met, why, _ := n.book.Needs(id.Root); c.Exec.Epoch == 1 && !met {
 		s.fail(id, "%c begins it, though %s", n.id[10], why)
 	}
-	if j.Body.Once != api.OnceStrict {
-		return
+	if s.alone {
+		s.checkAlone(c.Exec)
 	}
+	if j.Body.Once == api.OnceStrict {
+		s.checkStrict(n, id, &j, c)
+	}
+}
+
+// checkAlone checks that no other instant of the job is under way anywhere.
+func (s *sim) checkAlone(x api.Exec) {
+	for _, o := range s.nodes {
+		for y, e := range o.running {
+			if y.Root == x.Root && y.Run != x.Run && !e.stop && o.up {
+				s.fail(book.ID{Root: x.Root, Run: x.Run}, "%s begins while %s runs", execName(x), execName(y))
+			}
+		}
+	}
+}
+
+// checkStrict checks that nobody else has begun, or executes, a strict run.
+func (s *sim) checkStrict(n *node, id book.ID, j *book.Job, c plan.Claim) {
 	if s.epochs[id] == nil {
 		s.epochs[id] = map[int]api.PeerID{}
 	}
@@ -163,7 +183,7 @@ func (s *sim) began(n *node, c plan.Claim) {
 	for _, o := range s.nodes {
 		for x := range o.running {
 			if x.Root == id.Root && x.Run == id.Run {
-				s.fail(id, "%s begins while %s runs", execText(c.Exec), execText(x))
+				s.fail(id, "%s begins while %s runs", execName(c.Exec), execName(x))
 			}
 		}
 	}
@@ -180,7 +200,7 @@ func (n *node) check(id book.ID) {
 	}
 	old, was := n.s.finals[n.id][id]
 	if was && v.Accepted.Compare(old) < 0 {
-		n.s.fail(id, "%c accepted %s, now %s", n.id[10], execText(old), execText(*v.Accepted))
+		n.s.fail(id, "%c accepted %s, now %s", n.id[10], execName(old), execName(*v.Accepted))
 	}
 	n.s.finals[n.id][id] = *v.Accepted
 }

@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"cmp"
+	"hash/maphash"
 	"slices"
 	"time"
 
@@ -18,6 +19,7 @@ type node struct {
 	cpus  int
 	group int // nodes of one group reach each other
 
+	digest  uint64 // of store
 	jobs    map[api.Digest]book.Job
 	store   map[api.Exec]api.JobRecord
 	votes   map[api.JobClaim]promise
@@ -55,7 +57,7 @@ func (n *node) boot() {
 	for i := range n.sees {
 		n.heard[i], n.sees[i] = n.s.now, true
 	}
-	for _, rec := range n.records() {
+	for _, rec := range sorted(n.store, func(*api.JobRecord) bool { return true }) {
 		n.book.Put(rec)
 		if e := n.running[rec.Exec()]; rec.Peer == n.id && !rec.State.Ended() {
 			switch {
@@ -73,10 +75,12 @@ func (n *node) boot() {
 	n.members()
 }
 
-func (n *node) records() []api.JobRecord {
-	out := make([]api.JobRecord, 0, len(n.store))
-	for _, rec := range n.store {
-		out = append(out, rec)
+func sorted(store map[api.Exec]api.JobRecord, which func(*api.JobRecord) bool) []api.JobRecord {
+	var out []api.JobRecord
+	for _, rec := range store {
+		if which(&rec) {
+			out = append(out, rec)
+		}
 	}
 	slices.SortFunc(out, func(a, b api.JobRecord) int {
 		return cmp.Or(a.Root.Compare(b.Root), cmp.Compare(a.Run, b.Run), a.Exec().Compare(b.Exec()))
@@ -147,10 +151,15 @@ func (n *node) learn(j book.Job) {
 // put takes in records.
 func (n *node) put(recs ...api.JobRecord) {
 	for _, rec := range recs {
-		if old, known := n.store[rec.Exec()]; known && !rec.Newer(&old) {
+		old, known := n.store[rec.Exec()]
+		if known && !rec.Newer(&old) {
 			continue
 		}
+		if known {
+			n.digest ^= mark(&old)
+		}
 		n.store[rec.Exec()] = rec
+		n.digest ^= mark(&rec)
 		n.book.Put(rec)
 		n.check(book.ID{Root: rec.Root, Run: rec.Run})
 		n.kick()
@@ -167,7 +176,7 @@ func (n *node) say(rec api.JobRecord, state api.ExecState, why string) {
 	case state.Ended():
 		rec.Ended = n.s.now
 	}
-	n.s.log("%s: %s %s", execText(rec.Exec()), state, why)
+	n.s.log("%s: %s %s", execName(rec.Exec()), state, why)
 	n.put(rec)
 	for _, o := range n.s.nodes {
 		if o != n {
@@ -176,24 +185,47 @@ func (n *node) say(rec api.JobRecord, state api.ExecState, why string) {
 	}
 }
 
-// sync gives all that n has to another node, and takes what that has.
+// sync compares what n has with what another node has, and each gives the other the rest.
 func (n *node) sync() {
 	o := n.s.nodes[n.s.rng.IntN(len(n.s.nodes))]
 	if o == n {
 		return
 	}
-	jobs, recs := n.roots(), n.records()
-	theirs := make([]book.Job, 0, len(jobs))
-	for _, root := range jobs {
-		theirs = append(theirs, n.jobs[root])
-	}
 	n.s.send(n, o, func() {
-		for _, j := range theirs {
-			o.learn(j)
+		n.give(o)
+		o.give(n)
+	})
+}
+
+var seedOfMarks = maphash.MakeSeed()
+
+// mark is what a record adds to the digest of a store.
+func mark(rec *api.JobRecord) uint64 {
+	return maphash.Comparable(seedOfMarks, struct {
+		api.Exec
+		seq uint64
+	}{rec.Exec(), rec.Seq})
+}
+
+func (n *node) give(to *node) {
+	var jobs []book.Job
+	for _, root := range n.roots() {
+		if j := n.jobs[root]; to.jobs[root].Seq < j.Seq {
+			jobs = append(jobs, j)
 		}
-		o.put(recs...)
-		mine := o.records()
-		n.s.send(o, n, func() { n.put(mine...) })
+	}
+	if len(jobs) == 0 && n.digest == to.digest {
+		return
+	}
+	recs := sorted(n.store, func(rec *api.JobRecord) bool {
+		old, known := to.store[rec.Exec()]
+		return !known || rec.Newer(&old)
+	})
+	n.s.send(n, to, func() {
+		for _, j := range jobs {
+			to.learn(j)
+		}
+		to.put(recs...)
 	})
 }
 

@@ -24,7 +24,7 @@ type sim struct {
 	events events
 	seq    int
 	nodes  []*node
-	trace  []string
+	trace  []line
 	failed bool
 
 	loss     float64                             // of a message
@@ -37,11 +37,15 @@ type sim struct {
 	finals   map[api.PeerID]map[book.ID]api.Exec // accepted successes, as nodes have shown them
 	gone     map[api.PeerID]time.Time            // when a node first saw that another is dead
 	takeover time.Duration                       // the longest that a takeover took since
-	settled  time.Time                           // when the last run ended everywhere
+	alone    bool                                // nothing begins beside a run of an earlier instant
 }
 
 func newSim(t *testing.T, seed uint64, nodes, cpus int) *sim {
-	s := &sim{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 8)), start: time.Date(2026, 11, 23, 1, 0, 0, 0, time.UTC),
+	return newSimAt(t, seed, nodes, cpus, time.Date(2026, 11, 23, 1, 0, 0, 0, time.UTC))
+}
+
+func newSimAt(t *testing.T, seed uint64, nodes, cpus int, start time.Time) *sim {
+	s := &sim{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 8)), start: start,
 		started: map[book.ID]int{}, epochs: map[book.ID]map[int]api.PeerID{}, finals: map[api.PeerID]map[book.ID]api.Exec{}, gone: map[api.PeerID]time.Time{}}
 	s.now = s.start
 	s.length = func(book.ID) time.Duration { return time.Duration(50+s.rng.IntN(2000)) * time.Millisecond }
@@ -148,7 +152,7 @@ func (s *sim) send(from, to *node, do func()) {
 func (s *sim) reach(a, b *node) bool { return a.group == b.group && b.up }
 
 func (s *sim) log(format string, args ...any) {
-	s.trace = append(s.trace, fmt.Sprintf("%9.3f ", s.now.Sub(s.start).Seconds())+fmt.Sprintf(format, args...))
+	s.trace = append(s.trace, line{s.now, format, args})
 }
 
 // fail ends the simulation with all that has happened about id.
@@ -159,7 +163,8 @@ func (s *sim) fail(id book.ID, format string, args ...any) {
 	s.failed = true
 	var about []string
 	key := short(id)
-	for _, l := range s.trace {
+	for _, e := range s.trace {
+		l := fmt.Sprintf("%9.3f ", e.at.Sub(s.start).Seconds()) + fmt.Sprintf(e.format, e.args...)
 		if id == (book.ID{}) || strings.Contains(l, key) || strings.Contains(l, "** ") {
 			about = append(about, l)
 		}
@@ -169,8 +174,18 @@ func (s *sim) fail(id book.ID, format string, args ...any) {
 
 func short(id book.ID) string { return id.Root.String()[:6] + "/" + string(id.Run) }
 
-func execText(x api.Exec) string {
+// execName is an execution that is written out when somebody reads it.
+type execName api.Exec
+
+func (x execName) String() string {
 	return fmt.Sprintf("%s e%d on %c", short(book.ID{Root: x.Root, Run: x.Run}), x.Epoch, x.Peer[10])
+}
+
+// line is one of the trace, formatted when somebody reads it.
+type line struct {
+	at     time.Time
+	format string
+	args   []any
 }
 
 // submit has a job be known at one node, from where it spreads.
