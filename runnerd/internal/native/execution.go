@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"os"
 	"time"
 
 	"github.com/realm-mesh/realm/internal/kit/lockfile"
@@ -79,6 +80,7 @@ func (e *Execution) gone() (*Execution, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
+	os.Remove(SocketPath(e.dir))
 	if err := e.state.Clean(); err != nil {
 		return nil, fmt.Errorf("%w; %w", ErrLost, err)
 	}
