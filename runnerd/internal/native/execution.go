@@ -133,7 +133,7 @@ func (e *Execution) Follow(ctx context.Context, grown func()) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			return nil //nolint:nilerr // however the stream ends, the shim has
+			return nil // however the stream ends, the shim has
 		}
 		grown()
 	}
