@@ -46,6 +46,14 @@ func TestHostile(t *testing.T) {
 		if t.Failed() || testing.Verbose() {
 			t.Log(strings.Join(lines, "\n"))
 		}
+		for _, d := range known.Folders {
+			if _, err := os.Stat(filepath.Join(d, "hostile")); err == nil {
+				t.Errorf("it wrote to %s", d)
+			}
+		}
+		if _, err := os.Stat(known.Secret); err != nil {
+			t.Error(err)
+		}
 		if err := theirs.Stop(0); err != nil {
 			t.Error(err)
 		}
