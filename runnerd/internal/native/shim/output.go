@@ -31,8 +31,9 @@ type output struct {
 	ending  atomic.Bool // all of the program has ended
 }
 
-func newOutput(ref api.Ref, path string, grown func(), log *slog.Logger) *output {
-	return &output{path: path, log: logs.Open(ref, path, func(api.Ref, api.LogLine) {}, log), grown: grown}
+func newOutput(path string, grown func(), log *slog.Logger) *output {
+	// Whose log it is matters to listeners alone, and there are none here.
+	return &output{path: path, log: logs.Open(api.Ref{}, path, func(api.Ref, api.LogLine) {}, log), grown: grown}
 }
 
 // pipe returns the end of a pipe that the program writes to. The caller closes it when
