@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
 	"github.com/realm-mesh/realm/runnerd/internal/native"
 	"github.com/realm-mesh/realm/runnerd/internal/native/confine"
@@ -36,7 +38,7 @@ func TestMain(m *testing.M) {
 	case starterCommand:
 		os.Exit(starter(os.Args[2]))
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 // place is where one execution of a test lives, and a node with something to hide.
