@@ -142,7 +142,7 @@ func TestStop(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := p.wait(e)
-		if r.Ending != native.Stopped || time.Since(begun) > 2*time.Second || !slices.Contains(p.lines(), "stdout no") {
+		if r.Ending != native.Stopped || time.Since(begun) > 5*time.Second || !slices.Contains(p.lines(), "stdout no") {
 			t.Errorf("%+v after %s, %q", r, time.Since(begun), p.lines())
 		}
 		if err := e.Stop(0); err != nil {

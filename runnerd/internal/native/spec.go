@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,7 +27,8 @@ type Spec struct {
 	// REALM_ASSETS.
 	Env map[string]string `json:"env,omitempty"`
 	// WorkDir is the working folder, which the program may write. It is there before, and
-	// stays. Where [WorkRoot] names another folder than the caller's it must lie in that.
+	// stays. Where [WorkRoot] names another folder than the caller's it must lie in that. What
+	// is in it afterwards is a stranger's, links out of it among that: read it by [os.Root].
 	WorkDir string  `json:"work_dir"`
 	Assets  []Asset `json:"assets,omitempty"`
 	// Private are paths that the program never sees: the node's home and sockets, the
@@ -150,6 +152,7 @@ func (s *Spec) resolve() error {
 }
 
 func (s *Spec) resolveAssets() error {
+	s.Assets = slices.Clone(s.Assets) // the caller's stay as they are
 	for i, a := range s.Assets {
 		to, err := filepath.EvalSymlinks(a.Path)
 		if err != nil {

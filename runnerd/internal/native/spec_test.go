@@ -1,6 +1,7 @@
 package native
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -76,4 +77,27 @@ func FuzzState(f *testing.F) {
 		_ = ReadState(dir, &s)
 		_, _ = ReadResult(dir)
 	})
+}
+
+// TestAttachAfterACrash has files that the end of the machine has cut.
+func TestAttachAfterACrash(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := Attach(dir); !errors.Is(err, ErrNone) {
+		t.Error(err)
+	}
+	if _, err := Attach(filepath.Join(dir, "none")); !errors.Is(err, ErrNone) {
+		t.Error(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, stateFile), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Attach(dir); !errors.Is(err, ErrLost) {
+		t.Error(err)
+	}
+	if err := WriteState(dir, State{WorkDir: dir}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Attach(dir); !errors.Is(err, ErrLost) {
+		t.Error(err)
+	}
 }
