@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"os"
 	"time"
 
 	"github.com/realm-mesh/realm/internal/kit/lockfile"
@@ -31,27 +32,26 @@ const (
 // removed. [ErrNone]: none was started there.
 func Attach(dir string) (*Execution, error) {
 	e := &Execution{dir: dir}
-	stateErr := read(dir, stateFile, &e.state)
-	if stateErr != nil && !errors.Is(stateErr, fs.ErrNotExist) {
-		return nil, stateErr
-	}
-	_, err := ReadResult(dir)
-	if err == nil {
-		return e, nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
 	lock, err := lockfile.Try(LockPath(dir))
 	if errors.Is(err, lockfile.ErrHeld) {
 		return e.begun()
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrNone // nor is there a folder
 	}
 	if err != nil {
 		return nil, fmt.Errorf("attach to an execution: %w", err)
 	}
 	defer lock.Release()
-	if stateErr != nil {
+	err = read(dir, stateFile, &e.state)
+	if _, ended := ReadResult(dir); ended == nil {
+		return e, nil
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, ErrNone
+	case err != nil: // the machine went down while it was written
+		return nil, fmt.Errorf("%w; %w", ErrLost, err)
 	}
 	return e.gone()
 }
@@ -60,7 +60,7 @@ func Attach(dir string) (*Execution, error) {
 func (e *Execution) begun() (*Execution, error) {
 	for deadline := time.Now().Add(beginPatience); ; time.Sleep(10 * time.Millisecond) {
 		err := read(e.dir, stateFile, &e.state)
-		if err == nil {
+		if _, ended := ReadResult(e.dir); err == nil || ended == nil {
 			return e, nil
 		}
 		if !errors.Is(err, fs.ErrNotExist) || time.Now().After(deadline) {
@@ -79,6 +79,7 @@ func (e *Execution) gone() (*Execution, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
+	os.Remove(SocketPath(e.dir))
 	if err := e.state.Clean(); err != nil {
 		return nil, fmt.Errorf("%w; %w", ErrLost, err)
 	}
@@ -131,7 +132,7 @@ func (e *Execution) Follow(ctx context.Context, grown func()) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			return nil //nolint:nilerr // however the stream ends, the shim has
+			return nil // however the stream ends, the shim has
 		}
 		grown()
 	}

@@ -34,17 +34,41 @@ type State struct {
 	Began       uint64         `json:"began"` // of the init: tells it from a later process of that id
 	User        int            `json:"user,omitempty"`
 	Groups      confine.Groups `json:"groups"`
+	Assets      string         `json:"assets"` // the value of REALM_ASSETS
 	WorkDir     string         `json:"work_dir"`
 	Temporary   []string       `json:"temporary,omitempty"` // folders to be removed
 	Started     time.Time      `json:"started"`
 	Confinement Confinement    `json:"confinement"`
 }
 
-// WriteState keeps the state in an execution's folder.
-func WriteState(dir string, s State) error { return write(dir, stateFile, s) }
+// WriteState keeps the state in an execution's folder. It need not outlast a crash of the
+// machine, which leaves nothing running that it could tell of.
+func WriteState(dir string, s State) error {
+	path := filepath.Join(dir, stateFile)
+	b, err := json.Marshal(s)
+	if err == nil {
+		err = os.WriteFile(path+".new", b, 0o600)
+	}
+	if err == nil {
+		err = os.Rename(path+".new", path)
+	}
+	if err != nil {
+		return fmt.Errorf("write state of an execution: %w", err)
+	}
+	return nil
+}
 
 // WriteResult keeps the result in an execution's folder, on the disk.
-func WriteResult(dir string, r Result) error { return write(dir, resultFile, r) }
+func WriteResult(dir string, r Result) error {
+	b, err := json.Marshal(r)
+	if err == nil {
+		err = atomicfile.Write(filepath.Join(dir, resultFile), b, 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("write result of an execution: %w", err)
+	}
+	return nil
+}
 
 // ReadState reads the state of an execution; fs.ErrNotExist: it has none.
 func ReadState(dir string, s *State) error { return read(dir, stateFile, s) }
@@ -53,17 +77,6 @@ func ReadState(dir string, s *State) error { return read(dir, stateFile, s) }
 func ReadResult(dir string) (Result, error) {
 	var r Result
 	return r, read(dir, resultFile, &r)
-}
-
-func write(dir, name string, v any) error {
-	b, err := json.Marshal(v)
-	if err == nil {
-		err = atomicfile.Write(filepath.Join(dir, name), b, 0o600)
-	}
-	if err != nil {
-		return fmt.Errorf("write %s of an execution: %w", name, err)
-	}
-	return nil
 }
 
 func read(dir, name string, v any) error {

@@ -5,17 +5,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/runnerd/internal/native/confine"
 )
 
 // Spec is one execution.
 type Spec struct {
-	// Ref is what the program's log belongs to.
-	Ref api.Ref `json:"ref"`
 	// Dir is the execution's folder, made by the caller for it alone, of mode 0700.
 	Dir string `json:"dir"`
 	// Argv is the program and its arguments. Argv[0] is an absolute path; a script with #!
@@ -29,7 +27,8 @@ type Spec struct {
 	// REALM_ASSETS.
 	Env map[string]string `json:"env,omitempty"`
 	// WorkDir is the working folder, which the program may write. It is there before, and
-	// stays. Where [WorkRoot] names another folder than the caller's it must lie in that.
+	// stays. Where [WorkRoot] names another folder than the caller's it must lie in that. What
+	// is in it afterwards is a stranger's, links out of it among that: read it by [os.Root].
 	WorkDir string  `json:"work_dir"`
 	Assets  []Asset `json:"assets,omitempty"`
 	// Private are paths that the program never sees: the node's home and sockets, the
@@ -153,6 +152,7 @@ func (s *Spec) resolve() error {
 }
 
 func (s *Spec) resolveAssets() error {
+	s.Assets = slices.Clone(s.Assets) // the caller's stay as they are
 	for i, a := range s.Assets {
 		to, err := filepath.EvalSymlinks(a.Path)
 		if err != nil {
