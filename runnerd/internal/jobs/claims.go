@@ -99,9 +99,10 @@ func (m *Manager) objects(a api.JobAnswer, x api.Exec) bool {
 
 // vote asks the electors of a strict job, and gives votes back that are no majority.
 func (m *Manager) vote(ctx context.Context, c plan.Claim) {
-	won := m.poll(ctx, c.Exec, c.Electors, c.Round, false) > len(c.Electors)/2
+	votes, holders := m.poll(ctx, c.Exec, c.Electors, c.Round, false)
+	won := votes > len(c.Electors)/2
 	m.mu.Lock()
-	m.planner.Voted(c.Exec, won, m.cfg.Now())
+	m.planner.Voted(c.Exec, won, holders, m.cfg.Now())
 	m.mu.Unlock()
 	if !won {
 		m.poll(ctx, c.Exec, c.Electors, c.Round, true)
@@ -109,8 +110,8 @@ func (m *Manager) vote(ctx context.Context, c plan.Claim) {
 	m.rouse()
 }
 
-// poll asks all electors at once, and counts votes for x.
-func (m *Manager) poll(ctx context.Context, x api.Exec, electors []api.PeerID, round int64, giveBack bool) (votes int) {
+// poll asks all electors at once, counts votes for x, and says who has the others.
+func (m *Manager) poll(ctx context.Context, x api.Exec, electors []api.PeerID, round int64, giveBack bool) (votes int, holders []api.PeerID) {
 	ctx, cancel := context.WithTimeout(ctx, voteWait)
 	defer cancel()
 	v := api.JobVote{JobClaim: api.JobClaim{Root: x.Root, Run: x.Run, Epoch: x.Epoch}, Release: giveBack, Round: round}
@@ -119,15 +120,19 @@ func (m *Manager) poll(ctx context.Context, x api.Exec, electors []api.PeerID, r
 	for _, p := range electors {
 		wg.Go(func() {
 			who, err := m.elector(ctx, p, v)
-			if err == nil && who == m.cfg.Self {
-				mu.Lock()
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err != nil || who == "":
+			case who == m.cfg.Self:
 				votes++
-				mu.Unlock()
+			case !slices.Contains(holders, who):
+				holders = append(holders, who)
 			}
 		})
 	}
 	wg.Wait()
-	return votes
+	return votes, holders
 }
 
 func (m *Manager) elector(ctx context.Context, p api.PeerID, v api.JobVote) (api.PeerID, error) {
