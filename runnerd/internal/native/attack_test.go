@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -44,6 +45,14 @@ func TestHostile(t *testing.T) {
 		}
 		if t.Failed() || testing.Verbose() {
 			t.Log(strings.Join(lines, "\n"))
+		}
+		for _, d := range known.Folders {
+			if _, err := os.Stat(filepath.Join(d, "hostile")); err == nil {
+				t.Errorf("it wrote to %s", d)
+			}
+		}
+		if _, err := os.Stat(known.Secret); err != nil {
+			t.Error(err)
 		}
 		if err := theirs.Stop(0); err != nil {
 			t.Error(err)
@@ -114,4 +123,58 @@ func exe(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return to.Name()
+}
+
+// TestPrivateInSystemFolders hides what lies in a folder that programs see.
+func TestPrivateInSystemFolders(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root may write to /opt")
+	}
+	dir, err := os.MkdirTemp("/opt", "realm-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []string{"shown", "home"} {
+		if err := os.Mkdir(filepath.Join(dir, d), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, d, "file"), "text of "+d, 0o644)
+	}
+	each(t, func(t *testing.T, m native.Confinement) {
+		p := newPlace(t, m, "/bin/sh", "-c", "cat $DIR/shown/file; cat $DIR/home/file; ls $DIR/home; true")
+		p.spec.Private = append(p.spec.Private, filepath.Join(dir, "home"))
+		p.spec.Env = map[string]string{"DIR": dir}
+		_, lines := p.run()
+		all := strings.Join(lines, "\n")
+		if !strings.Contains(all, "text of shown") || strings.Contains(all, "text of home") || strings.Contains(all, "stdout file") {
+			t.Error(all)
+		}
+	})
+}
+
+// TestEmulated runs a program for another processor in the same way.
+func TestEmulated(t *testing.T) {
+	const qemu = "/usr/bin/qemu-aarch64-static"
+	if _, err := os.Stat(qemu); err != nil {
+		t.Skip("qemu-user-static is not installed")
+	}
+	src := filepath.Join(t.TempDir(), "hello.go")
+	write(t, src, "package main\n\nimport \"runtime\"\n\nfunc main() { println(runtime.GOARCH) }\n", 0o644)
+	each(t, func(t *testing.T, m native.Confinement) {
+		p := newPlace(t, m)
+		bin := filepath.Join(p.home, "hello")
+		cmd := exec.Command("go", "build", "-o", bin, src)
+		cmd.Env = append(os.Environ(), "GOARCH=arm64", "CGO_ENABLED=0", "GOWORK=off")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v %s", err, out)
+		}
+		p.spec.Argv, p.spec.Files = []string{qemu, bin, p.token}, []string{bin}
+		if r, lines := p.run(); r.Code != 0 || len(lines) != 1 || lines[0] != "stderr arm64" {
+			t.Errorf("%+v %q", r, lines)
+		}
+	})
 }

@@ -16,6 +16,9 @@ func (s State) Clean() error {
 		_ = unix.Kill(s.Init, unix.SIGKILL) // it may have ended
 	}
 	s.Groups.Kill()
+	if s.User == 0 && s.Assets != "" && s.Assets != confine.AssetsDir {
+		confine.KillMarked(EnvAssets + "=" + s.Assets)
+	}
 	var errs []error
 	if s.User > 0 {
 		errs = append(errs, confine.KillUser(s.User), confine.Own(s.WorkDir, os.Getuid(), os.Getgid()))

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"os"
 	"time"
 
 	"github.com/realm-mesh/realm/internal/kit/lockfile"
@@ -79,6 +80,7 @@ func (e *Execution) gone() (*Execution, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
+	os.Remove(SocketPath(e.dir))
 	if err := e.state.Clean(); err != nil {
 		return nil, fmt.Errorf("%w; %w", ErrLost, err)
 	}
@@ -131,7 +133,7 @@ func (e *Execution) Follow(ctx context.Context, grown func()) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			return nil //nolint:nilerr // however the stream ends, the shim has
+			return nil // however the stream ends, the shim has
 		}
 		grown()
 	}

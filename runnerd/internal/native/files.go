@@ -34,6 +34,7 @@ type State struct {
 	Began       uint64         `json:"began"` // of the init: tells it from a later process of that id
 	User        int            `json:"user,omitempty"`
 	Groups      confine.Groups `json:"groups"`
+	Assets      string         `json:"assets"` // the value of REALM_ASSETS
 	WorkDir     string         `json:"work_dir"`
 	Temporary   []string       `json:"temporary,omitempty"` // folders to be removed
 	Started     time.Time      `json:"started"`

@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
 	"github.com/realm-mesh/realm/runnerd/internal/native"
 	"github.com/realm-mesh/realm/runnerd/internal/native/confine"
@@ -55,7 +54,6 @@ func newPlace(t *testing.T, machine native.Confinement, argv ...string) *place {
 	root := t.TempDir()
 	p := &place{t: t, root: root, home: filepath.Join(root, "home"), token: filepath.Base(filepath.Dir(root)) + filepath.Base(root)}
 	p.spec = native.Spec{
-		Ref: api.Ref{Kind: api.KindComponent, Name: "job"},
 		Dir: filepath.Join(p.home, "execution"), WorkDir: filepath.Join(p.home, "work"),
 		Argv: append(argv, p.token), Private: []string{p.home},
 		Timeout: time.Minute, Grace: 300 * time.Millisecond, Machine: &machine,

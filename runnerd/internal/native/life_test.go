@@ -73,6 +73,9 @@ func TestLimits(t *testing.T) {
 				p.spec.Argv = []string{exe(t), hostileCommand, what, p.token}
 				p.spec.Limits = native.Limits{MemoryMB: 128, DiskMB: 20, PIDs: 100}
 				p.spec.Timeout = 20 * time.Second
+				if what == "litter" {
+					p.spec.Limits.DiskMB = 4
+				}
 				if what == "bomb" {
 					p.spec.Limits.MemoryMB, p.spec.Timeout = 1<<10, 2*time.Second
 				}
@@ -135,7 +138,7 @@ func TestStop(t *testing.T) {
 		go func() { _ = e.Follow(t.Context(), func() { notify(heard) }) }()
 		<-heard
 		begun := time.Now()
-		if err := e.Stop(200 * time.Millisecond); err != nil {
+		if err := e.Stop(700 * time.Millisecond); err != nil {
 			t.Fatal(err)
 		}
 		r := p.wait(e)

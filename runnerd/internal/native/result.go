@@ -34,8 +34,8 @@ type Result struct {
 	// for them; MaxRSS the most memory of one process, in bytes.
 	CPU    time.Duration `json:"cpu"`
 	MaxRSS int64         `json:"max_rss"`
-	// Lines is how many lines the program wrote, Dropped how many of these the log has no
-	// more: older ones that were rotated away, or that found no room.
+	// Lines is how many lines the program wrote, Dropped about how many of these the log has
+	// not: older ones that were rotated away, some that came too fast or found no room.
 	Lines   int64 `json:"lines"`
 	Dropped int64 `json:"dropped,omitempty"`
 

@@ -8,14 +8,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/runnerd/internal/native/confine"
 )
 
 // Spec is one execution.
 type Spec struct {
-	// Ref is what the program's log belongs to.
-	Ref api.Ref `json:"ref"`
 	// Dir is the execution's folder, made by the caller for it alone, of mode 0700.
 	Dir string `json:"dir"`
 	// Argv is the program and its arguments. Argv[0] is an absolute path; a script with #!

@@ -25,6 +25,9 @@ type start struct {
 	err error
 }
 
+// behindDaemons is how nice programs are to the node that runs them.
+const behindDaemons = 10
+
 // newCell starts the program of a plan.
 func newCell(p *Plan) *cell {
 	c := &cell{started: make(chan start, 1), kills: make(chan chan struct{}), plan: p,
@@ -58,6 +61,7 @@ func (c *cell) kill() {
 
 func (c *cell) start() (int, error) {
 	p := c.plan
+	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, behindDaemons) // of this thread; it is a preference
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return 0, in(NoNewPrivs, fmt.Errorf("set no_new_privs: %w", err))
 	}

@@ -104,10 +104,7 @@ func addRule(set int, r rule, handled uint64) error {
 
 // rules are what a program of the plan may do with files.
 func (p *Plan) rules() []rule {
-	private := resolvedAll(p.Private)
-	if p.Root != "" {
-		private = nil // they are out of sight
-	}
+	private := resolvedAll(p.Private) // with a root of its own they are out of sight, too
 	var out []rule
 	for _, tree := range append(systemTrees(), "/proc") {
 		for _, path := range carve(tree, private) {

@@ -59,7 +59,7 @@ func each(dir *os.Root, fn func(fs.DirEntry) error) error {
 			}
 		}
 		if len(entries) == 0 || err != nil {
-			return nil //nolint:nilerr // the end, or a folder that was removed while it was read
+			return nil // the end, or a folder that was removed while it was read
 		}
 	}
 }

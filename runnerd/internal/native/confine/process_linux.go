@@ -50,11 +50,14 @@ func Begin(exe string, c Confinement, stdout, stderr *os.File) (*Process, error)
 
 // spaces are the namespaces of a confinement.
 func spaces(c Confinement) *syscall.SysProcAttr {
-	attr := &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+	attr := &syscall.SysProcAttr{Setsid: true}
 	if c.Has(MountSpace) {
 		attr.Cloneflags |= syscall.CLONE_NEWNS
 	}
 	if c.Has(PIDSpace) {
+		// All of the namespace dies with it. Elsewhere it has to live a little longer than who
+		// started it, and kill what it started.
+		attr.Pdeathsig = syscall.SIGKILL
 		attr.Cloneflags |= syscall.CLONE_NEWPID | syscall.CLONE_NEWIPC | syscall.CLONE_NEWUTS
 	}
 	if c.UserSpace && attr.Cloneflags != 0 {

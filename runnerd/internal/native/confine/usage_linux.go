@@ -58,7 +58,7 @@ func (u *usage) add(dir *os.Root, depth int) error {
 		}
 		sub, err := dir.OpenRoot(e.Name())
 		if err != nil {
-			return nil //nolint:nilerr // it is none any more, or closed even to this process
+			return nil // it is none any more, or closed even to this process
 		}
 		defer sub.Close()
 		return u.add(sub, depth-1)

@@ -68,7 +68,8 @@ func (j *confined) start(plan confine.Plan) error {
 	}
 	if err := j.goOn(plan); err != nil {
 		j.init.Kill()
-		return errors.Join(err, j.init.Wait())
+		_ = j.init.Wait() // it was killed
+		return err
 	}
 	return nil
 }
@@ -78,7 +79,8 @@ func (j *confined) goOn(plan confine.Plan) error {
 	st.Init = j.init.PID()
 	st.Began = confine.Began(st.Init)
 	if err := st.Groups.Add(st.Init); err != nil {
-		return err
+		j.s.loseGroups(err)
+		j.cap = false
 	}
 	if err := native.WriteState(j.s.spec.Dir, *st); err != nil {
 		return err

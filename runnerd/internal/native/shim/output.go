@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"strconv"
@@ -29,10 +28,12 @@ type output struct {
 	reading sync.WaitGroup
 	ends    []*os.File // that are read
 	lines   atomic.Int64
+	ending  atomic.Bool // all of the program has ended
 }
 
-func newOutput(ref api.Ref, path string, grown func(), log *slog.Logger) *output {
-	return &output{path: path, log: logs.Open(ref, path, func(api.Ref, api.LogLine) {}, log), grown: grown}
+func newOutput(path string, grown func(), log *slog.Logger) *output {
+	// Whose log it is matters to listeners alone, and there are none here.
+	return &output{path: path, log: logs.Open(api.Ref{}, path, func(api.Ref, api.LogLine) {}, log), grown: grown}
 }
 
 // pipe returns the end of a pipe that the program writes to. The caller closes it when
@@ -43,21 +44,29 @@ func (o *output) pipe(stream string) (*os.File, error) {
 		return nil, fmt.Errorf("take output: %w", err)
 	}
 	o.ends = append(o.ends, r)
-	o.reading.Go(func() { o.read(r, o.log.Writer(stream)) })
+	o.reading.Go(func() { o.read(r, newFlood(o.log.Writer(stream))) })
 	return w, nil
 }
 
-func (o *output) read(from io.Reader, to *logs.Writer) {
-	defer to.Flush()
+func (o *output) read(from *os.File, to *flood) {
+	defer to.end()
 	whole := true
 	for b := make([]byte, 64<<10); ; {
+		if to.leaving && !o.ending.Load() {
+			_ = from.SetReadDeadline(time.Now().Add(floodCalm)) // without one it is told later
+		}
 		n, err := from.Read(b)
 		if n > 0 {
-			_, _ = to.Write(b[:n]) // it never fails
+			to.write(b[:n], time.Now())
 			o.lines.Add(int64(bytes.Count(b[:n], []byte{'\n'})))
 			whole = b[n-1] == '\n'
-			o.grown()
 		}
+		if errors.Is(err, os.ErrDeadlineExceeded) && !o.ending.Load() {
+			to.settle()
+			_ = from.SetReadDeadline(time.Time{})
+			err = nil
+		}
+		o.grown()
 		if err != nil {
 			if !whole {
 				o.lines.Add(1)
@@ -69,6 +78,7 @@ func (o *output) read(from io.Reader, to *logs.Writer) {
 
 // end reads what is left; all of the program has ended.
 func (o *output) end() error {
+	o.ending.Store(true)
 	var errs []error
 	for _, r := range o.ends {
 		errs = append(errs, r.SetReadDeadline(time.Now().Add(drain)))
@@ -81,7 +91,7 @@ func (o *output) end() error {
 	return errors.Join(errs...)
 }
 
-// count says how many lines were written, and how many of them the files have not.
+// count says how many lines were written, and about how many of them the files have not.
 func (o *output) count() (lines, dropped int64) {
 	lines = o.lines.Load()
 	kept := int64(0)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,10 +30,12 @@ func (s *shim) prepare() (confine.Plan, error) {
 	}
 	s.groups()
 	s.limitProcesses(&p)
-	p.Env = native.Environment(spec, p.Tmp, s.assetsDir(&p))
+	tmp := p.Tmp
+	st.Assets = s.assetsDir(&p)
 	if p.Root != "" {
-		p.Env = native.Environment(spec, "/tmp", confine.AssetsDir)
+		tmp, st.Assets = "/tmp", confine.AssetsDir
 	}
+	p.Env = native.Environment(spec, tmp, st.Assets)
 	if p.User == nil {
 		return p, nil
 	}
@@ -204,6 +207,17 @@ func (s *shim) groups() {
 			c.Lose(layer, err)
 		}
 	}
+}
+
+// loseGroups goes on without control groups: limits are watched from here.
+func (s *shim) loseGroups(err error) {
+	for _, layer := range []string{confine.MemoryCap, confine.PIDsCap, confine.CPUCap} {
+		s.state.Confinement.Lose(layer, err)
+	}
+	if err := s.state.Groups.Remove(); err != nil {
+		s.log.Warn("control groups are left", slog.Any("reason", err))
+	}
+	s.state.Groups = confine.Groups{}
 }
 
 // What the init has of its own.

@@ -80,7 +80,7 @@ func (s *shim) run() error {
 			s.stop(s.spec.Grace)
 		}
 	}()
-	s.out = newOutput(s.spec.Ref, native.LogPath(s.spec.Dir), control.grown, s.log)
+	s.out = newOutput(native.LogPath(s.spec.Dir), control.grown, s.log)
 	result, err := s.execute()
 	// Who sees the end of the stream finds the result: the socket goes last.
 	defer control.close()
