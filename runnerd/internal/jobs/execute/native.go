@@ -92,8 +92,8 @@ func (x *execution) spec() (s native.Spec, err error) {
 		return s, elsewhere(err)
 	}
 	s = native.Spec{
-		Ref: api.Ref{Kind: api.KindJob, Name: x.order.Job}, Dir: dir, Argv: argv, Files: files, Env: x.environment(),
-		WorkDir: filepath.Join(x.dir, workDir, filepath.FromSlash(body.WorkingDir)), Private: x.of.cfg.Private,
+		Dir: dir, Argv: argv, Files: files, Env: x.environment(),
+		WorkDir: x.workingDir(), Private: x.of.cfg.Private,
 		Timeout: time.Duration(body.Timeout), Grace: timeoutGrace, Machine: &machine,
 		Limits: native.Limits{MemoryMB: body.Resources.MemoryMB, CPUs: float64(body.Resources.CPUMilli) / 1000, DiskMB: body.Resources.DiskMB},
 	}
