@@ -174,13 +174,11 @@ func TestNewProcess(t *testing.T) {
 	case <-first.Over():
 		t.Fatalf("%+v", c.last())
 	}
-	old := n.Executor
 	n.again()
 	found, err := n.Recover()
 	if err != nil || len(found) != 1 || found[0].Resume == nil {
 		t.Fatalf("%+v %v", found, err)
 	}
-	old.get(o.Exec).report = func(jobs.Change) {}
 	again := newTold()
 	x := found[0].Resume(again.report)
 	<-again.ran

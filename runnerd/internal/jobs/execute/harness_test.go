@@ -125,7 +125,7 @@ func newNode(t testing.TB) *node {
 		Folder: filepath.Join(home, "jobs"), Tails: filepath.Join(home, "tails"), Blobs: s,
 		Loader: program.NewLoader(modules{s}, program.NewCompiler(exe, cache), eng), Admit: admit.New(admit.Config{}),
 		Policy: func() (policy.Policy, error) { return policy.Policy{AllowNative: true, AllowEmulation: true}, nil },
-		Log:    slog.New(slog.DiscardHandler),
+		Log:    slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}}
 	n.again()
 	return n
@@ -142,7 +142,7 @@ func (n *node) again() {
 
 // order is one for a program of that type.
 func (n *node) order(r api.RuntimeType, prog []byte, args ...string) jobs.Order {
-	return jobs.Order{Job: "build-1", Exec: api.Exec{Root: api.Sum([]byte(n.t.Name())), Run: "2", Epoch: 3, Peer: "p"},
+	return jobs.Order{Job: "build-1", Exec: api.Exec{Root: api.Sum([]byte(n.t.Name())), Run: "2", Epoch: 3, Peer: "12D3KooWD3bfmNbuuuVCYwkjnFt3ukm3qaB3hDED3peHHXawvRAi"},
 		Body: &api.Job{Type: api.JobOneShot, Runtime: api.JobRuntime{Type: r, Program: n.store.add(prog), File: "prog", Args: args}}}
 }
 
