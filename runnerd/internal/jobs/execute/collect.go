@@ -69,7 +69,7 @@ func (x *execution) artifact(ctx context.Context, a api.JobArtifact) api.JobOutp
 
 // store puts what is at name in the run's folder into the store. No link leads out of it.
 func (x *execution) store(ctx context.Context, name string) (api.BlobInfo, error) {
-	root, err := os.OpenRoot(filepath.Join(x.dir, workDir, filepath.FromSlash(x.order.Body.WorkingDir)))
+	root, err := os.OpenRoot(x.workingDir())
 	if err != nil {
 		return api.BlobInfo{}, err
 	}

@@ -3,6 +3,7 @@ package execute
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/telemetry"
 	"github.com/realm-mesh/realm/runnerd/internal/jobs"
+	"github.com/realm-mesh/realm/runnerd/internal/program"
 )
 
 const (
@@ -26,6 +28,7 @@ type execution struct {
 	of     *Executor
 	order  jobs.Order
 	dir    string
+	work   string // the run's folder, which the program may write
 	report func(jobs.Change)
 	log    *output
 	over   chan struct{}
@@ -39,7 +42,9 @@ type execution struct {
 }
 
 func newExecution(e *Executor, o jobs.Order, report func(jobs.Change)) *execution {
-	x := &execution{of: e, order: o, dir: e.dir(o.Exec), report: report, over: make(chan struct{})}
+	x := &execution{of: e, order: o, dir: e.dir(o.Exec), over: make(chan struct{})}
+	x.report = inOrder(report)
+	x.work = e.workDir(x.dir, o.Body.Runtime.Type)
 	path := filepath.Join(x.dir, logFile)
 	if o.Body.Runtime.Type != api.RuntimeWasm {
 		path = nativeLog(x.dir)
@@ -47,6 +52,25 @@ func newExecution(e *Executor, o jobs.Order, report func(jobs.Change)) *executio
 	x.log = newOutput(path)
 	x.ctx, x.cancel = context.WithCancel(context.Background())
 	return x
+}
+
+// inOrder has changes be reported one at a time, and none after the end.
+func inOrder(report func(jobs.Change)) func(jobs.Change) {
+	var mu sync.Mutex
+	ended := false
+	return func(c jobs.Change) {
+		mu.Lock()
+		defer mu.Unlock()
+		if !ended {
+			ended = c.State.Ended()
+			report(c)
+		}
+	}
+}
+
+// workingDir is where the program begins.
+func (x *execution) workingDir() string {
+	return filepath.Join(x.work, filepath.FromSlash(x.order.Body.WorkingDir))
 }
 
 // Over implements [jobs.Execution].
@@ -117,6 +141,14 @@ func (e elsewhereError) Unwrap() error { return e.error }
 
 func elsewhere(err error) error { return elsewhereError{err} }
 
+// here is [elsewhere] for what is wrong with this node's disk or rights.
+func here(err error) error {
+	if program.NoRoom(err) || errors.Is(err, fs.ErrPermission) {
+		return elsewhere(err)
+	}
+	return err
+}
+
 // failed is how an execution ends whose program did not run.
 func (x *execution) failed(err error) jobs.Change {
 	c := jobs.Change{State: api.ExecFailed, Reason: err.Error()}
@@ -154,9 +186,24 @@ func (x *execution) end(c jobs.Change) {
 
 // clear removes all but the result.
 func (x *execution) clear() {
-	for _, name := range []string{programDir, assetsDir, workDir, shimDir} {
-		if err := os.RemoveAll(filepath.Join(x.dir, name)); err != nil {
+	for _, name := range []string{filepath.Join(x.dir, programDir), filepath.Join(x.dir, assetsDir), filepath.Join(x.dir, shimDir), x.work} {
+		if err := removeAll(name); err != nil {
 			x.of.cfg.Log.Warn("remove what a job has left", telemetry.Error(err))
 		}
 	}
+}
+
+// removeAll is [os.RemoveAll], also of folders that a program has closed to others.
+func removeAll(dir string) error {
+	err := os.RemoveAll(dir)
+	if err == nil {
+		return nil
+	}
+	_ = filepath.WalkDir(dir, func(name string, d fs.DirEntry, _ error) error { // called before a folder is read
+		if d != nil && d.IsDir() {
+			_ = os.Chmod(name, foldersMode) // removing says what is wrong
+		}
+		return nil
+	})
+	return os.RemoveAll(dir)
 }

@@ -95,6 +95,24 @@ func (e *Executor) dir(x api.Exec) string {
 	return filepath.Join(e.cfg.Folder, x.Root.String()[:20]+"."+string(x.Run)+"."+strconv.Itoa(x.Epoch))
 }
 
+// workDir is the folder of a run whose execution has the folder dir: in that, unless this
+// machine does not let native programs reach it there.
+func (e *Executor) workDir(dir string, r api.RuntimeType) string {
+	inside := filepath.Join(dir, workDir)
+	if r == api.RuntimeWasm {
+		return inside
+	}
+	m, err := e.machine()
+	if err != nil {
+		return inside // it will not be started
+	}
+	root, err := native.WorkRoot(m, e.cfg.Folder)
+	if err != nil || root == e.cfg.Folder {
+		return inside // likewise
+	}
+	return filepath.Join(root, filepath.Base(dir))
+}
+
 // Begin implements [jobs.Executor].
 func (e *Executor) Begin(o jobs.Order, report func(jobs.Change)) jobs.Execution {
 	x := e.add(o, report)

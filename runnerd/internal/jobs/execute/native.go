@@ -93,7 +93,7 @@ func (x *execution) spec() (s native.Spec, err error) {
 	}
 	s = native.Spec{
 		Dir: dir, Argv: argv, Files: files, Env: x.environment(),
-		WorkDir: filepath.Join(x.dir, workDir, filepath.FromSlash(body.WorkingDir)), Private: x.of.cfg.Private,
+		WorkDir: x.workingDir(), Private: x.of.cfg.Private,
 		Timeout: time.Duration(body.Timeout), Grace: timeoutGrace, Machine: &machine,
 		Limits: native.Limits{MemoryMB: body.Resources.MemoryMB, CPUs: float64(body.Resources.CPUMilli) / 1000, DiskMB: body.Resources.DiskMB},
 	}

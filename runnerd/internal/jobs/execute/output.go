@@ -217,6 +217,12 @@ func (r *reader) each(fn func(api.LogLine) error) error {
 		if err != nil || next == nil {
 			return err
 		}
+		if r.f != nil { // what was written to it before it was rotated
+			if err := r.drain(fn); err != nil {
+				next.Close()
+				return err
+			}
+		}
 		r.close()
 		r.f, r.buf, r.part = next, bufio.NewReaderSize(next, 64<<10), ""
 		if err := r.drain(fn); err != nil {

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
-	"path"
 	"path/filepath"
 
 	"golang.org/x/sync/errgroup"
@@ -23,32 +23,34 @@ func (x *execution) stage() error {
 	if err := disk.Room(x.dir, x.need(), disk.ReserveBulk); err != nil {
 		return elsewhere(fmt.Errorf("make room for its files: %w", err))
 	}
-	for _, name := range []string{programDir, assetsDir, filepath.Join(workDir, filepath.FromSlash(body.WorkingDir))} {
-		if err := os.MkdirAll(filepath.Join(x.dir, name), foldersMode); err != nil {
+	for _, dir := range []string{filepath.Join(x.dir, programDir), filepath.Join(x.dir, assetsDir), x.workingDir()} {
+		if err := os.MkdirAll(dir, foldersMode); err != nil {
 			return elsewhere(fmt.Errorf("make a folder: %w", err))
+		}
+	}
+	for _, a := range x.order.Assets {
+		if a.Blob.SHA256.IsZero() {
+			return fmt.Errorf("asset %s: %s has left no artifact %s", a.Name, a.Job, a.From)
 		}
 	}
 	g, ctx := errgroup.WithContext(x.ctx)
 	g.SetLimit(stagedAtOnce)
-	put := func(what string, b api.BlobInfo, name string, mode os.FileMode) {
+	put := func(what string, b api.BlobInfo, folder, name string, mode os.FileMode) {
 		g.Go(func() error {
-			if err := x.put(ctx, b, name, mode); err != nil {
+			if err := x.put(ctx, b, folder, name, mode); err != nil {
 				return fmt.Errorf("bring %s: %w", what, err)
 			}
 			return nil
 		})
 	}
 	if body.Runtime.Type != api.RuntimeWasm { // modules are loaded from the store
-		put("the program", body.Runtime.Program, path.Join(programDir, x.file()), 0o755)
+		put("the program", body.Runtime.Program, filepath.Join(x.dir, programDir), x.file(), 0o755)
 	}
 	for _, a := range x.order.Assets {
-		if a.Blob.SHA256.IsZero() {
-			return fmt.Errorf("asset %s: %s has left no artifact %s", a.Name, a.Job, a.From)
-		}
-		put("asset "+a.Name, a.Blob, path.Join(assetsDir, a.Name), 0o444)
+		put("asset "+a.Name, a.Blob, filepath.Join(x.dir, assetsDir), a.Name, 0o444)
 	}
 	for _, s := range body.PreStage {
-		put(s.Dest, s.Blob, path.Join(workDir, s.Dest), 0o644)
+		put(s.Dest, s.Blob, x.work, s.Dest, 0o644)
 	}
 	return g.Wait()
 }
@@ -73,34 +75,35 @@ func (x *execution) file() string {
 	return "program"
 }
 
-// put writes a blob to a file below the folder; name has slashes.
-func (x *execution) put(ctx context.Context, b api.BlobInfo, name string, mode os.FileMode) error {
+// put writes a blob to a file below folder; name has slashes. A name that does not fit
+// beside the others is the job's own fault, wherever it is executed.
+func (x *execution) put(ctx context.Context, b api.BlobInfo, folder, name string, mode os.FileMode) error {
 	if err := x.of.cfg.Blobs.Bring(ctx, b); err != nil {
-		return err
+		return here(err)
 	}
 	from, err := x.of.cfg.Blobs.Open(ctx, b)
 	if err != nil {
-		return err
+		return here(err)
 	}
 	defer from.Close()
-	root, err := os.OpenRoot(x.dir)
+	root, err := os.OpenRoot(folder)
 	if err != nil {
 		return elsewhere(err)
 	}
 	defer root.Close()
 	name = filepath.FromSlash(name)
 	if err := root.MkdirAll(filepath.Dir(name), foldersMode); err != nil {
-		return elsewhere(err)
+		return here(err)
 	}
 	to, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
 	if err != nil {
-		return elsewhere(err)
+		return here(err)
 	}
 	n, err := io.Copy(to, from)
-	if closing := to.Close(); err == nil && closing != nil {
-		err = elsewhere(closing)
+	if closing := to.Close(); err == nil {
+		err = closing
 	}
-	if err == nil && n != b.Size {
+	if err = here(err); err == nil && n != b.Size {
 		err = fmt.Errorf("%d bytes came, it has %d", n, b.Size)
 	}
 	return err
@@ -109,15 +112,16 @@ func (x *execution) put(ctx context.Context, b api.BlobInfo, name string, mode o
 // environment is what every program finds, beside what its job gives it.
 func (x *execution) environment() map[string]string {
 	e := x.order.Exec
-	env := map[string]string{
+	env := maps.Clone(x.order.Body.Runtime.Env)
+	if env == nil {
+		env = map[string]string{}
+	}
+	maps.Copy(env, map[string]string{
 		"REALM_JOB": string(x.order.Job), "REALM_RUN": string(e.Run),
 		"REALM_INDEX": fmt.Sprint(e.Run.Index()), "REALM_EPOCH": fmt.Sprint(e.Epoch),
-	}
+	})
 	if at := e.Run.Instant(); !at.IsZero() {
 		env["REALM_INSTANT"] = at.Format("2006-01-02T15:04:05Z07:00")
-	}
-	for k, v := range x.order.Body.Runtime.Env {
-		env[k] = v
 	}
 	return env
 }

@@ -37,7 +37,7 @@ func (x *execution) wasm() jobs.Change {
 	p := work.Program()
 	m, err := x.of.cfg.Loader.Load(x.ctx, p, func(api.State) {})
 	if err != nil {
-		return x.failed(err)
+		return x.failed(here(err))
 	}
 	defer m.Release()
 	if m.Component == nil || m.Component.IsCommand() {
@@ -71,8 +71,8 @@ func (x *execution) surroundings(r *api.JobRuntime) (env engine.Env, release fun
 	for _, f := range []struct {
 		guest, dir string
 		ro         bool
-	}{{guestWork, workDir, false}, {guestAssets, assetsDir, true}} {
-		folder, err := mount.Open(filepath.Join(x.dir, f.dir), f.ro)
+	}{{guestWork, x.work, false}, {guestAssets, filepath.Join(x.dir, assetsDir), true}} {
+		folder, err := mount.Open(f.dir, f.ro)
 		if err != nil {
 			release()
 			return env, nil, err
