@@ -60,17 +60,33 @@ func (d *Document) Flag(f Field) (set, ok bool) {
 }
 
 // Integer reads a number from 1.
-func (d *Document) Integer(f Field, most int64) (int64, bool) {
+func (d *Document) Integer(f Field, most int64) (int64, bool) { return d.Whole(f, 1, most) }
+
+// Whole reads a number without a point, from least to most.
+func (d *Document) Whole(f Field, least, most int64) (int64, bool) {
 	if !d.Is(f, unstable.Integer) {
 		return 0, false
 	}
 	n, err := strconv.ParseInt(f.Text, 0, 64)
-	if err != nil || n < 1 || n > most {
+	if err != nil || n < least || n > most {
 		if most == math.MaxInt64 {
-			d.Wrong(f.Value.At, "%s: want 1 or more", f.Key)
+			d.Wrong(f.Value.At, "%s: want %d or more", f.Key, least)
 		} else {
-			d.Wrong(f.Value.At, "%s: want 1 to %d", f.Key, most)
+			d.Wrong(f.Value.At, "%s: want %d to %d", f.Key, least, most)
 		}
+		return 0, false
+	}
+	return n, true
+}
+
+// Number reads a number with a point or without, more than nothing and up to most.
+func (d *Document) Number(f Field, most float64) (float64, bool) {
+	if f.Kind != unstable.Float && !d.Is(f, unstable.Integer) {
+		return 0, false
+	}
+	n, err := strconv.ParseFloat(strings.ReplaceAll(f.Text, "_", ""), 64)
+	if err != nil || !(n > 0 && n <= most) {
+		d.Wrong(f.Value.At, "%s: want a number above 0, up to %g", f.Key, most)
 		return 0, false
 	}
 	return n, true
@@ -97,7 +113,7 @@ func (d *Document) Strings(f Field, read func(Field, string)) {
 	}
 }
 
-// Duration reads a time Span such as "10s", more than nothing.
+// Duration reads a time span such as "10s", more than nothing.
 func (d *Document) Duration(f Field) api.Duration {
 	s, ok := d.Str(f)
 	if !ok {
@@ -105,7 +121,7 @@ func (d *Document) Duration(f Field) api.Duration {
 	}
 	Span, err := time.ParseDuration(s)
 	if err != nil || Span <= 0 {
-		d.Wrong(f.Value.At, "%s: %q: want a time Span such as \"500ms\", \"10s\" or \"5m\"", f.Key, Clip(s))
+		d.Wrong(f.Value.At, "%s: %q: want a time span such as \"500ms\", \"10s\" or \"5m\"", f.Key, Clip(s))
 		return 0
 	}
 	return api.Duration(Span)
