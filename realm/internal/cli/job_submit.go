@@ -126,7 +126,7 @@ func (a *app) submitJobs(ctx context.Context, n *node.Node, j node.Jobs, plans [
 	for _, p := range plans {
 		var expires time.Time
 		if p.Expires > 0 {
-			expires = time.Now().Add(p.Expires).UTC().Truncate(time.Second)
+			expires = time.Now().Add(p.Expires).UTC() // to the nanosecond: two that are alike are two jobs
 		}
 		jobs = append(jobs, node.NewJob{Base: p.Name, Change: owner.SubmitJob(p.Target, &p.Body, expires)})
 	}

@@ -119,6 +119,15 @@ func jobFile(t *testing.T, name, more string) string {
 	return filepath.Join(dir, "job.toml")
 }
 
+// Somebody else takes the number while a job is on its way.
+func TestJobNumberIsTaken(t *testing.T) {
+	m := newMesh(t)
+	newRunner(m)
+	file := jobFile(t, "race", "")
+	m.seq.Before = func() { m.want(0, []string{"race-1 is submitted"}, "job", "submit", file) }
+	m.want(0, []string{"race-2 is submitted"}, "job", "submit", file)
+}
+
 func TestJobIsMisused(t *testing.T) {
 	m := newMesh(t)
 	newRunner(m)
