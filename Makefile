@@ -13,7 +13,7 @@ RACE ?= $(if $(shell command -v $${CC:-cc} || command -v gcc),-race)
 
 MODULES  := api internal/kit engine casd meshd runnerd gatewayd upgraded realm e2e
 COMMANDS := realm casd meshd runnerd gatewayd upgraded
-SAMPLES  := counter-file hello-cgi ticker
+SAMPLES  := counter-file hello-cgi ticker wasm-job
 CSAMPLES := hello-http proxy
 PACKAGES := $(MODULES:%=./%/...)
 
@@ -31,6 +31,8 @@ samples: ## build the sample programs into samples/build/
 	cd samples && GOWORK=off GOOS=wasip1 GOARCH=wasm $(GO) build -trimpath -ldflags '-s -w' -buildmode=c-shared -o build/double.wasm ./double
 	cd samples && $(foreach s,$(SAMPLES),GOWORK=off GOOS=wasip1 GOARCH=wasm $(GO) build -trimpath -ldflags '-s -w' -o build/$(s).wasm ./$(s) &&) true
 	@$(foreach s,$(CSAMPLES),samples/component.sh $(s) &&) true
+	cd samples && GOWORK=off CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build -trimpath -ldflags '-s -w' -o build/arm64-job ./arm64-job
+	GOWORK=off $(GO) run samples/pack.go samples/build-job samples/build/build-job.tar.gz
 
 testclock: # binaries whose clock a test can shift, into dist/testclock/
 	@mkdir -p dist/testclock

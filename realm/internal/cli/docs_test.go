@@ -44,7 +44,7 @@ func TestManualListsEveryCommand(t *testing.T) {
 	}
 	walk(newRoot(&app{}))
 	var told []string
-	for _, m := range regexp.MustCompile("(?m)^\\| `(realm [a-z ]+)`").FindAllStringSubmatch(readManual(t), -1) {
+	for _, m := range regexp.MustCompile("(?m)^\\| `(realm [a-z -]+)`").FindAllStringSubmatch(readManual(t), -1) {
 		told = append(told, m[1])
 	}
 	slices.Sort(there)
@@ -92,13 +92,14 @@ func TestManualTellsFields(t *testing.T) {
 		return part
 	}
 	for title, views := range map[string][]any{
-		"Results": {resultView{}, memberView{}},
-		"Status":  {statusView{}, nodeView{}, loadView{}, workloadView{}},
-		"Explain": {explainView{}, whereView{}},
-		"Nodes":   {nodeSettingsView{}, leftView{}},
-		"Storage": {putView{}, pinView{}, blobsView{}, blobView{}, reference{}, detailView{}, api.StorageStatus{}, verifyView{}, transfersView{}, transferView{}, sourceView{}},
-		"Copies":  {copiesView{}},
-		"Logs":    {lineView{}},
+		"Results":      {resultView{}, memberView{}},
+		"Status":       {statusView{}, nodeView{}, loadView{}, workloadView{}},
+		"Explain":      {explainView{}, whereView{}},
+		"Nodes":        {nodeSettingsView{}, leftView{}},
+		"Storage":      {putView{}, pinView{}, blobsView{}, blobView{}, reference{}, detailView{}, api.StorageStatus{}, verifyView{}, transfersView{}, transferView{}, sourceView{}},
+		"Copies":       {copiesView{}},
+		"Logs":         {lineView{}},
+		"Jobs in JSON": {validView{}, submittedView{}, endedView{}, artifactView{}, downloadedView{}, api.JobSummary{}, api.JobCounts{}},
 
 		"Inspecting a program": {inspectView{}, interfaceView{}},
 	} {

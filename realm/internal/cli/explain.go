@@ -26,7 +26,8 @@ func newExplain(a *app) *cobra.Command {
 		Long: `Say what is wanted of a component or function and who signed it, and for each member
 why it runs it or not, how it stands there and what it wrote last. Members that are
 connected are asked themselves, for two seconds, and so are those who should keep its
-program. At the end is what to do next.
+program. At the end is what to do next. Of a job it says who may execute it, in which
+order, and what it waits for.
 
   run    it is one of those that run it
   hold   likewise, but others change to the new version first
@@ -34,7 +35,8 @@ program. At the end is what to do next.
   none   it is not`,
 		Example: `  realm explain ticker
   realm explain function/double --json
-  realm explain ticker --tail 20`,
+  realm explain ticker --tail 20
+  realm explain build-1`,
 		Args:              arguments("NAME"),
 		ValidArgsFunction: a.completeNames(api.KindComponent, api.KindFunction),
 	}
@@ -43,13 +45,20 @@ program. At the end is what to do next.
 		if tail < 0 || tail > api.MaxAccountLog {
 			return misused(cmd, fmt.Errorf("--tail %d: want 0 to %d lines", tail, api.MaxAccountLog))
 		}
-		refs, err := parseRefs(args[0])
-		if err != nil {
-			return misused(cmd, err)
-		}
+		refs, notProgram := parseRefs(args[0])
 		return a.onNode(ctx, func(n *node.Node) error {
-			v, err := a.explain(ctx, n, refs, tail)
+			var v *explainView
+			err := notProgram
+			if err == nil {
+				v, err = a.explain(ctx, n, refs, tail)
+			}
 			if err != nil {
+				if ok, failed := a.explainJob(ctx, n, args[0]); ok {
+					return failed
+				}
+				if notProgram != nil {
+					return misused(cmd, err)
+				}
 				return err
 			}
 			v.said = args[0]

@@ -2,14 +2,11 @@ package manifest
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
-	"unicode/utf8"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/realm/internal/tomlfile"
 )
 
 // Manifest is what a file asks for.
@@ -39,98 +36,73 @@ const (
 
 // Read reads the manifest in a file. What is wrong with its text is [Problems].
 func Read(path string) (Manifest, error) {
-	f, err := os.Open(path)
+	text, err := tomlfile.Read(path, "manifest", MaxFile)
 	if err != nil {
-		return Manifest{}, fmt.Errorf("read manifest: %w", err)
-	}
-	defer f.Close()
-	text, err := api.ReadAll(f, MaxFile)
-	if errors.Is(err, api.ErrTooLarge) {
-		return Manifest{}, fmt.Errorf("read manifest %s: it is larger than %d MiB: make several manifests of it", path, MaxFile>>20)
-	}
-	if err != nil {
-		return Manifest{}, fmt.Errorf("read manifest %s: %w", path, err)
+		return Manifest{}, err
 	}
 	return Parse(path, filepath.Dir(path), text)
 }
 
 // Parse reads a manifest. name is what its problems call it; paths in it begin at dir.
 func Parse(name, dir string, text []byte) (Manifest, error) {
-	d := &document{name: name, text: text}
-	if !utf8.Valid(text) {
-		at := invalid(text)
-		d.wrong(span{at, at + 1}, "this is no text in UTF-8")
-		return Manifest{}, d.err()
-	}
-	root := d.parse()
+	file, root := tomlfile.Parse(name, text)
+	d := &document{file}
 	if root == nil {
-		return Manifest{}, d.err()
+		return Manifest{}, d.Err()
 	}
 	m := Manifest{Name: DefaultName}
 	listed := false
-	known := keys{
-		"name": func(f field) {
-			if s, ok := d.str(f); ok {
+	known := tomlfile.Keys{
+		"name": func(f tomlfile.Field) {
+			if s, ok := d.Str(f); ok {
 				var err error
 				if m.Name, err = api.ParseName(s); err != nil {
-					d.wrong(f.value.at, "%s", err)
+					d.Wrong(f.Value.At, "%s", err)
 				}
 			}
 		},
-		"components": func(f field) {
+		"components": func(f tomlfile.Field) {
 			listed = true
 			m.Components = d.components(f, dir)
 		},
 	}
 	d.misplaced(root, known)
-	d.table(field{value: root}, "a manifest", known)
-	if !listed && len(d.problems) == 0 {
-		d.wrong(span{}, "there is no [components.NAME] in it; a manifest that is to remove all that it had has an empty [components]")
+	d.Table(tomlfile.Field{Value: root}, "a manifest", known)
+	if !listed && len(d.Problems) == 0 {
+		d.Wrong(tomlfile.Span{}, "there is no [components.NAME] in it; a manifest that is to remove all that it had has an empty [components]")
 	}
-	if err := d.err(); err != nil {
+	if err := d.Err(); err != nil {
 		return Manifest{}, err
 	}
 	return m, nil
 }
 
 // misplaced notes keys of components that stand at the top, and takes them out of root.
-func (d *document) misplaced(root *value, known keys) {
-	inside := keys{"source": nil, "sha256_hex": nil, "target_peer_ids": nil, "target_tags": nil}
+func (d *document) misplaced(root *tomlfile.Value, known tomlfile.Keys) {
+	inside := tomlfile.Keys{"source": nil, "sha256_hex": nil, "target_peer_ids": nil, "target_tags": nil}
 	d.bodyKeys(new(api.Component), inside)
-	root.fields = slices.DeleteFunc(root.fields, func(f field) bool {
-		_, here := known[f.key]
-		_, there := inside[f.key]
+	root.Fields = slices.DeleteFunc(root.Fields, func(f tomlfile.Field) bool {
+		_, here := known[f.Key]
+		_, there := inside[f.Key]
 		if !here && there {
-			d.wrong(f.at, "%s is a key of a component: put it below a line with [components.NAME]", f.key)
+			d.Wrong(f.At, "%s is a key of a component: put it below a line with [components.NAME]", f.Key)
 		}
 		return !here && there
 	})
 }
 
-func (d *document) components(f field, dir string) []Component {
-	if !d.is(f, kindTable) {
+func (d *document) components(f tomlfile.Field, dir string) []Component {
+	if !d.Is(f, tomlfile.KindTable) {
 		return nil
 	}
-	if len(f.fields) > api.MaxComponents {
-		d.wrong(f.at, "%d components, at most %d: make several manifests of it, each with a name", len(f.fields), api.MaxComponents)
+	if len(f.Fields) > api.MaxComponents {
+		d.Wrong(f.At, "%d components, at most %d: make several manifests of it, each with a name", len(f.Fields), api.MaxComponents)
 		return nil
 	}
 	out := []Component{}
-	for _, c := range f.fields {
+	for _, c := range f.Fields {
 		out = append(out, d.component(c, dir))
 	}
 	slices.SortFunc(out, func(a, b Component) int { return cmp.Compare(a.Name, b.Name) })
 	return out
-}
-
-// invalid is where text stops to be UTF-8.
-func invalid(text []byte) int {
-	for at := 0; at < len(text); {
-		r, size := utf8.DecodeRune(text[at:])
-		if r == utf8.RuneError && size == 1 {
-			return at
-		}
-		at += size
-	}
-	return len(text)
 }

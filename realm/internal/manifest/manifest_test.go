@@ -13,6 +13,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/realm/internal/tomlfile"
 )
 
 // go test ./internal/manifest -update writes what is wanted anew, to be looked at.
@@ -140,12 +141,12 @@ func TestCaps(t *testing.T) {
 		fmt.Fprintf(&many, "[components.c%d]\nsource = 'x'\n", i)
 	}
 	var keys strings.Builder
-	for i := range maxKeys + 1 {
+	for i := range tomlfile.MaxKeys + 1 {
 		fmt.Fprintf(&keys, "a%d=1\n", i)
 	}
 	var wrong strings.Builder
 	wrong.WriteString("[components.web]\nsource='x'\n")
-	for i := range maxShown + 2 {
+	for i := range tomlfile.MaxShown + 2 {
 		fmt.Fprintf(&wrong, "unheard_of_%d=1\n", i)
 	}
 	for name, c := range map[string]struct{ text, want string }{
@@ -163,7 +164,7 @@ func TestCaps(t *testing.T) {
 	if err := os.WriteFile(path, make([]byte, MaxFile+1), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Read(path); err == nil || !strings.Contains(err.Error(), "larger than 1 MiB") {
+	if _, err := Read(path); err == nil || !strings.Contains(err.Error(), "larger than 1024 KiB") {
 		t.Errorf("size: %v", err)
 	}
 	if _, err := Read(path + "x"); !errors.Is(err, os.ErrNotExist) {
@@ -178,23 +179,11 @@ func TestMistakesWithoutEnd(t *testing.T) {
 	text := head + strings.Repeat("1,", (MaxFile-len(head)-1)/2) + "]"
 	_, err := Parse("realm.toml", ".", []byte(text))
 	var problems Problems
-	if !errors.As(err, &problems) || len(problems) != maxProblems {
-		t.Fatalf("%d problems, want %d; %.200v", len(problems), maxProblems, err)
+	if !errors.As(err, &problems) || len(problems) != tomlfile.MaxProblems {
+		t.Fatalf("%d problems, want %d; %.200v", len(problems), tomlfile.MaxProblems, err)
 	}
 	says := err.Error()
-	if !strings.HasSuffix(says, "\nand more") || strings.Count(says, "put it in quotes") != maxShown || len(says) > maxShown*1024 {
+	if !strings.HasSuffix(says, "\nand more") || strings.Count(says, "put it in quotes") != tomlfile.MaxShown || len(says) > tomlfile.MaxShown*1024 {
 		t.Errorf("%.2000s", says)
-	}
-}
-
-func TestNearest(t *testing.T) {
-	known := []string{"source", "sha256_hex", "replicas", "env", "args", "restart", "route"}
-	for word, want := range map[string]string{
-		"sorce": "source", "SOURCE": "source", "replica": "replicas", "replicas_max": "replicas", "sha256": "sha256_hex",
-		"evn": "env", "abc": "", "xyz": "", "": "", "restrat": "restart", "command": "", strings.Repeat("source", 20): "",
-	} {
-		if got := nearest(word, known); got != want {
-			t.Errorf("%q: %q, want %q", word, got, want)
-		}
 	}
 }

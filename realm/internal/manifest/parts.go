@@ -4,61 +4,20 @@ import (
 	"math"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/realm/internal/tomlfile"
 )
 
-func (d *document) mounts(f field) (mounts []api.Mount) {
-	bad := false
-	for _, item := range d.list(f) {
-		var m api.Mount
-		before := len(d.problems)
-		d.table(item, "a mount", keys{
-			"host":  func(f field) { m.Host, _ = d.str(f) },
-			"guest": func(f field) { m.Guest, _ = d.str(f) },
-			"ro":    func(f field) { m.RO, _ = d.flag(f) },
-		})
-		if len(d.problems) > before || !d.valid(item, api.Component{Mounts: []api.Mount{m}}) {
-			bad = true
-		}
-		mounts = append(mounts, m)
-	}
-	if !bad {
-		d.valid(f, api.Component{Mounts: mounts})
-	}
-	return mounts
-}
-
-func (d *document) ports(f field) (ports []api.Port) {
-	bad := false
-	for _, item := range d.list(f) {
-		var p api.Port
-		before := len(d.problems)
-		d.table(item, "a port", keys{
-			"name":     func(f field) { s, _ := d.str(f); p.Name = api.Name(s) },
-			"port":     func(f field) { n, _ := d.integer(f, math.MaxUint16); p.Port = int(n) },
-			"protocol": func(f field) { p.Protocol = d.choice(f, "tcp", "udp", "http") },
-		})
-		if len(d.problems) > before || !d.valid(item, api.Component{Ports: []api.Port{p}}) {
-			bad = true
-		}
-		ports = append(ports, p)
-	}
-	if !bad {
-		d.valid(f, api.Component{Ports: ports})
-	}
-	return ports
-}
-
-func (d *document) health(f field) *api.Health {
+func (d *document) health(f tomlfile.Field) *api.Health {
 	var h api.Health
-	d.table(f, "health", keys{
-		"path":     func(f field) { h.Path, _ = d.str(f); d.valid(f, web(api.Health{Path: h.Path})) },
-		"interval": func(f field) { h.Interval = d.duration(f); d.valid(f, web(api.Health{Interval: h.Interval})) },
-		"timeout":  func(f field) { h.Timeout = d.duration(f); d.valid(f, web(api.Health{Timeout: h.Timeout})) },
-		"alive":    func(f field) { h.Alive = d.duration(f); d.valid(f, web(api.Health{Alive: h.Alive})) },
-		"failures": func(f field) {
-			n, _ := d.integer(f, math.MaxInt32)
+	d.Table(f, "health", tomlfile.Keys{
+		"path":     func(f tomlfile.Field) { h.Path, _ = d.Str(f); d.Valid(f, web(api.Health{Path: h.Path})) },
+		"interval": func(f tomlfile.Field) { h.Interval = d.Duration(f); d.Valid(f, web(api.Health{Interval: h.Interval})) },
+		"timeout":  func(f tomlfile.Field) { h.Timeout = d.Duration(f); d.Valid(f, web(api.Health{Timeout: h.Timeout})) },
+		"alive":    func(f tomlfile.Field) { h.Alive = d.Duration(f); d.Valid(f, web(api.Health{Alive: h.Alive})) },
+		"failures": func(f tomlfile.Field) {
+			n, _ := d.Integer(f, math.MaxInt32)
 			h.Failures = int(n)
-			d.valid(f, web(api.Health{Failures: h.Failures}))
+			d.Valid(f, web(api.Health{Failures: h.Failures}))
 		},
 	})
 	if h == (api.Health{}) {
@@ -72,14 +31,14 @@ func web(h api.Health) api.Component {
 	return api.Component{Interface: api.InterfaceCGI, Health: &h}
 }
 
-func (d *document) update(f field) *api.Update {
+func (d *document) update(f tomlfile.Field) *api.Update {
 	var u api.Update
-	d.table(f, "update", keys{
-		"order":           func(f field) { u.Order = api.Order(d.choice(f, "start-first", string(api.StopFirst))) },
-		"max_unavailable": func(f field) { u.MaxUnavailable = d.share(f) },
-		"deadline": func(f field) {
-			u.Deadline = d.duration(f)
-			d.valid(f, api.Component{Update: &api.Update{Deadline: u.Deadline}})
+	d.Table(f, "update", tomlfile.Keys{
+		"order":           func(f tomlfile.Field) { u.Order = api.Order(d.Choice(f, "start-first", string(api.StopFirst))) },
+		"max_unavailable": func(f tomlfile.Field) { u.MaxUnavailable = d.share(f) },
+		"deadline": func(f tomlfile.Field) {
+			u.Deadline = d.Duration(f)
+			d.Valid(f, api.Component{Update: &api.Update{Deadline: u.Deadline}})
 		},
 	})
 	if u == (api.Update{}) {
@@ -88,15 +47,15 @@ func (d *document) update(f field) *api.Update {
 	return &u
 }
 
-func (d *document) route(f field) *api.Route {
+func (d *document) route(f tomlfile.Field) *api.Route {
 	var r api.Route
-	before := len(d.problems)
-	d.table(f, "route", keys{
-		"host": func(f field) { r.Host, _ = d.str(f) },
-		"path": func(f field) { r.Path, _ = d.str(f) },
+	before := len(d.Problems)
+	d.Table(f, "route", tomlfile.Keys{
+		"host": func(f tomlfile.Field) { r.Host, _ = d.Str(f) },
+		"path": func(f tomlfile.Field) { r.Path, _ = d.Str(f) },
 	})
-	if len(d.problems) == before {
-		d.valid(f, api.Component{Route: &r})
+	if len(d.Problems) == before {
+		d.Valid(f, api.Component{Route: &r})
 	}
 	return &r
 }

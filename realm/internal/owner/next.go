@@ -27,6 +27,7 @@ type Wanted struct {
 	Target    api.Target
 	Body      any // that becomes the body, as JSON; nil with a Tombstone
 	Tombstone bool
+	Expires   time.Time // of jobs only; zero: never
 }
 
 // Set asks for body on the members of target, whatever there was before.
@@ -107,7 +108,7 @@ func (s Signer) Next(ref api.Ref, at Place, current *intent.Signed, change Chang
 }
 
 func (s Signer) sign(ref api.Ref, at Place, want Wanted, issued time.Time) (intent.Signed, error) {
-	in := api.Intent{Realm: s.Realm, Ref: ref, Seq: at.Seq, Prev: at.Prev, Issued: issued.UTC().Truncate(time.Second), Target: want.Target, Tombstone: want.Tombstone}
+	in := api.Intent{Realm: s.Realm, Ref: ref, Seq: at.Seq, Prev: at.Prev, Issued: issued.UTC().Truncate(time.Second), Target: want.Target, Tombstone: want.Tombstone, Expires: want.Expires}
 	if !want.Tombstone {
 		var err error
 		if in.Body, err = json.Marshal(want.Body); err != nil {

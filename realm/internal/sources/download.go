@@ -14,6 +14,7 @@ import (
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/realm/internal/manifest"
+	"github.com/realm-mesh/realm/realm/internal/tomlfile"
 	"github.com/realm-mesh/realm/realm/internal/wasmfile"
 )
 
@@ -39,7 +40,7 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 		return fmt.Errorf("it leads on to %s, which is not https", req.URL.Redacted())
 	}
 	// What begins elsewhere does not lead into this machine.
-	if manifest.Loopback(req.URL.Hostname()) && !manifest.Loopback(via[0].URL.Hostname()) {
+	if tomlfile.Loopback(req.URL.Hostname()) && !tomlfile.Loopback(via[0].URL.Hostname()) {
 		return fmt.Errorf("it leads on to %s, on this machine itself", req.URL.Redacted())
 	}
 	return nil
@@ -47,7 +48,7 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 
 // safe reports whether nobody can change what comes from u on its way.
 func safe(u *url.URL) bool {
-	return u.Scheme == "https" || u.Scheme == "http" && manifest.Loopback(u.Hostname())
+	return u.Scheme == "https" || u.Scheme == "http" && tomlfile.Loopback(u.Hostname())
 }
 
 // download brings what an address has into a file.

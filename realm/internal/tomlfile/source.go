@@ -1,4 +1,4 @@
-package manifest
+package tomlfile
 
 import (
 	"net"
@@ -24,17 +24,18 @@ const (
 type Source struct {
 	Kind   SourceKind
 	Text   string     // as the file says it
-	Path   string     // of a File: found from the folder of the manifest
+	Path   string     // of a File: found from the folder of the file that names it
 	URL    *url.URL   // of a URL
 	SHA256 api.Digest // of a Blob
 }
 
-// source reads what says where a program is. dir is the folder of the manifest.
-func (d *document) source(f field, dir, text string) Source {
+// Source reads the text of f, which says where something is. dir is the folder of the
+// file; file says to people what a path is to lead to: "the path of a .wasm file".
+func (d *Document) Source(f Field, dir, file, text string) Source {
 	s := Source{Text: text}
 	scheme, rest, ok := strings.Cut(text, ":")
 	if !ok || len(scheme) < 2 || strings.ContainsAny(scheme, `/\.`) { // C:\ is a path
-		s.Path = d.path(f, dir, text)
+		s.Path = d.path(f, dir, file, text)
 		return s
 	}
 	switch strings.ToLower(scheme) {
@@ -42,27 +43,27 @@ func (d *document) source(f field, dir, text string) Source {
 		s.Kind = Blob
 		var err error
 		if s.SHA256, err = api.ParseDigest(strings.TrimPrefix(rest, "sha256:")); err != nil {
-			d.wrong(f.value.at, "source: want cas: and the 64 digits of the program's sha256")
+			d.Wrong(f.Value.At, "%s: want cas: and the 64 digits of the program's sha256", f.Key)
 		}
 	case "https", "http":
 		s.Kind, s.URL = URL, d.url(f, text)
 	case "oci":
-		d.wrong(f.value.at, "source: a later version of realm reads container registries (oci:): until then name a file, an https: address, or cas:SHA256")
+		d.Wrong(f.Value.At, "%s: a later version of realm reads container registries (oci:): until then name a file, an https: address, or cas:SHA256", f.Key)
 	case "file":
-		d.wrong(f.value.at, "source: name the file without file:, by its path from the folder of this manifest")
+		d.Wrong(f.Value.At, "%s: name the file without file:, by its path from the folder of this file", f.Key)
 	default:
-		d.wrong(f.value.at, "source: %q is not known: want the path of a .wasm file, an https: address, or cas:SHA256", clip(scheme+":"))
+		d.Wrong(f.Value.At, "%s: %q is not known: want %s, an https: address, or cas:SHA256", f.Key, Clip(scheme+":"), file)
 	}
 	return s
 }
 
-func (d *document) path(f field, dir, text string) string {
+func (d *Document) path(f Field, dir, file, text string) string {
 	switch {
 	case text == "" || strings.ContainsRune(text, 0):
-		d.wrong(f.value.at, "source: want the path of a .wasm file, an https: address, or cas:SHA256")
+		d.Wrong(f.Value.At, "%s: want %s, an https: address, or cas:SHA256", f.Key, file)
 		return ""
 	case strings.EqualFold(filepath.Ext(text), ".realm"):
-		d.wrong(f.value.at, "source: a later version of realm reads packages (.realm): until then name the .wasm file")
+		d.Wrong(f.Value.At, "%s: a later version of realm reads packages (.realm): until then name the .wasm file", f.Key)
 		return ""
 	}
 	path := filepath.FromSlash(text)
@@ -72,15 +73,15 @@ func (d *document) path(f field, dir, text string) string {
 	return filepath.Join(dir, path)
 }
 
-func (d *document) url(f field, text string) *url.URL {
+func (d *Document) url(f Field, text string) *url.URL {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Host == "" || u.Opaque != "":
-		d.wrong(f.value.at, "source: want an address such as https://example.org/web.wasm")
+		d.Wrong(f.Value.At, "%s: want an address such as https://example.org/web.wasm", f.Key)
 	case u.User != nil:
-		d.wrong(f.value.at, "source: an address with a user or password is for nobody to see: serve the program without, or name a file")
+		d.Wrong(f.Value.At, "%s: an address with a user or password is for nobody to see: serve the program without, or name a file", f.Key)
 	case u.Scheme == "http" && !Loopback(u.Hostname()):
-		d.wrong(f.value.at, "source: what comes over http: can be changed on its way: use https:")
+		d.Wrong(f.Value.At, "%s: what comes over http: can be changed on its way: use https:", f.Key)
 	default:
 		return u
 	}

@@ -1,4 +1,4 @@
-package manifest
+package tomlfile
 
 import (
 	"fmt"
@@ -8,9 +8,9 @@ import (
 	"github.com/agext/levenshtein"
 )
 
-// didYouMean ends a message about a word that is none of known: with the nearest of
+// DidYouMean ends a message about a word that is none of known: with the nearest of
 // them, if one is near, else with all of them.
-func didYouMean(word string, known []string) string {
+func DidYouMean(word string, known []string) string {
 	if like := nearest(word, known); like != "" {
 		return fmt.Sprintf("did you mean %q?", like)
 	}

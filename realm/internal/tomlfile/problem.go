@@ -1,4 +1,4 @@
-package manifest
+package tomlfile
 
 import (
 	"bytes"
@@ -25,22 +25,22 @@ func (p Problem) Error() string {
 type Problems []Problem
 
 const (
-	// maxShown is how many problems a person is shown at once.
-	maxShown = 20
-	// maxProblems is how many are noted: a large file may be wrong everywhere.
-	maxProblems = 100
+	// MaxShown is how many problems a person is shown at once.
+	MaxShown = 20
+	// MaxProblems is how many are noted: a large file may be wrong everywhere.
+	MaxProblems = 100
 )
 
 func (l Problems) Error() string {
 	var b strings.Builder
-	for i, p := range l[:min(len(l), maxShown)] {
+	for i, p := range l[:min(len(l), MaxShown)] {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
 		b.WriteString(p.Error())
 	}
-	switch more := len(l) - maxShown; {
-	case len(l) >= maxProblems:
+	switch more := len(l) - MaxShown; {
+	case len(l) >= MaxProblems:
 		b.WriteString("\nand more")
 	case more > 0:
 		fmt.Fprintf(&b, "\nand %d more", more)
@@ -48,51 +48,51 @@ func (l Problems) Error() string {
 	return b.String()
 }
 
-// span is a piece of a document, in bytes.
-type span struct{ from, to int }
+// Span is a piece of a document, in bytes.
+type Span struct{ From, To int }
 
-// document is the text of a file, and what was found wrong with it.
-type document struct {
+// Document is the text of a file, and what was found wrong with it.
+type Document struct {
 	name     string
 	text     []byte
-	problems Problems
+	Problems Problems
 }
 
-// wrong notes a problem with the piece at s, unless there are very many already.
-func (d *document) wrong(s span, format string, args ...any) {
-	if len(d.problems) == maxProblems {
+// Wrong notes a problem with the piece at s, unless there are very many already.
+func (d *Document) Wrong(s Span, format string, args ...any) {
+	if len(d.Problems) == MaxProblems {
 		return
 	}
-	line, column := d.position(s.from)
-	d.problems = append(d.problems, Problem{File: d.name, Line: line, Column: column, Message: visible(fmt.Appendf(nil, format, args...)), Excerpt: d.excerpt(s)})
+	line, column := d.position(s.From)
+	d.Problems = append(d.Problems, Problem{File: d.name, Line: line, Column: column, Message: visible(fmt.Appendf(nil, format, args...)), Excerpt: d.excerpt(s)})
 }
 
-// err is what was found wrong; nil for nothing.
-func (d *document) err() error {
-	if len(d.problems) == 0 {
+// Err is what was found wrong; nil for nothing.
+func (d *Document) Err() error {
+	if len(d.Problems) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(d.problems, func(a, b Problem) int {
+	slices.SortStableFunc(d.Problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
-	return d.problems
+	return d.Problems
 }
 
 // position is the line and column of a byte, both from 1.
-func (d *document) position(at int) (line, column int) {
+func (d *Document) position(at int) (line, column int) {
 	before := d.text[:at]
 	start := bytes.LastIndexByte(before, '\n') + 1
 	return bytes.Count(before, []byte{'\n'}) + 1, utf8.RuneCount(before[start:]) + 1
 }
 
-// where names the place of a byte as compilers do.
-func (d *document) where(at int) string {
+// Where names the place of a byte as compilers do.
+func (d *Document) Where(at int) string {
 	line, column := d.position(at)
 	return fmt.Sprintf("%s:%d:%d", d.name, line, column)
 }
 
 // offset is the byte at a line and a column in bytes, as go-toml counts them.
-func (d *document) offset(line, column int) int {
+func (d *Document) offset(line, column int) int {
 	at := 0
 	for ; line > 1; line-- {
 		next := bytes.IndexByte(d.text[at:], '\n')
@@ -111,15 +111,15 @@ const (
 )
 
 // excerpt shows the line of s with carets under the part of s that is on it.
-func (d *document) excerpt(s span) string {
-	start := bytes.LastIndexByte(d.text[:s.from], '\n') + 1
+func (d *Document) excerpt(s Span) string {
+	start := bytes.LastIndexByte(d.text[:s.From], '\n') + 1
 	end := len(d.text)
-	if i := bytes.IndexByte(d.text[s.from:], '\n'); i >= 0 {
-		end = s.from + i
+	if i := bytes.IndexByte(d.text[s.From:], '\n'); i >= 0 {
+		end = s.From + i
 	}
-	to := max(s.from, min(s.to, end))
-	before := []rune(visible(last(d.text[start:s.from])))
-	meant := []rune(visible(first(d.text[s.from:to])))
+	to := max(s.From, min(s.To, end))
+	before := []rune(visible(last(d.text[start:s.From])))
+	meant := []rune(visible(first(d.text[s.From:to])))
 	after := []rune(visible(first(bytes.TrimRight(d.text[to:end], "\r"))))
 	if n := len(before); n > excerptBefore {
 		before = append([]rune{'…'}, before[n-excerptBefore+1:]...)
@@ -129,7 +129,7 @@ func (d *document) excerpt(s span) string {
 	} else if room -= len(meant); len(after) > room {
 		after = append(after[:max(room-1, 0):max(room-1, 0)], '…')
 	}
-	line, _ := d.position(s.from)
+	line, _ := d.position(s.From)
 	number := fmt.Sprintf("%4d", line)
 	return fmt.Sprintf("%s | %s\n%*s | %s%s", number, string(before)+string(meant)+string(after),
 		len(number), "", strings.Repeat(" ", len(before)), strings.Repeat("^", max(len(meant), 1)))
