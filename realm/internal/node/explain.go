@@ -36,21 +36,26 @@ func (n *Node) Account(ctx context.Context, p api.PeerID, self bool, ref api.Ref
 
 // fact gets what a daemon or a member says, which may be of a newer version.
 func (n *Node) fact(ctx context.Context, url string, limit int, out api.Validator) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
-	if err != nil {
-		return err
-	}
-	resp, err := n.http.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if err := local.CheckStatus(resp); err != nil {
-		return err
-	}
-	b, err := api.ReadAll(resp.Body, int64(limit))
+	b, err := n.read(ctx, url, limit)
 	if err != nil {
 		return err
 	}
 	return api.DecodeFact(b, limit, out)
+}
+
+// read gets the body of an answer.
+func (n *Node) read(ctx context.Context, url string, limit int) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := n.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if err := local.CheckStatus(resp); err != nil {
+		return nil, err
+	}
+	return api.ReadAll(resp.Body, int64(limit))
 }

@@ -44,7 +44,15 @@ func (j Jobs) daemon() api.Daemon {
 
 // get asks until runnerd has answered, or ctx ends.
 func (j Jobs) get(ctx context.Context, path string, query url.Values, out api.Validator) error {
-	return j.node.atDaemon(ctx, j.daemon(), func() error { return j.node.fact(ctx, j.url(path, query), maxJobReply, out) })
+	var raw []byte
+	err := j.node.atDaemon(ctx, j.daemon(), func() (err error) {
+		raw, err = j.node.read(ctx, j.url(path, query), maxJobReply)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return api.DecodeFact(raw, maxJobReply, out) // what cannot be read is not to be asked for again
 }
 
 // maxJobPages bounds the pages of [Jobs.List].
