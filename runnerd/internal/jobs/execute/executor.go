@@ -61,6 +61,7 @@ type Executor struct {
 	cfg     Config
 	machine func() (native.Confinement, error) // probed once
 	tails   *tails
+	warm    *warm
 
 	mu  sync.Mutex
 	all map[api.Exec]*execution // that go on here
@@ -73,7 +74,7 @@ func New(cfg Config) (*Executor, error) {
 			return nil, fmt.Errorf("make a folder for jobs: %w", err)
 		}
 	}
-	return &Executor{cfg: cfg, tails: newTails(cfg.Tails), all: map[api.Exec]*execution{},
+	return &Executor{cfg: cfg, tails: newTails(cfg.Tails), warm: newWarm(cfg.Loader), all: map[api.Exec]*execution{},
 		machine: sync.OnceValues(func() (native.Confinement, error) { return native.Probe(context.Background()) })}, nil
 }
 

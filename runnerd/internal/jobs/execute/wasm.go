@@ -35,7 +35,7 @@ func (x *execution) wasm() jobs.Change {
 		return x.failed(elsewhere(err))
 	}
 	p := work.Program()
-	m, err := x.of.cfg.Loader.Load(x.ctx, p, func(api.State) {})
+	m, err := x.of.warm.load(x.ctx, p)
 	if err != nil {
 		return x.failed(here(err))
 	}

@@ -271,7 +271,7 @@ func (p *Planner) others(r *runPlan, now time.Time) {
 // pending notes why nobody can execute r.
 func (p *Planner) pending(r *runPlan, now, again time.Time) {
 	r.state = api.JobPending
-	if r.why = "no member can execute it: see realm explain"; len(p.order(r)) > 0 {
+	if r.why = "no member can execute it: " + p.reasons(r.job); len(p.order(r)) > 0 {
 		r.why = "no member that could execute it is up, or all have refused it"
 	}
 	p.wakes.set(r, again)
