@@ -555,3 +555,57 @@ func TestEmulatedJob(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestStrictJob has a job that nobody executes whom a majority has not let, and that
+// nobody takes over unless its own member says that it has ended.
+func TestStrictJob(t *testing.T) {
+	t.Parallel()
+	nodes := startMesh(t, 3)
+	allowNative(t, nodes...)
+	here := nodes[0]
+	ids := make([]string, 0, len(nodes))
+	for _, n := range nodes {
+		ids = append(ids, fmt.Sprintf("%q", peerOf(t, n)))
+	}
+	strict := func(name, where, text string) string {
+		return script(t, name, "once = \"strict\"\nelectors = ["+strings.Join(ids, ", ")+"]\n"+where, text)
+	}
+	do(t, here, "job", "submit", strict("once", "", "echo executed"), "--wait")
+	if st := awaitJob(t, nodes[2], "once-1", api.JobSucceeded); len(st.RunList[0].Executions) != 1 {
+		t.Errorf("%+v", st.RunList[0])
+	}
+
+	on := "[targeting]\nnode_ids = [" + strings.Join(ids[1:], ", ") + "]\n"
+	do(t, here, "job", "submit", strict("held", on, "echo epoch $REALM_EPOCH; test $REALM_EPOCH = 1 && sleep 300; exit 0"))
+	awaitLog(t, here, "held-1", "epoch 1")
+	first := byPeer(t, nodes, string(awaitJob(t, here, "held-1", api.JobRunning).RunList[0].Executions[0].Peer))
+	killAll(t, first)
+	st := awaitJob(t, here, "held-1", api.JobPending)
+	if !strings.Contains(st.Reason, "strict") || len(st.RunList[0].Executions) != 1 {
+		t.Errorf("it is held up by %q: %+v", st.Reason, st.RunList[0])
+	}
+	other := nodes[1]
+	if other == first {
+		other = nodes[2]
+	}
+	if err := other.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	do(t, here, "job", "submit", strict("minority", "", "echo executed"))
+	time.Sleep(5 * time.Second) // long enough for one that does not ask
+	if st, err := jobStatus(testContext(t), here, "minority-1"); err != nil || len(executions(st.RunList[0])) > 0 || st.State.Ended() {
+		t.Errorf("one of three lets it run: %+v, %v", st.RunList, err)
+	}
+	start(t, other, "--mdns=false", "--bootstrap", mustAddr(t, here))
+	awaitJob(t, here, "minority-1", api.JobSucceeded)
+	do(t, here, "job", "cancel", "held-1", "--wait=false")
+}
+
+func mustAddr(t *testing.T, n *node.Node) string {
+	t.Helper()
+	addr, err := n.Addr(testContext(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return addr
+}

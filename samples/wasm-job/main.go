@@ -1,5 +1,5 @@
 // Command wasm-job counts the words of words.txt, if it was given that, and writes the
-// count into count.txt.
+// count into count.txt. With a duration as its first argument ("3s") it takes so long first.
 package main
 
 import (
@@ -13,6 +13,11 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 1 {
+		if d, err := time.ParseDuration(os.Args[1]); err == nil {
+			time.Sleep(d)
+		}
+	}
 	fmt.Println("wasm-job:", time.Now().UTC().Format(time.RFC3339), strings.Join(os.Args[1:], " "))
 	assets := os.Getenv("REALM_ASSETS")
 	if assets == "" {
