@@ -59,7 +59,7 @@ func TestJobsInContainers(t *testing.T) {
 	args := []string{"job", "submit", "--wait=false"}
 	for i := range many {
 		name := fmt.Sprintf("job-%02d.toml", i)
-		text := fmt.Sprintf("name = \"spread-%02d\"\nresources = {cpus = 0.25}\n[runtime]\ntype = \"wasm\"\nsource = \"/samples/wasm-job.wasm\"\nargs = [\"3s\", \"%d\"]\n", i, i)
+		text := fmt.Sprintf("name = \"spread-%02d\"\nresources = {cpus = 0.25}\n[runtime]\ntype = \"wasm\"\nsource = \"/samples/wasm-job.wasm\"\nargs = [\"8s\", \"%d\"]\n", i, i)
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -22,7 +22,11 @@ const jobRounds = 3
 // program, as many at a time as the mesh has places, and how soon one job begins.
 func (b *bench) measureJobs(ctx context.Context) error {
 	places := meshSize * runtime.NumCPU()
-	module := filepath.Join(b.samples, "wasm-job.wasm")
+	samples, err := filepath.Abs(b.samples)
+	if err != nil {
+		return err
+	}
+	module := filepath.Join(samples, "wasm-job.wasm")
 	var byJobs, byRuns []time.Duration
 	executed := 0
 	for round := range jobRounds {
