@@ -112,6 +112,13 @@ func messages() []Validator {
 		},
 		&Manifest{Version: 3, Components: []ManifestComponent{{Name: "api", Intent: someDigest}, {Name: "web", Intent: someDigest}}},
 		&Pin{blob},
+		someJob(), someRecord(), &JobClaims{Claims: []JobClaim{someClaim()}}, &JobTake{Runs: []JobClaim{someClaim()}},
+		&JobVote{JobClaim: someClaim(), Round: 3}, &JobVoted{Peer: somePeer},
+		&JobTail{Job: "build-1", Exec: someRecord().Exec(), Lines: []LogLine{line}, Over: true},
+		&RecordBatch{Records: [][]byte{[]byte("{}")}, More: true}, &RecordParts{Digests: make([]byte, RecordDigests), After: "x"},
+		someSummaries(), &someStatus().JobSummary, someStatus(), &JobLogLine{Run: "0", Epoch: 1, Peer: somePeer, LogLine: line}, &JobExplain{Job: "build-1", Needs: []JobNeed{{Job: "lib-3"}}, Members: []JobMember{{Peer: somePeer}}},
+		&JobAnswers{Answers: []JobAnswer{{Records: [][]byte{[]byte("{}")}, Live: somePeer}}}, &JobTaken{Runs: []JobClaim{someClaim()}},
+		&Powers{Native: true, Emulates: []string{"arm64", "s390x"}},
 		&NodeSettings{Drain: true, Roles: []string{"edge"}},
 		&Function{Module: program},
 		&Rotation{Key: someKey, Proof: bytes.Repeat([]byte{1}, 64)},
@@ -323,6 +330,7 @@ func FuzzIntent(f *testing.F) {
 			reflect.TypeFor[*Rotation](): KindRotate, reflect.TypeFor[*Settled](): KindSettle, reflect.TypeFor[*Grant](): KindGrant,
 			reflect.TypeFor[*Invite](): KindInvite, reflect.TypeFor[*Membership](): KindMember,
 			reflect.TypeFor[*Component](): KindComponent, reflect.TypeFor[*Manifest](): KindManifest, reflect.TypeFor[*NodeSettings](): KindNode,
+			reflect.TypeFor[*Job](): KindJob,
 		}[reflect.TypeOf(m)]
 		if !ok {
 			continue
@@ -334,6 +342,9 @@ func FuzzIntent(f *testing.F) {
 		in := Intent{Realm: someRealm, Ref: Ref{kind, someKey}, Seq: 1, Issued: time.Unix(0, 0).UTC(), Body: body}
 		if kind == KindRotate || kind == KindSettle {
 			in.Name = NameOwner
+		}
+		if kind == KindJob {
+			in.Expires = in.Issued.Add(time.Hour)
 		}
 		b, err := json.Marshal(in)
 		if err != nil {

@@ -24,4 +24,6 @@
 //	2026-11-22  the store: pins, references, copies and keepers, have-streams, chunks in
 //	            batches, collection and verification; members tell that their store is full
 //	2026-11-22  casd stores and writes files whose descriptors come with a request
+//	2026-11-23  jobs: intents of kind job, records of executions (bucket jobs, topic job,
+//	            POST /records), service job, and what members' policies let jobs do
 package api

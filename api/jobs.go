@@ -53,6 +53,17 @@ type JobSummary struct {
 	Runs    JobCounts   `json:"runs"`
 }
 
+// Validate implements [Validator].
+func (s *JobSummary) Validate() error {
+	if _, err := ParseName(string(s.Job)); err != nil {
+		return fmt.Errorf("job: %w", err)
+	}
+	if s.Root.IsZero() {
+		return errors.New("job: root is missing")
+	}
+	return nil
+}
+
 // JobCounts are runs by how they stand.
 type JobCounts struct {
 	Total      int `json:"total"`
@@ -76,6 +87,11 @@ const MaxJobsPage = 500
 func (r *JobsReply) Validate() error {
 	if len(r.Jobs) > MaxJobsPage {
 		return fmt.Errorf("jobs: %d, at most %d", len(r.Jobs), MaxJobsPage)
+	}
+	for i := range r.Jobs {
+		if err := r.Jobs[i].Validate(); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -116,7 +132,22 @@ func (s *JobStatus) Validate() error {
 	if len(s.RunList) > MaxJobRuns {
 		return fmt.Errorf("job: %d runs, at most %d", len(s.RunList), MaxJobRuns)
 	}
-	return nil
+	for _, run := range s.RunList {
+		if a := run.Accepted; a != nil {
+			if _, err := ParsePeerID(string(a.Peer)); err != nil {
+				return fmt.Errorf("job: %w", err)
+			}
+		}
+		for i := range run.Executions {
+			if err := run.Executions[i].Validate(); err != nil {
+				return fmt.Errorf("job: %w", err)
+			}
+		}
+	}
+	if err := s.JobSummary.Validate(); err != nil {
+		return err
+	}
+	return s.Body.Validate()
 }
 
 // JobLogLine is a line that an execution wrote.
@@ -128,7 +159,12 @@ type JobLogLine struct {
 }
 
 // Validate implements [Validator].
-func (l *JobLogLine) Validate() error { return l.LogLine.Validate() }
+func (l *JobLogLine) Validate() error {
+	if _, err := ParsePeerID(string(l.Peer)); err != nil {
+		return fmt.Errorf("line: %w", err)
+	}
+	return l.LogLine.Validate()
+}
 
 // Query parameters of [RouteJobLogs].
 const (
@@ -158,7 +194,23 @@ type JobExplain struct {
 }
 
 // Validate implements [Validator].
-func (*JobExplain) Validate() error { return nil }
+func (e *JobExplain) Validate() error {
+	names := []Name{e.Job}
+	for _, n := range e.Needs {
+		names = append(names, n.Job)
+	}
+	for _, n := range names {
+		if _, err := ParseName(string(n)); err != nil {
+			return fmt.Errorf("explain: %w", err)
+		}
+	}
+	for _, m := range e.Members {
+		if _, err := ParsePeerID(string(m.Peer)); err != nil {
+			return fmt.Errorf("explain: %w", err)
+		}
+	}
+	return nil
+}
 
 // JobNeed is a job that another waits for.
 type JobNeed struct {

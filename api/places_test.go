@@ -45,6 +45,7 @@ var made = map[string]string{
 	"ParseKeyWorkload": "", // the inverse: TestParseKeyWorkload
 	"TopicIntent":      TopicIntent(someRealm),
 	"TopicPeer":        TopicPeer(someRealm),
+	"TopicJob":         TopicJob(someRealm),
 	"Protocol":         Protocol(someRealm, ServiceBlob),
 	"ProtocolDHT":      ProtocolDHT(someRealm),
 	"PathPeer":         PathPeer(somePeer, ServiceBlob, PathChunk(someDigest)),
@@ -58,6 +59,9 @@ var made = map[string]string{
 	"PathFunction":     PathFunction("double"),
 	"PathComponent":    PathComponent("web"),
 	"PathAccount":      PathAccount(someRef),
+	"PathJob":          PathJob("build-1~a6b46d"),
+	"PathJobLogs":      PathJobLogs("build-1"),
+	"PathJobExplain":   PathJobExplain("a/b"),
 }
 
 // TestPlaces holds every subject, bucket, topic, protocol, route and path against
@@ -214,12 +218,22 @@ func TestRoutes(t *testing.T) {
 			RouteEnroll:      "POST /enroll",
 			RouteClaim:       "POST /claim",
 			RouteReferences:  "GET /references",
+			RouteSyncRecords: "POST /records",
 		},
 		Runnerd: {
 			RouteMetrics:   "GET /metrics",
 			RouteFunction:  "POST " + PathFunction("double"),
 			RouteComponent: "DELETE " + PathComponent("web") + "/a/b?c=d",
 			RouteAccount:   "GET " + PathAccount(someRef) + "?tail=10",
+
+			RouteJobs:       "GET " + PathJobs + "?name=build",
+			RouteJob:        "GET " + PathJob("build-1~a6b46d"),
+			RouteJobLogs:    "GET " + PathJobLogs("build-1"),
+			RouteJobExplain: "GET " + PathJobExplain("build-1"),
+			RouteJobClaims:  "POST " + PathJobClaims,
+			RouteJobTake:    "POST " + PathJobTake,
+			RouteJobTail:    "POST " + PathJobTail,
+			RouteJobVotes:   "POST " + PathJobVotes,
 		},
 		Gatewayd: {
 			RouteMetrics:   "GET /metrics",

@@ -227,8 +227,8 @@ func TestKinds(t *testing.T) {
 		{KindGrant, false, true, true, ""},
 		{KindInvite, false, true, true, ""},
 		{KindMember, false, true, true, ""},
-		{"job", false, false, false, RightJob},
-		{"cancel", false, false, false, RightJob},
+		{KindJob, false, false, true, RightJob},
+		{"cancel", false, false, false, ""},
 		{"upgrade", false, false, false, ""},
 		{"", false, false, false, ""},
 	} {

@@ -23,8 +23,9 @@ func TestRecords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	said := rec.Exec()
 	got, err := ReadRecord(raw)
-	if err != nil || got.Exec() != rec.Exec() || got.State != rec.State {
+	if err != nil || got.Exec() != said || got.State != rec.State {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if _, err := SignRecord(rec, other); err == nil {
@@ -37,7 +38,7 @@ func TestRecords(t *testing.T) {
 	for i := range raw {
 		bad := bytes.Clone(raw)
 		bad[i] ^= 1
-		if got, err := ReadRecord(bad); err == nil && (got.Exec() != recorded(k).Exec() || got.State != recorded(k).State) {
+		if got, err := ReadRecord(bad); err == nil && (got.Exec() != said || got.State != rec.State) {
 			t.Fatalf("with byte %d changed it says %+v", i, got)
 		}
 	}

@@ -25,6 +25,7 @@ import (
 // scripts in testdata/rules. Each line is a statement; # begins a comment.
 //
 //	WHO signs KIND/NAME NUMBER [tombstone] [issued=+1h] [expires=+1h] [tags=a,b] [args=x]
+//	WHO signs job/ID NUMBER [type=recurring] [cancelled] [tombstone] [expires=+1h] [blob=x]
 //	WHO signs manifest/NAME NUMBER [version=N]
 //	WHO signs node/NODE NUMBER [drain] [roles=a,b]
 //	WHO grants KEY RIGHTS [prefix=p] [tags=a,b] [since=-1h] [expires=+1h]
@@ -160,7 +161,7 @@ func (p *play) options(f []string) options {
 		case f[i] == "as" && i+1 < len(f):
 			o.value["as"] = f[i+1]
 			i++
-		case slices.Contains([]string{"later", "tombstone", "with-grant", "drain"}, f[i]):
+		case slices.Contains([]string{"later", "tombstone", "with-grant", "drain", "cancelled"}, f[i]):
 			o.flag[f[i]] = true
 		default:
 			o.words = append(o.words, f[i])
@@ -284,6 +285,13 @@ func (p *play) body(k api.Kind, o options) any {
 		return c
 	case k == api.KindPin:
 		return api.Pin{BlobInfo: api.BlobInfo{SHA256: p.blob(o.get("blob", "it")), Size: 7}}
+	case k == api.KindJob:
+		j := api.Job{Type: api.JobType(o.get("type", string(api.JobOneShot))), Cancelled: o.flag["cancelled"],
+			Runtime: api.JobRuntime{Type: api.RuntimeNative, Program: api.BlobInfo{SHA256: p.blob(o.get("blob", "it")), Size: 7}, Args: o.list("args")}}
+		if j.Type == api.JobRecurring {
+			j.Schedule = &api.JobSchedule{Cron: "0 2 * * *"}
+		}
+		return j
 	case k == api.KindManifest:
 		return api.Manifest{Version: p.num(o.get("version", "1"))}
 	case k == api.KindNode:

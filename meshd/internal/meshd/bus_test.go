@@ -83,6 +83,7 @@ func (b *box) makeBuckets(t testing.TB, srv *server.Server) {
 	}
 	for name, storage := range map[string]jetstream.StorageType{
 		api.BucketIntents: jetstream.FileStorage, api.BucketPeers: jetstream.MemoryStorage, api.BucketWorkloads: jetstream.MemoryStorage,
+		api.BucketJobs: jetstream.FileStorage,
 	} {
 		if _, err := js.CreateOrUpdateKeyValue(testContext(t), jetstream.KeyValueConfig{Bucket: name, Storage: storage}); err != nil {
 			t.Fatal(err)

@@ -100,9 +100,7 @@ func (n *Node) deliverRecords(_ context.Context, _ peer.ID, checked any) {
 func (n *Node) addRecords(all []signedRecord) {
 	before := n.cfg.Records.Revision()
 	for _, r := range all {
-		if r.Peer != n.self {
-			n.cfg.Records.Add(r.JobRecord, r.raw, records.Members)
-		}
+		n.cfg.Records.Add(r.JobRecord, r.raw, records.Members) // our own too: the bucket may have been lost
 	}
 	if n.cfg.Records.Revision() != before {
 		n.needed.wake(false)
@@ -188,7 +186,11 @@ func (n *Node) syncRecords(ctx context.Context, p peer.ID) error {
 		if err != nil {
 			return err
 		}
-		q.After = api.KeyRecord(last.Exec())
+		key := api.KeyRecord(last.Exec())
+		if !records.Follows(key, q.After) {
+			return fmt.Errorf("records of %s: it tells the same again", p)
+		}
+		q.After = key
 	}
 	return nil
 }

@@ -10,6 +10,7 @@
 // sends its own, and is answered with the records of the parts that differ.
 //
 // Records of jobs whose intent is gone are removed after [Keep], those of a job that runs
-// again and again when it has newer ones ([Shelf.Prune]). Every member does so by the same
-// rule, and takes no such record from others.
+// again and again when it has newer ones ([Shelf.Prune]), and of more than [Most] the
+// oldest that have ended. Every member does so by the same rule, and takes no such record
+// from others: it would come back for ever from those who look a moment later.
 package records

@@ -2,8 +2,10 @@ package records
 
 import (
 	"cmp"
+	"container/heap"
 	"crypto/sha256"
 	"encoding/binary"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +25,9 @@ const (
 	Instants = 50
 	// Restarts is how many executions of a run of a service are kept.
 	Restarts = 20
+	// Remember is how long it is known that records of a job have been removed, so that
+	// members which remove theirs later do not bring them back.
+	Remember = 24 * time.Hour
 
 	digestSize = 8
 )
@@ -39,21 +44,27 @@ type held struct {
 // goroutines, and blocks none of them.
 type Shelf struct {
 	self api.PeerID
+	most int // Most, but in tests
 
 	mu      sync.Mutex
 	all     map[string]*held // by key of the bucket
 	parts   [Parts]map[string]*held
-	digests [Parts][]byte       // nil: to be made anew
-	blobs   uint64              // grows when other blobs may be named
-	writes  map[string]struct{} // keys that the bucket does not have like this
-	gossip  map[string]struct{} // keys that others are to be told
+	sorted  [Parts][]*held           // by key; nil: to be made anew
+	digests [Parts][]byte            // likewise
+	first   byAge                    // what goes first
+	gone    map[api.Digest]time.Time // jobs whose records have been removed, and when
+	floors  map[group]int64          // ages below which no record that has ended is taken
+	read    bool                     // all of the bucket has been seen once
+	blobs   uint64                   // grows when other blobs may be named
+	writes  map[string]struct{}      // keys that the bucket does not have like this
+	gossip  map[string]struct{}      // keys that others are to be told
 	write   chan struct{}
 	tell    chan struct{}
 }
 
 // New returns an empty Shelf of the node self.
 func New(self api.PeerID) *Shelf {
-	s := &Shelf{self: self, all: map[string]*held{}, writes: map[string]struct{}{}, gossip: map[string]struct{}{},
+	s := &Shelf{self: self, most: Most, all: map[string]*held{}, gone: map[api.Digest]time.Time{}, floors: map[group]int64{}, writes: map[string]struct{}{}, gossip: map[string]struct{}{},
 		write: make(chan struct{}, 1), tell: make(chan struct{}, 1)}
 	for i := range s.parts {
 		s.parts[i] = map[string]*held{}
@@ -73,41 +84,72 @@ const (
 
 // Add takes in a record whose signature is good, and reports whether it is news.
 func (s *Shelf) Add(rec api.JobRecord, raw []byte, from Source) (news bool) {
-	key := api.KeyRecord(rec.Exec())
+	h := &held{rec: rec, raw: raw, key: api.KeyRecord(rec.Exec())}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	old := s.all[key]
-	if old != nil && !rec.Newer(&old.rec) {
-		if from != Members && rec.Seq != old.rec.Seq { // the bus has an older one
-			s.due(s.writes, key, s.write)
+	old := s.all[h.key]
+	switch {
+	case old != nil && !rec.Newer(&old.rec):
+		if from != Members && old.rec.Newer(&rec) { // the bus has an older one
+			s.due(s.writes, h.key, s.write)
 		}
 		return false
-	}
-	if old == nil && len(s.all) >= Most && from == Members {
+	case old != nil:
+		h.orphan = old.orphan
+	case from == Members && (s.past(&rec) || !s.room(h)):
 		return false
 	}
-	h := &held{rec: rec, raw: raw, key: key}
-	s.all[key] = h
-	part := partOf(key)
-	s.parts[part][key], s.digests[part] = h, nil
-	if rec.State.Ended() {
-		s.blobs++
-	}
+	s.put(h)
 	switch {
 	case from == Members:
-		s.due(s.writes, key, s.write)
-	case from == Runnerd && rec.Peer == s.self:
-		s.due(s.gossip, key, s.tell)
+		s.due(s.writes, h.key, s.write)
+	case rec.Peer == s.self && (from == Runnerd || s.read): // it was said while the bus was away
+		s.due(s.gossip, h.key, s.tell)
 	}
 	return true
 }
 
-// Knows reports whether a record like this, or a newer one, is kept.
+// put keeps h in the place of what is there, and no more than there is room for; s.mu is
+// held.
+func (s *Shelf) put(h *held) {
+	part := partOf(h.key)
+	s.all[h.key], s.parts[part][h.key] = h, h
+	s.sorted[part], s.digests[part] = nil, nil
+	if h.rec.State.Ended() {
+		s.blobs++
+	}
+	if heap.Push(&s.first, h); len(s.first) > 2*len(s.all)+100 { // most in it are not kept any more
+		s.first = slices.Collect(maps.Values(s.all))
+		heap.Init(&s.first)
+	}
+	for len(s.all) > s.most {
+		s.remove(s.lowest())
+	}
+}
+
+// room reports whether there is a place for h, that of another one if need be; s.mu is held.
+func (s *Shelf) room(h *held) bool {
+	return len(s.all) < s.most || older(s.lowest(), h) < 0
+}
+
+// lowest is what goes first; s.mu is held, and something is kept.
+func (s *Shelf) lowest() *held {
+	for s.all[s.first[0].key] != s.first[0] {
+		heap.Pop(&s.first)
+	}
+	return s.first[0]
+}
+
+// Knows reports whether a record like this, or a newer one, is kept, or is not to be kept
+// any more.
 func (s *Shelf) Knows(rec *api.JobRecord) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old := s.all[api.KeyRecord(rec.Exec())]
-	return old != nil && !rec.Newer(&old.rec)
+	if old == nil {
+		return s.past(rec)
+	}
+	return !rec.Newer(&old.rec)
 }
 
 // Len is how many records are kept.
@@ -170,8 +212,9 @@ func (s *Shelf) Failed(puts map[string][]byte, deletes []string) {
 func (s *Shelf) Compare(has map[string]bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for key, h := range s.all {
-		if !has[key] && h.rec.Peer != s.self {
+	s.read = true
+	for key := range s.all {
+		if !has[key] {
 			s.due(s.writes, key, s.write)
 		}
 	}
@@ -232,13 +275,18 @@ func (s *Shelf) digest(i int) []byte {
 	return s.digests[i]
 }
 
+// inPart are the records of a part by their keys; s.mu is held.
 func (s *Shelf) inPart(i int) []*held {
-	out := make([]*held, 0, len(s.parts[i]))
-	for _, h := range s.parts[i] {
-		out = append(out, h)
+	if s.sorted[i] == nil {
+		s.sorted[i] = slices.SortedFunc(maps.Values(s.parts[i]), func(a, b *held) int { return strings.Compare(a.key, b.key) })
 	}
-	slices.SortFunc(out, func(a, b *held) int { return strings.Compare(a.key, b.key) })
-	return out
+	return s.sorted[i]
+}
+
+// Follows reports whether a record may come after the one with the key after in what
+// [Shelf.Differing] tells; after empty: anything may.
+func Follows(key, after string) bool {
+	return after == "" || cmp.Or(cmp.Compare(partOf(key), partOf(after)), strings.Compare(key, after)) > 0
 }
 
 // Differing are the records of parts that differ from those of the asking node, from the
@@ -269,68 +317,12 @@ func (s *Shelf) Differing(q *api.RecordParts) (b api.RecordBatch) {
 	return b
 }
 
-// Prune removes what is not to be kept: see the package. known says of a job whether its
-// intent is held, and of which type it is.
-func (s *Shelf) Prune(now time.Time, known func(root api.Digest) (api.JobType, bool)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	groups := map[group][]*held{}
-	for _, h := range s.all {
-		kind, ok := known(h.rec.Root)
-		switch {
-		case !ok && h.orphan.IsZero():
-			h.orphan = now
-		case !ok && now.Sub(h.orphan) > Keep:
-			s.remove(h)
-		case !ok:
-		case kind == api.JobRecurring:
-			h.orphan = time.Time{}
-			g := group{root: h.rec.Root}
-			groups[g] = append(groups[g], h)
-		case kind == api.JobService:
-			h.orphan = time.Time{}
-			g := group{h.rec.Root, h.rec.Run}
-			groups[g] = append(groups[g], h)
-		default:
-			h.orphan = time.Time{}
-		}
-	}
-	for g, list := range groups {
-		s.thin(g, list)
-	}
-}
-
-// group is records of which only the newest are kept.
-type group struct {
-	root api.Digest
-	run  api.RunKey // "": all runs of a recurring job
-}
-
-// thin removes the oldest that have ended; s.mu is held.
-func (s *Shelf) thin(g group, list []*held) {
-	age := func(h *held) int64 { return int64(h.rec.Epoch) }
-	most := Restarts
-	if g.run == "" {
-		age, most = func(h *held) int64 { return h.rec.Run.Instant().Unix() }, Instants
-	}
-	slices.SortFunc(list, func(a, b *held) int { return cmp.Compare(age(b), age(a)) })
-	seen, last := 0, int64(0)
-	for i, h := range list {
-		if a := age(h); i == 0 || a != last {
-			seen, last = seen+1, a
-		}
-		if seen > most && h.rec.State.Ended() {
-			s.remove(h)
-		}
-	}
-}
-
 // remove forgets a record, here and on the bus; s.mu is held.
 func (s *Shelf) remove(h *held) {
 	part := partOf(h.key)
 	delete(s.all, h.key)
 	delete(s.parts[part], h.key)
-	s.digests[part] = nil
+	s.sorted[part], s.digests[part] = nil, nil
 	s.blobs++
 	s.due(s.writes, h.key, s.write)
 }

@@ -16,7 +16,7 @@ const (
 	maxIntents   = 1 << 30 // api.MaxSync intents of 10 KiB; most have less than 2 KiB
 	maxPeers     = 32 << 20
 	maxWorkloads = 128 << 20
-	maxJobs      = 512 << 20 // ledger.MaxRecords of the largest
+	maxJobs      = 512 << 20 // 20,000 records, as many as meshd keeps, of the largest size
 	maxStore     = 2 * (maxIntents + maxJobs)
 	maxMemory    = 2 * (maxPeers + maxWorkloads)
 )
