@@ -71,7 +71,7 @@ func (m *Manager) Record(rec api.JobRecord, raw []byte) {
 	switch {
 	case !rec.State.Ended():
 	case x.Peer == m.cfg.Self && !goesOn: // its result is safe on the bus
-		m.cfg.Executor.Forget(x)
+		m.cfg.Executor.Kept(x)
 	case rec.Said != "" || !rec.Log.SHA256.IsZero():
 		m.cfg.Output.Drop(x)
 	}
