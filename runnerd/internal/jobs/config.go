@@ -91,6 +91,9 @@ type Executor interface {
 	Begin(o Order, report func(Change)) Execution
 	// Recover finds what was begun before. It is called once, before Begin.
 	Recover() ([]Found, error)
+	// Kept says that the last change is in a record which is safe: what is left of the
+	// execution may go, but for output that is nowhere else.
+	Kept(api.Exec)
 	// Forget removes what is left of an execution: its record is gone.
 	Forget(api.Exec)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/task"
 	"github.com/realm-mesh/realm/internal/kit/telemetry"
 	"github.com/realm-mesh/realm/runnerd/internal/jobs/book"
 	"github.com/realm-mesh/realm/runnerd/internal/jobs/plan"
@@ -26,6 +27,9 @@ type Manager struct {
 	keys    map[string]api.Exec // of records, by their keys on the bus
 	raw     map[api.Exec][]byte // records as they were signed, to be shown to others
 
+	dropping map[api.Digest]bool // jobs that go when their last run has ended
+	left     bool                // the node goes down: nothing is begun
+
 	ctx  context.Context //nolint:containedctx // of Run: tasks that a plan asks for end with it
 	work sync.WaitGroup
 }
@@ -39,21 +43,28 @@ type own struct {
 // New returns a Manager that knows nothing yet.
 func New(cfg Config) *Manager {
 	b := book.New(cfg.Self)
-	return &Manager{cfg: cfg, wake: make(chan struct{}, 1), book: b, planner: plan.New(cfg.Self, b), own: map[api.Exec]*own{}, change: make(chan struct{}), raw: map[api.Exec][]byte{}, keys: map[string]api.Exec{}}
+	return &Manager{cfg: cfg, wake: make(chan struct{}, 1), book: b, planner: plan.New(cfg.Self, b), own: map[api.Exec]*own{}, change: make(chan struct{}), raw: map[api.Exec][]byte{}, keys: map[string]api.Exec{}, dropping: map[api.Digest]bool{}}
 }
 
 // SetJob takes in a job as its newest intent has it.
 func (m *Manager) SetJob(j book.Job) {
 	m.mu.Lock()
+	delete(m.dropping, j.Root)
 	m.book.SetJob(j)
 	m.mu.Unlock()
 	m.rouse()
 }
 
-// DropJob forgets a job: its intent is gone.
+// DropJob forgets a job: its intent is gone. One that has expired goes once all of its
+// runs have ended that were begun in time.
 func (m *Manager) DropJob(root api.Digest) {
 	m.mu.Lock()
-	m.book.DropJob(root)
+	j, _ := m.book.Job(root)
+	if !j.Expires.IsZero() && !j.Expires.After(m.cfg.Now()) && m.book.Unended(root) > 0 {
+		m.dropping[root] = true
+	} else {
+		m.book.DropJob(root)
+	}
 	m.mu.Unlock()
 	m.rouse()
 }
@@ -71,7 +82,7 @@ func (m *Manager) Record(rec api.JobRecord, raw []byte) {
 	switch {
 	case !rec.State.Ended():
 	case x.Peer == m.cfg.Self && !goesOn: // its result is safe on the bus
-		m.cfg.Executor.Forget(x)
+		m.cfg.Executor.Kept(x)
 	case rec.Said != "" || !rec.Log.SHA256.IsZero():
 		m.cfg.Output.Drop(x)
 	}
@@ -99,6 +110,22 @@ func (m *Manager) Forget(key string) {
 	m.rouse()
 }
 
+// Only takes in that of the records that there were no others are kept but those with these
+// keys. What this node says itself may be on its way there.
+func (m *Manager) Only(keys map[string]bool) {
+	var gone []string
+	m.mu.Lock()
+	for key, x := range m.keys {
+		if !keys[key] && x.Peer != m.cfg.Self {
+			gone = append(gone, key)
+		}
+	}
+	m.mu.Unlock()
+	for _, key := range gone {
+		m.Forget(key)
+	}
+}
+
 // Members says who the members are, this node among them.
 func (m *Manager) Members(members []plan.Member) {
 	m.mu.Lock()
@@ -118,11 +145,15 @@ func (m *Manager) rouse() {
 // been told before. Executions that outlive this process go on when it ends, unless the
 // node goes down.
 func (m *Manager) Run(ctx context.Context) error {
+	tasks, end := context.WithCancel(ctx)
+	defer end()
+	m.ctx = tasks
 	if err := m.recover(); err != nil {
+		end()
+		m.work.Wait()
 		return err
 	}
-	tasks, end := context.WithCancel(ctx)
-	m.ctx = tasks
+	m.spawn(m.sweepVotes)
 	again := time.NewTimer(0)
 	defer again.Stop()
 	for ctx.Err() == nil {
@@ -148,6 +179,13 @@ func (m *Manager) step(again *time.Timer) {
 	m.change = make(chan struct{})
 	now := m.cfg.Now()
 	p := m.planner.Plan(now, m.cfg.Room())
+	for root := range m.dropping {
+		if m.book.Unended(root) == 0 {
+			delete(m.dropping, root)
+			m.book.DropJob(root)
+			m.rouse()
+		}
+	}
 	var asks []plan.Claim
 	for _, c := range p.Claims {
 		if len(c.Ask) == 0 && len(c.Electors) == 0 {
@@ -182,17 +220,23 @@ func (m *Manager) step(again *time.Timer) {
 }
 
 // spawn runs a task that Run waits for.
-func (m *Manager) spawn(task func(context.Context)) {
+func (m *Manager) spawn(do func(context.Context)) {
 	m.work.Add(1)
 	go func() {
 		defer m.work.Done()
-		task(m.ctx)
+		if err := task.Guard(m.ctx, func(ctx context.Context) error { do(ctx); return nil }); err != nil {
+			m.cfg.Log.Error("look after jobs", telemetry.Error(err))
+		}
 	}()
 }
 
 // put has rec stand in the book, and on the bus; m.mu is held.
 func (m *Manager) put(rec api.JobRecord) {
 	raw, err := m.cfg.Sign(rec)
+	if err != nil && rec.State.Ended() { // an end that is not told would never be one
+		rec.Said, rec.Artifacts, rec.Reason = "", nil, clip("its artifacts cannot be told: "+err.Error()+": "+rec.Reason)
+		raw, err = m.cfg.Sign(rec)
+	}
 	if err != nil {
 		m.cfg.Log.Error("sign a record", telemetry.KeyWorkload, string(rec.Job), telemetry.Error(err))
 		return

@@ -1,21 +1,13 @@
 package jobs
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"io"
-	"net/url"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
-	"time"
 
 	"github.com/realm-mesh/realm/api"
-	"github.com/realm-mesh/realm/internal/kit/logfile"
 )
 
 // ErrNoOutput is returned for executions of which nothing can be had: their member is not
@@ -135,9 +127,11 @@ func (f *follower) tail(ctx context.Context, list []api.JobRecord) error {
 // follow writes lines as they come, of all executions at once.
 func (f *follower) follow(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	var wg sync.WaitGroup
-	defer wg.Wait()
+	defer func() {
+		cancel(nil)
+		wg.Wait()
+	}()
 	first := true
 	for {
 		news := f.m.news()
@@ -171,138 +165,6 @@ func (f *follower) follow(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
-}
-
-// lines writes the output of one execution, from the first that has it: this node, its
-// member, those that keep its last lines, the store.
-func (f *follower) lines(ctx context.Context, rec *api.JobRecord, q Lines) error {
-	x := rec.Exec()
-	wrote := false
-	emit := func(l api.LogLine) error {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		wrote = true
-		q.Since = l.Time
-		return f.emit(api.JobLogLine{Run: x.Run, Epoch: x.Epoch, Peer: x.Peer, LogLine: l})
-	}
-	self := f.m.cfg.Self
-	if x.Peer == self {
-		if found, err := f.m.cfg.Output.Lines(ctx, x, q, emit); found || err != nil {
-			return err
-		}
-	} else if f.m.isUp(x.Peer) {
-		if err := f.remote(ctx, x.Peer, rec, q, emit); err == nil || ctx.Err() != nil {
-			return err
-		}
-	}
-	if rec.Said != "" {
-		return stored(strings.NewReader(rec.Said), q, emit)
-	}
-	if !rec.Log.SHA256.IsZero() {
-		if err := f.stored(ctx, rec, q, emit); err == nil || wrote || ctx.Err() != nil {
-			return err
-		}
-	}
-	for _, p := range rec.Keepers {
-		if wrote {
-			q.Tail = -1 // what was written is before Since
-		}
-		if p == self {
-			if found, err := f.m.cfg.Output.Lines(ctx, x, q, emit); found || err != nil {
-				return err
-			}
-		} else if f.m.isUp(p) && f.remote(ctx, p, rec, q, emit) == nil {
-			return nil
-		}
-	}
-	if wrote || rec.Started.IsZero() || rec.Peer == self {
-		return ctx.Err()
-	}
-	return fmt.Errorf("%s of run %s: %w", x.Peer.Short(), x.Run, ErrNoOutput)
-}
-
-// remote writes what another member has.
-func (f *follower) remote(ctx context.Context, p api.PeerID, rec *api.JobRecord, q Lines, emit func(api.LogLine) error) error {
-	v := url.Values{api.QueryHere: {"1"}, api.QueryRun: {string(rec.Run)}, api.QueryEpoch: {strconv.Itoa(rec.Epoch)}, api.QueryPeer: {string(rec.Peer)}}
-	if q.Tail >= 0 {
-		v.Set(api.QueryTail, strconv.Itoa(q.Tail))
-	}
-	if !q.Since.IsZero() {
-		v.Set(api.QuerySince, q.Since.Format(time.RFC3339Nano))
-	}
-	if q.Match != nil {
-		v.Set(api.QueryGrep, q.Match.String())
-	}
-	if q.Follow {
-		v.Set(api.QueryFollow, "1")
-	}
-	resp, err := f.m.cfg.Peers.Logs(ctx, p, api.PathJobLogs(rec.Root.String())+"?"+v.Encode())
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	return read(resp.Body, func(raw []byte) error {
-		var l api.JobLogLine
-		if err := api.Decode(raw, maxLine, &l); err != nil {
-			return err
-		}
-		return emit(l.LogLine)
-	})
-}
-
-// maxLine caps a line of output in JSON, in bytes.
-const maxLine = 8 * api.MaxLogLine
-
-// read calls fn for each line of r that has anything in it.
-func read(r io.Reader, fn func([]byte) error) error {
-	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, maxLine)
-	for lines.Scan() {
-		if len(lines.Bytes()) == 0 {
-			continue // so that a connection without news stays known to be there
-		}
-		if err := fn(lines.Bytes()); err != nil {
-			return err
-		}
-	}
-	return lines.Err()
-}
-
-// stored writes what of an output is in the store.
-func (f *follower) stored(ctx context.Context, rec *api.JobRecord, q Lines, emit func(api.LogLine) error) error {
-	b, err := f.m.cfg.Blobs.Open(ctx, rec.Log)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
-	return stored(b, q, emit)
-}
-
-// stored writes the lines of a log that q asks for.
-func stored(log io.Reader, q Lines, emit func(api.LogLine) error) error {
-	var last []api.LogLine
-	err := read(log, func(raw []byte) error {
-		l, ok := logfile.Parse(string(raw))
-		switch {
-		case !ok || !q.Wants(&l):
-			return nil
-		case q.Tail < 0:
-			return emit(l)
-		}
-		if last = append(last, l); len(last) > 2*q.Tail {
-			last = slices.Clone(last[len(last)-q.Tail:])
-		}
-		return nil
-	})
-	if err != nil || q.Tail < 0 {
-		return err
-	}
-	for _, l := range last[max(0, len(last)-q.Tail):] {
-		if err := emit(l); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Here writes what this node itself has of one execution.

@@ -6,12 +6,16 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/task"
+	"github.com/realm-mesh/realm/internal/kit/telemetry"
 	"github.com/realm-mesh/realm/runnerd/internal/jobs/book"
 	"github.com/realm-mesh/realm/runnerd/internal/jobs/plan"
 )
 
 // leaveGrace is how long executions get to end when the node goes down.
 const leaveGrace = 5 * time.Second
+
+const nodeDown = "its node was brought down"
 
 // begin claims an execution, and has it carried out; m.mu is held.
 func (m *Manager) begin(c plan.Claim, now time.Time) {
@@ -25,8 +29,18 @@ func (m *Manager) begin(c plan.Claim, now time.Time) {
 	m.own[c.Exec] = o
 	m.put(rec)
 	order := Order{Job: job.Name, Exec: c.Exec, Body: job.Body, Assets: m.assets(job, c.Exec)}
-	m.spawn(func(context.Context) { // its begin may wait for the disk
-		m.attach(c.Exec, m.cfg.Executor.Begin(order, func(ch Change) { m.changed(c.Exec, ch) }))
+	m.spawn(func(ctx context.Context) { // its begin may wait for the disk
+		var e Execution
+		err := task.Guard(ctx, func(context.Context) error {
+			e = m.cfg.Executor.Begin(order, func(ch Change) { m.changed(c.Exec, ch) })
+			return nil
+		})
+		if err != nil {
+			m.log(&rec).Error("begin an execution", telemetry.Error(err))
+			m.changed(c.Exec, Change{State: api.ExecFailed, Reason: "a fault of Realm, told in the log of runnerd there", Ended: m.cfg.Now()})
+			return
+		}
+		m.attach(c.Exec, e)
 	})
 }
 
@@ -39,6 +53,9 @@ func (m *Manager) attach(x api.Exec, e Execution) {
 		o.execution = e
 	}
 	as, why, fenced := m.book.Fenced(x)
+	if m.left {
+		as, why, fenced = api.ExecLost, nodeDown, true
+	}
 	m.mu.Unlock()
 	if o == nil {
 		return // it has ended already
@@ -99,7 +116,7 @@ func (c Change) into(rec *api.JobRecord) {
 
 // clip cuts a text to what a record takes.
 func clip(s string) string {
-	if len(s) <= api.MaxReason {
+	if s = strings.ToValidUTF8(s, "?"); len(s) <= api.MaxReason {
 		return s
 	}
 	return strings.ToValidUTF8(s[:api.MaxReason-3], "") + "…"
@@ -150,7 +167,7 @@ func (m *Manager) recover() error {
 func (m *Manager) resume(f Found) {
 	m.mu.Lock()
 	rec, known := m.book.Record(f.Exec)
-	wanted := known && !rec.State.Ended()
+	wanted := known && !rec.State.Ended() && rec.Peer == m.cfg.Self
 	switch {
 	case wanted && f.Resume != nil:
 		m.own[f.Exec] = &own{rec: rec}
@@ -173,7 +190,16 @@ func (m *Manager) resume(f Found) {
 
 // leave ends all executions when the whole node goes down: others are to take them over.
 func (m *Manager) leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, leaveGrace)
+	defer cancel()
 	m.mu.Lock()
+	none := len(m.own) == 0
+	m.mu.Unlock()
+	if none || !m.cfg.Leaving(ctx) {
+		return
+	}
+	m.mu.Lock()
+	m.left = true
 	going := make([]Execution, 0, len(m.own))
 	for _, o := range m.own {
 		if o.execution != nil {
@@ -181,13 +207,8 @@ func (m *Manager) leave(ctx context.Context) {
 		}
 	}
 	m.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, leaveGrace)
-	defer cancel()
-	if len(going) == 0 || !m.cfg.Leaving(ctx) {
-		return
-	}
 	for _, e := range going {
-		e.Stop(api.ExecLost, "its node was brought down")
+		e.Stop(api.ExecLost, nodeDown)
 	}
 	for _, e := range going {
 		select {

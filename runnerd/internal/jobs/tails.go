@@ -17,8 +17,12 @@ const (
 // it goes on. What ends before the first lines are due is told by its record.
 func (m *Manager) tell(ctx context.Context, x api.Exec, over <-chan struct{}) {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	lines := make(chan api.LogLine, api.MaxTailLines)
+	defer func() {
+		cancel()
+		for range lines { // until it is closed
+		}
+	}()
 	go func() {
 		defer close(lines)
 		// What cannot be read cannot be told either; whoever asks this node is told why.
@@ -62,10 +66,15 @@ type teller struct {
 
 func (t *teller) add(l api.LogLine) {
 	t.kept = append(t.kept, l)
-	for t.size += len(l.Line); t.size > api.KeptTail; t.first++ {
-		t.size -= len(t.kept[0].Line)
+	for t.size += lineSize(l); t.size > api.KeptTail; t.first++ {
+		t.size -= lineSize(t.kept[0])
 		t.kept = t.kept[1:]
 	}
+}
+
+// lineSize is about how many bytes a log has of a line.
+func lineSize(l api.LogLine) int {
+	return len(l.Line) + len("2006-01-02T15:04:05.000000000Z stdout \n")
 }
 
 // send brings members up to date, new ones among them.
@@ -100,7 +109,7 @@ func fitting(lines []api.LogLine) int {
 	const most = api.MaxMessage / 4 // JSON may make several bytes of one
 	size := 0
 	for i, l := range lines {
-		if size += len(l.Line); i > 0 && size > most || i == api.MaxTailLines {
+		if size += lineSize(l); i > 0 && size > most || i == api.MaxTailLines {
 			return i
 		}
 	}

@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -182,7 +181,10 @@ func logQuery(v url.Values) (s Selection, err error) {
 		}
 	}
 	if text := v.Get(api.QueryGrep); text != "" {
-		if s.Match, err = regexp.Compile(text); err != nil || len(text) > maxGrep {
+		if len(text) > maxGrep {
+			return s, bad(api.QueryGrep, fmt.Sprintf("at most %d bytes", maxGrep))
+		}
+		if s.Match, err = regexp.Compile(text); err != nil {
 			return s, bad(api.QueryGrep, fmt.Sprintf("a regular expression of RE2, at most %d bytes", maxGrep))
 		}
 	}
@@ -198,16 +200,18 @@ func (m *Manager) serveLogs(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	out := &lineWriter{w: w, to: http.NewResponseController(w), flush: sel.Follow}
+	if sel.Follow {
+		defer out.beat()()
+	}
 	if v.Get(api.QueryHere) == "1" {
 		err = m.serveHere(r, sel, out)
 	} else {
 		sel.Job = r.PathValue("job")
 		err = m.Follow(r.Context(), sel, out.write)
 	}
-	switch {
+	switch begun := out.end(err == nil); {
 	case err == nil:
-		out.begin()
-	case out.begun:
+	case begun:
 		panic(http.ErrAbortHandler) // what is cut short must not look whole
 	default:
 		local.WriteError(w, statusOf(err), err)
@@ -224,31 +228,4 @@ func (m *Manager) serveHere(r *http.Request, sel Selection, out *lineWriter) err
 		return fmt.Errorf("%w: %w", errQuery, err)
 	}
 	return m.Here(r.Context(), api.Exec{Root: root, Run: sel.Run, Epoch: sel.Epoch, Peer: peer}, sel.Lines, out.write)
-}
-
-// lineWriter writes lines of output as JSON values, one a line, each at once.
-type lineWriter struct {
-	w     http.ResponseWriter
-	to    *http.ResponseController
-	flush bool // each line is to be seen at once
-	begun bool // status and header are on their way
-}
-
-func (l *lineWriter) begin() {
-	if !l.begun {
-		l.begun = true
-		l.w.Header().Set("Content-Type", "application/x-ndjson")
-	}
-}
-
-func (l *lineWriter) write(line api.JobLogLine) error {
-	l.begin()
-	b, err := json.Marshal(line)
-	if err != nil {
-		return err
-	}
-	if _, err := l.w.Write(append(b, '\n')); err != nil || !l.flush {
-		return err
-	}
-	return l.to.Flush()
 }

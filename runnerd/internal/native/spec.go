@@ -29,8 +29,11 @@ type Spec struct {
 	// WorkDir is the working folder, which the program may write. It is there before, and
 	// stays. Where [WorkRoot] names another folder than the caller's it must lie in that. What
 	// is in it afterwards is a stranger's, links out of it among that: read it by [os.Root].
-	WorkDir string  `json:"work_dir"`
-	Assets  []Asset `json:"assets,omitempty"`
+	WorkDir string `json:"work_dir"`
+	// Cwd is where the program begins: a folder in WorkDir, as a path from there, made by
+	// the caller; empty: WorkDir itself.
+	Cwd    string  `json:"cwd,omitempty"`
+	Assets []Asset `json:"assets,omitempty"`
 	// Private are paths that the program never sees: the node's home and sockets, the
 	// owner's keys. The working folder and the files may lie in them.
 	Private []string      `json:"private,omitempty"`
@@ -45,6 +48,10 @@ type Spec struct {
 
 // Asset is a read-only file that a program finds under its name in REALM_ASSETS.
 type Asset = confine.Asset
+
+// ProgramError is an error of [Start] that is about the program; all others are about this
+// machine.
+type ProgramError = confine.ProgramError
 
 // Confinement is what keeps programs in, on a machine or for one execution.
 type Confinement = confine.Confinement
@@ -77,6 +84,9 @@ func (s *Spec) Validate() error {
 		if !filepath.IsAbs(path) {
 			return fmt.Errorf("the %s, %.200q, is no absolute path", what, path)
 		}
+	}
+	if s.Cwd != "" && !filepath.IsLocal(s.Cwd) {
+		return fmt.Errorf("%.200q, where the program begins, is not in the working folder", s.Cwd)
 	}
 	if len(s.Argv) == 0 || !filepath.IsAbs(s.Argv[0]) {
 		return errors.New("the program is no absolute path")

@@ -23,6 +23,7 @@ func TestValidate(t *testing.T) {
 	for words, change := range map[string]func(*Spec){
 		"folder of the execution": func(s *Spec) { s.Dir = "x" },
 		"working folder":          func(s *Spec) { s.WorkDir = "" },
+		"not in the working":      func(s *Spec) { s.Cwd = "a/../../b" },
 		"no absolute path":        func(s *Spec) { s.Argv = nil },
 		"NUL":                     func(s *Spec) { s.Argv = append(s.Argv, "a\x00b") },
 		"cannot be set":           func(s *Spec) { s.Env = map[string]string{"A=B": ""} },

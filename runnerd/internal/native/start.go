@@ -22,7 +22,9 @@ const ShimCommand = "job-shim"
 // Ready is what a shim tells who started it, a line of JSON.
 type Ready struct {
 	Failed string `json:"failed,omitempty"` // why the program does not run
-	State  State  `json:"state"`
+	// Program says that the program itself is to blame for that.
+	Program bool  `json:"program,omitempty"`
+	State   State `json:"state"`
 }
 
 // maxReady bounds it, in bytes.
@@ -42,7 +44,7 @@ func Probe(ctx context.Context) (Confinement, error) {
 // nobody: it goes on when this process ends.
 func Start(ctx context.Context, spec Spec) (*Execution, error) {
 	if err := spec.Validate(); err != nil {
-		return nil, fmt.Errorf("start a program: %w", err)
+		return nil, &ProgramError{Reason: "start a program: " + err.Error()}
 	}
 	if err := spec.resolve(); err != nil {
 		return nil, fmt.Errorf("start a program: %w", err)
@@ -61,7 +63,11 @@ func Start(ctx context.Context, spec Spec) (*Execution, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start a program: %w", err)
 	}
-	if ready.Failed != "" {
+	switch {
+	case ready.Failed == "":
+	case ready.Program:
+		return nil, &ProgramError{Reason: ready.Failed}
+	default:
 		return nil, errors.New(ready.Failed)
 	}
 	return &Execution{dir: spec.Dir, state: ready.State}, nil

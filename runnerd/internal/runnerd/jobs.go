@@ -11,6 +11,7 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/internal/kit/placement"
 	"github.com/realm-mesh/realm/internal/kit/policy"
+	"github.com/realm-mesh/realm/internal/kit/task"
 	"github.com/realm-mesh/realm/internal/kit/telemetry"
 	"github.com/realm-mesh/realm/internal/kit/trust"
 	"github.com/realm-mesh/realm/runnerd/internal/admit"
@@ -89,7 +90,12 @@ func (j *jobber) run(ctx context.Context, known <-chan struct{}) error {
 			return nil
 		}
 	}
-	return j.Manager.Run(ctx)
+	writing, written := context.WithCancel(context.WithoutCancel(ctx)) // what is said last has to be told, too
+	defer written()
+	return task.Run(ctx, func(context.Context) error { return j.records.write(writing) }, func(ctx context.Context) error {
+		defer written()
+		return j.Manager.Run(ctx)
+	})
 }
 
 // wanted takes in what intents say.
@@ -115,9 +121,13 @@ func (j *jobber) wanted(c wanted.Change) {
 // watchRecords follows what members say of jobs until ctx ends.
 func (j *jobber) watchRecords(ctx context.Context) error {
 	once := sync.OnceFunc(func() { close(j.recordsKnown) })
+	seen := map[string]bool{} // nil: all that there were have been seen
 	return j.bucket.Watch(ctx, ">", func(ev bus.Event) error {
 		switch ev.Kind {
 		case bus.Put:
+			if seen != nil {
+				seen[ev.Key] = true
+			}
 			rec, err := intent.ReadRecord(ev.Value)
 			if err != nil || api.KeyRecord(rec.Exec()) != ev.Key {
 				j.d.env.Log.Warn("passed over what a member says of a job", "key", ev.Key, telemetry.Error(err))
@@ -127,8 +137,11 @@ func (j *jobber) watchRecords(ctx context.Context) error {
 		case bus.Deleted:
 			j.Forget(ev.Key)
 		case bus.Synced:
+			j.Only(seen)
+			seen = nil
 			once()
 		case bus.Reset:
+			seen = map[string]bool{}
 		}
 		return nil
 	})

@@ -46,8 +46,30 @@ func (r *records) rouse() {
 	}
 }
 
+// lastTry is how long records may take that are left when the daemon ends.
+const lastTry = 2 * time.Second
+
+// last writes what is left.
+func (r *records) last(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lastTry)
+	defer cancel()
+	for ctx.Err() == nil && r.waiting() > 0 {
+		if r.flush(ctx) == retryPause {
+			return // the bus has gone before; results are on disk, too
+		}
+	}
+}
+
+// waiting is how many records are to be written.
+func (r *records) waiting() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.queue)
+}
+
 // write brings records into the bucket until ctx ends.
 func (r *records) write(ctx context.Context) error {
+	defer r.last(context.WithoutCancel(ctx))
 	for {
 		select {
 		case <-ctx.Done():

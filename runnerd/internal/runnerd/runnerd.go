@@ -197,7 +197,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	}
 	return task.Run(ctx, d.set.Run, d.duties.Run, d.intents.watch, d.intents.follow,
 		d.mesh.watchPeers, d.mesh.watchWorkloads, d.facts.write, d.begin,
-		d.jobs.watchRecords, d.jobs.records.write, func(ctx context.Context) error { return d.jobs.run(ctx, d.intents.known) })
+		d.jobs.watchRecords, func(ctx context.Context) error { return d.jobs.run(ctx, d.intents.known) })
 }
 
 // begin reports ready once all intents are known, and then looks after the facts

@@ -9,7 +9,8 @@
 //	  work/             the run's folder, which the program may write
 //	  shim/             of native programs: package native
 //	  log, log.1 …      what it wrote: package logs
-//	  result.json       how it ended
+//	  outcome.json      how it ended, until artifacts and log are in the store
+//	  result.json       all of that
 //
 // A wasm program runs in this process, and is lost with it. A native one, or one under an
 // emulator, belongs to a shim that outlives runnerd; [Executor.Recover] finds it again.

@@ -3,13 +3,16 @@ package execute
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/task"
 	"github.com/realm-mesh/realm/internal/kit/telemetry"
 	"github.com/realm-mesh/realm/runnerd/internal/jobs"
 	"github.com/realm-mesh/realm/runnerd/internal/program"
@@ -19,6 +22,9 @@ const (
 	stopGrace    = time.Second      // between TERM and KILL of what is cancelled
 	timeoutGrace = 5 * time.Second  // of what is out of time
 	endTime      = 15 * time.Minute // to bring artifacts into the store
+	putPause     = 500 * time.Millisecond
+	maxPutPause  = 15 * time.Second
+	settleTime   = 2 * time.Second // that readers of a log get before it goes to where all find it
 	// readyAfter is how long a service has to be up before it counts.
 	readyAfter = time.Second
 )
@@ -110,16 +116,37 @@ func (x *execution) running(begun time.Time, kill func()) bool {
 }
 
 // whole carries the execution out.
-func (x *execution) whole() {
+func (x *execution) whole() { x.end(x.guard(x.carryOut)) }
+
+// guard has a panic end the execution, and nothing else.
+func (x *execution) guard(fn func() jobs.Change) (c jobs.Change) {
+	err := task.Guard(x.ctx, func(context.Context) error {
+		c = fn()
+		return nil
+	})
+	if err == nil {
+		return c
+	}
+	x.of.cfg.Log.Error("carry out a job", telemetry.KeyWorkload, string(x.order.Job), telemetry.Error(err))
+	reason, _, _ := strings.Cut(err.Error(), "\n")
+	c = x.failed(fmt.Errorf("a fault of Realm, told in the log of runnerd there: %s", reason))
+	x.mu.Lock()
+	kill := x.kill
+	x.mu.Unlock()
+	if kill != nil {
+		kill()
+	}
+	return c
+}
+
+func (x *execution) carryOut() jobs.Change {
 	if err := x.prepare(); err != nil {
-		x.end(x.failed(err))
-		return
+		return x.failed(err)
 	}
 	if x.order.Body.Runtime.Type == api.RuntimeWasm {
-		x.end(x.wasm())
-		return
+		return x.wasm()
 	}
-	x.end(x.native())
+	return x.native()
 }
 
 // prepare makes the folder, and puts everything into it.
@@ -172,9 +199,14 @@ func (x *execution) end(c jobs.Change) {
 		c.Ended = time.Now()
 	}
 	x.log.close()
+	if err := writeJSON(filepath.Join(x.dir, outcomeFile), c); err != nil && !c.Started.IsZero() {
+		x.of.cfg.Log.Warn("keep how a job has ended", telemetry.Error(err)) // its result still may be
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), endTime)
 	defer cancel()
-	x.collect(ctx, &c)
+	if err := task.Guard(ctx, func(ctx context.Context) error { x.collect(ctx, &c); return nil }); err != nil {
+		x.of.cfg.Log.Error("collect what a job leaves", telemetry.KeyWorkload, string(x.order.Job), telemetry.Error(err))
+	}
 	if err := writeJSON(filepath.Join(x.dir, resultFile), c); err != nil {
 		x.of.cfg.Log.Warn("keep the result of a job", telemetry.Error(err)) // its record still may be
 	}
@@ -184,9 +216,9 @@ func (x *execution) end(c jobs.Change) {
 	close(x.over)
 }
 
-// clear removes all but the result.
+// clear removes all but the result, and a log that nobody else has.
 func (x *execution) clear() {
-	for _, name := range []string{filepath.Join(x.dir, programDir), filepath.Join(x.dir, assetsDir), filepath.Join(x.dir, shimDir), x.work} {
+	for _, name := range []string{filepath.Join(x.dir, programDir), filepath.Join(x.dir, assetsDir), filepath.Join(x.dir, shimDir), filepath.Join(x.dir, outcomeFile), x.work} {
 		if err := removeAll(name); err != nil {
 			x.of.cfg.Log.Warn("remove what a job has left", telemetry.Error(err))
 		}

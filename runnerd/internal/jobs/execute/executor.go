@@ -81,6 +81,7 @@ func New(cfg Config) (*Executor, error) {
 // Names of what is in an execution's folder.
 const (
 	orderFile   = "order.json"
+	outcomeFile = "outcome.json"
 	resultFile  = "result.json"
 	programDir  = "program"
 	assetsDir   = "assets"
@@ -148,6 +149,13 @@ func (e *Executor) Forget(x api.Exec) {
 	}
 }
 
+// Kept implements [jobs.Executor]. A log that the store did not take stays.
+func (e *Executor) Kept(x api.Exec) {
+	if _, err := os.Stat(filepath.Join(e.dir(x), logFile)); err != nil {
+		e.Forget(x)
+	}
+}
+
 // Recover implements [jobs.Executor].
 func (e *Executor) Recover() ([]jobs.Found, error) {
 	entries, err := os.ReadDir(e.cfg.Folder)
@@ -173,8 +181,16 @@ func (e *Executor) Recover() ([]jobs.Found, error) {
 // found says what has become of an execution.
 func (e *Executor) found(dir string, o jobs.Order) jobs.Found {
 	f := jobs.Found{Exec: o.Exec}
-	if last, err := readResult(dir); err == nil {
+	if last, err := readChange(filepath.Join(dir, resultFile)); err == nil {
 		f.Last = last
+		return f
+	}
+	if c, err := readChange(filepath.Join(dir, outcomeFile)); err == nil {
+		f.Resume = func(report func(jobs.Change)) jobs.Execution {
+			x := e.add(o, report)
+			go x.end(c)
+			return x
+		}
 		return f
 	}
 	lost := func(why string) jobs.Found {
@@ -213,8 +229,8 @@ func readOrder(dir string) (o jobs.Order, err error) {
 	return o, o.Body.Validate()
 }
 
-func readResult(dir string) (c jobs.Change, err error) {
-	if err := readJSON(filepath.Join(dir, resultFile), maxResult, &c); err != nil {
+func readChange(path string) (c jobs.Change, err error) {
+	if err := readJSON(path, maxResult, &c); err != nil {
 		return c, err
 	}
 	if !c.State.Ended() {

@@ -25,14 +25,19 @@ func (x *execution) native() jobs.Change {
 		return x.failed(err)
 	}
 	program, err := native.Start(x.ctx, spec)
-	if err != nil {
+	if fault := (*native.ProgramError)(nil); errors.As(err, &fault) {
 		return x.failed(err)
+	}
+	if err != nil {
+		return x.failed(elsewhere(err))
 	}
 	return x.watch(program)
 }
 
 // resume goes on with a program that an earlier process of runnerd has started.
-func (x *execution) resume(program *native.Execution) { x.end(x.watch(program)) }
+func (x *execution) resume(program *native.Execution) {
+	x.end(x.guard(func() jobs.Change { return x.watch(program) }))
+}
 
 // watch waits for the end of a program.
 func (x *execution) watch(program *native.Execution) jobs.Change {
@@ -51,6 +56,9 @@ func (x *execution) watch(program *native.Execution) jobs.Change {
 	done()
 	if err != nil {
 		return jobs.Change{State: api.ExecLost, Reason: err.Error(), Started: program.Started()}
+	}
+	if r.Dropped > 0 {
+		x.log.note(r.Dropped)
 	}
 	return x.outcome(&r)
 }
@@ -93,7 +101,7 @@ func (x *execution) spec() (s native.Spec, err error) {
 	}
 	s = native.Spec{
 		Dir: dir, Argv: argv, Files: files, Env: x.environment(),
-		WorkDir: x.workingDir(), Private: x.of.cfg.Private,
+		WorkDir: x.work, Cwd: filepath.FromSlash(body.WorkingDir), Private: x.of.cfg.Private,
 		Timeout: time.Duration(body.Timeout), Grace: timeoutGrace, Machine: &machine,
 		Limits: native.Limits{MemoryMB: body.Resources.MemoryMB, CPUs: float64(body.Resources.CPUMilli) / 1000, DiskMB: body.Resources.DiskMB},
 	}

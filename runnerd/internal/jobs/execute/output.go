@@ -1,20 +1,17 @@
 package execute
 
 import (
-	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
 	"os"
-	"strconv"
-	"strings"
 	"sync"
+	"time"
 
 	"github.com/realm-mesh/realm/api"
-	"github.com/realm-mesh/realm/internal/kit/logfile"
-	"github.com/realm-mesh/realm/internal/kit/rotate"
 	"github.com/realm-mesh/realm/runnerd/internal/jobs"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
 )
@@ -27,6 +24,8 @@ type output struct {
 	mu     sync.Mutex
 	change chan struct{} // closed, and replaced, when there is more
 	over   bool          // there will be no more
+	reads  int           // readers that have not come to the end
+	idle   chan struct{} // closed when there are none; nil: nobody waits for that
 }
 
 func newOutput(path string) *output {
@@ -53,6 +52,12 @@ func (g *growing) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// note says at the end how many lines the log has not: nobody writes to it any more.
+func (o *output) note(dropped int64) {
+	w := o.writer(logs.Stderr)
+	_, _ = fmt.Fprintf(w, "(%d of its lines were left out: it wrote more, or faster, than a log takes)\n", dropped) // it never fails
+}
+
 // grown tells readers that there may be more.
 func (o *output) grown() {
 	o.mu.Lock()
@@ -76,6 +81,56 @@ func (o *output) close() {
 	}
 }
 
+// reading counts a reader; it calls the func it gets when it is done.
+func (o *output) reading() (done func()) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.reads++
+	return func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if o.reads--; o.reads == 0 && o.idle != nil {
+			close(o.idle)
+			o.idle = nil
+		}
+	}
+}
+
+// settle waits until nobody reads, for that long at most.
+func (o *output) settle(most time.Duration) {
+	o.mu.Lock()
+	if o.reads == 0 {
+		o.mu.Unlock()
+		return
+	}
+	if o.idle == nil {
+		o.idle = make(chan struct{})
+	}
+	idle := o.idle
+	o.mu.Unlock()
+	late := time.NewTimer(most)
+	defer late.Stop()
+	select {
+	case <-idle:
+	case <-late.C:
+	}
+}
+
+// move has the files lie at another path. Readers go on with what they have open.
+func (o *output) move(to string) error {
+	if to == o.path {
+		return nil
+	}
+	from, dest := versions(o.path), versions(to)
+	var errs []error
+	for i := range from {
+		if err := os.Rename(from[i], dest[i]); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
 func (o *output) state() (change <-chan struct{}, over bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -84,6 +139,7 @@ func (o *output) state() (change <-chan struct{}, over bool) {
 
 // lines calls emit for what q asks for.
 func (o *output) lines(ctx context.Context, q jobs.Lines, emit func(api.LogLine) error) error {
+	defer o.reading()()
 	r := &reader{path: o.path}
 	defer r.close()
 	change, over := o.state()
@@ -164,115 +220,4 @@ func (o *output) remove() {
 	for _, path := range versions(o.path) {
 		_ = os.Remove(path) // with the folder, else
 	}
-}
-
-// versions are the files of a log, the oldest first.
-func versions(path string) []string {
-	out := make([]string, 0, rotate.Older+1)
-	for n := rotate.Older; n > 0; n-- {
-		out = append(out, path+"."+strconv.Itoa(n))
-	}
-	return append(out, path)
-}
-
-// last keeps the last lines.
-type last struct {
-	most int
-	held []api.LogLine
-}
-
-func newLast(n int) *last { return &last{most: max(n, 0)} }
-
-func (l *last) add(line api.LogLine) {
-	if l.held = append(l.held, line); len(l.held) >= 2*l.most+64 {
-		l.held = append(l.held[:0], l.list()...)
-	}
-}
-
-func (l *last) list() []api.LogLine { return l.held[max(0, len(l.held)-l.most):] }
-
-// reader reads a log that grows and is rotated, each line once.
-type reader struct {
-	path string
-	f    *os.File // the newest that was read; nil: none yet
-	buf  *bufio.Reader
-	part string // of a line whose end is not there yet
-}
-
-func (r *reader) close() {
-	if r.f != nil {
-		r.f.Close()
-	}
-}
-
-// each calls fn for the lines that are there and were not read.
-func (r *reader) each(fn func(api.LogLine) error) error {
-	if r.f != nil {
-		if err := r.drain(fn); err != nil {
-			return err
-		}
-	}
-	for {
-		next, err := r.next()
-		if err != nil || next == nil {
-			return err
-		}
-		if r.f != nil { // what was written to it before it was rotated
-			if err := r.drain(fn); err != nil {
-				next.Close()
-				return err
-			}
-		}
-		r.close()
-		r.f, r.buf, r.part = next, bufio.NewReaderSize(next, 64<<10), ""
-		if err := r.drain(fn); err != nil {
-			return err
-		}
-	}
-}
-
-// drain reads on in the current file, to its end.
-func (r *reader) drain(fn func(api.LogLine) error) error {
-	for {
-		s, err := r.buf.ReadString('\n')
-		r.part += s
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		line := strings.TrimSuffix(r.part, "\n")
-		r.part = ""
-		if l, ok := logfile.Parse(line); ok {
-			if err := fn(l); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-// next opens the file after the current one; nil: that is the newest.
-func (r *reader) next() (*os.File, error) {
-	paths := versions(r.path)
-	from := 0
-	if r.f != nil {
-		mine, err := r.f.Stat()
-		if err != nil {
-			return nil, err
-		}
-		for i, p := range paths {
-			if info, err := os.Stat(p); err == nil && os.SameFile(info, mine) {
-				from = i + 1
-			}
-		}
-	}
-	for _, p := range paths[from:] {
-		f, err := os.Open(p)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		return f, err
-	}
-	return nil, nil
 }

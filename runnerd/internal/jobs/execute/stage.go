@@ -37,7 +37,7 @@ func (x *execution) stage() error {
 	g.SetLimit(stagedAtOnce)
 	put := func(what string, b api.BlobInfo, folder, name string, mode os.FileMode) {
 		g.Go(func() error {
-			if err := x.put(ctx, b, folder, name, mode); err != nil {
+			if err := x.unpack(ctx, b, folder, name, mode); err != nil {
 				return fmt.Errorf("bring %s: %w", what, err)
 			}
 			return nil
@@ -75,9 +75,9 @@ func (x *execution) file() string {
 	return "program"
 }
 
-// put writes a blob to a file below folder; name has slashes. A name that does not fit
+// unpack writes a blob to a file below folder; name has slashes. A name that does not fit
 // beside the others is the job's own fault, wherever it is executed.
-func (x *execution) put(ctx context.Context, b api.BlobInfo, folder, name string, mode os.FileMode) error {
+func (x *execution) unpack(ctx context.Context, b api.BlobInfo, folder, name string, mode os.FileMode) error {
 	if err := x.of.cfg.Blobs.Bring(ctx, b); err != nil {
 		return here(err)
 	}

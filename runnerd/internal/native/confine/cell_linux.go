@@ -82,12 +82,26 @@ func (c *cell) start() (int, error) {
 		return 0, nil
 	}
 	pid, err := syscall.ForkExec(p.Argv[0], p.Argv, &syscall.ProcAttr{
-		Dir: p.WorkDir, Env: p.Env, Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Setsid: true},
+		Dir: p.Cwd, Env: p.Env, Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {
-		return 0, fmt.Errorf("start %s: %w%s", p.Argv[0], err, hint(err))
+		err := fmt.Errorf("start %s: %w%s", p.Argv[0], err, hint(err))
+		if scarce(err) {
+			return 0, err
+		}
+		return 0, &ProgramError{err.Error()}
 	}
 	return pid, nil
+}
+
+// scarce reports whether the machine lacked something to start a program.
+func scarce(err error) bool {
+	for _, lack := range []error{syscall.EAGAIN, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE, syscall.ENOSPC, syscall.EIO, syscall.EPERM} {
+		if errors.Is(err, lack) {
+			return true
+		}
+	}
+	return false
 }
 
 // hint says what is as a rule behind a program that does not start.

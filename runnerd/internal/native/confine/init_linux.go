@@ -33,6 +33,9 @@ func Init() int {
 		if of := (*layerError)(nil); errors.As(err, &of) {
 			r.Layer = of.layer
 		}
+		if fault := (*ProgramError)(nil); errors.As(err, &fault) {
+			r.Program = true
+		}
 		_ = i.tell.Encode(r) // who would hear it has gone, else
 		return 1
 	}

@@ -10,6 +10,7 @@ type Plan struct {
 	Argv    []string `json:"argv"`
 	Env     []string `json:"env"` // all of it
 	WorkDir string   `json:"work_dir"`
+	Cwd     string   `json:"cwd"`              // where the program begins, in WorkDir
 	Tmp     string   `json:"tmp"`              // private, may be written
 	Shm     string   `json:"shm,omitempty"`    // seen at /dev/shm, with a root of its own
 	Assets  []Asset  `json:"assets,omitempty"` // seen in AssetsDir
@@ -45,6 +46,13 @@ type Rlimit struct {
 	Processes int   `json:"processes,omitempty"` // of the user
 }
 
+// ProgramError is what is wrong with a program itself, on whichever machine of this kind
+// it is started.
+type ProgramError struct{ Reason string }
+
+// Error implements error.
+func (e *ProgramError) Error() string { return e.Reason }
+
 // AssetsDir is where assets are with a mount namespace.
 const AssetsDir = "/tmp/assets"
 
@@ -52,6 +60,7 @@ const AssetsDir = "/tmp/assets"
 type Report struct {
 	Started int    `json:"started,omitempty"` // process id of the program, in the pid namespace
 	Failed  string `json:"failed,omitempty"`  // it did not start, and why
+	Program bool   `json:"program,omitempty"` // the program itself is to blame for that
 	Layer   string `json:"layer,omitempty"`   // which does not hold, if it failed for that
 	Exited  bool   `json:"exited,omitempty"`
 	Status  int    `json:"status,omitempty"` // as wait(2) gives it

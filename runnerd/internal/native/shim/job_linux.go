@@ -92,7 +92,11 @@ func (j *confined) goOn(plan confine.Plan) error {
 	if err != nil {
 		return fmt.Errorf("the first process of the program ended: %w", err)
 	}
-	if r.Failed != "" {
+	switch {
+	case r.Failed == "":
+	case r.Program:
+		return &native.ProgramError{Reason: r.Failed}
+	default:
 		return errors.New(r.Failed)
 	}
 	go j.hear()

@@ -60,10 +60,10 @@ func (s *shim) start(env []string) (*plain, error) {
 	}
 	defer stderr.Close()
 	cmd := exec.Command(s.spec.Argv[0], s.spec.Argv[1:]...) //nolint:noctx // watch ends it
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = s.spec.WorkDir, env, stdout, stderr
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = filepath.Join(s.spec.WorkDir, s.spec.Cwd), env, stdout, stderr
 	native.Group(cmd)
 	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start %s: %w", s.spec.Argv[0], err)
+		return nil, &native.ProgramError{Reason: fmt.Sprintf("start %s: %s", s.spec.Argv[0], err)}
 	}
 	j := &plain{cmd, make(chan ended, 1)}
 	go j.wait()

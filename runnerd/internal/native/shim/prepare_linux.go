@@ -17,7 +17,7 @@ import (
 func (s *shim) prepare() (confine.Plan, error) {
 	spec, st := &s.spec, &s.state
 	st.WorkDir, st.Confinement = spec.WorkDir, *spec.Machine
-	p := confine.Plan{Argv: spec.Argv, WorkDir: spec.WorkDir, Assets: spec.Assets, Private: spec.Private,
+	p := confine.Plan{Argv: spec.Argv, WorkDir: spec.WorkDir, Cwd: filepath.Join(spec.WorkDir, spec.Cwd), Assets: spec.Assets, Private: spec.Private,
 		Rlimits: confine.Rlimit{FileBytes: spec.Limits.DiskMB << 20, OpenFiles: spec.Limits.OpenFiles}}
 	if err := s.user(&p); err != nil {
 		return p, err

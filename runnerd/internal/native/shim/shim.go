@@ -33,7 +33,8 @@ func Main(in io.Reader, out io.WriteCloser) int {
 	}
 	if err := s.run(); err != nil {
 		log.Error("an execution failed", slog.Any("reason", err))
-		s.tell(native.Ready{Failed: err.Error()})
+		var fault *native.ProgramError
+		s.tell(native.Ready{Failed: err.Error(), Program: errors.As(err, &fault)})
 		return 1
 	}
 	return 0
