@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 
@@ -126,8 +127,8 @@ func (a *app) showPolicy(h paths.Home) error {
 		table(a.out, [][]string{
 			{"native execution", allowed(view.AllowNative.Value), "by " + view.AllowNative.From},
 			{"emulation", allowed(view.AllowEmulation.Value), "by " + view.AllowEmulation.From},
-			{"emulators on PATH", orDash(strings.Join(view.Emulates, ", ")), ""},
 		})
+		fmt.Fprintf(a.out, "\nEmulators on PATH: %s\nFile: %s\n", orElse(strings.Join(view.Emulates, ", "), "none (qemu-user-static has them)"), view.File)
 	})
 }
 
