@@ -14,16 +14,15 @@ import (
 )
 
 func newPolicy(a *app) *cobra.Command {
-	cmd := &cobra.Command{
+	return group(&cobra.Command{
 		Use:   "policy",
 		Short: "What this machine lets jobs do",
 		Long: `Show or change what jobs may do on this machine. It is the machine's own: nothing
 that an owner signs changes it. Wasm jobs need no leave; native ones, and those under
 an emulator, run only where the policy says so.`,
-		Args: arguments(),
-	}
-	cmd.AddCommand(newPolicyShow(a), newPolicySet(a))
-	return cmd
+		Example: `  realm policy show
+  realm policy set --allow-native=true`,
+	}, newPolicyShow(a), newPolicySet(a))
 }
 
 // policyView is what realm policy says in JSON.
