@@ -171,7 +171,7 @@ const (
 
 // Limits of a job.
 const (
-	MaxJobBase     = MaxNameLen - 8 // bytes of the name that its id begins with
+	MaxJobBase     = MaxNameLen - 13 // bytes of the name that its id begins with
 	MaxParallelism = 1000
 	MaxRetries     = 1000
 	MaxElectors    = 9
@@ -185,9 +185,6 @@ const (
 	// MaxJobLife is how long after it was issued a one-shot job may expire: it is not begun later.
 	MaxJobLife = 90 * 24 * time.Hour
 )
-
-// JobID is the id of the nth job of that name: "build-1".
-func JobID(base Name, n int) Name { return Name(fmt.Sprintf("%s-%d", base, n)) }
 
 // Validate implements [Validator].
 func (j *Job) Validate() error {

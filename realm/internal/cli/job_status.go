@@ -64,8 +64,12 @@ func (a *app) printJob(st api.JobStatus) {
 	if len(st.Target.Peers)+len(st.Target.Tags) > 0 {
 		fmt.Fprintf(w, "for      %s\n", rollout.TargetText(st.Target))
 	}
-	fmt.Fprintf(w, "runs     %d: %d succeeded, %d failed, %d running; executions: %d, retries: %d, superseded: %d\n\n",
+	fmt.Fprintf(w, "runs     %d: %d succeeded, %d failed, %d running; executions: %d, retries: %d, superseded: %d\n",
 		st.Runs.Total, st.Runs.Succeeded, st.Runs.Failed, st.Runs.Running, st.Runs.Executions, st.Retries, st.Runs.Superseded)
+	if len(st.RunList) == 0 {
+		return
+	}
+	fmt.Fprintln(w)
 	rows := [][]string{{"RUN", "EPOCH", "MEMBER", "STATE", "TOOK", "CPU", "MEMORY", "NOTE"}}
 	for _, r := range st.RunList[:min(len(st.RunList), shownRuns)] {
 		if len(r.Executions) == 0 {

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/realm-mesh/realm/api"
-	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/realm/internal/jobfile"
 	"github.com/realm-mesh/realm/realm/internal/node"
 	"github.com/realm-mesh/realm/realm/internal/owner"
@@ -136,17 +135,20 @@ func (a *app) submitJobs(ctx context.Context, n *node.Node, j node.Jobs, plans [
 			return err
 		}
 	}
-	signed, err := n.SubmitJobs(ctx, s.pin, s.Signer, jobs, old)
+	placed, err := n.PlaceJobs(ctx, s.pin, s.Signer, jobs, old, j)
 	if err != nil {
 		return err
 	}
-	for _, in := range signed {
-		a.say("%s is submitted", in.Name)
+	for _, p := range placed {
+		if p.Was != "" || p.Job != p.Name {
+			a.say("another job took %s at the same time; this one is %s", orElse(p.Was.String(), p.Name.String()), p.Job)
+		}
+		a.say("%s is submitted", p.Job)
 	}
 	for _, act := range old {
 		a.say("%s is cancelled", act.Name)
 	}
-	return a.submitted(ctx, j, signed, f)
+	return a.submitted(ctx, j, placed, f)
 }
 
 // stock has the node hold what the plans need.
@@ -169,7 +171,7 @@ func (a *app) stock(ctx context.Context, n *node.Node, j node.Jobs, plans []*job
 			return fmt.Errorf("--use-artifact: %w", err)
 		}
 		use.Job = st.Job // of a base name, its newest
-		if _, _, isID := node.SplitJobID(use.Job); !isID {
+		if _, _, isID := api.SplitJobID(use.Job); !isID {
 			return fmt.Errorf("--use-artifact: %s is no id", use.Job)
 		}
 		assets = append(assets, use)
@@ -199,7 +201,7 @@ func older(ctx context.Context, j node.Jobs, plans []*jobfile.Plan) (out []owner
 			return nil, err
 		}
 		for _, s := range all {
-			if base, _, ok := node.SplitJobID(s.Job); ok && base == p.Name && !s.State.Ended() {
+			if base, _, ok := api.SplitJobID(s.Job); ok && base == p.Name && !s.State.Ended() {
 				out = append(out, owner.Act{Ref: owner.JobRef(s.Job), Change: owner.CancelJob()})
 			}
 		}
@@ -208,15 +210,15 @@ func older(ctx context.Context, j node.Jobs, plans []*jobfile.Plan) (out []owner
 }
 
 // submitted tells of accepted jobs, and waits for them.
-func (a *app) submitted(ctx context.Context, j node.Jobs, signed []intent.Signed, f submitFlags) error {
+func (a *app) submitted(ctx context.Context, j node.Jobs, placed []node.Placed, f submitFlags) error {
 	v := struct {
 		Jobs []submittedView `json:"jobs"`
 	}{[]submittedView{}}
 	var failed []error
-	for _, in := range signed {
-		view := submittedView{Job: in.Name, Root: in.Digest, Digest: in.Digest}
+	for _, p := range placed {
+		view := submittedView{Job: p.Job, Root: p.Digest, Digest: p.Digest}
 		if f.wait {
-			st, err := a.awaitJob(ctx, j, in.Name, f.follow)
+			st, err := a.awaitJob(ctx, j, p.Job, f.follow)
 			if err != nil {
 				return err
 			}
@@ -227,8 +229,8 @@ func (a *app) submitted(ctx context.Context, j node.Jobs, signed []intent.Signed
 		v.Jobs = append(v.Jobs, view)
 	}
 	err := a.print(v, func() {
-		if !f.wait && len(signed) > 0 {
-			a.say("Next: realm job status %s, or realm job logs %s -f", signed[0].Name, signed[0].Name)
+		if !f.wait && len(placed) > 0 {
+			a.say("Next: realm job status %s, or realm job logs %s -f", placed[0].Job, placed[0].Job)
 		}
 	})
 	return errors.Join(append(failed, err)...)

@@ -100,7 +100,7 @@ func (r *runner) hear(in intent.Signed) {
 	if state.Ended() {
 		st.Ended = time.Now()
 		d := r.m.store.Add([]byte("made"), api.BlobRecord{})
-		e := api.JobExec{JobRecord: api.JobRecord{Root: in.Digest, Job: in.Name, Run: "0", Epoch: 1, Peer: peerA, Seq: 1, State: api.ExecState(state), Exit: &code, Claimed: in.Issued,
+		e := api.JobExec{JobRecord: api.JobRecord{Realm: r.m.owner.Realm, Root: in.Digest, Job: in.Name, Run: "0", Epoch: 1, Peer: peerA, Seq: 1, State: api.ExecState(state), Exit: &code, Claimed: in.Issued,
 			Artifacts: []api.JobOutput{{Name: "app", Blob: api.BlobInfo{SHA256: d, Size: 4}}, {Name: "gone", Missing: "there was no such file"}}}}
 		x := e.Exec()
 		st.RunList = []api.JobRun{{Run: "0", State: state, Accepted: &x, Executions: []api.JobExec{e}}}

@@ -48,8 +48,16 @@ const lastLines = 5 * time.Second
 // heard of yet is asked for again.
 func (a *app) followOutput(ctx context.Context, j node.Jobs, id api.Name) error {
 	p := &jobPrinter{app: a}
+	some := false
+	show := func(l api.JobLogLine) error {
+		some = true
+		return p.print(l)
+	}
 	for {
-		err := j.Logs(ctx, string(id), node.LogQuery{Tail: -1, Follow: true}, p.print)
+		err := j.Logs(ctx, string(id), node.LogQuery{Tail: -1, Follow: true}, show)
+		if err == nil && !some { // it may have ended before there was anything to follow
+			return j.Logs(ctx, string(id), node.LogQuery{Tail: -1}, show)
+		}
 		if !errors.Is(err, node.ErrNoJob) {
 			return err
 		}

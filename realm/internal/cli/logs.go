@@ -69,6 +69,9 @@ component/NAME or function/NAME.`,
 		if errors.Is(err, fs.ErrNotExist) && src.daemon {
 			return fmt.Errorf("%s has written nothing yet in %s", args[0], h.Root())
 		}
+		if _, _, isID := api.SplitJobID(api.Name(args[0])); isID && errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s has written nothing on this node; if it is a job: realm job logs %s", args[0], args[0])
+		}
 		if errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("%s has written nothing on this node: see realm status for where it runs, and realm logs there", args[0])
 		}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 
@@ -13,16 +14,15 @@ import (
 )
 
 func newPolicy(a *app) *cobra.Command {
-	cmd := &cobra.Command{
+	return group(&cobra.Command{
 		Use:   "policy",
 		Short: "What this machine lets jobs do",
 		Long: `Show or change what jobs may do on this machine. It is the machine's own: nothing
 that an owner signs changes it. Wasm jobs need no leave; native ones, and those under
 an emulator, run only where the policy says so.`,
-		Args: arguments(),
-	}
-	cmd.AddCommand(newPolicyShow(a), newPolicySet(a))
-	return cmd
+		Example: `  realm policy show
+  realm policy set --allow-native=true`,
+	}, newPolicyShow(a), newPolicySet(a))
 }
 
 // policyView is what realm policy says in JSON.
@@ -126,8 +126,8 @@ func (a *app) showPolicy(h paths.Home) error {
 		table(a.out, [][]string{
 			{"native execution", allowed(view.AllowNative.Value), "by " + view.AllowNative.From},
 			{"emulation", allowed(view.AllowEmulation.Value), "by " + view.AllowEmulation.From},
-			{"emulators on PATH", orDash(strings.Join(view.Emulates, ", ")), ""},
 		})
+		fmt.Fprintf(a.out, "\nEmulators on PATH: %s\nFile: %s\n", orElse(strings.Join(view.Emulates, ", "), "none (qemu-user-static has them)"), view.File)
 	})
 }
 

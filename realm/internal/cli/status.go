@@ -30,6 +30,7 @@ type statusView struct {
 	Drained   []api.PeerID       `json:"drained"` // by the owner
 	Loads     []loadView         `json:"loads"`   // what runs on each connected member
 	Drift     int                `json:"drift"`   // of all workloads
+	Jobs      jobCountsView      `json:"jobs"`
 	Problems  []string           `json:"problems"`
 }
 
@@ -86,7 +87,7 @@ const partPatience = 5 * time.Second
 
 // look gathers the state of a node. Only the loss of the bus is an error.
 func look(ctx context.Context, n *node.Node, patience time.Duration) (statusView, error) {
-	v := statusView{Node: nodeView{Home: n.Home.Root(), Version: buildinfo.Version, Addrs: []string{}, Warnings: []string{}}, Members: []api.Member{}, Daemons: []api.DaemonStatus{}, Problems: []string{}}
+	v := statusView{Node: nodeView{Home: n.Home.Root(), Version: buildinfo.Version, Addrs: []string{}, Warnings: []string{}}, Members: []api.Member{}, Daemons: []api.DaemonStatus{}, Problems: []string{}, Jobs: jobCountsView{States: map[api.JobState]int{}}}
 	ask := func(fn func(ctx context.Context) error) {
 		ctx, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()
@@ -108,6 +109,10 @@ func look(ctx context.Context, n *node.Node, patience time.Duration) (statusView
 		}
 		members, err := n.Members(ctx)
 		v.Members = append(v.Members, members.Members...)
+		return err
+	})
+	ask(func(ctx context.Context) (err error) {
+		v.Jobs, err = lookAtJobs(ctx, n, v.Daemons)
 		return err
 	})
 	s, err := lookAtAll(ctx, n)
@@ -151,6 +156,9 @@ func (a *app) printStatus(v statusView, now time.Time) {
 		}
 	}
 	fmt.Fprintf(w, "daemons  %s\n", daemonsText(v.Daemons))
+	if v.Jobs.Total > 0 {
+		fmt.Fprintf(w, "jobs     %s\n", v.Jobs.text())
+	}
 	if v.Drift > 0 {
 		fmt.Fprintf(w, "drift    %s different from what is wanted: see below, and realm explain NAME\n", plural(v.Drift, "replica"))
 	}

@@ -82,7 +82,7 @@ func TestProblems(t *testing.T) {
 		native:                  "name is missing",
 		"name='a'":              "[runtime] is missing",
 		"name='A b'\n" + native: "job.toml:1:6: name",
-		"name='" + strings.Repeat("a", 60) + "'\n" + native:              "at most 55 characters",
+		"name='" + strings.Repeat("a", 60) + "'\n" + native:              "at most 50 characters",
 		"name='a'\njob_type='oneshot'\n" + native:                        `did you mean "one-shot"?`,
 		"name='a'\njob_type='recurring'\n" + native:                      "a recurring job has a schedule",
 		"name='a'\njob_type='service'\nschedule='@daily'\n" + native:     "only recurring jobs have a schedule",

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/realm-mesh/realm/api"
@@ -24,16 +22,21 @@ type NewJob struct {
 // SubmitJobs gives jobs ids that nobody has, signs them, and with them acts about others,
 // and hands all of it to the node: it is on its disk when this returns. The acts of
 // which there is nothing to sign are left out. What others submit at the same time takes
-// numbers; then the next ones are tried.
+// numbers; then the next ones are tried. Where some members do not answer, who may be
+// signing jobs of their own, the ids have the mark of this node.
 func (n *Node) SubmitJobs(ctx context.Context, pin trust.Pin, s owner.Signer, jobs []NewJob, acts []owner.Act) ([]intent.Signed, error) {
 	taken := map[api.Name]bool{} // ids that the bus did not show
 	done := []intent.Signed{}
+	mark, err := n.mark(ctx)
+	if err != nil {
+		return done, err
+	}
 	for range maxRaces {
 		l, err := n.readLedger(ctx, pin, append([]string{allOf(api.KindJob)}, sayPatterns()...))
 		if err != nil {
 			return done, err
 		}
-		next, err := n.signJobs(l, s, jobs[min(len(done), len(jobs)):], acts, taken)
+		next, err := n.signJobs(l, s, jobs[min(len(done), len(jobs)):], acts, taken, mark)
 		if err != nil {
 			return done, err
 		}
@@ -50,10 +53,10 @@ func (n *Node) SubmitJobs(ctx context.Context, pin trust.Pin, s owner.Signer, jo
 }
 
 // signJobs signs jobs under the next numbers, and after them acts.
-func (n *Node) signJobs(l *ledger.Ledger, s owner.Signer, jobs []NewJob, acts []owner.Act, taken map[api.Name]bool) ([]intent.Signed, error) {
+func (n *Node) signJobs(l *ledger.Ledger, s owner.Signer, jobs []NewJob, acts []owner.Act, taken map[api.Name]bool, mark api.PeerID) ([]intent.Signed, error) {
 	highest := map[api.Name]int{}
 	note := func(id api.Name) {
-		if base, number, ok := SplitJobID(id); ok {
+		if base, number, ok := api.SplitJobID(id); ok {
 			highest[base] = max(highest[base], number)
 		}
 	}
@@ -69,7 +72,11 @@ func (n *Node) signJobs(l *ledger.Ledger, s owner.Signer, jobs []NewJob, acts []
 	now := time.Now()
 	for _, j := range jobs {
 		highest[j.Base]++
-		in, err := s.Next(owner.JobRef(api.JobID(j.Base, highest[j.Base])), owner.Place{Seq: 1}, nil, j.Change, now)
+		id := api.JobID(j.Base, highest[j.Base])
+		if mark != "" {
+			id = api.MarkedJobID(j.Base, highest[j.Base], mark)
+		}
+		in, err := s.Next(owner.JobRef(id), owner.Place{Seq: 1}, nil, j.Change, now)
 		if err == nil {
 			err = s.Check(l, in, n.Now())
 		}
@@ -103,17 +110,4 @@ func (n *Node) taken(ctx context.Context, all []intent.Signed, ids map[api.Name]
 		}
 	}
 	return any
-}
-
-// SplitJobID takes the number off an id: build-12 is build and 12.
-func SplitJobID(id api.Name) (base api.Name, number int, ok bool) {
-	i := strings.LastIndexByte(string(id), '-')
-	if i <= 0 {
-		return id, 0, false
-	}
-	number, err := strconv.Atoi(string(id[i+1:]))
-	if err != nil || number < 1 || api.JobID(id[:i], number) != id {
-		return id, 0, false
-	}
-	return id[:i], number, true
 }

@@ -108,7 +108,11 @@ func (s Signer) Next(ref api.Ref, at Place, current *intent.Signed, change Chang
 }
 
 func (s Signer) sign(ref api.Ref, at Place, want Wanted, issued time.Time) (intent.Signed, error) {
-	in := api.Intent{Realm: s.Realm, Ref: ref, Seq: at.Seq, Prev: at.Prev, Issued: issued.UTC().Truncate(time.Second), Target: want.Target, Tombstone: want.Tombstone, Expires: want.Expires}
+	issued = issued.UTC().Round(0)
+	if ref.Kind != api.KindJob { // of which two that are alike are two, and tell themselves apart by this
+		issued = issued.Truncate(time.Second)
+	}
+	in := api.Intent{Realm: s.Realm, Ref: ref, Seq: at.Seq, Prev: at.Prev, Issued: issued, Target: want.Target, Tombstone: want.Tombstone, Expires: want.Expires}
 	if !want.Tombstone {
 		var err error
 		if in.Body, err = json.Marshal(want.Body); err != nil {

@@ -175,7 +175,7 @@ func hasBoth(recs []api.JobRecord, rec *api.JobRecord) bool {
 func TestList(t *testing.T) {
 	b := book.New("a")
 	for i := range 25 {
-		j := job(fmt.Sprintf("%s-%d", []string{"build", "test-it"}[i%2], i), api.Job{})
+		j := job(fmt.Sprintf("%s-%d", []string{"build", "test-it"}[i%2], i+1), api.Job{})
 		j.Issued = now.Add(time.Duration(i/2) * time.Second)
 		b.SetJob(j)
 		if i%5 == 0 {
@@ -202,7 +202,7 @@ func TestList(t *testing.T) {
 		}
 	}
 	for want, q := range map[int]book.Query{25: {Limit: 4}, 13: {Name: "build", Limit: 1}, 12: {Name: "test-it"},
-		5: {States: []api.JobState{api.JobSucceeded}, Limit: 2}, 1: {Name: "build-2"}, 0: {Name: "it"}} {
+		5: {States: []api.JobState{api.JobSucceeded}, Limit: 2}, 1: {Name: "build-3"}, 0: {Name: "it"}} {
 		if got := count(q); got != want {
 			t.Errorf("%+v: %d jobs, want %d", q, got, want)
 		}

@@ -87,14 +87,12 @@ func parseAfter(text string) (*job, error) {
 	return &job{Job: Job{Root: d, Issued: time.Unix(0, nano)}}, nil
 }
 
-// BaseName is the name that an id was made of: of "build-1" and "build-1~a0b1c2", "build".
+// BaseName is the name that an id was made of: of "build-1", "build-1-3fa2" and
+// "build-1~a0b1c2", "build".
 func BaseName(id api.Name) api.Name {
-	text, _, _ := strings.Cut(string(id), "~")
-	at := strings.LastIndexByte(text, '-')
-	if at <= 0 || strings.Trim(text[at+1:], "0123456789") != "" || at == len(text)-1 {
-		return api.Name(text)
-	}
-	return api.Name(text[:at])
+	base, _, _ := api.SplitJobID(id)
+	text, _, _ := strings.Cut(string(base), "~")
+	return api.Name(text)
 }
 
 // ErrUnknown is returned for a job or run that is not there.
