@@ -593,11 +593,11 @@ func TestStrictJob(t *testing.T) {
 	}
 	do(t, here, "job", "submit", strict("minority", "", "echo executed"))
 	time.Sleep(5 * time.Second) // long enough for one that does not ask
-	if st, err := jobStatus(testContext(t), here, "minority-1"); err != nil || len(executions(st.RunList[0])) > 0 || st.State.Ended() {
+	if st, err := jobStatus(testContext(t), here, "minority"); err != nil || len(executions(st.RunList[0])) > 0 || st.State.Ended() {
 		t.Errorf("one of three lets it run: %+v, %v", st.RunList, err)
 	}
 	start(t, other, "--mdns=false", "--bootstrap", mustAddr(t, here))
-	awaitJob(t, here, "minority-1", api.JobSucceeded)
+	awaitJob(t, here, "minority", api.JobSucceeded)
 	do(t, here, "job", "cancel", "held-1", "--wait=false")
 }
 
