@@ -274,12 +274,12 @@ func (j *Job) validateFiles() error {
 		return fmt.Errorf("at most %d assets, artifacts and pre_stage each", maxJobFiles)
 	}
 	if j.WorkingDir != "" && !inside(j.WorkingDir) {
-		return fmt.Errorf("working_dir %.80q: want a path below the run's folder, without ..", j.WorkingDir)
+		return fmt.Errorf("working_dir %.80q: want a path below the run's folder, without \"..\"", j.WorkingDir)
 	}
 	seen := map[string]bool{}
 	for _, s := range j.PreStage {
 		if s.Blob.SHA256.IsZero() || s.Blob.Size < 0 || s.Blob.Size > MaxBlob || !inside(s.Dest) || seen[s.Dest] {
-			return fmt.Errorf("pre_stage %.80q: want a blob, and a path of its own below the run's folder, without ..", s.Dest)
+			return fmt.Errorf("pre_stage %.80q: want a blob, and a path of its own below the run's folder, without \"..\"", s.Dest)
 		}
 		seen[s.Dest] = true
 	}
@@ -296,7 +296,7 @@ func (j *Job) validateFiles() error {
 	clear(seen)
 	for _, a := range j.Artifacts {
 		if !ValidFile(a.Name) || seen[a.Name] || !inside(a.Path) {
-			return fmt.Errorf("artifact %.80q: want a name of its own without slashes, and a path below the run's folder, without ..", a.Name)
+			return fmt.Errorf("artifact %.80q: want a name of its own without slashes, and a path below the run's folder, without \"..\"", a.Name)
 		}
 		seen[a.Name] = true
 	}
