@@ -174,7 +174,7 @@ func (n *Node) syncRecords(ctx context.Context, p peer.ID) error {
 		if err != nil {
 			return err
 		}
-		news, err := n.readRecords(b.Records)
+		news, err := n.readRecords(b.Records) //nolint:contextcheck // it waits for nothing
 		if err != nil {
 			return fmt.Errorf("records of %s: %w", p, err)
 		}
@@ -182,7 +182,7 @@ func (n *Node) syncRecords(ctx context.Context, p peer.ID) error {
 		if !b.More || len(b.Records) == 0 {
 			return nil
 		}
-		last, err := intent.ReadRecord(b.Records[len(b.Records)-1])
+		last, err := intent.ReadRecord(b.Records[len(b.Records)-1]) //nolint:contextcheck // likewise
 		if err != nil {
 			return err
 		}
