@@ -30,7 +30,7 @@ type recordMirror struct {
 
 // read follows the bucket until ctx ends.
 func (m *recordMirror) read(ctx context.Context) error {
-	var has map[string]bool // not nil: the watch has begun and is not synced
+	var has map[string]bool                                    // not nil: the watch has begun and is not synced
 	return m.bucket.Watch(ctx, ">", func(ev bus.Event) error { //nolint:contextcheck // what it does waits for nothing
 		switch ev.Kind {
 		case bus.Reset:
