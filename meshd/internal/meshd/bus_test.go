@@ -134,9 +134,16 @@ func (b *box) splice(c net.Conn) {
 // restartBus ends the server, with all that it keeps in memory, and starts another.
 func (b *box) restartBus(t testing.TB) {
 	t.Helper()
+	b.interruptBus(t, func() {})
+}
+
+// interruptBus ends the server, and starts another when meanwhile has returned.
+func (b *box) interruptBus(t testing.TB, meanwhile func()) {
+	t.Helper()
 	b.srv.Shutdown()
 	b.srv.WaitForShutdown()
 	until(t, "the test has lost the bus", func() bool { return !b.bus.Connected() })
+	meanwhile()
 	b.startBus(t)
 	until(t, "the test has the bus back", b.bus.Connected)
 }

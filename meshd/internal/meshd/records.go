@@ -30,8 +30,8 @@ type recordMirror struct {
 
 // read follows the bucket until ctx ends.
 func (m *recordMirror) read(ctx context.Context) error {
-	var has map[string]bool // not nil: the watch has begun and is not synced
-	return m.bucket.Watch(ctx, ">", func(ev bus.Event) error { //nolint:contextcheck // signatures are checked without one
+	var has map[string]bool                                    // not nil: the watch has begun and is not synced
+	return m.bucket.Watch(ctx, ">", func(ev bus.Event) error { //nolint:contextcheck // what it does waits for nothing
 		switch ev.Kind {
 		case bus.Reset:
 			has = map[string]bool{}

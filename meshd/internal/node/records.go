@@ -174,7 +174,7 @@ func (n *Node) syncRecords(ctx context.Context, p peer.ID) error {
 		if err != nil {
 			return err
 		}
-		news, err := n.readRecords(b.Records) //nolint:contextcheck // signatures are checked without one
+		news, err := n.readRecords(b.Records) //nolint:contextcheck // it waits for nothing
 		if err != nil {
 			return fmt.Errorf("records of %s: %w", p, err)
 		}

@@ -55,11 +55,11 @@ func TestBucketRights(t *testing.T) {
 	}
 	may := map[api.Daemon]struct{ read, write string }{
 		api.Casd:     {"peers workloads", ""},
-		api.Meshd:    {"intents peers workloads", "intents peers workloads"},
-		api.Runnerd:  {"intents peers workloads", "workloads"},
-		api.Gatewayd: {"intents peers workloads", ""},
+		api.Meshd:    {"intents peers workloads jobs", "intents peers workloads jobs"},
+		api.Runnerd:  {"intents peers workloads jobs", "workloads jobs"},
+		api.Gatewayd: {"intents peers workloads jobs", ""},
 		api.Upgraded: {"", ""},
-		api.CLI:      {"intents peers workloads", ""},
+		api.CLI:      {"intents peers workloads jobs", ""},
 		api.Launcher: {"", ""},
 	}
 	for _, d := range users() {
@@ -113,7 +113,7 @@ func TestSubjectRights(t *testing.T) {
 	asks := map[api.Daemon]string{
 		api.Casd:     api.SubjectReady + " " + api.SubjectProviders + " " + api.SubjectAnnounce,
 		api.Meshd:    api.SubjectReady + " " + api.SubjectPS,
-		api.Runnerd:  api.SubjectReady,
+		api.Runnerd:  api.SubjectReady + " " + api.SubjectPS,
 		api.Gatewayd: api.SubjectReady + " " + api.SubjectMesh + " " + api.SubjectMembers + " " + api.SubjectPS,
 		api.Upgraded: api.SubjectReady,
 		api.CLI: api.SubjectPS + " " + api.SubjectRestart + " " + api.SubjectDown + " " +

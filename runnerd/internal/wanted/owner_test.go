@@ -52,6 +52,7 @@ func (m *brokenMarks) AdvanceAll(to map[intent.Slot]intent.Version) error {
 // node is a Book with its marks on disk, the bucket that it is shown, and what it
 // has said last of each workload.
 type node struct {
+	jobs map[api.Digest]Job // as the Book has said, by root
 	testing.TB
 	book  *Book
 	marks *brokenMarks
@@ -78,7 +79,7 @@ func (n *node) start() {
 	n.check(err)
 	n.Cleanup(func() { m.Close() })
 	n.marks = &brokenMarks{Marks: m}
-	n.wants = map[api.Ref]Want{}
+	n.wants, n.jobs = map[api.Ref]Want{}, map[api.Digest]Job{}
 	n.book = New(Config{
 		Pin: func() (trust.Pin, error) {
 			if n.pin.Realm == "" {
@@ -113,6 +114,9 @@ func (n *node) hear(c Change, err error) {
 	n.check(err)
 	for _, w := range c.Wants {
 		n.wants[w.Ref] = w
+	}
+	for _, j := range c.Jobs {
+		n.jobs[j.Root] = j
 	}
 	n.said.Members = n.said.Members || c.Members
 	n.said.Taken += c.Taken
