@@ -49,11 +49,9 @@ func (l *memory) each(ctx context.Context, q Lines, emit func(api.LogLine) error
 		l.mu.Lock()
 		some, over, change := l.lines[from:], l.over, l.change
 		l.mu.Unlock()
-		if from == 0 && q.Tail >= 0 {
+		if from += len(some); from == len(some) && q.Tail >= 0 {
 			some = some[max(0, len(some)-q.Tail):]
-			from = len(l.lines) - len(some)
 		}
-		from += len(some)
 		for _, line := range some {
 			if q.Wants(&line) {
 				if err := emit(line); err != nil {

@@ -41,7 +41,7 @@ type jobber struct {
 }
 
 // newJobber wires what does jobs.
-func newJobber(d *Daemon, b *wanted.Book, bucket *bus.Bucket, loader execute.Loader, node *admit.Node) (*jobber, error) {
+func newJobber(d *Daemon, b *wanted.Book, bucket *bus.Bucket, loader execute.Loader, node *admit.Node, ended func(*api.JobRecord)) (*jobber, error) {
 	home := d.env.Home
 	v, err := votes.Open(home.JobVotes())
 	if err != nil {
@@ -68,7 +68,7 @@ func newJobber(d *Daemon, b *wanted.Book, bucket *bus.Bucket, loader execute.Loa
 			return pin.Realm, err
 		},
 		Peers: &jobPeers{client: d.env.Client}, Executor: x, Output: x, Blobs: store, Votes: v,
-		Room: func() plan.Room { return room }, Now: d.clock.Now, Confined: x.Confined, Leaving: j.leaving, Log: d.env.Log,
+		Room: func() plan.Room { return room }, Now: d.clock.Now, Confined: x.Confined, Leaving: j.leaving, Ended: ended, Log: d.env.Log,
 	})
 	return j, nil
 }
