@@ -132,7 +132,7 @@ func (m *node) end() {
 	m.mu.Lock()
 	m.up = false
 	m.mu.Unlock()
-	close(m.executor.crash)
+	close(m.crash)
 	m.cut()
 	m.stop = nil
 	synctest.Wait()
@@ -347,7 +347,7 @@ func (p peers) Logs(ctx context.Context, id api.PeerID, path string) (*http.Resp
 	go func() {
 		defer cancel()
 		defer func() {
-			if recover() != nil { //nolint:errorlint // the handler has given up
+			if recover() != nil { // the handler has given up
 				w.CloseWithError(io.ErrUnexpectedEOF)
 			}
 			w.Close()

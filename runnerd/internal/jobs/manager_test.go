@@ -55,7 +55,7 @@ func TestTakeover(t *testing.T) {
 				stopped <- c
 				return c
 			}
-			return dead.executor.run(first, Order{}, report)
+			return dead.run(first, Order{}, report)
 		}})
 		r.seen()
 		if c := <-stopped; c.State != api.ExecLost || !strings.Contains(c.Reason, "superseded") {
@@ -136,7 +136,7 @@ func TestRecover(t *testing.T) {
 		"no trace": {func(*node, api.Exec) []Found { return nil }, api.ExecLost},
 		"a result": {func(_ *node, x api.Exec) []Found { return []Found{{Exec: x, Last: Change{State: api.ExecSucceeded}}} }, api.ExecSucceeded},
 		"it runs": {func(m *node, x api.Exec) []Found {
-			return []Found{{Exec: x, Resume: func(report func(Change)) Execution { return m.executor.run(x, Order{}, report) }}}
+			return []Found{{Exec: x, Resume: func(report func(Change)) Execution { return m.run(x, Order{}, report) }}}
 		}, api.ExecSucceeded},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -47,7 +47,7 @@ func (m *Manager) Follow(ctx context.Context, sel Selection, emit func(api.JobLo
 		return f.tail(ctx, list)
 	}
 	for i := range list {
-		if err := f.lines(ctx, &list[i], sel.Lines); err != nil && !(errors.Is(err, ErrNoOutput) && len(list) > 1) {
+		if err := f.lines(ctx, &list[i], sel.Lines); err != nil && (!errors.Is(err, ErrNoOutput) || len(list) == 1) {
 			return err
 		}
 	}

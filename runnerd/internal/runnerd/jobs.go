@@ -94,7 +94,7 @@ func (j *jobber) run(ctx context.Context, known <-chan struct{}) error {
 	defer written()
 	return task.Run(ctx, func(context.Context) error { return j.records.write(writing) }, func(ctx context.Context) error {
 		defer written()
-		return j.Manager.Run(ctx)
+		return j.Run(ctx)
 	})
 }
 
@@ -122,7 +122,7 @@ func (j *jobber) wanted(c wanted.Change) {
 func (j *jobber) watchRecords(ctx context.Context) error {
 	once := sync.OnceFunc(func() { close(j.recordsKnown) })
 	seen := map[string]bool{} // nil: all that there were have been seen
-	return j.bucket.Watch(ctx, ">", func(ev bus.Event) error {
+	return j.bucket.Watch(ctx, ">", func(ev bus.Event) error { //nolint:contextcheck // checking a signature waits for nothing
 		switch ev.Kind {
 		case bus.Put:
 			if seen != nil {

@@ -107,7 +107,7 @@ func New(ctx context.Context, env *daemon.Env) (daemon.Daemon, error) {
 	d.engine = engine.New(engine.NewCache(cache))
 	loader := newTidyLoader(program.NewLoader(&blobs{client: env.Client}, &timedCompiler{program.NewCompiler(exe, cache), m}, d.engine))
 	admission := newAdmission(env)
-	if d.jobs, err = newJobber(d, book, store, loader, admission, m.countExecution); err != nil {
+	if d.jobs, err = newJobber(d, book, store, loader, admission, m.countExecution); err != nil { //nolint:contextcheck // signing waits for nothing
 		return nil, err
 	}
 	d.mesh.jobs = d.jobs

@@ -80,7 +80,7 @@ func (s *store) get(d api.Digest) []byte {
 }
 
 func (s *store) Bring(ctx context.Context, _ api.BlobInfo) error {
-	if s.bad == context.Canceled { // it never comes
+	if errors.Is(s.bad, context.Canceled) { // it never comes
 		<-ctx.Done()
 		return ctx.Err()
 	}
