@@ -121,7 +121,7 @@ func (j *jobber) wanted(c wanted.Change) {
 // watchRecords follows what members say of jobs until ctx ends.
 func (j *jobber) watchRecords(ctx context.Context) error {
 	once := sync.OnceFunc(func() { close(j.recordsKnown) })
-	seen := map[string]bool{} // nil: all that there were have been seen
+	seen := map[string]bool{}                                  // nil: all that there were have been seen
 	return j.bucket.Watch(ctx, ">", func(ev bus.Event) error { //nolint:contextcheck // checking a signature waits for nothing
 		switch ev.Kind {
 		case bus.Put:
