@@ -39,6 +39,8 @@ type Config struct {
 	Now      func() time.Time // the node's clock, which never goes back
 	// Confined says what of the confinement of native jobs does not work here, for people.
 	Confined func() []string
+	// Ended is told of each execution of this node's that has ended; nil: nobody is.
+	Ended func(*api.JobRecord)
 	// Leaving reports whether the whole node goes down, and not this daemon alone.
 	Leaving func(context.Context) bool
 	Log     *slog.Logger

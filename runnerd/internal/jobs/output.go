@@ -47,7 +47,7 @@ func (m *Manager) Follow(ctx context.Context, sel Selection, emit func(api.JobLo
 		return f.tail(ctx, list)
 	}
 	for i := range list {
-		if err := f.lines(ctx, &list[i], sel.Lines); err != nil && !(errors.Is(err, ErrNoOutput) && len(list) > 1) {
+		if err := f.lines(ctx, &list[i], sel.Lines); err != nil && (!errors.Is(err, ErrNoOutput) || len(list) == 1) {
 			return err
 		}
 	}
@@ -59,7 +59,7 @@ func (m *Manager) Follow(ctx context.Context, sel Selection, emit func(api.JobLo
 func (f *follower) executions() (list []api.JobRecord, over bool, err error) {
 	f.m.mu.Lock()
 	defer f.m.mu.Unlock()
-	root, run, err := f.m.book.Resolve(f.sel.Job)
+	root, run, err := f.m.resolve(f.sel.Job)
 	if err != nil {
 		return nil, false, err
 	}

@@ -93,6 +93,9 @@ func (m *Manager) changed(x api.Exec, c Change) {
 	if rec.State.Ended() {
 		delete(m.own, x)
 		m.log(rec).Info("an execution has ended", "state", string(rec.State), "reason", rec.Reason)
+		if m.cfg.Ended != nil {
+			m.cfg.Ended(rec)
+		}
 	}
 	m.put(*rec)
 }

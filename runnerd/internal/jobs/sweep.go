@@ -38,6 +38,19 @@ func (m *Manager) sweepVotes(ctx context.Context) {
 	}
 }
 
+// Counts are the jobs that are known by how they stand, and how many runs wait here for room.
+func (m *Manager) Counts() (states map[api.JobState]int, queued int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	states = map[api.JobState]int{}
+	for _, root := range m.book.Roots() {
+		if s, ok := m.book.Summary(root); ok {
+			states[s.State]++
+		}
+	}
+	return states, m.planner.Queued()
+}
+
 func (m *Manager) knows(root api.Digest) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -106,7 +106,7 @@ func listQuery(v url.Values) (q book.Query, err error) {
 // resolved calls fn with the job that a request is about; m.mu is held.
 func (m *Manager) resolved(w http.ResponseWriter, r *http.Request, fn func(root api.Digest, run api.RunKey) any) {
 	m.mu.Lock()
-	root, run, err := m.book.Resolve(r.PathValue("job"))
+	root, run, err := m.resolve(r.PathValue("job"))
 	var out any
 	if err == nil {
 		out = fn(root, run)
@@ -117,6 +117,15 @@ func (m *Manager) resolved(w http.ResponseWriter, r *http.Request, fn func(root 
 		return
 	}
 	local.WriteJSON(w, http.StatusOK, out)
+}
+
+// resolve finds what a person names; m.mu is held.
+func (m *Manager) resolve(text string) (api.Digest, api.RunKey, error) {
+	root, run, err := m.book.Resolve(text)
+	if err != nil && !errors.Is(err, book.ErrUnknown) {
+		err = fmt.Errorf("%w: %w", errQuery, err)
+	}
+	return root, run, err
 }
 
 func statusOf(err error) int {

@@ -9,6 +9,7 @@ type gauges struct {
 	from                               sources
 	states, manifests, inside, waiting *prometheus.Desc
 	desired, running, drift            *prometheus.Desc
+	jobs, queued                       *prometheus.Desc
 }
 
 func newGauges(from sources) *gauges {
@@ -19,6 +20,8 @@ func newGauges(from sources) *gauges {
 		from:      from,
 		states:    desc(prometheus.BuildFQName(namespace, subsystem, "workloads"), "Workloads of this node, by state.", "state"),
 		manifests: desc("manifest_version", "Version of each manifest that was applied last.", "manifest"),
+		jobs:      desc(prometheus.BuildFQName(namespace, subsystem, "jobs"), "Jobs that this node knows of, by state.", "state"),
+		queued:    desc(prometheus.BuildFQName(namespace, subsystem, "job_runs_queued"), "Runs of jobs that wait here for room."),
 		desired:   desc("components_desired", "Components that this node shall run."),
 		running:   desc("components_running", "Components that run or answer on this node, or have ended well, in any version."),
 		inside:    desc(prometheus.BuildFQName(namespace, subsystem, "calls_running"), "Calls and requests that are being answered, by workload.", "workload"),
@@ -29,7 +32,7 @@ func newGauges(from sources) *gauges {
 
 // Describe implements [prometheus.Collector].
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{g.states, g.manifests, g.desired, g.running, g.drift, g.inside, g.waiting} {
+	for _, d := range []*prometheus.Desc{g.states, g.manifests, g.desired, g.running, g.drift, g.inside, g.waiting, g.jobs, g.queued} {
 		ch <- d
 	}
 }
@@ -51,6 +54,11 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 			put(g.waiting, float64(n.Waiting), workload)
 		}
 	}
+	jobs, queued := g.from.jobs()
+	for state, n := range jobs {
+		put(g.jobs, float64(n), string(state))
+	}
+	put(g.queued, float64(queued))
 	c := g.from.counts()
 	put(g.desired, float64(c.Desired))
 	put(g.running, float64(c.Running))

@@ -41,7 +41,7 @@ type jobber struct {
 }
 
 // newJobber wires what does jobs.
-func newJobber(d *Daemon, b *wanted.Book, bucket *bus.Bucket, loader execute.Loader, node *admit.Node) (*jobber, error) {
+func newJobber(d *Daemon, b *wanted.Book, bucket *bus.Bucket, loader execute.Loader, node *admit.Node, ended func(*api.JobRecord)) (*jobber, error) {
 	home := d.env.Home
 	v, err := votes.Open(home.JobVotes())
 	if err != nil {
@@ -68,7 +68,7 @@ func newJobber(d *Daemon, b *wanted.Book, bucket *bus.Bucket, loader execute.Loa
 			return pin.Realm, err
 		},
 		Peers: &jobPeers{client: d.env.Client}, Executor: x, Output: x, Blobs: store, Votes: v,
-		Room: func() plan.Room { return room }, Now: d.clock.Now, Confined: x.Confined, Leaving: j.leaving, Log: d.env.Log,
+		Room: func() plan.Room { return room }, Now: d.clock.Now, Confined: x.Confined, Leaving: j.leaving, Ended: ended, Log: d.env.Log,
 	})
 	return j, nil
 }
@@ -94,7 +94,7 @@ func (j *jobber) run(ctx context.Context, known <-chan struct{}) error {
 	defer written()
 	return task.Run(ctx, func(context.Context) error { return j.records.write(writing) }, func(ctx context.Context) error {
 		defer written()
-		return j.Manager.Run(ctx)
+		return j.Run(ctx)
 	})
 }
 
@@ -121,8 +121,8 @@ func (j *jobber) wanted(c wanted.Change) {
 // watchRecords follows what members say of jobs until ctx ends.
 func (j *jobber) watchRecords(ctx context.Context) error {
 	once := sync.OnceFunc(func() { close(j.recordsKnown) })
-	seen := map[string]bool{} // nil: all that there were have been seen
-	return j.bucket.Watch(ctx, ">", func(ev bus.Event) error {
+	seen := map[string]bool{}                                  // nil: all that there were have been seen
+	return j.bucket.Watch(ctx, ">", func(ev bus.Event) error { //nolint:contextcheck // checking a signature waits for nothing
 		switch ev.Kind {
 		case bus.Put:
 			if seen != nil {

@@ -34,6 +34,8 @@ type metrics struct {
 	memory    *prometheus.HistogramVec
 	held      *prometheus.GaugeVec
 	heldAll   prometheus.Gauge
+	executed  *prometheus.CounterVec
+	executing prometheus.Histogram
 }
 
 // sources are what is counted when somebody asks.
@@ -41,6 +43,7 @@ type sources struct {
 	states    func() map[api.State]int
 	counts    func() reconcile.Counts
 	manifests func() map[api.Name]uint64
+	jobs      func() (states map[api.JobState]int, queued int)
 	gates     []*gate.Gate // of different kinds of workloads
 }
 
@@ -71,9 +74,22 @@ func newMetrics(r prometheus.Registerer, from sources) *metrics {
 		Help: "Memory and tables that the instances of all programs have now."})
 	m.held = prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Subsystem: subsystem, Name: "memory_current_bytes",
 		Help: "Memory and tables that instances have now, those that are kept ready too, by workload."}, []string{"workload"})
+	m.executed = prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Subsystem: subsystem, Name: "job_executions_total",
+		Help: "Executions of jobs on this node that have ended, by result."}, []string{"result"})
+	m.executing = prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: namespace, Subsystem: subsystem, Name: "job_execution_seconds",
+		Help: "How long they ran, without what came before and after.", Buckets: prometheus.ExponentialBuckets(0.01, 4, 12)})
+	r.MustRegister(m.executed, m.executing)
 	r.MustRegister(m.fuelAll, m.fuel, m.cpu, m.memory, m.held, m.heldAll)
 	r.MustRegister(m.calls, m.seconds, m.restarts, m.compile, m.commands, m.restarted, newGauges(from))
 	return m
+}
+
+// countExecution counts an execution of a job that has ended.
+func (m *metrics) countExecution(rec *api.JobRecord) {
+	m.executed.WithLabelValues(string(rec.State)).Inc()
+	if !rec.Started.IsZero() {
+		m.executing.Observe(rec.Ended.Sub(rec.Started).Seconds())
+	}
 }
 
 // countRestart counts a restart of a command.

@@ -102,12 +102,12 @@ func New(ctx context.Context, env *daemon.Env) (daemon.Daemon, error) {
 	}
 	calls := max(minCalls, callsPerCPU*runtime.GOMAXPROCS(0))
 	functions, components := gate.New(gateConfig(calls)), gate.New(gateConfig(requests))
-	m := newMetrics(env.Metrics, sources{d.facts.counts, d.duties.Counts, book.Manifests, []*gate.Gate{functions, components}})
+	m := newMetrics(env.Metrics, sources{d.facts.counts, d.duties.Counts, book.Manifests, d.countJobs, []*gate.Gate{functions, components}})
 	cache := env.Home.Cache(api.Runnerd)
 	d.engine = engine.New(engine.NewCache(cache))
 	loader := newTidyLoader(program.NewLoader(&blobs{client: env.Client}, &timedCompiler{program.NewCompiler(exe, cache), m}, d.engine))
 	admission := newAdmission(env)
-	if d.jobs, err = newJobber(d, book, store, loader, admission); err != nil {
+	if d.jobs, err = newJobber(d, book, store, loader, admission, m.countExecution); err != nil { //nolint:contextcheck // signing waits for nothing
 		return nil, err
 	}
 	d.mesh.jobs = d.jobs
@@ -133,6 +133,14 @@ func New(ctx context.Context, env *daemon.Env) (daemon.Daemon, error) {
 		d.jobs.wanted(c)
 	}
 	return d, nil
+}
+
+// countJobs says how the jobs of the realm stand, once they are known.
+func (d *Daemon) countJobs() (map[api.JobState]int, int) {
+	if d.jobs == nil {
+		return nil, 0
+	}
+	return d.jobs.Counts()
 }
 
 // newAdmission gives programs what the node's settings say, and nothing of the node's

@@ -48,6 +48,9 @@ func (n *node) over(o jobs.Order) {
 		n.t.Fatalf("%+v %v", found, err)
 	}
 	left, err := filepath.Glob(filepath.Join(n.dir(o.Exec), "*"))
+	if err != nil {
+		n.t.Fatal(err)
+	}
 	for _, f := range left {
 		if b := filepath.Base(f); b != orderFile && b != resultFile && !strings.HasPrefix(b, logFile) {
 			n.t.Errorf("left: %s", f)

@@ -3,6 +3,7 @@ package execute
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -60,6 +61,8 @@ type store struct {
 	mu  sync.Mutex
 	has map[api.Digest][]byte
 	bad error // of everything that is brought; nil: none
+
+	refuse int // how many more blobs are not taken
 }
 
 func (s *store) add(b []byte) api.BlobInfo {
@@ -77,7 +80,7 @@ func (s *store) get(d api.Digest) []byte {
 }
 
 func (s *store) Bring(ctx context.Context, _ api.BlobInfo) error {
-	if s.bad == context.Canceled { // it never comes
+	if errors.Is(s.bad, context.Canceled) { // it never comes
 		<-ctx.Done()
 		return ctx.Err()
 	}
@@ -89,6 +92,13 @@ func (s *store) Open(_ context.Context, b api.BlobInfo) (io.ReadCloser, error) {
 }
 
 func (s *store) Put(_ context.Context, r io.Reader) (api.BlobInfo, error) {
+	s.mu.Lock()
+	refused := s.refuse > 0
+	s.refuse--
+	s.mu.Unlock()
+	if refused {
+		return api.BlobInfo{}, errors.New("the store is away")
+	}
 	b, err := io.ReadAll(r)
 	if err != nil {
 		return api.BlobInfo{}, err

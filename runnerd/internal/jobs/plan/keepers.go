@@ -31,3 +31,6 @@ func (p *Planner) Keepers(x api.Exec) (out []api.PeerID) {
 
 // IsUp reports whether a member is there, with its runnerd, as far as this node knows.
 func (p *Planner) IsUp(peer api.PeerID) bool { return p.isUp(peer) }
+
+// Queued is how many runs wait at this node for room.
+func (p *Planner) Queued() int { return len(p.queue) }
