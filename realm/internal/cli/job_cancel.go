@@ -78,8 +78,9 @@ func wholeJobs(args []string) (out []string, err error) {
 			return nil, err
 		case job.run != "":
 			return nil, fmt.Errorf("%s: %w", arg, errRuns)
-		case strings.Contains(arg, "~"):
-			return nil, fmt.Errorf("%s: it shares its id with another job, and what is signed is about both: name %s", arg, arg[:strings.Index(arg, "~")])
+		}
+		if id, _, shared := strings.Cut(arg, "~"); shared {
+			return nil, fmt.Errorf("%s: it shares its id with another job, and what is signed is about the id: name %s", arg, id)
 		}
 		out = append(out, job.job)
 	}

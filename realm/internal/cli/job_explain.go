@@ -16,7 +16,7 @@ func (a *app) explainJob(ctx context.Context, n *node.Node, arg string) (ok bool
 	arg = strings.TrimPrefix(arg, string(api.KindJob)+"/")
 	job, err := parseJob(arg)
 	if err != nil {
-		return false, nil //nolint:nilerr // it is the name of something else
+		return false, nil // it is the name of something else
 	}
 	j, err := a.jobs(n)
 	if err != nil {
