@@ -79,8 +79,8 @@ func wholeJobs(args []string) (out []string, err error) {
 		case job.run != "":
 			return nil, fmt.Errorf("%s: %w", arg, errRuns)
 		}
-		if id, _, fork := strings.Cut(arg, "~"); fork {
-			return nil, fmt.Errorf("%s: it shares its id with another job, and what is signed is about both: name %s", arg, id)
+		if id, _, shared := strings.Cut(arg, "~"); shared {
+			return nil, fmt.Errorf("%s: it shares its id with another job, and what is signed is about the id: name %s", arg, id)
 		}
 		out = append(out, job.job)
 	}

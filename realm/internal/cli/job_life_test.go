@@ -15,13 +15,13 @@ func TestJobs(t *testing.T) {
 	m := newMesh(t)
 	r := newRunner(m)
 	r.end = map[api.Name]api.JobState{"good": api.JobSucceeded, "bad": api.JobFailed, "long": api.JobRunning}
-	m.want(0, []string{"run.sh: 20 B, sha256 ", "good-1 is submitted", "succeeded"}, "job", "submit", jobFile(t, "good", ""), "--wait", "--asset", "words="+m.file)
+	m.want(0, []string{"run.sh: 21 B, sha256 ", "good-1 is submitted", "succeeded"}, "job", "submit", jobFile(t, "good", ""), "--wait", "--asset", "words="+m.file)
 	in, ok := m.seq.Ledger().Current(owner.JobRef("good-1"), time.Now())
 	if !ok || in.Seq != 1 || in.Expires.Sub(in.Issued) < 29*24*time.Hour {
 		t.Errorf("%v %+v", ok, in.Intent)
 	}
 	body, err := in.Job()
-	if err != nil || body.Runtime.Program.Size != 20 || len(body.Assets) != 1 || body.Assets[0].Name != "words" || body.Runtime.File != "run.sh" {
+	if err != nil || body.Runtime.Program.Size != 21 || len(body.Assets) != 1 || body.Assets[0].Name != "words" || body.Runtime.File != "run.sh" {
 		t.Errorf("%v %+v", err, body)
 	}
 	m.want(1, []string{"bad-1 failed", "exit code 7", "  | trying [2J"}, "job", "submit", jobFile(t, "bad", ""), "--wait")
@@ -38,7 +38,7 @@ func TestJobs(t *testing.T) {
 	m.want(0, []string{"it has no tag nowhere", "beta"}, "explain", "good-1")
 
 	dir := t.TempDir()
-	m.want(0, []string{"app: 4 B"}, "job", "download", "good-1", "app", "-o", filepath.Join(dir, "got"))
+	m.want(0, []string{"got: 4 B"}, "job", "download", "good-1", "app", "-o", filepath.Join(dir, "got"))
 	m.want(0, []string{"app: 4 B"}, "job", "download", "good-1", "-o", filepath.Join(dir, "all"))
 	for _, f := range []string{"got", "all/app"} {
 		if b, err := os.ReadFile(filepath.Join(dir, f)); err != nil || string(b) != "made" {
