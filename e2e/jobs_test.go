@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -350,6 +351,7 @@ func killAll(t *testing.T, n *node.Node) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { killHolders(n.Home) })
 	_ = syscall.Kill(n.PID(), syscall.SIGKILL)
 	for _, d := range ps.Daemons {
 		if d.PID > 0 {
@@ -357,6 +359,21 @@ func killAll(t *testing.T, n *node.Node) {
 		}
 	}
 	<-n.Done()
+}
+
+// killHolders kills whoever has a file of a folder open: what jobs of a killed node have
+// left, which nobody else ends.
+func killHolders(folder string) {
+	all, _ := filepath.Glob("/proc/[0-9]*/fd/*")
+	for _, fd := range all {
+		file, err := os.Readlink(fd)
+		if err != nil || !strings.HasPrefix(file, folder+"/") {
+			continue
+		}
+		if pid, err := strconv.Atoi(strings.Split(fd, "/")[2]); err == nil && pid != os.Getpid() {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
 }
 
 // TestJobsSurviveCrashes kills runnerd, and then all daemons, under running jobs.
