@@ -68,7 +68,7 @@ func Remove() Change {
 		case cur.Tombstone:
 			return Wanted{}, ErrUnchanged
 		}
-		return Wanted{Target: cur.Target, Tombstone: true}, nil
+		return Wanted{Target: cur.Target, Tombstone: true, Expires: cur.Expires}, nil
 	}
 }
 
@@ -83,7 +83,7 @@ func Again() Change {
 }
 
 func again(s intent.Signed) Wanted {
-	w := Wanted{Target: s.Target, Tombstone: s.Tombstone}
+	w := Wanted{Target: s.Target, Tombstone: s.Tombstone, Expires: s.Expires}
 	if !s.Tombstone {
 		w.Body = s.Body
 	}
