@@ -56,17 +56,35 @@ func (m *Manager) SetJob(j book.Job) {
 }
 
 // DropJob forgets a job: its intent is gone. One that has expired goes once all of its
-// runs have ended that were begun in time.
+// runs have ended that were begun in time; of any other, executions here are stopped.
 func (m *Manager) DropJob(root api.Digest) {
 	m.mu.Lock()
 	j, _ := m.book.Job(root)
+	var stop []Execution
 	if !j.Expires.IsZero() && !j.Expires.After(m.cfg.Now()) && m.book.Unended(root) > 0 {
 		m.dropping[root] = true
 	} else {
 		m.book.DropJob(root)
+		stop = m.ofJob(root)
 	}
 	m.mu.Unlock()
+	for _, e := range stop {
+		e.Stop(api.ExecCancelled, removedText)
+	}
 	m.rouse()
+}
+
+// removedText is why executions of a job end that was removed.
+const removedText = "the job was removed"
+
+// ofJob is what carries out executions of a job here; m.mu is held.
+func (m *Manager) ofJob(root api.Digest) (out []Execution) {
+	for x, o := range m.own {
+		if x.Root == root && o.execution != nil {
+			out = append(out, o.execution)
+		}
+	}
+	return out
 }
 
 // Record takes in what a member says, and how it was signed. What this node says itself

@@ -240,6 +240,24 @@ func TestExpired(t *testing.T) {
 	})
 }
 
+// TestRemoved: what goes on of a job that is removed before its time is stopped.
+func TestRemoved(t *testing.T) {
+	inRealm(t, 1, func(t *testing.T, r *realm) {
+		r.program = func(x *execution) Change { return x.sleep(time.Hour) }
+		root := r.submit("r-1", api.Job{})
+		time.Sleep(time.Second)
+		m := r.nodes[0]
+		if r.executing(root) == nil {
+			t.Fatal("it was not begun")
+		}
+		m.DropJob(root)
+		time.Sleep(time.Second)
+		if m.knows(root) || r.executing(root) != nil {
+			t.Error("it goes on")
+		}
+	})
+}
+
 // TestSweep: votes go when their job was not known twice.
 func TestSweep(t *testing.T) {
 	inRealm(t, 1, func(t *testing.T, r *realm) {

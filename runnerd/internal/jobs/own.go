@@ -53,6 +53,9 @@ func (m *Manager) attach(x api.Exec, e Execution) {
 		o.execution = e
 	}
 	as, why, fenced := m.book.Fenced(x)
+	if !m.book.Known(x.Root) {
+		as, why, fenced = api.ExecCancelled, removedText, true
+	}
 	if m.left {
 		as, why, fenced = api.ExecLost, nodeDown, true
 	}
