@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -24,7 +25,7 @@ func main() {
 		assets = "/tmp/assets"
 	}
 	text, err := os.ReadFile(filepath.Join(assets, "words.txt"))
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.EBADF) { // or it was given no folder at all
 		return // nothing to count
 	}
 	if err == nil {

@@ -148,6 +148,7 @@ func TestJobsOfAClient(t *testing.T) {
 	cli.proof = api.Proof{Realm: r.Pin.Realm, Intents: [][]byte{r.Client(t, cli.key, time.Now().Add(time.Hour)).Envelope}}
 	client := cli.start(t, serving)
 	until(t, 20*time.Second, "it is a client", func() bool { return client.Status().Standing == api.StandingClient })
+	until(t, 20*time.Second, "it is connected", func() bool { return len(client.host.Network().Peers()) > 0 })
 
 	for _, tt := range []struct {
 		from         *member

@@ -191,7 +191,7 @@ func (n *node) makeBuckets() {
 	js, err := jetstream.New(nc)
 	n.check(err)
 	for name, storage := range map[string]jetstream.StorageType{api.BucketIntents: jetstream.FileStorage, api.BucketPeers: jetstream.MemoryStorage,
-		api.BucketWorkloads: jetstream.MemoryStorage} {
+		api.BucketWorkloads: jetstream.MemoryStorage, api.BucketJobs: jetstream.FileStorage} {
 		kv, err := js.CreateOrUpdateKeyValue(context.Background(), jetstream.KeyValueConfig{Bucket: name, Storage: storage})
 		n.check(err)
 		status, err := kv.Status(context.Background())
