@@ -4,22 +4,24 @@ import (
 	"errors"
 	"os"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/realm-mesh/realm/runnerd/internal/native/confine"
 )
 
 // Clean kills and removes what an execution has left whose shim is gone.
 func (s State) Clean() error {
-	if s.Init > 1 && s.Began != 0 && confine.Began(s.Init) == s.Began {
-		confine.KillChildren(s.Init)
-		_ = unix.Kill(s.Init, unix.SIGKILL) // it may have ended
+	var errs []error
+	if s.Init > 1 && s.Began != 0 {
+		if confine.Began(s.Init) == s.Began {
+			confine.KillChildren(s.Init)
+		}
+		if err := confine.KillAwait(s.Init, s.Began, endPatience); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	s.Groups.Kill()
 	if s.User == 0 && s.Assets != "" && s.Assets != confine.AssetsDir {
 		confine.KillMarked(EnvAssets + "=" + s.Assets)
 	}
-	var errs []error
 	if s.User > 0 {
 		errs = append(errs, confine.KillUser(s.User), confine.Own(s.WorkDir, os.Getuid(), os.Getgid()))
 	}

@@ -84,7 +84,8 @@ func TestLimits(t *testing.T) {
 				}
 				begun := time.Now()
 				r, _ := p.run()
-				if r.Ending != want || r.Code != -1 {
+				// A bomb that is told to end may also end because it can start no thread for that.
+				if r.Ending != want || r.Code != -1 && what != "bomb" {
 					t.Errorf("%+v", r)
 				}
 				t.Log(time.Since(begun), r.Reason)

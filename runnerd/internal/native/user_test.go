@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// TestAsUser has the tests run once more by a user who is not root.
+// TestAsUser has the tests run once more by a user who is not root, and says what fails of them alone.
 func TestAsUser(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("this is another user than root already")
@@ -21,7 +21,7 @@ func TestAsUser(t *testing.T) {
 	if err := os.Chown(tmp, user, user); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(exe(t), "-test.v", "-test.short", "-test.run", "^Test(Hostile|Endings|Limits|Stop|StarterIsKilled|ShimIsKilled|InitIsKilled|NotStarted)$")
+	cmd := exec.Command(exe(t), "-test.short", "-test.run", "^Test(Hostile|Endings|Limits|Stop|StarterIsKilled|ShimIsKilled|InitIsKilled|NotStarted)$")
 	cmd.Env = []string{"TMPDIR=" + tmp, "PATH=" + os.Getenv("PATH"), "HOME=" + tmp}
 	cmd.Dir = tmp
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user}}

@@ -2,10 +2,13 @@ package confine
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -100,6 +103,39 @@ func Began(pid int) uint64 {
 		return 0
 	}
 	return p.began
+}
+
+// KillAwait kills the process pid that began then, and returns when it has ended. The first
+// process of a pid namespace ends after all others in it.
+func KillAwait(pid int, began uint64, within time.Duration) error {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	if err != nil { // a kernel before 5.3, or one that does not let us
+		_ = unix.Kill(pid, unix.SIGKILL) // it may have ended
+		return fmt.Errorf("await the end of process %d, which was killed: %w", pid, err)
+	}
+	defer unix.Close(fd)
+	// A leader is a zombie while threads of its go on, so that its state does not count.
+	if p, ok := readProcess(pid); !ok || p.began != began {
+		return nil // the number is another one's by now
+	}
+	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+		return fmt.Errorf("kill process %d: %w", pid, err)
+	}
+	for deadline := time.Now().Add(within); ; {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(max(0, time.Until(deadline)).Milliseconds()))
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return fmt.Errorf("await the end of process %d: %w", pid, err)
+		case n == 0:
+			return fmt.Errorf("process %d has not ended %s after it was killed", pid, within)
+		default:
+			return nil
+		}
+	}
 }
 
 // KillMarked kills the processes of this process's user that have a variable in the
