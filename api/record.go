@@ -164,7 +164,7 @@ const (
 	MaxRecord  = 24 << 10 // bytes of a signed one
 	MaxSaid    = 2 << 10
 	MaxEpoch   = 1 << 20
-	maxKeepers = 8
+	maxKeepers = 8 // of the last lines, not of what is in the store
 )
 
 // Validate implements [Validator].

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -36,16 +37,28 @@ const MaxWait = time.Minute
 type Reference struct {
 	Blob Digest `json:"blob"`
 	Size int64  `json:"size"`
-	Ref         // the workload or pin
-	Seq  uint64 `json:"seq"`
+	Ref         // the workload, job or pin
+	Seq  uint64 `json:"seq"` // 0: an execution of the job has left it
 	// Current tells the version that counts now from earlier ones.
 	Current bool `json:"current,omitempty"`
+	Copies  int  `json:"copies,omitempty"` // on how many members it is kept; 0: on [Copies]
+}
+
+// MaxReferences is the most of them in a list.
+const MaxReferences = 500_000
+
+// Compare orders lists of references.
+func (r *Reference) Compare(o *Reference) int {
+	return cmp.Or(r.Blob.Compare(o.Blob), cmp.Compare(r.Kind, o.Kind), cmp.Compare(r.Name, o.Name), cmp.Compare(o.Seq, r.Seq))
 }
 
 // Validate implements [Validator].
 func (r *Reference) Validate() error {
 	if err := (&BlobInfo{r.Blob, r.Size}).Validate(); err != nil {
 		return fmt.Errorf("reference: %w", err)
+	}
+	if r.Copies < 0 || r.Copies > MaxKeep {
+		return fmt.Errorf("reference: copies %d: want 0 to %d", r.Copies, MaxKeep)
 	}
 	return r.Ref.Validate()
 }

@@ -60,7 +60,7 @@ func (k *Keeper) nextCheck(now time.Time) (blob api.Digest, at time.Time, ok boo
 // checkOne asks the other keepers of a blob that is kept here.
 func (k *Keeper) checkOne(ctx context.Context, blob api.Digest) {
 	k.mu.Lock()
-	who, self := keepers(blob, k.all), k.roster.self
+	who, self := keepers(blob, k.needs.copies(blob), k.all), k.roster.self
 	k.mu.Unlock()
 	n := 1
 	for _, a := range k.askAll(ctx, slices.DeleteFunc(slices.Clone(who), func(p api.PeerID) bool { return p == self }), blob) {

@@ -33,7 +33,8 @@ func (k *Keeper) Copies(ctx context.Context, blob api.Digest) (api.BlobCopies, e
 		return api.BlobCopies{}, errMembers
 	}
 	k.mu.Lock()
-	of, who, self := k.needs.of(blob), keepers(blob, k.all), k.roster.self
+	of, self := k.needs.of(blob), k.roster.self
+	who := keepers(blob, copiesOf(of), k.all)
 	k.mu.Unlock()
 	out := api.BlobCopies{BlobInfo: api.BlobInfo{SHA256: blob}, Needed: len(of) > 0, Want: len(who), Keepers: who}
 	if len(of) > 0 {
@@ -107,7 +108,7 @@ func (k *Keeper) serveCopies(w http.ResponseWriter, r *http.Request) {
 // long this node does not vouch for it, also where it becomes its keeper meanwhile.
 func (k *Keeper) ConfirmElsewhere(ctx context.Context, blob api.Digest) (err error) {
 	k.mu.Lock()
-	self, all, stays := k.roster.self, slices.Clone(k.all), k.neededHere(blob)
+	self, all, copies, stays := k.roster.self, slices.Clone(k.all), k.needs.copies(blob), k.neededHere(blob)
 	if !stays {
 		k.goes.begin(blob)
 	}
@@ -121,8 +122,8 @@ func (k *Keeper) ConfirmElsewhere(ctx context.Context, blob api.Digest) (err err
 		k.goes.end(blob, err == nil, time.Now())
 	}()
 	all = slices.DeleteFunc(all, func(c candidate) bool { return c.peer == self })
-	who := keepers(blob, all)
-	if len(who) < api.Copies {
+	who := keepers(blob, copies, all)
+	if len(who) < copies {
 		return fmt.Errorf("only %d other members can keep it", len(who))
 	}
 	for _, a := range k.askAll(ctx, who, blob) {

@@ -2,7 +2,7 @@
 //
 // What the realm needs is what meshd lists ([api.RouteReferences]): it follows from the
 // signed intents. Who keeps a blob follows from that and from who is there: the first
-// [api.Copies] members by rendezvous hashing of (blob, member). Each node computes that
+// [api.Copies] members, or as many as the references say, by rendezvous hashing of (blob, member). Each node computes that
 // by itself and fetches what it has to keep and lacks; nobody is asked, nobody holds
 // lists of who has what, and members that see the same facts agree. Where they do not
 // for a while there is a copy too many, which does no harm.
@@ -21,7 +21,7 @@
 //
 // The collector asks here. A blob that the realm needs stays while this node is one of
 // its keepers, would be one if its store were not full, or runs a program of it. Any
-// other may go, but only once [api.Copies] other members have vouched for it
+// other may go, but only once as many other members have vouched for it
 // ([Keeper.ConfirmElsewhere]): each has said, when asked, that it has the blob whole and
 // that it is one of the keepers in its own eyes ([api.HeaderKeeper]). Who vouches has no
 // removal under way, and begins none before it has ceased to be a keeper; who removes

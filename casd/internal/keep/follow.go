@@ -133,7 +133,7 @@ func readReferences(r io.Reader) (out []api.Reference, err error) {
 		if err := api.DecodeFact(lines.Bytes(), maxReference, &ref); err != nil {
 			return nil, err
 		}
-		if len(out) == api.MaxSync {
+		if len(out) == api.MaxReferences {
 			return nil, errors.New("there are too many")
 		}
 		ref.Kind, ref.Name = api.Kind(once(words, string(ref.Kind))), api.Name(once(words, string(ref.Name)))

@@ -64,6 +64,35 @@ func TestThreeHaveIt(t *testing.T) {
 	}
 }
 
+// So many have a blob as those that need it say, more of them and fewer.
+func TestAsManyAsAreAskedFor(t *testing.T) {
+	w := newWorld(t, 5, patient(patience))
+	b := w.nodes[0].put(noise(1, 1000))
+	asks := func(name string, copies int) api.Reference {
+		r := reference(b, name, 1)
+		r.Copies = copies
+		return r
+	}
+	for _, refs := range [][]api.Reference{{asks("a", 1)}, {asks("a", 1), asks("b", 2)}, {asks("a", 1), asks("b", 0)}, {asks("a", 4), asks("b", 0)}, {asks("a", api.MaxKeep)}} {
+		w.needs.set(refs...)
+		want := min(copiesOf(refs), 5)
+		until(t, "so many keep it", func() bool {
+			c := w.nodes[0].copies(b.SHA256)
+			return c.Want == want && len(c.Have) >= want && w.kept(b.SHA256)
+		})
+		if got := len(w.holders(b.SHA256)); got > want+1 { // the first one has it anyway
+			t.Errorf("%d have it, %d are to", got, want)
+		}
+	}
+	w.needs.set(asks("a", 1))
+	until(t, "one alone keeps it", func() bool { return w.nodes[0].copies(b.SHA256).Want == 1 })
+	for i, n := range w.nodes {
+		until(t, "who need not may remove it, and the keeper may not", func() bool {
+			return (n.ConfirmElsewhere(t.Context(), b.SHA256) == nil) != slices.Contains(w.keepers(b.SHA256), i)
+		})
+	}
+}
+
 // A restart of a keeper, of which the others hear, moves nothing.
 func TestRestartsMoveNothing(t *testing.T) {
 	w := newWorld(t, 5, patient(patience))
@@ -237,7 +266,7 @@ func TestFetchIsCalledOff(t *testing.T) {
 	late := w.join(3)
 	var b api.BlobInfo
 	all := members(4)
-	for seed := uint64(1); b.Size == 0 || slices.Contains(keepers(b.SHA256, all), w.nodes[0].id); seed++ {
+	for seed := uint64(1); b.Size == 0 || slices.Contains(keepers(b.SHA256, api.Copies, all), w.nodes[0].id); seed++ {
 		b = w.nodes[1].put(noise(seed, 1000))
 	}
 	n := w.nodes[0]

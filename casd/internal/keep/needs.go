@@ -52,6 +52,18 @@ func (n *needs) of(blob api.Digest) []api.Reference {
 	return n.list[begin:end]
 }
 
+// copiesOf is on how many members a blob is kept that these references are about: as many
+// as the one that asks for most does.
+func copiesOf(of []api.Reference) (n int) {
+	for _, r := range of {
+		n = max(n, cmp.Or(r.Copies, api.Copies))
+	}
+	return cmp.Or(min(n, api.MaxKeep), api.Copies)
+}
+
+// copies is the same of a blob.
+func (n *needs) copies(blob api.Digest) int { return copiesOf(n.of(blob)) }
+
 // refs are the things that need a blob, each once, at most limit.
 func refs(of []api.Reference, limit int) (out []api.Ref) {
 	for _, r := range of {

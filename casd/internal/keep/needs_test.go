@@ -54,7 +54,7 @@ func TestReadReferences(t *testing.T) {
 			t.Errorf("%.100q: %d, %v", text, len(list), err)
 		}
 	}
-	if _, err := readReferences(strings.NewReader(strings.Repeat(good+"\n", api.MaxSync+1))); err == nil {
+	if _, err := readReferences(strings.NewReader(strings.Repeat(good+"\n", api.MaxReferences+1))); err == nil {
 		t.Error("there is no end to it")
 	}
 }

@@ -46,7 +46,7 @@ func (k *Keeper) plan(now time.Time) (all []candidate, changed bool) {
 	k.round++
 	if me, ok := k.me(); ok {
 		for of := range k.needs.each {
-			if me.keeps(of[0].Blob, all) {
+			if me.keeps(of[0].Blob, copiesOf(of), all) {
 				k.hold(of, p)
 			}
 		}
@@ -86,7 +86,7 @@ func (k *Keeper) hold(of []api.Reference, p planning) {
 		k.holding[blob] = h
 	}
 	h.round, h.size = k.round, sizeOf(of)
-	if who := nameOf(blob, k.all); who != h.keepers {
+	if who := nameOf(blob, copiesOf(of), k.all); who != h.keepers {
 		h.keepers, h.poor = who, 0
 		if h.here {
 			k.checkAt(blob, h, p.now.Add(k.cfg.CheckFirst))
@@ -119,8 +119,8 @@ func sizeOf(of []api.Reference) int64 {
 }
 
 // nameOf names the set of those that keep a blob.
-func nameOf(blob api.Digest, all []candidate) (sum uint64) {
-	list, n := first(blob, all)
+func nameOf(blob api.Digest, copies int, all []candidate) (sum uint64) {
+	list, n := first(blob, copies, all)
 	for _, c := range list[:n] {
 		sum += mix(c.hash)
 	}

@@ -41,18 +41,18 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// first are those of all that keep a blob, by rank. The order of all does not matter;
-// each must be there once.
-func first(blob api.Digest, all []candidate) (out [api.Copies]candidate, n int) {
+// first are those of all that keep so many copies of a blob, at most [api.MaxKeep], by
+// rank. The order of all does not matter; each must be there once.
+func first(blob api.Digest, copies int, all []candidate) (out [api.MaxKeep]candidate, n int) {
 	for _, c := range all {
 		i := n
 		for i > 0 && c.before(out[i-1], blob) {
 			i--
 		}
-		if i == len(out) {
+		if i == copies {
 			continue
 		}
-		n = min(n+1, len(out))
+		n = min(n+1, copies)
 		copy(out[i+1:n], out[i:])
 		out[i] = c
 	}
@@ -60,8 +60,8 @@ func first(blob api.Digest, all []candidate) (out [api.Copies]candidate, n int) 
 }
 
 // keepers are the ids of [first].
-func keepers(blob api.Digest, all []candidate) []api.PeerID {
-	list, n := first(blob, all)
+func keepers(blob api.Digest, copies int, all []candidate) []api.PeerID {
+	list, n := first(blob, copies, all)
 	out := make([]api.PeerID, 0, n)
 	for _, c := range list[:n] {
 		out = append(out, c.peer)
@@ -69,13 +69,14 @@ func keepers(blob api.Digest, all []candidate) []api.PeerID {
 	return out
 }
 
-// keeps reports whether c is one of those that keep a blob, were it one of all.
-func (c candidate) keeps(blob api.Digest, all []candidate) bool {
+// keeps reports whether c is one of those that keep so many copies of a blob, were it one
+// of all.
+func (c candidate) keeps(blob api.Digest, copies int, all []candidate) bool {
 	n := 0
 	for _, o := range all {
 		if o.peer != c.peer && o.before(c, blob) {
 			n++
 		}
 	}
-	return n < api.Copies
+	return n < copies
 }

@@ -26,24 +26,25 @@ func blobs(n int) (out []api.Digest) {
 
 func TestKeepersAreTheSameEverywhere(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for n := range 12 {
+	for n := range 20 {
 		all := members(n)
-		for _, b := range blobs(200) {
-			want := keepers(b, all)
-			if len(want) != min(n, api.Copies) {
+		for i, b := range blobs(200) {
+			copies := i%api.MaxKeep + 1
+			want := keepers(b, copies, all)
+			if len(want) != min(n, copies) || !slices.Equal(want[:min(n, 1)], keepers(b, 1, all)) {
 				t.Fatalf("%d of %d members", len(want), n)
 			}
 			r.Shuffle(n, func(i, j int) { all[i], all[j] = all[j], all[i] })
-			if got := keepers(b, all); !slices.Equal(got, want) {
+			if got := keepers(b, copies, all); !slices.Equal(got, want) {
 				t.Fatalf("in another order: %v, want %v", got, want)
 			}
 			for _, c := range all {
-				if c.keeps(b, all) != slices.Contains(want, c.peer) {
-					t.Fatalf("%s keeps it: %v; keepers are %v", c.peer, c.keeps(b, all), want)
+				if c.keeps(b, copies, all) != slices.Contains(want, c.peer) {
+					t.Fatalf("%s keeps it: %v; keepers are %v", c.peer, c.keeps(b, copies, all), want)
 				}
 			}
 			stranger := newCandidate(peerID(99))
-			if stranger.keeps(b, all) != slices.Contains(keepers(b, append(all, stranger)), stranger.peer) {
+			if stranger.keeps(b, copies, all) != slices.Contains(keepers(b, copies, append(all, stranger)), stranger.peer) {
 				t.Fatal("whether a member would keep it is another answer than whether it does")
 			}
 		}
@@ -54,10 +55,10 @@ func TestKeepersAreTheSameEverywhere(t *testing.T) {
 func TestLeastMovement(t *testing.T) {
 	all := members(9)
 	for _, b := range blobs(2000) {
-		before := keepers(b, all)
+		before := keepers(b, api.Copies, all)
 		for i, gone := range all {
 			rest := slices.Delete(slices.Clone(all), i, i+1)
-			after := keepers(b, rest)
+			after := keepers(b, api.Copies, rest)
 			stay := slices.DeleteFunc(slices.Clone(before), func(p api.PeerID) bool { return p == gone.peer })
 			if !slices.Equal(after[:len(stay)], stay) {
 				t.Fatalf("without %s: %v, was %v", gone.peer, after, before)
@@ -72,7 +73,7 @@ func TestBalance(t *testing.T) {
 		kept, ranks := map[api.PeerID]int{}, map[api.PeerID]int{}
 		all := members(n)
 		for _, b := range blobs(blobCount) {
-			for i, p := range keepers(b, all) {
+			for i, p := range keepers(b, api.Copies, all) {
 				kept[p]++
 				if i == 0 {
 					ranks[p]++
@@ -96,7 +97,7 @@ func TestPairsAreSpread(t *testing.T) {
 	const n = 8
 	pairs, all := map[[2]api.PeerID]int{}, members(n)
 	for _, b := range blobs(8000) {
-		list := keepers(b, all)
+		list := keepers(b, api.Copies, all)
 		slices.Sort(list)
 		for i := range list {
 			for j := range i {
@@ -130,7 +131,7 @@ func BenchmarkKeeps(b *testing.B) {
 	all, list := members(50), blobs(50_000)
 	for b.Loop() {
 		for _, d := range list {
-			all[0].keeps(d, all)
+			all[0].keeps(d, api.Copies, all)
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(list)), "ns/blob")

@@ -39,7 +39,8 @@ func (k *Keeper) neededHere(blob api.Digest) bool {
 	if _, runs := k.runs.blobs[blob]; runs {
 		return true
 	}
-	if len(k.needs.of(blob)) == 0 {
+	of := k.needs.of(blob)
+	if len(of) == 0 {
 		return false
 	}
 	me, known := k.roster.me()
@@ -49,13 +50,14 @@ func (k *Keeper) neededHere(blob api.Digest) bool {
 	case me.Client || me.Drained:
 		return false
 	}
-	return me.keeps(blob, k.all)
+	return me.keeps(blob, copiesOf(of), k.all)
 }
 
 // keeper reports whether this node is one of those that keep a blob for the realm.
 func (k *Keeper) keeper(blob api.Digest) bool {
 	me, ok := k.me()
-	return ok && len(k.needs.of(blob)) > 0 && me.keeps(blob, k.all)
+	of := k.needs.of(blob)
+	return ok && len(of) > 0 && me.keeps(blob, copiesOf(of), k.all)
 }
 
 // Vouch says in the header of an answer about a blob that is here, whole, whether this

@@ -485,7 +485,8 @@ func (w *world) keepers(d api.Digest) (out []int) {
 			all = append(all, newCandidate(n.id))
 		}
 	}
-	for _, p := range keepers(d, all) {
+	refs, _, _ := w.needs.look()
+	for _, p := range keepers(d, newNeeds("", refs).copies(d), all) {
 		out = append(out, slices.IndexFunc(w.nodes, func(n *node) bool { return n.id == p }))
 	}
 	slices.Sort(out)

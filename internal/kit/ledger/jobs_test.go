@@ -77,3 +77,19 @@ func TestJobs(t *testing.T) {
 		t.Error("a component is a job")
 	}
 }
+
+// TestCopies are those of jobs that are there, and say how many they want.
+func TestCopies(t *testing.T) {
+	l := New(thePin)
+	keep := func(n int) func(*api.Intent, *api.Job) { return func(_ *api.Intent, j *api.Job) { j.Keep = n } }
+	five := job(t, "build-1", 1, api.Digest{}, keep(5))
+	gone := job(t, "build-3", 1, api.Digest{}, keep(7))
+	l.AddAll([]intent.Signed{five, job(t, "build-2", 1, api.Digest{}, nil), gone}, t0)
+	l.AddAll([]intent.Signed{job(t, "build-1", 2, five.Digest, func(_ *api.Intent, j *api.Job) { j.Keep, j.Cancelled = 5, true })}, t0)
+	l.AddAll([]intent.Signed{job(t, "build-3", 2, gone.Digest, func(in *api.Intent, _ *api.Job) { in.Tombstone, in.Expires = true, time.Time{} })}, t0)
+	for range 2 {
+		if got := l.Copies(t0); len(got) != 1 || got[five.Digest] != 5 {
+			t.Errorf("%v", got)
+		}
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/realm-mesh/realm/api"
@@ -32,10 +31,7 @@ func (l *Ledger) Revision() uint64 {
 // its number. A version that was issued in the future will count one day.
 func (l *Ledger) References(now time.Time) (out []api.Reference, until time.Time) {
 	out, until = l.references(now)
-	slices.SortFunc(out, func(a, b api.Reference) int {
-		return cmp.Or(a.Blob.Compare(b.Blob), strings.Compare(string(a.Kind), string(b.Kind)), strings.Compare(string(a.Name), string(b.Name)),
-			cmp.Compare(b.Seq, a.Seq))
-	})
+	slices.SortFunc(out, func(a, b api.Reference) int { return a.Compare(&b) })
 	return out, until
 }
 
@@ -76,15 +72,45 @@ func (l *state) ofJob(out []api.Reference, ref api.Ref, now time.Time) []api.Ref
 	if !ok {
 		return out
 	}
-	blobs, known := l.bodies[h.Digest].([]api.BlobInfo)
-	if !known {
-		if j, err := h.Job(); err == nil {
-			blobs = j.Blobs()
-		}
-		l.bodies[h.Digest] = blobs
-	}
-	for _, b := range blobs {
+	for _, b := range l.storeOf(h).blobs {
 		out = append(out, api.Reference{Blob: b.SHA256, Size: b.Size, Ref: ref, Seq: h.Seq, Current: true})
+	}
+	return out
+}
+
+// jobStore is what a job has to do with the store.
+type jobStore struct {
+	blobs  []api.BlobInfo // that its executions need
+	copies int            // of what they leave; 0: [api.Copies]
+}
+
+// storeOf reads the body of a job; one of a newer version needs nothing that is known.
+func (l *state) storeOf(h JobHead) jobStore {
+	known, ok := l.bodies[h.Digest].(jobStore)
+	if !ok {
+		if j, err := h.Job(); err == nil {
+			known = jobStore{j.Blobs(), j.Keep}
+		}
+		l.bodies[h.Digest] = known
+	}
+	return known
+}
+
+// Copies says on how many members what executions of jobs leave is kept, by the jobs'
+// roots: of those that say so themselves.
+func (l *Ledger) Copies(now time.Time) map[api.Digest]int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := map[api.Digest]int{}
+	for ref := range l.byRef {
+		if ref.Kind != api.KindJob {
+			continue
+		}
+		if h, ok := l.job(ref, now); ok {
+			if n := l.storeOf(h).copies; n > 0 {
+				out[h.Root] = n
+			}
+		}
 	}
 	return out
 }

@@ -1,11 +1,13 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -198,15 +200,15 @@ func (n *Node) syncRecords(ctx context.Context, p peer.ID) error {
 // maxRecordPages bounds one round with one member.
 const maxRecordPages = 1000
 
-// blobsOfRecords appends what executions have left, as far as their jobs are held.
-func (n *Node) blobsOfRecords(out []api.Reference) []api.Reference {
-	seen := map[api.Reference]bool{}
-	n.cfg.Records.Blobs(func(_ api.Digest, job api.Name, b api.BlobInfo) {
-		r := api.Reference{Blob: b.SHA256, Size: b.Size, Ref: api.Ref{Kind: api.KindJob, Name: job}, Current: true}
-		if !seen[r] {
-			seen[r] = true
-			out = append(out, r)
-		}
+// withRecords adds to the references what executions have left, as far as their jobs are
+// held.
+func (n *Node) withRecords(out []api.Reference, now time.Time) []api.Reference {
+	copies := n.ledger().Copies(now)
+	for _, b := range n.cfg.Records.Blobs(api.MaxReferences - len(out)) {
+		out = append(out, api.Reference{Blob: b.SHA256, Size: b.Size, Ref: api.Ref{Kind: api.KindJob, Name: b.Job}, Current: true, Copies: copies[b.Root]})
+	}
+	slices.SortFunc(out, func(a, b api.Reference) int {
+		return cmp.Or(a.Compare(&b), cmp.Compare(a.Size, b.Size), cmp.Compare(a.Copies, b.Copies))
 	})
-	return out
+	return slices.Compact(out)
 }

@@ -19,13 +19,17 @@ import (
 // record is what a member says of the run n of a job.
 func (p *place) record(t testing.TB, n int, seq uint64, state api.ExecState) (api.JobRecord, []byte) {
 	t.Helper()
-	rec := api.JobRecord{Realm: p.pin.Realm, Root: api.Sum([]byte("root")), Job: "build-1", Run: api.NewRunKey(time.Time{}, n), Epoch: 1,
-		Peer: p.id(), Seq: seq, State: state, Claimed: time.Now().UTC()}
+	rec := p.recordOf(api.Sum([]byte("root")), n, seq, state)
 	raw, err := intent.SignRecord(rec, p.key)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return rec, raw
+}
+
+func (p *place) recordOf(root api.Digest, n int, seq uint64, state api.ExecState) api.JobRecord {
+	return api.JobRecord{Realm: p.pin.Realm, Root: root, Job: "build-1", Run: api.NewRunKey(time.Time{}, n), Epoch: 1,
+		Peer: p.id(), Seq: seq, State: state, Claimed: time.Now().UTC()}
 }
 
 // say has a member say it, as its runnerd does by the bus.

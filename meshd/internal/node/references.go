@@ -98,7 +98,7 @@ func (d *needed) look(n *Node, now time.Time) (list []api.Reference, tag string,
 	at := n.ledger().Revision() + n.cfg.Records.Revision() // before the list: it may be newer than that, and is then made twice
 	if d.tag == "" || at != d.revision || !d.until.IsZero() && !now.Before(d.until) {
 		d.list, d.until = n.ledger().References(now)
-		d.list = n.blobsOfRecords(d.list)
+		d.list = n.withRecords(d.list, now)
 		d.tag, d.revision = tagOf(d.list), at
 	}
 	return d.list, d.tag, d.until
@@ -169,6 +169,7 @@ func tagOf(list []api.Reference) string {
 		line = append(line[:0], r.Blob[:]...)
 		line = binary.BigEndian.AppendUint64(line, uint64(r.Size))
 		line = binary.BigEndian.AppendUint64(line, r.Seq)
+		line = append(line, byte(r.Copies))
 		if r.Current {
 			line = append(line, 1)
 		}

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/meshd/internal/meshtest"
+	"github.com/realm-mesh/realm/meshd/internal/records"
 )
 
 // answer is what a member has said when it was asked for references.
@@ -69,6 +71,36 @@ func TestReferences(t *testing.T) {
 	m.submit(t, r.Admit(t, meshtest.Key(t)))
 	if again = m.references(t, one.tag, ""); again.status != http.StatusNotModified {
 		t.Errorf("after something else has changed: %+v", again)
+	}
+}
+
+// TestReferencesOfRecords are those of the jobs that are there, and always in one order.
+func TestReferencesOfRecords(t *testing.T) {
+	r := meshtest.NewRealm(t)
+	m := newPlace(t, r).start(t)
+	body := &api.Job{Type: api.JobOneShot, Runtime: api.JobRuntime{Type: api.RuntimeNative, Program: api.BlobInfo{SHA256: api.Sum([]byte("program")), Size: 7}}, Keep: 5}
+	job := r.Sign(t, r.Key, api.Intent{Ref: api.Ref{Kind: api.KindJob, Name: "build-1"}, Seq: 1, Expires: time.Now().Add(time.Hour)}, body)
+	m.submit(t, job)
+	for n := range 50 {
+		rec := m.place.recordOf(job.Digest, n, 1, api.ExecSucceeded)
+		rec.Ended = rec.Claimed
+		rec.Log = api.BlobInfo{SHA256: api.Sum([]byte{byte(n)}), Size: 1}
+		m.cfg.Records.Add(rec, nil, records.Runnerd)
+	}
+	m.RecordsChanged()
+	all := m.references(t, "", "")
+	if len(all.list) != 51 || !slices.IsSortedFunc(all.list, func(a, b api.Reference) int { return a.Compare(&b) }) {
+		t.Fatalf("%+v", all)
+	}
+	for _, ref := range all.list {
+		if program := ref.Blob == body.Runtime.Program.SHA256; ref.Name != "build-1" || program != (ref.Copies == 0) || !program && ref.Copies != 5 {
+			t.Errorf("%+v", ref)
+		}
+	}
+	m.cfg.Records.Add(m.place.recordOf(job.Digest, 50, 1, api.ExecSucceeded), nil, records.Runnerd) // it has left nothing
+	m.RecordsChanged()
+	if again := m.references(t, all.tag, ""); again.status != http.StatusNotModified {
+		t.Errorf("after nothing has changed: %+v", again)
 	}
 }
 

@@ -326,29 +326,3 @@ func (s *Shelf) remove(h *held) {
 	s.blobs++
 	s.due(s.writes, h.key, s.write)
 }
-
-// Revision is another number whenever [Shelf.Blobs] may name others.
-func (s *Shelf) Revision() uint64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.blobs
-}
-
-// Blobs calls fn for each blob that a record of a known job names, with the job's id.
-func (s *Shelf) Blobs(fn func(root api.Digest, job api.Name, b api.BlobInfo)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, h := range s.all {
-		if !h.rec.State.Ended() || !h.orphan.IsZero() {
-			continue
-		}
-		for _, a := range h.rec.Artifacts {
-			if !a.Blob.SHA256.IsZero() {
-				fn(h.rec.Root, h.rec.Job, a.Blob)
-			}
-		}
-		if !h.rec.Log.SHA256.IsZero() {
-			fn(h.rec.Root, h.rec.Job, h.rec.Log)
-		}
-	}
-}
