@@ -199,6 +199,31 @@ func TestJobs(t *testing.T) {
 		}
 	})
 
+	t.Run("copies of what it leaves", func(t *testing.T) {
+		for name, want := range map[string]int{"one": 1, "two": 2, "all": 3} {
+			file := script(t, name, fmt.Sprintf("keep = %d\n[execution]\nartifacts = [{path = \"out\"}]", want), "echo "+name+" > out")
+			do(t, here, "job", "submit", file, "--wait")
+			made := awaitJob(t, here, name+"-1", api.JobSucceeded).RunList[0].Executions[0].Artifacts[0].Blob.SHA256.String()
+			until(t, fmt.Sprintf("%d to keep it", want), func(ctx context.Context) error {
+				told := 0
+				for _, n := range nodes {
+					var v struct{ Members struct{ Want int } }
+					if n.JSON(ctx, &v, "storage", "ls", made) != nil {
+						continue // it lacks it
+					}
+					if told++; v.Members.Want != want {
+						return fmt.Errorf("%s says %d", n.Name, v.Members.Want)
+					}
+				}
+				if told < want {
+					return fmt.Errorf("%d have it", told)
+				}
+				return nil
+			})
+			do(t, there, "job", "download", name+"-1", "-o", filepath.Join(t.TempDir(), "got"))
+		}
+	})
+
 	t.Run("needs", func(t *testing.T) {
 		first := script(t, "first", "", "sleep 1; echo done")
 		then := script(t, "then", `needs = ["first-1"]`, "echo after")
