@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -93,7 +94,7 @@ func (s ExecState) order() int {
 
 // JobRecord is what a member says of one execution of its own, signed by its node key
 // ([PayloadRecord]), so that everybody can keep it and pass it on. An execution is named
-// by (Root, Run, Epoch, Peer); of two records about one, that with the larger Seq counts.
+// by (Root, Run, Epoch, Peer); of two records about one, [JobRecord.Newer] says which counts.
 type JobRecord struct {
 	Realm RealmID `json:"realm"`
 	Root  Digest  `json:"root"` // digest of the job's first intent
@@ -228,12 +229,25 @@ func (e Exec) Compare(o Exec) int {
 }
 
 // Newer reports whether r counts in the place of old, about the same execution. What has
-// ended stays so.
+// ended stays so. Of two with the same number, which only a member that is sick or lies
+// has signed, that with the larger [JobRecord.Sum] counts, so that all come to hold one.
 func (r *JobRecord) Newer(old *JobRecord) bool {
 	if old.State.Ended() != r.State.Ended() {
 		return r.State.Ended()
 	}
-	return r.Seq > old.Seq
+	if r.Seq != old.Seq {
+		return r.Seq > old.Seq
+	}
+	return r.Sum().Compare(old.Sum()) > 0
+}
+
+// Sum is the digest of all that r says, however that was written down and signed.
+func (r *JobRecord) Sum() Digest {
+	raw, err := json.Marshal(r)
+	if err != nil {
+		return Digest{} // a time out of range: no record that was read has one
+	}
+	return Sum(raw)
 }
 
 // KeyRecord is the key of a record in the jobs bucket: "ROOT.RUN.EPOCH.PEER", of the root

@@ -118,6 +118,22 @@ func TestNewer(t *testing.T) {
 	}
 }
 
+// Of two records with one number, which a member that is sick or lies may have signed,
+// the same one counts everywhere, whichever came first.
+func TestNewerOfEquals(t *testing.T) {
+	for _, state := range []ExecState{ExecRunning, ExecFailed} {
+		a, b := &JobRecord{Seq: 3, State: state}, &JobRecord{Seq: 3, State: state, Reason: "another"}
+		if a.Newer(b) == b.Newer(a) {
+			t.Errorf("%s: each of two is newer than the other: %v", state, a.Newer(b))
+		}
+		same := *a
+		same.Artifacts = []JobOutput{}
+		if same.Newer(a) || a.Newer(&same) || same.Sum() != a.Sum() {
+			t.Errorf("%s: what says the same is not the same", state)
+		}
+	}
+}
+
 func TestValidateJobMessages(t *testing.T) {
 	breaks(t, map[string]func(*JobClaims){
 		"want 1 to":    func(c *JobClaims) { c.Claims = nil },

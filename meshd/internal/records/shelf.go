@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"container/heap"
 	"crypto/sha256"
-	"encoding/binary"
 	"maps"
 	"slices"
 	"strings"
@@ -37,7 +36,8 @@ type held struct {
 	rec    api.JobRecord
 	raw    []byte
 	key    string
-	orphan time.Time // when its job was first seen to be missing; zero: it is there
+	sum    api.Digest // of rec
+	orphan time.Time  // when its job was first seen to be missing; zero: it is there
 }
 
 // Shelf is the records of a realm that a node keeps. It is safe for use by several
@@ -113,6 +113,7 @@ func (s *Shelf) Add(rec api.JobRecord, raw []byte, from Source) (news bool) {
 // held.
 func (s *Shelf) put(h *held) {
 	part := partOf(h.key)
+	h.sum = h.rec.Sum()
 	s.all[h.key], s.parts[part][h.key] = h, h
 	s.sorted[part], s.digests[part] = nil, nil
 	if h.rec.State.Ended() {
@@ -255,8 +256,7 @@ func (s *Shelf) Digests() []byte {
 	return out
 }
 
-// digest is that of one part: of its keys in order, each with the record's number and
-// whether it is an end; s.mu is held.
+// digest is that of one part: of its keys in order, each with what the record says; s.mu is held.
 func (s *Shelf) digest(i int) []byte {
 	if s.digests[i] != nil {
 		return s.digests[i]
@@ -265,11 +265,7 @@ func (s *Shelf) digest(i int) []byte {
 	var b []byte
 	for _, r := range s.inPart(i) {
 		b = append(append(b[:0], r.key...), 0)
-		b = binary.BigEndian.AppendUint64(b, r.rec.Seq)
-		if r.rec.State.Ended() {
-			b = append(b, 1)
-		}
-		h.Write(b)
+		h.Write(append(b, r.sum[:]...))
 	}
 	s.digests[i] = h.Sum(nil)[:digestSize]
 	return s.digests[i]

@@ -124,6 +124,24 @@ func TestWrites(t *testing.T) {
 	}
 }
 
+// Two records of one execution with the same number, which only a sick member or a liar
+// signs, do not leave members with different ones for ever.
+func TestEquals(t *testing.T) {
+	a, b := New(me), New(other)
+	one, two := record("a", "0", 1, other, 3, api.ExecFailed), record("a", "0", 1, other, 3, api.ExecSucceeded)
+	add(a, one, Members)
+	add(b, two, Members)
+	if string(a.Digests()) == string(b.Digests()) {
+		t.Error("it does not show that they hold different records")
+	}
+	pull(t, a, b)
+	pull(t, b, a)
+	key := api.KeyRecord(one.Exec())
+	if a.all[key].rec.State != b.all[key].rec.State || string(a.Digests()) != string(b.Digests()) {
+		t.Errorf("one holds %s, the other %s", a.all[key].rec.State, b.all[key].rec.State)
+	}
+}
+
 // pull has s ask o until o has no more, and returns how many records came.
 func pull(t *testing.T, s, o *Shelf) (n int) {
 	t.Helper()
