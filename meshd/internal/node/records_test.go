@@ -1,11 +1,13 @@
 package node
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -13,6 +15,7 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/meshd/internal/gossip"
 	"github.com/realm-mesh/realm/meshd/internal/meshtest"
+	"github.com/realm-mesh/realm/meshd/internal/p2p"
 	"github.com/realm-mesh/realm/meshd/internal/records"
 )
 
@@ -173,7 +176,7 @@ func TestJobsOfAClient(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		res, err := tt.from.transport(api.ServiceJob, 0).RoundTrip(req)
+		res, err := tt.from.jobTrips().RoundTrip(req)
 		if err != nil {
 			t.Errorf("%s %s: %v", tt.method, tt.path, err)
 			continue
@@ -182,4 +185,62 @@ func TestJobsOfAClient(t *testing.T) {
 			t.Errorf("%s %s: %d, want %d (%v)", tt.method, tt.path, res.StatusCode, tt.want, err)
 		}
 	}
+}
+
+// TestClaimsBesideFollowers has a claim be answered while a member is asked for more output
+// that does not end than it tells at a time: silence would be taken for consent.
+func TestClaimsBesideFollowers(t *testing.T) {
+	r := meshtest.NewRealm(t)
+	p := newPlace(t, r)
+	p.daemons = roundTrip(func(q *http.Request) (*http.Response, error) {
+		if q.Method == http.MethodGet {
+			<-q.Context().Done()
+			return nil, q.Context().Err()
+		}
+		return &http.Response{StatusCode: http.StatusTeapot, Body: http.NoBody, Header: http.Header{}, Request: q}, nil
+	})
+	serving := p.start(t)
+	asking := newPlace(t, r).start(t, serving)
+	waitMesh(t, serving, asking)
+	trips := asking.jobTrips()
+	ask := func(ctx context.Context, method, path string) (int, error) {
+		req, err := http.NewRequestWithContext(ctx, method, "http://"+string(serving.self)+path, nil)
+		if err != nil {
+			return 0, err
+		}
+		res, err := trips.RoundTrip(req)
+		if err != nil {
+			return 0, err
+		}
+		return res.StatusCode, res.Body.Close()
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var followers sync.WaitGroup
+	defer followers.Wait()
+	defer cancel()
+	for range p2p.StreamsJob + 10 {
+		followers.Go(func() { _, _ = ask(ctx, http.MethodGet, api.PathJobLogs("build-1")) }) // it ends with the test
+	}
+	until(t, 20*time.Second, "streams are open", func() bool { return serving.jobStreams(asking.self) >= p2p.StreamsJob*3/4 })
+	short, end := context.WithTimeout(t.Context(), 5*time.Second)
+	defer end()
+	if code, err := ask(short, http.MethodPost, api.PathJobClaims); err != nil || code != http.StatusTeapot {
+		t.Errorf("a claim beside %d followers: %d, %v", p2p.StreamsJob+10, code, err)
+	}
+}
+
+// jobStreams is how many streams about jobs are open with a member.
+func (m *member) jobStreams(p api.PeerID) (n int) {
+	for _, c := range m.host.Network().Conns() {
+		id, err := p2p.ID(c.RemotePeer())
+		if err != nil || id != p {
+			continue
+		}
+		for _, s := range c.GetStreams() {
+			if string(s.Protocol()) == api.Protocol(m.cfg.Pin.Realm, api.ServiceJob) {
+				n++
+			}
+		}
+	}
+	return n
 }

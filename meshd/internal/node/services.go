@@ -42,7 +42,7 @@ func (n *Node) openServices() {
 		api.ServiceBlob: countedTrips{blob, n, api.ServiceBlob},
 		api.ServiceCall: countedTrips{call, n, api.ServiceCall},
 		api.ServiceNode: countedTrips{n.transport(api.ServiceNode, 0), n, api.ServiceNode},
-		api.ServiceJob:  countedTrips{n.transport(api.ServiceJob, 0), n, api.ServiceJob},
+		api.ServiceJob:  countedTrips{n.jobTrips(), n, api.ServiceJob},
 	}, map[api.Service]time.Duration{api.ServiceNode: nodeAway}, n.cfg.Log)
 	n.openSync()
 }

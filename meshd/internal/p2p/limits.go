@@ -41,6 +41,9 @@ const (
 	StreamsJob  = 64
 )
 
+// StreamsJobReads is how many of [StreamsJob] may read: output is followed for long.
+const StreamsJobReads = 48
+
 // StreamCap is the cap of a service among the above.
 func StreamCap(s api.Service) int {
 	switch s {
