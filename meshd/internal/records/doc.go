@@ -11,6 +11,7 @@
 //
 // Records of jobs whose intent is gone are removed after [Keep], those of a job that runs
 // again and again when it has newer ones ([Shelf.Prune]), and of more than [Most] the
-// oldest that have ended. Every member does so by the same rule, and takes no such record
+// oldest that have ended of the member that has most: one that says too much pushes out
+// what it has said itself. Every member does so by the same rule, and takes no such record
 // from others: it would come back for ever from those who look a moment later.
 package records

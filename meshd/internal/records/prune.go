@@ -110,7 +110,7 @@ func (s *Shelf) past(rec *api.JobRecord) bool {
 	return false
 }
 
-// older orders records by what goes first when there are more than [Most]: those that have
+// older orders records of a member by what goes first when there are more than [Most]: those that have
 // ended, the oldest first. All members order them alike.
 func older(a, b *held) int {
 	return cmp.Or(cmp.Compare(standing(a), standing(b)), a.when().Compare(b.when()), cmp.Compare(a.key, b.key))
@@ -131,8 +131,7 @@ func (h *held) when() time.Time {
 	return h.rec.Ended
 }
 
-// byAge is a heap of records, with what goes first at the top. Some in it may not be kept
-// any more.
+// byAge is a heap of records, with what goes first at the top.
 type byAge []*held
 
 func (q byAge) Len() int           { return len(q) }

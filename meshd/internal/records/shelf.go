@@ -2,7 +2,6 @@ package records
 
 import (
 	"cmp"
-	"container/heap"
 	"crypto/sha256"
 	"maps"
 	"slices"
@@ -51,7 +50,7 @@ type Shelf struct {
 	parts   [Parts]map[string]*held
 	sorted  [Parts][]*held           // by key; nil: to be made anew
 	digests [Parts][]byte            // likewise
-	first   byAge                    // what goes first
+	shares  map[api.PeerID]*share    // of members of which something is kept
 	gone    map[api.Digest]time.Time // jobs whose records have been removed, and when
 	floors  map[group]int64          // ages below which no record that has ended is taken
 	read    bool                     // all of the bucket has been seen once
@@ -64,7 +63,7 @@ type Shelf struct {
 
 // New returns an empty Shelf of the node self.
 func New(self api.PeerID) *Shelf {
-	s := &Shelf{self: self, most: Most, all: map[string]*held{}, gone: map[api.Digest]time.Time{}, floors: map[group]int64{}, writes: map[string]struct{}{}, gossip: map[string]struct{}{},
+	s := &Shelf{self: self, most: Most, all: map[string]*held{}, shares: map[api.PeerID]*share{}, gone: map[api.Digest]time.Time{}, floors: map[group]int64{}, writes: map[string]struct{}{}, gossip: map[string]struct{}{},
 		write: make(chan struct{}, 1), tell: make(chan struct{}, 1)}
 	for i := range s.parts {
 		s.parts[i] = map[string]*held{}
@@ -113,32 +112,17 @@ func (s *Shelf) Add(rec api.JobRecord, raw []byte, from Source) (news bool) {
 // held.
 func (s *Shelf) put(h *held) {
 	part := partOf(h.key)
+	old := s.all[h.key]
 	h.sum = h.rec.Sum()
 	s.all[h.key], s.parts[part][h.key] = h, h
 	s.sorted[part], s.digests[part] = nil, nil
 	if h.rec.State.Ended() {
 		s.blobs++
 	}
-	if heap.Push(&s.first, h); len(s.first) > 2*len(s.all)+100 { // most in it are not kept any more
-		s.first = slices.Collect(maps.Values(s.all))
-		heap.Init(&s.first)
-	}
+	s.shared(h, old == nil)
 	for len(s.all) > s.most {
-		s.remove(s.lowest())
+		s.remove(s.lowest(s.fullest("")))
 	}
-}
-
-// room reports whether there is a place for h, that of another one if need be; s.mu is held.
-func (s *Shelf) room(h *held) bool {
-	return len(s.all) < s.most || older(s.lowest(), h) < 0
-}
-
-// lowest is what goes first; s.mu is held, and something is kept.
-func (s *Shelf) lowest() *held {
-	for s.all[s.first[0].key] != s.first[0] {
-		heap.Pop(&s.first)
-	}
-	return s.first[0]
 }
 
 // Knows reports whether a record like this, or a newer one, is kept, or is not to be kept
@@ -319,6 +303,7 @@ func (s *Shelf) remove(h *held) {
 	delete(s.all, h.key)
 	delete(s.parts[part], h.key)
 	s.sorted[part], s.digests[part] = nil, nil
+	s.unshared(h)
 	s.blobs++
 	s.due(s.writes, h.key, s.write)
 }

@@ -142,6 +142,41 @@ func TestEquals(t *testing.T) {
 	}
 }
 
+// A member that says too much pushes out what it has said itself, and nobody else's.
+func TestShares(t *testing.T) {
+	const sick, small, third = me, other, api.PeerID("12D3KooWQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQCCCCCCCC")
+	var all []api.JobRecord
+	for i := range 1000 {
+		rec := record("much", api.RunKey(fmt.Sprint(i)), i+1, sick, 1, api.ExecRunning) // newer, and never ends
+		if all = append(all, rec); i < 80 {
+			all = append(all, record("a", api.RunKey(fmt.Sprint(i)), 1, small, 1, api.ExecSucceeded), record("b", api.RunKey(fmt.Sprint(i)), 1, third, 1, api.ExecFailed))
+		}
+	}
+	var first []string
+	for seed := range uint64(10) {
+		s := New(me)
+		s.most = 300
+		rnd := rand.New(rand.NewPCG(seed, 2)) //nolint:gosec // the same each time
+		for _, i := range rnd.Perm(len(all)) {
+			add(s, all[i], Members)
+		}
+		if n := s.Len(); n != 300 {
+			t.Fatalf("%d records", n)
+		}
+		for _, rec := range all {
+			if rec.Peer != sick && s.all[api.KeyRecord(rec.Exec())] == nil {
+				t.Fatalf("seed %d: %s is not kept", seed, api.KeyRecord(rec.Exec()))
+			}
+		}
+		if first == nil {
+			first = s.keys()
+		}
+		if !slices.Equal(s.keys(), first) {
+			t.Fatalf("seed %d: what is kept depends on what came first", seed)
+		}
+	}
+}
+
 // pull has s ask o until o has no more, and returns how many records came.
 func pull(t *testing.T, s, o *Shelf) (n int) {
 	t.Helper()
@@ -203,8 +238,13 @@ func TestConverge(t *testing.T) {
 		if n := pull(t, a, b); n != 0 {
 			t.Errorf("seed %d: %d records are told again", seed, n)
 		}
-		if a.Len() > a.most || len(a.first) > 2*a.Len()+101 {
-			t.Errorf("seed %d: %d records, %d in the heap", seed, a.Len(), len(a.first))
+		if a.Len() > a.most {
+			t.Errorf("seed %d: %d records", seed, a.Len())
+		}
+		for p, sh := range a.shares {
+			if len(sh.first) > 2*sh.n+101 {
+				t.Errorf("seed %d: %d records of %s, %d in the heap", seed, sh.n, p, len(sh.first))
+			}
 		}
 	}
 }
