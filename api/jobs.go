@@ -275,7 +275,8 @@ type JobAnswers struct {
 type JobAnswer struct {
 	// Records are signed ones that the caller may not know, and that speak against the claim.
 	Records [][]byte `json:"records,omitempty"`
-	// Live is a member that comes before the caller and is up, as the answering one sees it.
+	// Live is a member that comes before the caller and is up, as the answering one sees
+	// it; or that one itself, when it knows that the run has ended, and has no record left.
 	Live PeerID `json:"live,omitempty"`
 }
 

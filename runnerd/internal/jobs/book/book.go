@@ -99,6 +99,7 @@ func (b *Book) DropJob(root api.Digest) {
 		}
 	}
 	for _, r := range e.runs {
+		r.let = nil
 		b.derive(r)
 	}
 	b.touched[root] = true
@@ -128,6 +129,7 @@ func (b *Book) Put(rec api.JobRecord) (changed bool) {
 	if found && !rec.Newer(r.execs[at]) {
 		return false
 	}
+	r.returned(rec.Exec())
 	held := rec
 	if found {
 		old := r.execs[at]
@@ -162,6 +164,7 @@ func (b *Book) Drop(x api.Exec) {
 	if len(r.execs) == n {
 		return
 	}
+	r.dropped(x, r.view)
 	b.untrack(x)
 	if e.last != nil && e.last.Exec() == x {
 		e.newest()

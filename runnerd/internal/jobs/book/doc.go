@@ -18,6 +18,8 @@
 //   - A run of a cancelled job, or one replaced by a later instant, that has not
 //     succeeded is cancelled as soon as nothing of it is under way.
 //   - A run that nobody has begun when its job expires is expired.
+//   - Of a one-shot job that is held, a run which had ended stays so when records of it are
+//     dropped.
 //
 // What has ended stays as it is, with two exceptions that come from members which were
 // away: a success that they bring back is preferred to a failure, and of two successes the

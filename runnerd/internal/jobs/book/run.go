@@ -38,6 +38,7 @@ type run struct {
 	execs []*api.JobRecord
 	view  RunView
 	known bool // view was counted
+	let   *letGo
 }
 
 func (r *run) id() ID { return ID{r.job.Root, r.key} }
@@ -126,6 +127,7 @@ func (b *Book) derive(r *run) {
 	r.view = v
 	if r.job.known {
 		r.conclude(&r.view, &t)
+		r.stay(&r.view)
 	}
 	r.view.Superseded = r.superseded()
 	r.job.count(r)

@@ -13,7 +13,7 @@ const maxAnswer = 4
 
 // Answer is what this node says to a claim of another member: which of the records here
 // speak against it (the caller of this attaches them as they were signed), and which
-// member that is up comes before it; both empty: nothing, and votes that this node may
+// member that is up comes before it, or knows better; both empty: nothing, and votes that this node may
 // have for a strict run are given back with the next plan, which is to be asked for soon.
 func (p *Planner) Answer(c api.JobClaim, from api.PeerID, now time.Time) (records []api.Exec, live api.PeerID) {
 	id := book.ID{Root: c.Root, Run: c.Run}
@@ -26,6 +26,9 @@ func (p *Planner) Answer(c api.JobClaim, from api.PeerID, now time.Time) (record
 	}
 	if v.Current != nil && !v.Away && v.Current.Peer != from {
 		return records, v.Current.Peer
+	}
+	if v.State.Ended() && p.book.LetGo(id) {
+		return records, p.self // not all that would prove it is left
 	}
 	r := p.runs[id]
 	if r == nil || len(records) > 0 {
