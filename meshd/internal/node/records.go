@@ -161,10 +161,14 @@ func (n *Node) pruneRecords(ctx context.Context) error {
 				types[root] = api.JobOneShot // of a newer version: it is not ours to judge
 			}
 		}
+		before := n.cfg.Records.Revision()
 		n.cfg.Records.Prune(n.cfg.Now(), func(root api.Digest) (api.JobType, bool) {
 			t, ok := types[root]
 			return t, ok
 		})
+		if n.cfg.Records.Revision() != before {
+			n.needed.wake(false)
+		}
 	}
 }
 

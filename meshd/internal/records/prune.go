@@ -31,7 +31,10 @@ func (s *Shelf) Prune(now time.Time, known func(root api.Digest) (api.JobType, b
 			s.orphaned(h, now)
 			continue
 		}
-		h.orphan = time.Time{}
+		if !h.orphan.IsZero() { // its blobs are needed again
+			h.orphan = time.Time{}
+			s.blobs++
+		}
 		switch kind {
 		case api.JobRecurring:
 			g := group{root: h.rec.Root}

@@ -109,3 +109,23 @@ func TestPruneServices(t *testing.T) {
 		t.Error("an old one came back")
 	}
 }
+
+// TestIntentAfterRecords: what a record names counts as soon as its job is known again, and
+// that is told.
+func TestIntentAfterRecords(t *testing.T) {
+	s := New(me)
+	add(s, record("a", "0", 1, other, 1, api.ExecSucceeded), Members)
+	isKnown := func(k bool) func(api.Digest) (api.JobType, bool) {
+		return func(api.Digest) (api.JobType, bool) { return api.JobOneShot, k }
+	}
+	for _, k := range []bool{false, true, false} {
+		before := s.Revision()
+		if s.Prune(t0, isKnown(k)); s.Revision() == before {
+			t.Errorf("nobody is told that the job is known: %v", k)
+		}
+		before = s.Revision()
+		if s.Prune(t0, isKnown(k)); s.Revision() != before {
+			t.Errorf("known %v is told twice", k)
+		}
+	}
+}
