@@ -92,7 +92,7 @@ func (b *batch) verdict(s intent.Signed, err error) error {
 		return err
 	}
 	if err := b.fits(s); err == nil || errors.Is(err, ErrFull) {
-		return ErrFull
+		return full(s)
 	}
 	return nil
 }

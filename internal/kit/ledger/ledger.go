@@ -27,7 +27,7 @@ var (
 	// ErrRealm: it was made for another realm.
 	ErrRealm = errors.New("made for another realm")
 	// ErrFull: the set, or the share of it that its signer has, is at its limit.
-	ErrFull = errors.New("too many intents: remove programs that are not needed any more")
+	ErrFull = errors.New("too many intents")
 	// ErrClient: a membership for a time is shown in the handshake, and kept by nobody.
 	ErrClient = errors.New("the membership of a client is not kept")
 )

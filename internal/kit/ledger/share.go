@@ -97,9 +97,17 @@ func (l *state) fits(s intent.Signed) error {
 	case l.place(s) >= Keep:
 		return ErrOlder
 	case len(l.byDigest) >= api.MaxSync, len(l.byDigest) >= maxOthers && !l.owns(s.Signer):
-		return ErrFull
+		return full(s)
 	}
 	return nil
+}
+
+// full is [ErrFull] for s, with what makes room.
+func full(s intent.Signed) error {
+	if s.Kind == api.KindJob {
+		return fmt.Errorf("%w: remove jobs that have ended (realm job rm)", ErrFull)
+	}
+	return fmt.Errorf("%w: remove programs that are not needed any more (realm rm), or jobs that have ended (realm job rm)", ErrFull)
 }
 
 // crowded reports why s, made just now, would push other names of its signer out of
@@ -110,7 +118,7 @@ func (l *state) crowded(s intent.Signed) error {
 		return nil // nobody knows the signer: add says so
 	}
 	if _, known := names[s.Ref]; !known && len(names) >= limit.intents {
-		return fmt.Errorf("%w: its key has %d names", ErrFull, len(names))
+		return fmt.Errorf("%w; its key has %d names", full(s), len(names))
 	}
 	if l.shares[s.Signer].plus(s, 1).bytes <= limit.bytes {
 		return nil
@@ -122,7 +130,7 @@ func (l *state) crowded(s intent.Signed) error {
 		}
 	}
 	if sum > limit.bytes {
-		return fmt.Errorf("%w: those of its key have %d bytes, at most %d", ErrFull, sum, limit.bytes)
+		return fmt.Errorf("%w; those of its key have %d bytes, at most %d", full(s), sum, limit.bytes)
 	}
 	return nil
 }

@@ -170,6 +170,9 @@ func TestRoomForTheOwner(t *testing.T) {
 	if _, err := l.Add(component(t, owner, "b", 1), t0); !errors.Is(err, ErrFull) || !strings.Contains(err.Error(), "remove programs") {
 		t.Errorf("the owner of a full set: %v", err)
 	}
+	if _, err := l.Add(job(t, "build-1", 1, api.Digest{}, nil), t0); !errors.Is(err, ErrFull) || !strings.Contains(err.Error(), "realm job rm") || strings.Contains(err.Error(), "programs") {
+		t.Errorf("a job in a full set: %v", err)
+	}
 }
 
 func TestFresh(t *testing.T) {
