@@ -18,7 +18,7 @@ func (b *Book) Needs(root api.Digest) (met bool, why string, failed bool) {
 	for _, name := range e.Body.Needed() {
 		n := b.names[name]
 		if n == nil {
-			met, why = false, fmt.Sprintf("it needs %s, which is not known here", name)
+			met, why = false, fmt.Sprintf("it needs %s, which is not known here: it was removed, or is on its way", name)
 			continue
 		}
 		switch n.stands() {

@@ -62,7 +62,7 @@ func TestExplain(t *testing.T) {
 	if !ok || got.State != api.JobWaiting || len(got.Members) != len(members) || len(got.Needs) != 1 {
 		t.Fatalf("%+v", got)
 	}
-	want := []string{"it needs j-0, which is not known here", "it is not there", "its runnerd is down", "it is drained", "it is darwin/arm64",
+	want := []string{"it needs j-0, which is not known here: it was removed, or is on its way", "it is not there", "its runnerd is down", "it is drained", "it is darwin/arm64",
 		"its policy does not allow native execution", "it has 1 processors, the job wants 1.5", "it gives 100 MiB, the job wants 200", "its node_ids name other members"}
 	for _, m := range got.Members {
 		for i := range members {
