@@ -71,6 +71,7 @@ func (b *Book) SetJob(j Job) {
 	e.Job, e.known, e.expired = j, true, false
 	e.replace = j.Body.Schedule != nil && j.Body.Schedule.Concurrency == api.ConcurrencyReplace
 	b.list(e)
+	b.dropForeign(e)
 	if j.Body.Type != api.JobRecurring {
 		for i := range j.Body.Runs() {
 			e.run(api.NewRunKey(time.Time{}, i))
@@ -120,10 +121,13 @@ func (b *Book) Known(root api.Digest) bool {
 	return e != nil && e.known
 }
 
-// Put takes a record in, unless one is there that counts in its place. Records of jobs
-// that are not known are kept for when they are.
+// Put takes a record in, unless one is there that counts in its place, or it is of a run
+// that its job does not have. Records of jobs that are not known are kept for when they are.
 func (b *Book) Put(rec api.JobRecord) (changed bool) {
 	e := b.job(rec.Root)
+	if e.known && !e.has(rec.Run) {
+		return false
+	}
 	r := e.run(rec.Run)
 	at, found := slices.BinarySearchFunc(r.execs, rec.Exec(), func(x *api.JobRecord, e api.Exec) int { return x.Exec().Compare(e) })
 	if found && !rec.Newer(r.execs[at]) {

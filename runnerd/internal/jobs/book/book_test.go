@@ -251,3 +251,41 @@ func FuzzResolve(f *testing.F) {
 		_ = book.BaseName(api.Name(strings.ToLower(text)))
 	})
 }
+
+// TestForeignRuns: what a member says of runs that a job does not have makes none, whether
+// the job was known before or not.
+func TestForeignRuns(t *testing.T) {
+	cron := &api.JobSchedule{Cron: "@hourly", Concurrency: api.ConcurrencyReplace}
+	for _, c := range []struct {
+		body    api.Job
+		foreign []api.RunKey
+		own     api.RunKey
+	}{
+		{api.Job{Parallelism: 2}, []api.RunKey{"2", "999", "20261123T010000Z-0"}, "1"},
+		{api.Job{Type: api.JobService}, []api.RunKey{"1", "20261123T010000Z-0"}, "0"},
+		{api.Job{Type: api.JobRecurring, Schedule: cron}, []api.RunKey{"0", "20991123T010000Z-1"}, "20261123T010000Z-0"},
+	} {
+		for _, before := range []bool{true, false} {
+			b, j := book.New("a"), job("j-1", c.body)
+			if before {
+				b.SetJob(j)
+			}
+			for _, key := range c.foreign {
+				b.Put(record(t, j.Root, key, "1 a running"))
+			}
+			b.Put(record(t, j.Root, c.own, "1 a running"))
+			b.SetJob(j)
+			for _, key := range c.foreign {
+				if v := b.Run(j.Root, key); v.State != "" || len(b.Executions(v.ID)) > 0 {
+					t.Errorf("%s has a run %s, known before: %v", j.Body.Type, key, before)
+				}
+			}
+			if s, _ := b.Summary(j.Root); s.Runs.Total != j.Body.Runs() || s.Runs.Running != 1 || len(b.Going("a")) != 1 {
+				t.Fatalf("%s: %+v, known before: %v", j.Body.Type, s.Runs, before)
+			}
+			if _, why, fenced := b.Fenced(b.Going("a")[0]); fenced {
+				t.Errorf("%s: its own run is to stop: %s", j.Body.Type, why)
+			}
+		}
+	}
+}

@@ -44,6 +44,37 @@ func (e *job) run(key api.RunKey) *run {
 	return r
 }
 
+// has reports whether a known job has such a run: a member that is sick may speak of others.
+func (e *job) has(key api.RunKey) bool {
+	return key.Instant().IsZero() == (e.Body.Type != api.JobRecurring) && key.Index() < e.Body.Runs()
+}
+
+// dropForeign forgets the runs that a job, which is known now, does not have.
+func (b *Book) dropForeign(e *job) {
+	n := len(e.runs)
+	for key, r := range e.runs {
+		if e.has(key) {
+			continue
+		}
+		for _, x := range r.execs {
+			b.untrack(x.Exec())
+		}
+		e.forget(r)
+		delete(e.runs, key)
+		b.changed[r.id()] = true
+	}
+	if len(e.runs) == n {
+		return
+	}
+	e.newest()
+	e.latest = time.Time{}
+	for _, r := range e.runs {
+		if r.at.After(e.latest) {
+			e.latest = r.at
+		}
+	}
+}
+
 // tidy forgets an entry of which nothing is left.
 func (b *Book) tidy(e *job) {
 	if !e.known && len(e.runs) == 0 {
