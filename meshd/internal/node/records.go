@@ -15,6 +15,7 @@ import (
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/internal/kit/keys"
+	"github.com/realm-mesh/realm/internal/kit/ledger"
 	"github.com/realm-mesh/realm/internal/kit/telemetry"
 	"github.com/realm-mesh/realm/meshd/internal/gossip"
 	"github.com/realm-mesh/realm/meshd/internal/p2p"
@@ -64,6 +65,9 @@ func (n *Node) readRecords(raw [][]byte) (news []signedRecord, err error) {
 		}
 		if !n.wasMember(rec.Peer) || n.cfg.Records.Knows(&rec) {
 			continue // whose membership is not known here may be one all the same
+		}
+		if rec.Run.Instant().After(n.cfg.Now().Add(ledger.MaxAhead)) {
+			continue // nobody has executed what has not come; it would count as the newest for long
 		}
 		news = append(news, signedRecord{rec, r})
 	}

@@ -244,3 +244,20 @@ func (m *member) jobStreams(p api.PeerID) (n int) {
 	}
 	return n
 }
+
+// TestInstantsToCome: a run of an instant that has not come is nobody's to speak of. It
+// would push out what is kept of others, or end them.
+func TestInstantsToCome(t *testing.T) {
+	m := newPlace(t, meshtest.NewRealm(t)).start(t)
+	for ahead, want := range map[time.Duration]int{-time.Hour: 1, time.Minute: 1, time.Hour: 0, 10000 * time.Hour: 0} {
+		rec := m.place.recordOf(api.Sum([]byte("root")), 0, 1, api.ExecSucceeded)
+		rec.Run = api.NewRunKey(time.Now().Add(ahead), 0)
+		raw, err := intent.SignRecord(rec, m.place.key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if news, err := m.readRecords([][]byte{raw}); err != nil || len(news) != want {
+			t.Errorf("%s ahead: %d are news, want %d (%v)", ahead, len(news), want, err)
+		}
+	}
+}
