@@ -38,7 +38,7 @@ func (b *Book) job(root api.Digest) *job {
 func (e *job) run(key api.RunKey) *run {
 	r := e.runs[key]
 	if r == nil {
-		r = &run{job: e, key: key, at: key.Instant()}
+		r = &run{job: e, key: key, at: key.Instant(), index: key.Index()}
 		e.runs[key] = r
 	}
 	return r

@@ -35,6 +35,7 @@ type run struct {
 	job   *job
 	key   api.RunKey
 	at    time.Time // instant
+	index int
 	execs []*api.JobRecord
 	view  RunView
 	known bool // view was counted

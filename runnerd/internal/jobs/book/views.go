@@ -21,6 +21,25 @@ func (b *Book) Open(root api.Digest) []ID {
 	return out
 }
 
+// OpenSpan is the first and the last run of a job of those that have not ended; "": there is none.
+// It costs less than [Book.Open].
+func (b *Book) OpenSpan(root api.Digest) (first, last api.RunKey) {
+	e := b.jobs[root]
+	if e == nil || len(e.open) == 0 {
+		return "", ""
+	}
+	var low, high *run
+	for _, r := range e.open {
+		if low == nil || r.before(low) < 0 {
+			low = r
+		}
+		if high == nil || r.before(high) > 0 {
+			high = r
+		}
+	}
+	return low.key, high.key
+}
+
 // Runs are all runs of a job, the oldest first.
 func (b *Book) Runs(root api.Digest) []RunView {
 	e := b.jobs[root]
@@ -47,11 +66,12 @@ func sorted(runs map[api.RunKey]*run) []*run {
 	for _, r := range runs {
 		out = append(out, r)
 	}
-	slices.SortFunc(out, func(x, y *run) int {
-		return cmp.Or(x.at.Compare(y.at), cmp.Compare(x.key.Index(), y.key.Index()))
-	})
+	slices.SortFunc(out, (*run).before)
 	return out
 }
+
+// before orders runs of a job, the oldest first.
+func (r *run) before(o *run) int { return cmp.Or(r.at.Compare(o.at), cmp.Compare(r.index, o.index)) }
 
 // Summary is a job as lists show it.
 func (b *Book) Summary(root api.Digest) (api.JobSummary, bool) {
@@ -98,7 +118,7 @@ func (b *Book) state(e *job) (api.JobState, string) {
 	}
 	var first *run
 	for _, r := range runs {
-		if r.view.State == state && (first == nil || cmp.Or(r.at.Compare(first.at), cmp.Compare(r.key.Index(), first.key.Index())) < 0) {
+		if r.view.State == state && (first == nil || r.before(first) < 0) {
 			first = r
 		}
 	}

@@ -114,3 +114,17 @@ func BenchmarkStart(b *testing.B) {
 		full(20_000, 500, 5)
 	}
 }
+
+// BenchmarkAlone is an instant of a recurring job with as many runs as there may be, none
+// of which may go on beside one of an earlier instant.
+func BenchmarkAlone(b *testing.B) {
+	for b.Loop() {
+		bk := book.New(peer(0))
+		p := plan.New(peer(0), bk)
+		p.SetMembers(crowd(5), began)
+		bk.SetJob(book.Job{Root: api.Sum(nil), Name: "job-1", Issued: began, Seq: 1, Body: &api.Job{Type: api.JobRecurring, Parallelism: api.MaxParallelism,
+			Runtime: api.JobRuntime{Type: api.RuntimeNative}, Schedule: &api.JobSchedule{Cron: "* * * * *", Concurrency: api.ConcurrencyForbid}}})
+		p.Plan(began, plan.Room{CPUMilli: 1000})
+		p.Plan(began.Add(time.Minute), plan.Room{CPUMilli: 1000})
+	}
+}

@@ -33,14 +33,14 @@ func (p *Planner) alone(r *runPlan, c candidate, now time.Time, out *Plan) (cand
 
 // before is a run of an earlier instant that has not ended; "": there is none.
 func (p *Planner) before(r *runPlan) api.RunKey {
-	if open := p.book.Open(r.id.Root); len(open) > 0 && open[0].Run.Instant().Before(r.at) {
-		return open[0].Run
+	if first, _ := p.book.OpenSpan(r.id.Root); first != "" && first.Instant().Before(r.at) {
+		return first
 	}
 	return ""
 }
 
 // later reports whether there is a run of a later instant.
 func (p *Planner) later(r *runPlan) bool {
-	open := p.book.Open(r.id.Root)
-	return len(open) > 0 && open[len(open)-1].Run.Instant().After(r.at)
+	_, last := p.book.OpenSpan(r.id.Root)
+	return last != "" && last.Instant().After(r.at)
 }
