@@ -154,6 +154,9 @@ func (h Home) JobTails() string { return filepath.Join(h.State(api.Runnerd), "ta
 // JobVotes is the file of votes that this node has given as an elector.
 func (h Home) JobVotes() string { return filepath.Join(h.State(api.Runnerd), "votes.log") }
 
+// JobsOver is the file of runs that have ended and whose records are not kept any more.
+func (h Home) JobsOver() string { return filepath.Join(h.State(api.Runnerd), "over.log") }
+
 // Keys is the folder of the node's secrets.
 func (h Home) Keys() string { return filepath.Join(h.root, "keys") }
 

@@ -40,6 +40,7 @@ func TestFiles(t *testing.T) {
 		"Jobs":         "/h/runnerd/jobs",
 		"JobTails":     "/h/runnerd/tails",
 		"JobVotes":     "/h/runnerd/votes.log",
+		"JobsOver":     "/h/runnerd/over.log",
 		"Keys":         "/h/keys",
 		"NodeKey":      "/h/keys/node.pem",
 		"BusSeed":      "/h/keys/bus-casd.nk",

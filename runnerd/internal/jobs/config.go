@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/runnerd/internal/jobs/over"
 	"github.com/realm-mesh/realm/runnerd/internal/jobs/plan"
 )
 
@@ -35,6 +36,7 @@ type Config struct {
 	Output   Output
 	Blobs    Blobs
 	Votes    Votes
+	Over     Over
 	Room     func() plan.Room // what the node has for jobs in all
 	Now      func() time.Time // the node's clock, which never goes back
 	// Confined says what of the confinement of native jobs does not work here, for people.
@@ -105,5 +107,12 @@ type Votes interface {
 	// Vote answers who has the vote, once that is on disk.
 	Vote(v api.JobVote, from api.PeerID) (api.PeerID, error)
 	// Forget removes the votes of jobs that are not to be kept.
+	Forget(keep func(root api.Digest) bool) error
+}
+
+// Over remembers runs that have ended and whose records go: package over.
+type Over interface {
+	Add(over.Run) error
+	Of(root api.Digest) []over.Run
 	Forget(keep func(root api.Digest) bool) error
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/local"
 	"github.com/realm-mesh/realm/internal/kit/placement"
 	"github.com/realm-mesh/realm/runnerd/internal/jobs/book"
+	"github.com/realm-mesh/realm/runnerd/internal/jobs/over"
 	"github.com/realm-mesh/realm/runnerd/internal/jobs/plan"
 	"github.com/realm-mesh/realm/runnerd/internal/jobs/votes"
 )
@@ -45,6 +46,7 @@ type node struct {
 	r     *realm
 	id    api.PeerID
 	votes *votes.Table
+	over  *over.Table
 	mux   *http.ServeMux
 	down  bool // the whole node goes down with its manager
 	stop  func()
@@ -71,7 +73,11 @@ func inRealm(t *testing.T, n int, test func(*testing.T, *realm)) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			m := &node{r: r, id: api.PeerID("12D3KooW" + strings.Repeat(string(rune('a'+i)), 44)), votes: v, bucket: map[string][]byte{}}
+			past, err := over.Open(filepath.Join(dir, "over-"+string(rune('a'+i))))
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := &node{over: past, r: r, id: api.PeerID("12D3KooW" + strings.Repeat(string(rune('a'+i)), 44)), votes: v, bucket: map[string][]byte{}}
 			r.nodes = append(r.nodes, m)
 		}
 		for _, m := range r.nodes {
@@ -95,7 +101,7 @@ func (m *node) boot(found ...Found) {
 	m.Manager = New(Config{
 		Self: m.id, Sign: seal, Read: unseal, Write: func(_ api.Exec, raw []byte) { go m.r.spread(m, raw) },
 		Realm: func() (api.RealmID, error) { return api.RealmID(strings.Repeat("a", 32)), nil }, Peers: peers{m}, Executor: m.executor, Output: m.executor, Blobs: m.executor,
-		Votes: m.votes, Room: func() plan.Room { return plan.Room{CPUMilli: 4000} }, Now: time.Now, Confined: func() []string { return nil },
+		Votes: m.votes, Over: m.over, Room: func() plan.Room { return plan.Room{CPUMilli: 4000} }, Now: time.Now, Confined: func() []string { return nil },
 		Leaving: func(context.Context) bool { return m.down }, Log: slog.New(slog.DiscardHandler),
 	})
 	m.mux = http.NewServeMux()

@@ -51,6 +51,9 @@ func (m *Manager) SetJob(j book.Job) {
 	m.mu.Lock()
 	delete(m.dropping, j.Root)
 	m.book.SetJob(j)
+	for _, r := range m.cfg.Over.Of(j.Root) {
+		m.book.SetOver(book.ID{Root: r.Root, Run: r.Run}, r.State, r.Epoch)
+	}
 	m.mu.Unlock()
 	m.rouse()
 }
@@ -85,63 +88,6 @@ func (m *Manager) ofJob(root api.Digest) (out []Execution) {
 		}
 	}
 	return out
-}
-
-// Record takes in what a member says, and how it was signed. What this node says itself
-// comes back from the bus, and is known.
-func (m *Manager) Record(rec api.JobRecord, raw []byte) {
-	x := rec.Exec()
-	m.mu.Lock()
-	if m.book.Put(rec) {
-		m.raw[x], m.keys[api.KeyRecord(x)] = raw, x
-	}
-	_, goesOn := m.own[x]
-	m.mu.Unlock()
-	switch {
-	case !rec.State.Ended():
-	case x.Peer == m.cfg.Self && !goesOn: // its result is safe on the bus
-		m.cfg.Executor.Kept(x)
-	case rec.Said != "" || !rec.Log.SHA256.IsZero():
-		m.cfg.Output.Drop(x)
-	}
-	m.rouse()
-}
-
-// Forget takes in that a record is not kept any more; key is that of the bucket.
-func (m *Manager) Forget(key string) {
-	m.mu.Lock()
-	x, known := m.keys[key]
-	if known {
-		m.book.Drop(x)
-		delete(m.raw, x)
-		delete(m.keys, key)
-	}
-	_, goesOn := m.own[x]
-	m.mu.Unlock()
-	if !known {
-		return
-	}
-	if x.Peer == m.cfg.Self && !goesOn {
-		m.cfg.Executor.Forget(x)
-	}
-	m.cfg.Output.Drop(x)
-	m.rouse()
-}
-
-// Only takes in that of the records that there were no others are kept but those with these
-// keys. What this node says itself may be on its way there.
-func (m *Manager) Only(keys map[string]bool) {
-	var gone []string
-	m.mu.Lock()
-	for key, x := range m.keys {
-		if !keys[key] && x.Peer != m.cfg.Self {
-			gone = append(gone, key)
-		}
-	}
-	m.mu.Unlock()
-	for _, key := range gone {
-		m.Forget(key)
-	}
 }
 
 // Members says who the members are, this node among them.

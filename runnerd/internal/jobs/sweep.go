@@ -12,7 +12,8 @@ import (
 // the intent of its job does: it goes when that was not there twice.
 const sweepEvery = 12 * time.Hour
 
-// sweepVotes forgets votes of jobs that are gone, until ctx ends.
+// sweepVotes forgets votes of jobs that are gone, and which of their runs are over, until
+// ctx ends.
 func (m *Manager) sweepVotes(ctx context.Context) {
 	every := time.NewTicker(sweepEvery)
 	defer every.Stop()
@@ -33,6 +34,9 @@ func (m *Manager) sweepVotes(ctx context.Context) {
 		})
 		if err != nil {
 			m.cfg.Log.Warn("forget votes of jobs that are gone", telemetry.Error(err))
+		}
+		if err := m.cfg.Over.Forget(m.knows); err != nil {
+			m.cfg.Log.Warn("forget runs of jobs that are gone", telemetry.Error(err))
 		}
 		before = now
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/realm-mesh/realm/runnerd/internal/jobs"
 	"github.com/realm-mesh/realm/runnerd/internal/jobs/book"
 	"github.com/realm-mesh/realm/runnerd/internal/jobs/execute"
+	"github.com/realm-mesh/realm/runnerd/internal/jobs/over"
 	"github.com/realm-mesh/realm/runnerd/internal/jobs/plan"
 	"github.com/realm-mesh/realm/runnerd/internal/jobs/votes"
 	"github.com/realm-mesh/realm/runnerd/internal/wanted"
@@ -47,6 +48,10 @@ func newJobber(d *Daemon, b *wanted.Book, bucket *bus.Bucket, loader execute.Loa
 	if err != nil {
 		return nil, err
 	}
+	past, err := over.Open(home.JobsOver())
+	if err != nil {
+		return nil, err
+	}
 	store := jobBlobs{&blobs{client: d.env.Client}}
 	x, err := execute.New(execute.Config{
 		Folder: home.Jobs(), Tails: home.JobTails(), Blobs: store, Loader: loader, Admit: node,
@@ -67,7 +72,7 @@ func newJobber(d *Daemon, b *wanted.Book, bucket *bus.Bucket, loader execute.Loa
 			pin, err := trust.ReadPin(home.Pin())
 			return pin.Realm, err
 		},
-		Peers: &jobPeers{client: d.env.Client}, Executor: x, Output: x, Blobs: store, Votes: v,
+		Peers: &jobPeers{client: d.env.Client}, Executor: x, Output: x, Blobs: store, Votes: v, Over: past,
 		Room: func() plan.Room { return room }, Now: d.clock.Now, Confined: x.Confined, Leaving: j.leaving, Ended: ended, Log: d.env.Log,
 	})
 	return j, nil

@@ -44,6 +44,18 @@ func (r *run) stay(v *RunView) {
 	}
 }
 
+// SetOver says that a run of a known job has ended like that, by records that may not be
+// there any more.
+func (b *Book) SetOver(id ID, state api.JobState, epoch int) {
+	r := b.find(id)
+	if r == nil || r.let != nil || r.job.Body.Type != api.JobOneShot {
+		return
+	}
+	r.let = &letGo{view: RunView{State: state, Epoch: epoch}, gone: map[api.Exec]bool{{}: true}}
+	b.derive(r)
+	b.settle(r.job)
+}
+
 // LetGo reports whether a run has ended by records of which some are not kept any more.
 func (b *Book) LetGo(id ID) bool {
 	r := b.find(id)
