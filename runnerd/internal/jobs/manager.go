@@ -194,8 +194,8 @@ func (m *Manager) spawn(do func(context.Context)) {
 	}()
 }
 
-// put has rec stand in the book, and on the bus; m.mu is held.
-func (m *Manager) put(rec api.JobRecord) {
+// put has rec stand in the book, and on the bus, and reports whether it does; m.mu is held.
+func (m *Manager) put(rec api.JobRecord) bool {
 	raw, err := m.cfg.Sign(rec)
 	if err != nil && rec.State.Ended() { // an end that is not told would never be one
 		rec.Said, rec.Artifacts, rec.Reason = "", nil, clip("its artifacts cannot be told: "+err.Error()+": "+rec.Reason)
@@ -203,11 +203,12 @@ func (m *Manager) put(rec api.JobRecord) {
 	}
 	if err != nil {
 		m.cfg.Log.Error("sign a record", telemetry.KeyWorkload, string(rec.Job), telemetry.Error(err))
-		return
+		return false
 	}
 	m.book.Put(rec)
 	m.raw[rec.Exec()], m.keys[api.KeyRecord(rec.Exec())] = raw, rec.Exec()
 	m.cfg.Write(rec.Exec(), raw)
+	return true
 }
 
 // blank is a record of an execution of this node's that begins at now; m.mu is held.

@@ -25,9 +25,10 @@ func (m *Manager) begin(c plan.Claim, now time.Time) {
 	}
 	job, _ := m.book.Job(c.Exec.Root)
 	rec.Cause = c.Cause
-	o := &own{rec: rec}
-	m.own[c.Exec] = o
-	m.put(rec)
+	if !m.put(rec) {
+		return // nobody would hear of it; the next plan has it tried again
+	}
+	m.own[c.Exec] = &own{rec: rec}
 	order := Order{Job: job.Name, Exec: c.Exec, Body: job.Body, Assets: m.assets(job, c.Exec)}
 	m.spawn(func(ctx context.Context) { // its begin may wait for the disk
 		var e Execution
