@@ -99,14 +99,19 @@ func (p *Planner) putBack(home api.PeerID, t taking) {
 }
 
 // Took takes in which runs a member has given away to this node. On an error there are none.
+// They are its own for less than [GiveFor] since it has asked, which was before the member
+// began to count.
 func (p *Planner) Took(from api.PeerID, given []api.JobClaim, now time.Time) {
-	if t, asked := p.takes[from]; asked {
-		p.putBack(from, t)
+	t, asked := p.takes[from]
+	if !asked {
+		return // the answer is too late
 	}
+	p.putBack(from, t)
+	until := t.until.Add(GiveFor - objected - takeFor)
 	for _, c := range given {
 		r := p.runs[book.ID{Root: c.Root, Run: c.Run}]
 		if r != nil && r.next.epoch == c.Epoch {
-			r.taken = now.Add(GiveFor - objected)
+			r.taken = until
 			p.dirty[r.id] = true
 		}
 	}
