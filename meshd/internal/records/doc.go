@@ -9,7 +9,8 @@
 // To compare, each node makes a digest of each of [Parts] parts of its records. Who asks
 // sends its own, and is answered with the records of the parts that differ.
 //
-// Records of jobs whose intent is gone are removed after [Keep], those of a job that runs
+// Records of jobs whose intent is gone are removed after [Keep], or when what goes on of
+// them has ended, those of a job that runs
 // again and again when it has newer ones ([Shelf.Prune]), and of more than [Most] the
 // oldest that have ended of the member that has most: one that says too much pushes out
 // what it has said itself. Every member does so by the same rule, and takes no such record

@@ -25,10 +25,11 @@ func (s *Shelf) Prune(now time.Time, known func(root api.Digest) (api.JobType, b
 		return back || now.Sub(at) > Remember
 	})
 	groups := map[group][]*held{}
+	var orphans []*held
 	for _, h := range s.all {
 		kind, ok := known(h.rec.Root)
 		if !ok {
-			s.orphaned(h, now)
+			orphans = append(orphans, h)
 			continue
 		}
 		if !h.orphan.IsZero() { // its blobs are needed again
@@ -44,20 +45,31 @@ func (s *Shelf) Prune(now time.Time, known func(root api.Digest) (api.JobType, b
 			groups[g] = append(groups[g], h)
 		}
 	}
+	s.orphaned(orphans, now)
 	clear(s.floors)
 	for g, list := range groups {
 		s.thin(g, list)
 	}
 }
 
-// orphaned removes a record whose job has been missing for long, and has none of them
-// come back from members that look at theirs later; s.mu is held.
-func (s *Shelf) orphaned(h *held, now time.Time) {
-	if h.orphan.IsZero() {
-		h.orphan = now
-		s.blobs++
+// orphaned removes records whose jobs have been missing for long, and has none of them
+// come back from members that look at theirs later. What goes on of a job whose time is
+// over may do so, for as long as it is known that there was such a job; s.mu is held.
+func (s *Shelf) orphaned(all []*held, now time.Time) {
+	for _, h := range all {
+		if h.orphan.IsZero() {
+			h.orphan = now
+			s.blobs++
+		}
+		if !h.rec.State.Ended() && now.Sub(h.orphan) <= Remember {
+			s.going[h.rec.Root] = now
+		}
 	}
-	if now.Sub(h.orphan) > Keep {
+	maps.DeleteFunc(s.going, func(_ api.Digest, at time.Time) bool { return now.Sub(at) > Keep })
+	for _, h := range all {
+		if _, going := s.going[h.rec.Root]; going || now.Sub(h.orphan) <= Keep {
+			continue
+		}
 		s.remove(h)
 		if len(s.gone) < Most {
 			s.gone[h.rec.Root] = now

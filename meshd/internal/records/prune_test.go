@@ -129,3 +129,35 @@ func TestIntentAfterRecords(t *testing.T) {
 		}
 	}
 }
+
+// TestExpiredWhileItRuns: what goes on of a job whose time is over is kept, and what comes
+// of it for a while, but not what a member that is gone has left behind.
+func TestExpiredWhileItRuns(t *testing.T) {
+	s := New(me)
+	unknown := func(api.Digest) (api.JobType, bool) { return "", false }
+	add(s, record("a", "0", 1, other, 1, api.ExecFailed), Members)
+	add(s, record("a", "0", 2, other, 1, api.ExecRunning), Members)
+	add(s, record("b", "0", 1, other, 1, api.ExecSucceeded), Members)
+	now := t0
+	for range 10 {
+		s.Prune(now, unknown)
+		now = now.Add(Keep / 2)
+	}
+	if s.Len() != 2 {
+		t.Errorf("%d records are left of a job that goes on", s.Len())
+	}
+	add(s, record("a", "0", 2, other, 2, api.ExecSucceeded), Members)
+	if s.Prune(now, unknown); s.Len() != 2 {
+		t.Errorf("%d records are left when it has ended", s.Len())
+	}
+	if s.Prune(now.Add(Keep+1), unknown); s.Len() != 0 {
+		t.Errorf("%d records are left for ever", s.Len())
+	}
+	add(s, record("c", "0", 1, other, 1, api.ExecRunning), Members)
+	for end := now.Add(Remember + 3*Keep); now.Before(end); now = now.Add(Keep / 2) {
+		s.Prune(now, unknown)
+	}
+	if s.Len() != 0 || len(s.going) != 0 {
+		t.Errorf("%d records are left of a member that is gone", s.Len())
+	}
+}

@@ -52,6 +52,7 @@ type Shelf struct {
 	digests [Parts][]byte            // likewise
 	shares  map[api.PeerID]*share    // of members of which something is kept
 	gone    map[api.Digest]time.Time // jobs whose records have been removed, and when
+	going   map[api.Digest]time.Time // jobs that are missing, and when something of them was last seen to go on
 	floors  map[group]int64          // ages below which no record that has ended is taken
 	read    bool                     // all of the bucket has been seen once
 	blobs   uint64                   // grows when other blobs may be named
@@ -63,7 +64,7 @@ type Shelf struct {
 
 // New returns an empty Shelf of the node self.
 func New(self api.PeerID) *Shelf {
-	s := &Shelf{self: self, most: Most, all: map[string]*held{}, shares: map[api.PeerID]*share{}, gone: map[api.Digest]time.Time{}, floors: map[group]int64{}, writes: map[string]struct{}{}, gossip: map[string]struct{}{},
+	s := &Shelf{self: self, most: Most, all: map[string]*held{}, shares: map[api.PeerID]*share{}, gone: map[api.Digest]time.Time{}, going: map[api.Digest]time.Time{}, floors: map[group]int64{}, writes: map[string]struct{}{}, gossip: map[string]struct{}{},
 		write: make(chan struct{}, 1), tell: make(chan struct{}, 1)}
 	for i := range s.parts {
 		s.parts[i] = map[string]*held{}
