@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/realm-mesh/realm/api"
@@ -168,8 +169,10 @@ func (s *source) remote(ctx context.Context, p api.PeerID) error {
 	if q.Follow {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithCancel(ctx)
+		var watch sync.WaitGroup
+		defer watch.Wait()
 		defer cancel()
-		go s.m.whenDown(ctx, p, cancel)
+		watch.Go(func() { s.m.whenDown(ctx, p, cancel) })
 	}
 	v := url.Values{api.QueryHere: {"1"}, api.QueryRun: {string(rec.Run)}, api.QueryEpoch: {strconv.Itoa(rec.Epoch)}, api.QueryPeer: {string(rec.Peer)}}
 	if q.Tail >= 0 {
