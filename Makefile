@@ -64,9 +64,14 @@ check: ## what a reviewer's machine would say: gofmt, vet, each module alone, ot
 
 SOAK ?= 10m
 FUZZ ?= $(SOAK)
-soak: ## look for what the engine and runnerd take wrong, or do not give back, ten minutes each way (FUZZ=30000x SOAK=15s)
-	cd engine && for f in $$(grep -roE '^func Fuzz[A-Za-z]+' --include='*_test.go' component internal meter wasi | sed 's|/[^/]*:func |:|' | sort); do echo "$$f"; \
-		GOWORK=off $(GO) test -run '^$$' -fuzz "^$${f#*:}$$" -fuzztime $(FUZZ) -fuzzminimizetime 5s ./$${f%:*} || exit 1; done
+# Folders of each module whose fuzz targets soak runs: the engine's, and all that read what jobs say.
+FUZZED := engine:component,internal,meter,wasi api:. internal/kit:intent,policy,schedule realm:internal/jobfile \
+	runnerd:internal/jobs,internal/native meshd:internal/records
+soak: ## look for what the engine, jobs and runnerd take wrong, or do not give back, ten minutes each way (FUZZ=30000x SOAK=15s)
+	@for m in $(FUZZED); do (cd $${m%%:*} && dirs=$${m#*:} && \
+		for f in $$(grep -roE '^func Fuzz[A-Za-z0-9]+' --include='*_test.go' $${dirs//,/ } | sed 's|^\./||; s|[^/]*:func |:|' | sort); do \
+			pkg=./$${f%:*}; echo "$${m%%:*} $$pkg $${f#*:}"; \
+			GOWORK=off $(GO) test -run '^$$' -fuzz "^$${f#*:}$$" -fuzztime $(FUZZ) -fuzzminimizetime 5s $$pkg || exit 1; done) || exit 1; done
 	cd engine && GOWORK=off $(GO) test -count=1 -timeout 60m -run 'TestMemoryStaysFlat|TestCacheStaysSmall' -v . -soak $(SOAK)
 	cd runnerd && GOWORK=off $(GO) test -count=1 -timeout 60m -run TestManyPushesLeaveNothing -v ./internal/runnerd -soak $(SOAK)
 	cd runnerd && GOWORK=off $(GO) test -count=1 -timeout 60m -run TestRequestsLeaveNothing -v ./internal/wasihttp -soak $(SOAK)
