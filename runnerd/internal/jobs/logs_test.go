@@ -139,6 +139,27 @@ func TestFollow(t *testing.T) {
 	})
 }
 
+// TestFollowFromBefore: who follows a job with a past has that first, in its order, and a
+// tail is of all of it.
+func TestFollowFromBefore(t *testing.T) {
+	inRealm(t, 2, func(t *testing.T, r *realm) {
+		r.program = func(x *execution) Change {
+			x.say(fmt.Sprintf("%d.a", x.Run.Index()))
+			x.say(fmt.Sprintf("%d.b", x.Run.Index()))
+			return x.sleep(time.Second)
+		}
+		r.submit("p-1", api.Job{Parallelism: 6})
+		time.Sleep(time.Minute)
+		for want, tail := range map[string]int{"0.a 0.b 1.a 1.b 2.a 2.b 3.a 3.b 4.a 4.b 5.a 5.b": -1, "4.b 5.a 5.b": 3, "": 0} {
+			for _, m := range r.nodes {
+				if got := texts(r.logs(m, Selection{Job: "p-1", Lines: Lines{Tail: tail, Follow: true}})); got != want {
+					t.Errorf("tail %d: %q, want %q", tail, got, want)
+				}
+			}
+		}
+	})
+}
+
 // TestReaderLeaves: who has gone is not written to from elsewhere.
 func TestReaderLeaves(t *testing.T) {
 	inRealm(t, 2, func(t *testing.T, r *realm) {

@@ -124,7 +124,7 @@ func (f *follower) tail(ctx context.Context, list []api.JobRecord) error {
 	return nil
 }
 
-// follow writes lines as they come, of all executions at once.
+// follow writes what is there, and then lines as they come, of all executions at once.
 func (f *follower) follow(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var wg sync.WaitGroup
@@ -138,6 +138,11 @@ func (f *follower) follow(ctx context.Context) error {
 		list, over, err := f.executions()
 		if err != nil {
 			return err
+		}
+		if first {
+			if err := f.past(ctx, list); err != nil {
+				return err
+			}
 		}
 		for i := range list {
 			rec := list[i]
@@ -165,6 +170,32 @@ func (f *follower) follow(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// past writes what had been written by executions that ended before the reader came, in
+// their order; a tail is of all of them together.
+func (f *follower) past(ctx context.Context, list []api.JobRecord) error {
+	var ended []api.JobRecord
+	for i := range list {
+		if list[i].State.Ended() {
+			ended = append(ended, list[i])
+			f.seen[list[i].Exec()] = true
+		}
+	}
+	if f.sel.Tail >= 0 {
+		emit := f.emit
+		defer func() { f.emit = emit }()
+		if err := f.tail(ctx, ended); err != nil && !errors.Is(err, ErrNoOutput) {
+			return err
+		}
+		return nil
+	}
+	for i := range ended {
+		if err := f.lines(ctx, &ended[i], f.sel.Lines); err != nil && !errors.Is(err, ErrNoOutput) {
+			return err
+		}
+	}
+	return nil
 }
 
 // Here writes what this node itself has of one execution.
