@@ -21,7 +21,10 @@ func (p *Planner) reasons(e *jobPlan) string {
 	const most = 2
 	var words []string
 	for _, why := range all[:min(len(all), most)] {
-		words = append(words, fmt.Sprintf("%s (%d)", why, count[why]))
+		if len(all) > 1 {
+			why = fmt.Sprintf("%s (%d of %d members)", why, count[why], len(p.members))
+		}
+		words = append(words, why)
 	}
 	return strings.Join(words, "; ") + "; see realm explain"
 }
