@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/atomicfile"
@@ -51,7 +52,8 @@ func ReadFile(path string) (p Policy, err error) {
 		err = api.Decode(b, maxFile, &p)
 	}
 	if err != nil {
-		return Policy{}, fmt.Errorf("read policy: %s: %w: mend it, or remove it to allow nothing", path, err)
+		why := strings.TrimPrefix(err.Error(), fmt.Sprintf("decode %T: ", &p)) // a Go type tells people nothing
+		return Policy{}, fmt.Errorf("read policy: %s: %s: want {\"allow_native_execution\": false, \"allow_emulation\": false}; mend it, or remove it to allow nothing", path, why)
 	}
 	return p, nil
 }
