@@ -47,7 +47,7 @@ func (n *Node) withFile(ctx context.Context, route string, req any, file *os.Fil
 	method, path := pattern(route)
 	resp, err := n.send(local.WithFile(ctx, file), method, local.URL(api.Casd, path), body)
 	if err == nil {
-		err = scan(resp, api.Casd, func(b []byte) error {
+		err = scan(ctx, resp, api.Casd, func(b []byte) error {
 			last = api.FileProgress{}
 			if err := api.DecodeFact(b, api.MaxMessage, &last); err != nil {
 				return err

@@ -147,7 +147,7 @@ func (j Jobs) Logs(ctx context.Context, job string, q LogQuery, fn func(api.JobL
 	if err != nil {
 		return about(job, err)
 	}
-	return scan(resp, api.Runnerd, func(b []byte) error {
+	return scan(ctx, resp, api.Runnerd, func(b []byte) error {
 		var l api.JobLogLine
 		if err := api.DecodeFact(b, maxVerifyLine, &l); err != nil {
 			return err

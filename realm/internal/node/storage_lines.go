@@ -70,11 +70,12 @@ func (n *Node) lines(ctx context.Context, d api.Daemon, route string, fn func([]
 	if err != nil {
 		return err
 	}
-	return scan(resp, d, fn)
+	return scan(ctx, resp, d, fn)
 }
 
-// scan calls fn with each line of an answer of d, and closes it.
-func scan(resp *http.Response, d api.Daemon, fn func([]byte) error) error {
+// scan calls fn with each line of an answer of d, and closes it. Where ctx has ended the
+// error is why.
+func scan(ctx context.Context, resp *http.Response, d api.Daemon, fn func([]byte) error) error {
 	defer resp.Body.Close()
 	s := bufio.NewScanner(resp.Body)
 	s.Buffer(nil, maxVerifyLine)
@@ -86,6 +87,9 @@ func scan(resp *http.Response, d api.Daemon, fn func([]byte) error) error {
 		}
 	}
 	if err := s.Err(); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		return fmt.Errorf("%s of this node broke off: %w", d, err)
 	}
 	return nil
