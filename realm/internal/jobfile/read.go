@@ -16,12 +16,14 @@ import (
 // reader is a job file that is being read into a plan.
 type reader struct {
 	*tomlfile.Document
-	dir  string
-	plan Plan
+	dir    string
+	fields []tomlfile.Field // of the top
+	plan   Plan
 
 	env     map[string]string // of the whole file; that of the runtime comes before it
 	cron    *tomlfile.Field   // the schedule, nil for none
 	sched   api.JobSchedule   // and what belongs to it
+	zone    *tomlfile.Field   // whose clock it is about, nil for UTC
 	timed   *tomlfile.Field   // a key that is for schedules only
 	expires *tomlfile.Field
 }
@@ -30,6 +32,7 @@ type reader struct {
 func (r *reader) read(root *tomlfile.Value) {
 	top := r.topKeys()
 	r.misplaced(root, top)
+	r.fields = root.Fields
 	r.Table(tomlfile.Field{Value: root}, "a job file", top)
 	if len(r.Problems) > 0 {
 		return
@@ -57,7 +60,7 @@ func (r *reader) topKeys() tomlfile.Keys {
 		"schedule": func(f tomlfile.Field) { r.sched.Cron, _ = r.Str(f); r.cron = &f },
 		"time_zone": func(f tomlfile.Field) {
 			r.sched.TimeZone, _ = r.Str(f)
-			r.timed = &f
+			r.timed, r.zone = &f, &f
 		},
 		"missed_runs": func(f tomlfile.Field) {
 			r.sched.Missed = api.MissedRuns(r.Choice(f, "skip", string(api.MissedLast), string(api.MissedAll)))
@@ -144,7 +147,11 @@ func (r *reader) settle(j *api.Job) {
 		r.Wrong(r.timed.At, "%s is for recurring jobs, which have a schedule", r.timed.Key)
 	case r.cron != nil:
 		if _, err := schedule.Parse(r.sched.Cron, r.sched.TimeZone); err != nil {
-			r.Wrong(r.cron.Value.At, "%s", err)
+			at := r.cron
+			if _, utc := schedule.Parse(r.sched.Cron, ""); utc == nil {
+				at = r.zone // the schedule would do elsewhere
+			}
+			r.Wrong(at.Value.At, "%s", err)
 		}
 		j.Schedule = &r.sched
 	}
@@ -171,11 +178,23 @@ func (r *reader) whole(j *api.Job) {
 		trial.PreStage[i].Blob = unknown
 	}
 	if err := trial.Validate(); err != nil {
-		r.Wrong(tomlfile.Span{}, "%s", err)
+		r.Wrong(r.named(err), "%s", strings.TrimPrefix(err.Error(), "job: "))
 	}
 	if err := r.plan.Target.Validate(); err != nil {
 		r.Wrong(tomlfile.Span{}, "%s", err)
 	}
+}
+
+// named is the key of the top that an error of the whole job begins with, or where the
+// file begins.
+func (r *reader) named(err error) tomlfile.Span {
+	words := strings.FieldsFunc(strings.TrimPrefix(err.Error(), "job: "), func(c rune) bool { return c == ' ' || c == ':' })
+	for _, f := range r.fields {
+		if len(words) > 0 && f.Key == words[0] {
+			return f.At
+		}
+	}
+	return tomlfile.Span{}
 }
 
 func (r *reader) name(f tomlfile.Field) {
