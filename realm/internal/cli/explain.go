@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,6 +56,9 @@ order, and what it waits for.
 			if err != nil {
 				if ok, failed := a.explainJob(ctx, n, args[0]); ok {
 					return failed
+				}
+				if job, ok := strings.CutPrefix(args[0], string(api.KindJob)+"/"); ok {
+					return fmt.Errorf("%w: %.80q: realm job list --all shows those that there are", node.ErrNoJob, job)
 				}
 				if notProgram != nil {
 					return misused(cmd, err)

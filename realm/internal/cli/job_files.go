@@ -82,8 +82,8 @@ func (s *stocker) blob(ctx context.Context, b jobfile.Blob) (got stocked, err er
 	default:
 		got, err = s.stored(ctx, b.Source.SHA256)
 	}
-	if want := b.Want(); err == nil && !want.IsZero() && got.blob.SHA256 != want {
-		err = fmt.Errorf("%s is another file than sha256_hex says: its sha256 is %s, not %s", b.Text, got.blob.SHA256, want)
+	if err == nil {
+		err = otherFile(b, got.blob.SHA256)
 	}
 	if err != nil {
 		return got, fmt.Errorf("%s: %w", b.At, err)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
@@ -33,6 +34,12 @@ func TestJobs(t *testing.T) {
 	m.want(0, []string{"good-1  succeeded", "accepted"}, "job", "status", "good@0")
 	m.want(0, []string{`"run_list"`}, "job", "status-json", "good")
 	m.want(0, []string{"trying [2J"}, "job", "logs", "good-1", "--grep", "try", "--tail", "5")
+	m.want(1, []string{"good-1 has no run 4: realm job status good-1 lists them"}, "job", "logs", "good-1@4")
+	m.want(1, []string{"good-1 has no run 4"}, "job", "logs", "good-1", "--run", "4")
+	m.want(0, []string{"trying"}, "job", "logs", "good-1", "--epoch", "1")
+	m.want(1, []string{"good-1 has no execution of epoch 2: realm job status"}, "job", "logs", "good-1", "--epoch", "2")
+	m.want(0, []string{"No such jobs: realm job list --all"}, "job", "list", "--state", "skipped")
+	m.want(1, []string{`there is no such job: "nothing": realm job list --all`}, "explain", "job/nothing")
 	m.want(0, []string{"app", "there was no such file"}, "job", "artifacts", "good-1")
 	m.want(0, []string{`"missing": "there was no such file"`}, "job", "artifacts-json", "good-1")
 	m.want(0, []string{"it has no tag nowhere", "beta"}, "explain", "good-1")
@@ -56,6 +63,30 @@ func TestJobs(t *testing.T) {
 	m.want(0, []string{"long-2 is removed", "good-1 is removed"}, "job", "rm", "long-2", "good-1")
 	m.want(1, []string{"there is no such job: good-1: realm job list --all"}, "job", "status", "good-1")
 	m.want(0, []string{"long-3 is submitted"}, "job", "submit", jobFile(t, "long", "")) // ids are not given again
+}
+
+// A list that comes in pages is whole, and each page asked for once.
+func TestJobListHasPages(t *testing.T) {
+	m := newMesh(t)
+	r := newRunner(m)
+	const jobs, page = 2*api.MaxJobsPage + 1, api.MaxJobsPage
+	for i := range jobs {
+		name := api.JobID("many", i+1)
+		r.all[string(name)] = &api.JobStatus{JobSummary: api.JobSummary{Job: name, Root: api.Sum([]byte(name)), Type: api.JobOneShot, Runtime: api.RuntimeWasm, State: api.JobQueued, Issued: time.Unix(int64(i), 0).UTC()}}
+	}
+	code, out, _ := m.realm("job", "list", "--json")
+	var v jobsView
+	if err := json.Unmarshal([]byte(out), &v); err != nil || code != 0 {
+		t.Fatal(code, err)
+	}
+	if len(v.Jobs) != jobs || r.pages != jobs/page+1 {
+		t.Fatalf("%d jobs in %d pages, want %d in %d", len(v.Jobs), r.pages, jobs, jobs/page+1)
+	}
+	for i, s := range v.Jobs {
+		if want := api.JobID("many", jobs-i); s.Job != want {
+			t.Fatalf("%s, want %s", s.Job, want)
+		}
+	}
 }
 
 // Another node gives the same id to a job of its own, and that is the one which counts.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -48,7 +49,7 @@ with --all, or where --state or --name choose, all that are remembered.`,
 	cmd.RunE = a.bounded(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
 		a.json = a.json || asJSON
 		if state != "" && !slices.Contains(states, state) {
-			return misused(cmd, fmt.Errorf("--state %.40q: want one of %v", state, states))
+			return misused(cmd, fmt.Errorf("--state %.40q: want one of %s", state, strings.Join(states, ", ")))
 		}
 		return a.onJobs(ctx, func(_ *node.Node, j node.Jobs) error {
 			found, err := j.List(ctx, name, state)
@@ -61,16 +62,22 @@ with --all, or where --state or --name choose, all that are remembered.`,
 					v.Jobs = append(v.Jobs, s)
 				}
 			}
-			return a.print(v, func() { a.printJobs(v.Jobs, len(found)-len(v.Jobs), now) })
+			return a.print(v, func() { a.printJobs(v.Jobs, len(found)-len(v.Jobs), state != "" || name != "", now) })
 		})
 	})
 	return cmd
 }
 
-func (a *app) printJobs(all []api.JobSummary, older int, now time.Time) {
-	if len(all) == 0 {
+// printJobs lists jobs; chosen: only some were asked for.
+func (a *app) printJobs(all []api.JobSummary, older int, chosen bool, now time.Time) {
+	switch {
+	case len(all) == 0 && chosen:
+		fmt.Fprintln(a.out, "No such jobs: realm job list --all shows those that there are")
+	case len(all) == 0 && older > 0:
+		fmt.Fprintln(a.out, "No jobs go on, or have ended lately")
+	case len(all) == 0:
 		fmt.Fprintln(a.out, "No jobs: realm job submit FILE")
-	} else {
+	default:
 		rows := [][]string{{"JOB", "TYPE", "RUNTIME", "STATE", "RUNS", "RETRIES", "AGE", "TOOK", "NOTE"}}
 		for _, s := range all {
 			rows = append(rows, []string{string(s.Job), string(s.Type), string(s.Runtime), string(s.State), runsText(s), fmt.Sprint(s.Retries),

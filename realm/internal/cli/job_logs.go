@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -54,13 +55,14 @@ the last of it.`,
 		}
 		return a.onJobs(ctx, func(_ *node.Node, j node.Jobs) error {
 			p := &jobPrinter{app: a, times: times}
-			if arg.run == "" {
-				st, err := j.Status(ctx, arg.job)
-				if err != nil {
-					return err
-				}
-				p.runs = st.Body.Runs() > 1 || st.Type == api.JobRecurring
+			st, err := j.Status(ctx, arg.job)
+			if err == nil && !follow { // what is followed may be still to come
+				err = checkExecution(st, arg, epoch)
 			}
+			if err != nil {
+				return err
+			}
+			p.runs = arg.run == "" && (st.Body.Runs() > 1 || st.Type == api.JobRecurring)
 			return j.Logs(ctx, arg.job, q, p.print)
 		})
 	})
@@ -78,6 +80,20 @@ func checkLogQuery(q node.LogQuery, tailSet bool) error {
 		return fmt.Errorf("--grep: %w", err)
 	}
 	return nil
+}
+
+// checkExecution says where there is no such run of a job, or no execution of that epoch.
+func checkExecution(s api.JobStatus, arg jobArg, epoch int) error {
+	runs, err := arg.runs(s)
+	if err != nil || epoch == 0 {
+		return err
+	}
+	for _, r := range runs {
+		if slices.ContainsFunc(r.Executions, func(x api.JobExec) bool { return x.Epoch == epoch }) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s has no execution of epoch %d: realm job status %s lists them", s.Job, epoch, s.Job)
 }
 
 // parseSince reads a time, or how long before now it was.

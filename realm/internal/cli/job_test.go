@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -25,6 +26,8 @@ type runner struct {
 	// end is how jobs end, by their base name.
 	end map[api.Name]api.JobState
 	all map[string]*api.JobStatus
+	// pages of the list that were asked for.
+	pages int
 }
 
 func newRunner(m *mesh) *runner {
@@ -45,12 +48,21 @@ func newRunner(m *mesh) *runner {
 		}
 		fn(*st)
 	}
-	mux.HandleFunc(api.RouteJobs, func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc(api.RouteJobs, func(w http.ResponseWriter, req *http.Request) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		reply := api.JobsReply{Jobs: []api.JobSummary{}}
 		for _, st := range r.all {
-			reply.Jobs = append(reply.Jobs, st.JobSummary)
+			if state := req.URL.Query().Get("state"); state == "" || state == string(st.State) {
+				reply.Jobs = append(reply.Jobs, st.JobSummary)
+			}
+		}
+		slices.SortFunc(reply.Jobs, func(a, b api.JobSummary) int { return b.Issued.Compare(a.Issued) })
+		r.pages++
+		at := 1 + slices.IndexFunc(reply.Jobs, func(s api.JobSummary) bool { return string(s.Job) == req.URL.Query().Get("after") })
+		if reply.Jobs = reply.Jobs[at:]; len(reply.Jobs) > api.MaxJobsPage {
+			reply.Jobs = reply.Jobs[:api.MaxJobsPage]
+			reply.Next = string(reply.Jobs[api.MaxJobsPage-1].Job)
 		}
 		local.WriteJSON(w, http.StatusOK, reply)
 	})
@@ -135,24 +147,34 @@ func TestJobIsMisused(t *testing.T) {
 	cron := jobFile(t, "cron", "schedule = '0 2 * * *'")
 	m.want(0, []string{"a, a one-shot job, native", "members whose policy allows it"}, "job", "validate", file)
 	m.want(0, []string{"recurring", "next  ", ":00:00 "}, "job", "validate", cron)
+	other := jobFile(t, "a", "")
+	f, err := os.OpenFile(other, os.O_APPEND|os.O_WRONLY, 0)
+	if err == nil {
+		_, err = f.WriteString("sha256_hex = '" + api.Sum(nil).String() + "'\n")
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.want(1, []string{"job.toml:5:10: run.sh is another file than sha256_hex says"}, "job", "validate", other)
 	m.want(1, []string{"job.toml:2:11:"}, "job", "validate", jobFile(t, "a", "retries = 'x'"))
 	for want, args := range map[string][]string{
-		"FILE is missing":                      {"submit"},
-		"--name and --follow are for one":      {"submit", file, file, "--name", "x"},
-		"want PATH, or NAME=PATH":              {"submit", file, "--asset", ""},
-		"want JOB:NAME":                        {"submit", file, "--use-artifact", "x"},
-		"which does not end by itself":         {"submit", cron, "--wait"},
-		"which does not expire":                {"submit", cron, "--expires", "1d"},
-		"--expires: \"soon\": want":            {"submit", file, "--expires", "soon"},
-		"is no job: want an id":                {"status", "../x"},
-		"want an index such as 0, or a time":   {"logs", "a-1@x"},
-		"--tail -2: want 0":                    {"logs", "a-1", "--tail", "-2"},
-		"--grep: error parsing regexp":         {"logs", "a-1", "--grep", "("},
-		"--since: ":                            {"logs", "a-1", "--since", "x"},
-		"leave @ and the run out":              {"cancel", "a-1@0"},
-		"it shares its id with another job":    {"rm", "a-1~123456"},
-		"standard output is for one artifact:": {"download", "a-1", "-o", "-"},
-		"--state \"done\": want one of":        {"list", "--state", "done"},
+		"FILE is missing":                                  {"submit"},
+		"--name and --follow are for one":                  {"submit", file, file, "--name", "x"},
+		"want PATH, or NAME=PATH":                          {"submit", file, "--asset", ""},
+		"want JOB:NAME":                                    {"submit", file, "--use-artifact", "x"},
+		"which does not end by itself":                     {"submit", cron, "--wait"},
+		"which does not expire":                            {"submit", cron, "--expires", "1d"},
+		"--expires: \"soon\": want":                        {"submit", file, "--expires", "soon"},
+		"is no job: want an id":                            {"status", "../x"},
+		"want an index such as 0, or a time":               {"logs", "a-1@x"},
+		"--tail -2: want 0":                                {"logs", "a-1", "--tail", "-2"},
+		"--grep: error parsing regexp":                     {"logs", "a-1", "--grep", "("},
+		"--since: ":                                        {"logs", "a-1", "--since", "x"},
+		"leave @ and the run out":                          {"cancel", "a-1@0"},
+		"it shares its id with another job":                {"rm", "a-1~123456"},
+		"standard output is for one artifact:":             {"download", "a-1", "-o", "-"},
+		"--state \"done\": want one of scheduled, waiting": {"list", "--state", "done"},
 	} {
 		m.want(2, []string{want}, append([]string{"job"}, args...)...)
 	}

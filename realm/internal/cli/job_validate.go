@@ -1,7 +1,10 @@
 package cli
 
 import (
+	"crypto/sha256"
 	"fmt"
+	"io"
+	"os"
 	"strings"
 	"time"
 
@@ -69,12 +72,16 @@ func validate(file string, p *jobfile.Plan, now time.Time) (validView, error) {
 			continue
 		}
 		head, err := headOf(b.Path)
-		if err == nil && i == 0 {
-			err = p.Fit(head)
-		} else if err != nil {
-			err = fmt.Errorf("%s: %w", b.At, err)
+		if err == nil {
+			err = checkDigest(b)
 		}
 		if err != nil {
+			return v, fmt.Errorf("%s: %w", b.At, err)
+		}
+		if i > 0 {
+			continue
+		}
+		if err := p.Fit(head); err != nil {
 			return v, err
 		}
 	}
@@ -87,6 +94,32 @@ func validate(file string, p *jobfile.Plan, now time.Time) (validView, error) {
 		v.Next, _ = when.Between(now, now.AddDate(100, 0, 0), nextInstants)
 	}
 	return v, nil
+}
+
+// checkDigest compares a file of this machine with the digest that it must have, if any.
+func checkDigest(b jobfile.Blob) error {
+	want := b.Want()
+	if want.IsZero() {
+		return nil
+	}
+	f, err := os.Open(b.Path)
+	if err != nil {
+		return fmt.Errorf("read file: %w", err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return fmt.Errorf("read file: %w", err)
+	}
+	return otherFile(b, api.Digest(h.Sum(nil)))
+}
+
+// otherFile says where a file has another digest than it must; nil where it has that.
+func otherFile(b jobfile.Blob, got api.Digest) error {
+	if want := b.Want(); !want.IsZero() && got != want {
+		return fmt.Errorf("%s is another file than sha256_hex says: its sha256 is %s, not %s", b.Text, got, want)
+	}
+	return nil
 }
 
 // nextInstants is how many instants of a schedule people are shown.
