@@ -36,7 +36,7 @@ func (a *app) explainJob(ctx context.Context, n *node.Node, arg string) (ok bool
 
 func (a *app) printJobExplain(e api.JobExplain) {
 	w := a.out
-	fmt.Fprintf(w, "%s  %s\n", e.Job, strings.Join(nonEmpty(string(e.State), oneLine(e.Reason)), ": "))
+	fmt.Fprintf(w, "%s  %s\n", e.Job, strings.Join(nonEmpty(string(e.State), oneLine(strings.TrimSuffix(e.Reason, "; see realm explain"))), ": "))
 	for _, need := range e.Needs {
 		fmt.Fprintf(w, "needs    %s: %s\n", need.Job, orElse(string(need.State), "not known here"))
 	}

@@ -23,7 +23,7 @@ func (b *Book) Needs(root api.Digest) (met bool, why string, failed bool) {
 		}
 		switch n.stands() {
 		case api.JobFailed, api.JobCancelled, api.JobExpired:
-			return false, fmt.Sprintf("it needs %s, which is %s", name, n.stands()), true
+			return false, fmt.Sprintf("it needs %s, which %s", name, ended[n.stands()]), true
 		case api.JobSucceeded:
 		default:
 			if !n.serves() {
@@ -33,6 +33,9 @@ func (b *Book) Needs(root api.Digest) (met bool, why string, failed bool) {
 	}
 	return met, why, false
 }
+
+// ended are the ways in which a job ends without what others need, in words.
+var ended = map[api.JobState]string{api.JobFailed: "has failed", api.JobCancelled: "was cancelled", api.JobExpired: "has expired"}
 
 // serves reports whether a job that does not end has got as far as others need it.
 func (e *job) serves() bool {

@@ -52,7 +52,7 @@ func TestExpiry(t *testing.T) {
 	}
 	s.run(time.Minute)
 	sum, _ := s.nodes[2].book.Summary(needs)
-	if sum.State != api.JobFailed || sum.Reason != "it needs big-1, which is expired" {
+	if sum.State != api.JobFailed || sum.Reason != "it needs big-1, which has expired" {
 		t.Errorf("it is %s: %s", sum.State, sum.Reason)
 	}
 	s.agree()
