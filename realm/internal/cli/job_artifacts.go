@@ -68,22 +68,12 @@ what it left all the same.`,
 		Args:              arguments("JOB"),
 		ValidArgsFunction: a.completeJobs,
 	}
-	if asJSON {
-		cmd.Short = "The same as realm job artifacts --json"
-	}
-	cmd.RunE = a.bounded(func(ctx context.Context, cmd *cobra.Command, args []string) error {
-		a.json = a.json || asJSON
-		arg, err := parseJob(args[0])
+	a.showsJob(cmd, asJSON, "artifacts", func(ctx context.Context, j node.Jobs, arg jobArg) error {
+		v, err := artifactsOf(ctx, j, arg)
 		if err != nil {
-			return misused(cmd, err)
+			return err
 		}
-		return a.onJobs(ctx, func(_ *node.Node, j node.Jobs) error {
-			v, err := artifactsOf(ctx, j, arg)
-			if err != nil {
-				return err
-			}
-			return a.print(v, func() { a.printArtifacts(v) })
-		})
+		return a.print(v, func() { a.printArtifacts(v) })
 	})
 	return cmd
 }

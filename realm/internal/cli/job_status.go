@@ -24,8 +24,24 @@ used, and which result counts.`,
 		Args:              arguments("JOB"),
 		ValidArgsFunction: a.completeJobs,
 	}
+	a.showsJob(cmd, asJSON, "status", func(ctx context.Context, j node.Jobs, arg jobArg) error {
+		st, err := j.Status(ctx, arg.job)
+		if err != nil {
+			return err
+		}
+		if st.RunList, err = arg.runs(st); err != nil {
+			return err
+		}
+		return a.print(st, func() { a.printJob(st) })
+	})
+	return cmd
+}
+
+// showsJob has cmd show something of the job that its argument names, in JSON without
+// being asked to if it stands for realm job name --json.
+func (a *app) showsJob(cmd *cobra.Command, asJSON bool, name string, show func(context.Context, node.Jobs, jobArg) error) {
 	if asJSON {
-		cmd.Short = "The same as realm job status --json"
+		cmd.Short = "The same as realm job " + name + " --json"
 	}
 	cmd.RunE = a.bounded(func(ctx context.Context, cmd *cobra.Command, args []string) error {
 		a.json = a.json || asJSON
@@ -33,18 +49,8 @@ used, and which result counts.`,
 		if err != nil {
 			return misused(cmd, err)
 		}
-		return a.onJobs(ctx, func(_ *node.Node, j node.Jobs) error {
-			st, err := j.Status(ctx, arg.job)
-			if err != nil {
-				return err
-			}
-			if st.RunList, err = arg.runs(st); err != nil {
-				return err
-			}
-			return a.print(st, func() { a.printJob(st) })
-		})
+		return a.onJobs(ctx, func(_ *node.Node, j node.Jobs) error { return show(ctx, j, arg) })
 	})
-	return cmd
 }
 
 // shownRuns is how many runs a person is shown.
