@@ -117,8 +117,9 @@ func (e *Execution) Wait(ctx context.Context) (Result, error) {
 	return ReadResult(e.dir)
 }
 
-// Follow calls grown each time that the log has grown, often once for several lines, until
-// the execution ends or ctx does, which is an error.
+// Follow calls grown at first, as the log may have grown before, and each time that it has
+// grown, often once for several lines, until the execution ends or ctx does, which is an
+// error.
 func (e *Execution) Follow(ctx context.Context, grown func()) error {
 	conn, err := dial(e.dir)
 	if err != nil {
@@ -127,6 +128,7 @@ func (e *Execution) Follow(ctx context.Context, grown func()) error {
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
+	grown()
 	for b := make([]byte, 64); ; {
 		if _, err := conn.Read(b); err != nil {
 			if ctx.Err() != nil {

@@ -13,8 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
+	"github.com/realm-mesh/realm/runnerd/internal/leaktest"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
 	"github.com/realm-mesh/realm/runnerd/internal/native"
 	"github.com/realm-mesh/realm/runnerd/internal/native/confine"
@@ -41,7 +40,7 @@ func TestMain(m *testing.M) {
 	case starterCommand:
 		os.Exit(starter(os.Args[2]))
 	}
-	goleak.VerifyTestMain(m)
+	leaktest.Run(m, func() {})
 }
 
 // place is where one execution of a test lives, and a node with something to hide.

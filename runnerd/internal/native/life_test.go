@@ -136,11 +136,13 @@ func jsonOf(t *testing.T, v any) string {
 // TestStop stops a program that does not want to.
 func TestStop(t *testing.T) {
 	each(t, func(t *testing.T, m native.Confinement) {
-		p := newPlace(t, m, sh, "-c", "trap 'echo no' TERM; while :; do echo up; sleep 0.05; done")
-		e := p.start() // it says so again and again: who follows late hears only what comes then
+		p := newPlace(t, m, sh, "-c", "trap 'echo no' TERM; echo up; while :; do sleep 0.05; done")
+		e := p.start()
 		heard := make(chan struct{}, 1)
 		go func() { _ = e.Follow(t.Context(), func() { notify(heard) }) }()
-		<-heard
+		for len(p.lines()) == 0 {
+			<-heard
+		}
 		begun := time.Now()
 		if err := e.Stop(2 * time.Second); err != nil {
 			t.Fatal(err)

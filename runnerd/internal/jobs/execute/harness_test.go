@@ -10,10 +10,9 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
-
-	"go.uber.org/goleak"
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/engine"
@@ -21,6 +20,7 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/policy"
 	"github.com/realm-mesh/realm/runnerd/internal/admit"
 	"github.com/realm-mesh/realm/runnerd/internal/jobs"
+	"github.com/realm-mesh/realm/runnerd/internal/leaktest"
 	"github.com/realm-mesh/realm/runnerd/internal/native"
 	"github.com/realm-mesh/realm/runnerd/internal/native/confine"
 	"github.com/realm-mesh/realm/runnerd/internal/native/shim"
@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 	case native.ShimCommand:
 		os.Exit(shim.Main(os.Stdin, os.Stdout))
 	case confine.InitCommand:
-		os.Exit(confine.Init())
+		syscall.Exit(confine.Init()) // not by os.Exit: under -race every program would end a second late
 	}
 	var err error
 	if probe, err = wasmtest.Probe(); err == nil {
@@ -50,10 +50,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		os.RemoveAll(cache)
-		os.Exit(code)
-	}))
+	leaktest.Run(m, func() { os.RemoveAll(cache) })
 }
 
 // store is in the place of casd, which other modules cannot start: what it holds is in memory.
