@@ -170,6 +170,7 @@ func TestRates(t *testing.T) {
 				t.Errorf("class %d: another peer pays for it", class)
 			}
 			time.Sleep(10 * time.Second)
+			synctest.Wait() // what looks at counts now and then does not do so among those below
 			if !c.Allow(p, class, 1, 1) {
 				t.Errorf("class %d: nothing after ten seconds", class)
 			}

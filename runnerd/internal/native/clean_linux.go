@@ -23,7 +23,7 @@ func (s State) Clean() error {
 		confine.KillMarked(EnvAssets + "=" + s.Assets)
 	}
 	if s.User > 0 {
-		errs = append(errs, confine.KillUser(s.User), confine.Own(s.WorkDir, os.Getuid(), os.Getgid()))
+		errs = append(errs, confine.KillUser(s.User, endPatience), confine.Own(s.WorkDir, os.Getuid(), os.Getgid()))
 	}
 	errs = append(errs, s.Groups.Remove())
 	for _, dir := range s.Temporary {

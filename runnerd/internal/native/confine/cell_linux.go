@@ -121,7 +121,15 @@ func hint(err error) string {
 
 // killAs kills all that a user may. It takes a thread along.
 func killAs(id uintptr) error {
-	runtime.LockOSThread() // never unlocked: the thread ends with its goroutine
+	runtime.LockOSThread() // not unlocked: the thread ends with its goroutine
+	if unix.Gettid() == os.Getpid() {
+		// The first thread does not end, and the process would be the user's from then on in
+		// the eyes of others. It is held here, so that another one is taken.
+		defer runtime.UnlockOSThread()
+		failed := make(chan error)
+		go func() { failed <- killAs(id) }()
+		return <-failed
+	}
 	if _, _, e := unix.RawSyscall(unix.SYS_SETRESUID, id, id, id); e != 0 {
 		return fmt.Errorf("kill the processes of user %d: %w", id, e)
 	}

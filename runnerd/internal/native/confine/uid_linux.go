@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -120,9 +121,13 @@ func mapped(path string, r idRange) bool {
 	return false
 }
 
-// userRuns reports whether a process of a user runs.
+// userRuns reports whether a process of a user runs; one that is dead, and waits for its
+// parent to take note, does not.
 func userRuns(id int) bool {
 	for _, p := range processes() {
+		if p.state == 'Z' || p.state == 'X' {
+			continue
+		}
 		var st unix.Stat_t
 		if err := unix.Stat("/proc/"+strconv.Itoa(p.pid), &st); err == nil && int(st.Uid) == id {
 			return true
@@ -131,12 +136,31 @@ func userRuns(id int) bool {
 	return false
 }
 
-// KillUser kills all processes of a user, however fast they multiply; of root it does nothing.
-func KillUser(id int) error {
+// killPause is how long what was killed gets to end.
+const killPause = 100 * time.Millisecond
+
+// KillUser kills all processes of a user, however fast they multiply, and returns when none
+// runs; of root it does nothing. What has not ended within so long is an error.
+func KillUser(id int, within time.Duration) error {
 	if id <= 0 || id == os.Getuid() {
 		return nil
 	}
-	failed := make(chan error)
-	go func() { failed <- killAs(uintptr(id)) }()
-	return <-failed
+	deadline := time.Now().Add(within)
+	var again time.Time
+	for ; ; time.Sleep(time.Millisecond) { // the ends of others' children are told to nobody
+		if now := time.Now(); !now.Before(again) {
+			failed := make(chan error)
+			go func() { failed <- killAs(uintptr(id)) }()
+			if err := <-failed; err != nil {
+				return err
+			}
+			again = now.Add(killPause)
+		}
+		if !userRuns(id) {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("processes of user %d have not ended %s after they were killed", id, within)
+		}
+	}
 }
