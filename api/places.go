@@ -183,8 +183,18 @@ const HeaderHistory = "Realm-History"
 // HeaderNotAccepted, set to "1" on an error of runnerd's or meshd's own, says that
 // nothing of the request was acted on (the program is unknown there or not ready,
 // the peer is not connected), so that it may be sent elsewhere without running twice.
-// meshd passes it on from peers as it is.
+// meshd passes it on from peers as it is. [NotAcceptedUnknown] in place of "1" says that
+// there is no such program there, or not yet: a member that has just started says so,
+// too, whatever its facts say.
 const HeaderNotAccepted = "Realm-Not-Accepted"
+
+// NotAcceptedUnknown is a value of [HeaderNotAccepted].
+const NotAcceptedUnknown = "unknown"
+
+// HeaderInterrupted, set to "1" on an error of meshd's own, says that the way to the
+// program broke with the request in its hands: whether it was acted on is not known.
+// meshd passes it on from peers as it is.
+const HeaderInterrupted = "Realm-Interrupted"
 
 // HeaderKeeper, set to "1" on the answer of [RouteBlobGet] to HEAD, says that the member
 // has the blob whole and keeps it for the realm, as far as it knows. Others rely on that

@@ -20,12 +20,13 @@ const maxRefusal = 64 << 10 // bytes of a refusal that are kept
 // delivery is one request on its way.
 type delivery struct {
 	*Sender
-	ref   api.Ref
-	req   *http.Request
-	body  *replay
-	spare bool // it may break off once more
+	ref     api.Ref
+	req     *http.Request
+	body    *replay
+	repeats int // how often it may break off yet, and be sent again
 
 	answer *http.Response // of the member that took it; else the last refusal
+	none   bool           // that was because there is no such program there
 	broken error          // how the last attempt broke off that may have been acted on
 	stale  error          // how the last attempt met a connection that was closed before
 	away   string         // which daemon of this node could not be reached, in words
@@ -75,8 +76,8 @@ func (d *delivery) run(ctx context.Context) error {
 
 // mayCome reports whether waiting makes sense after a round in which nobody took it.
 func (d *delivery) mayCome(t *route.Table) bool {
-	if d.answer != nil && d.answer.StatusCode < http.StatusInternalServerError {
-		return false // the request itself is at fault, or what it names
+	if d.answer != nil && d.answer.StatusCode < http.StatusInternalServerError && !d.none {
+		return false // the request itself is at fault
 	}
 	return t.Hopeful(d.ref) || t.LeftLately(d.ref, time.Now())
 }
@@ -145,6 +146,9 @@ func (d *delivery) try(through api.Daemon, peer api.PeerID) (verdict, error) {
 		return d.spent()
 	}
 	resp, err := d.transport.RoundTrip(d.addressed(through, peer, body))
+	if err == nil && resp.Header.Get(api.HeaderInterrupted) != "" {
+		err = interruption(resp)
+	}
 	took := err == nil && resp.Header.Get(api.HeaderNotAccepted) == ""
 	d.tried(Try{Here: through == api.Runnerd, Taken: took})
 	switch {
@@ -152,6 +156,7 @@ func (d *delivery) try(through api.Daemon, peer api.PeerID) (verdict, error) {
 		d.answer = resp
 		return taken, nil
 	case err == nil:
+		d.none = resp.Header.Get(api.HeaderNotAccepted) == api.NotAcceptedUnknown
 		d.answer, err = putAside(resp) //nolint:bodyclose // it has been read, and is closed
 		if err == nil {
 			return refused, nil
@@ -169,8 +174,9 @@ func (d *delivery) try(through api.Daemon, peer api.PeerID) (verdict, error) {
 		return failed, &BodyError{fault}
 	}
 	d.broken = &InterruptedError{d.ref, peer, err}
-	if d.spare {
-		d.spare = false
+	d.forget() // where one connection broke others have, that nobody has used since
+	if d.repeats > 0 {
+		d.repeats--
 		return refused, nil
 	}
 	return failed, d.broken
@@ -207,6 +213,19 @@ func (d *delivery) addressed(through api.Daemon, peer api.PeerID, body io.ReadCl
 		return again, nil
 	}
 	return &r
+}
+
+// interruption is what meshd says of a request that broke off behind it.
+func interruption(r *http.Response) error {
+	var reply api.ErrorReply
+	b, err := io.ReadAll(io.LimitReader(r.Body, maxRefusal))
+	if err = errors.Join(err, r.Body.Close()); err == nil {
+		err = api.Decode(b, maxRefusal, &reply)
+	}
+	if err != nil {
+		return fmt.Errorf("read why it broke off: %w", err)
+	}
+	return errors.New(reply.Error)
 }
 
 // putAside reads a refusal, so that its connection is free for others.

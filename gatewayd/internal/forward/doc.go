@@ -9,8 +9,8 @@
 //
 //   - when it was certainly not taken: the socket could not be dialled, or the
 //     answer carries [api.HeaderNotAccepted]; or
-//   - once more, when its method promises no effect (GET, HEAD, OPTIONS, TRACE)
-//     and the connection broke before an answer.
+//   - a few times, when the connection broke before an answer, and the request says that
+//     twice has the effect of once: by an idempotent method, or by Idempotency-Key.
 //
 // After the first byte of an answer nothing is sent again. What broke with the
 // request in hand is an [*InterruptedError].
@@ -18,6 +18,7 @@
 // # Waiting
 //
 // While nobody takes it, a request waits for up to [Patience]: for another table,
-// or for a socket to come back, which makes no event and is tried again after a
+// for a program that a member is said to have and has not loaded yet, or for a socket to
+// come back, which makes no event and is tried again after a
 // growing pause. A daemon that restarts is back well within that.
 package forward

@@ -44,9 +44,14 @@ func TestWhoIsAsked(t *testing.T) {
 		"refused with too much gone":   {here: refuse("here", 503, forever, int64(len(large))), near: &runner{name: "near"}, body: large, status: 503, tries: 1},
 		"a POST that breaks off":       {here: &breaks{}, near: &runner{name: "near"}, body: small, err: new(forward.InterruptedError), tries: 1},
 		"a POST that breaks off there": {near: &breaks{}, far: &runner{name: "far"}, body: small, err: new(forward.InterruptedError), tries: 1},
-		"a PUT that breaks off":        {here: &breaks{}, near: &runner{name: "near"}, method: "PUT", body: small, err: new(forward.InterruptedError), tries: 1},
+		"a PATCH that breaks off":      {here: &breaks{}, near: &runner{name: "near"}, method: "PATCH", body: small, err: new(forward.InterruptedError), tries: 1},
+		"a PUT that breaks off":        {here: &breaks{}, near: &runner{name: "near"}, method: "PUT", body: small, want: "near" + path + small, tries: 2},
+		"a large PUT that breaks off":  {here: &breaks{}, near: &runner{name: "near"}, method: "PUT", body: large, err: new(forward.InterruptedError), tries: 1},
+		"a POST that is lost there":    {near: lost{}, far: &runner{name: "far"}, body: small, err: new(forward.InterruptedError), tries: 1},
+		"a GET that is lost there":     {near: lost{}, far: &runner{name: "far"}, method: "GET", want: "far" + path, tries: 2},
+		"a GET that is lost by all":    {near: lost{}, far: lost{}, method: "GET", err: new(forward.InterruptedError), tries: 4},
 		"a GET that breaks off":        {here: &breaks{}, near: &runner{name: "near"}, method: "GET", want: "near" + path, tries: 2},
-		"a GET that breaks off twice":  {here: &breaks{}, near: &breaks{}, far: &runner{name: "far"}, method: "GET", err: new(forward.InterruptedError), tries: 2},
+		"a GET that breaks off twice":  {here: &breaks{}, near: &breaks{}, far: &runner{name: "far"}, method: "GET", want: "far" + path, tries: 3},
 		"a large body passes":          {here: &runner{name: "here"}, body: large, want: "here" + path + large, tries: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -380,4 +385,31 @@ func TestEveryRequestRunsAtMostOnce(t *testing.T) {
 	}
 	callers.Wait()
 	t.Logf("%d requests", told.Load())
+}
+
+// TestNoneIsLost sends what does no harm twice while runnerd is killed again and again,
+// and says each time that it comes back that it has no programs yet.
+func TestNoneIsLost(t *testing.T) {
+	w := newWorld(t)
+	w.runs(self)
+	end := time.Now().Add(1500 * time.Millisecond)
+	var callers sync.WaitGroup
+	for c := range 8 {
+		callers.Go(func() {
+			for i := 0; time.Now().Before(end); i++ {
+				id := fmt.Sprint(c, "-", i)
+				method := []string{http.MethodGet, http.MethodPut}[i%2]
+				if status, got, err := w.send(method, strings.NewReader(id)); err != nil || status != http.StatusOK || got != "here"+path+id {
+					t.Errorf("%s %s: %d %q %v", method, id, status, got, err)
+				}
+			}
+		})
+	}
+	for time.Now().Before(end) {
+		stop := standin.Serve(t, w.home, api.Runnerd, &loading{until: time.Now().Add(30 * time.Millisecond), runner: runner{name: "here"}})
+		time.Sleep(80 * time.Millisecond)
+		stop()
+	}
+	standin.Serve(t, w.home, api.Runnerd, &runner{name: "here"})
+	callers.Wait()
 }

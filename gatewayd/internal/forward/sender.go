@@ -15,6 +15,7 @@ const Patience = 2 * time.Second
 
 const (
 	maxElsewhere = 3 // members asked in one round, besides this node
+	maxRepeats   = 3 // of a request that does no harm twice
 	firstPause   = 20 * time.Millisecond
 	longestPause = 200 * time.Millisecond
 )
@@ -23,6 +24,7 @@ const (
 // use by several goroutines.
 type Sender struct {
 	transport http.RoundTripper // reaches the sockets of this node's daemons
+	forget    func()            // closes connections that nobody uses
 	live      *route.Live
 	tried     func(Try)
 	turn      atomic.Uint64
@@ -37,7 +39,11 @@ type Try struct {
 // New returns a Sender; transport reaches the sockets of this node's daemons under
 // URLs whose host is the daemon, tried is told of every attempt.
 func New(transport http.RoundTripper, live *route.Live, tried func(Try)) *Sender {
-	return &Sender{transport: transport, live: live, tried: tried}
+	forget := func() {}
+	if c, ok := transport.(interface{ CloseIdleConnections() }); ok {
+		forget = c.CloseIdleConnections
+	}
+	return &Sender{transport: transport, forget: forget, live: live, tried: tried}
 }
 
 // Send sends req, whose URL has path and query of a route on runnerd's socket, to a
@@ -47,7 +53,10 @@ func New(transport http.RoundTripper, live *route.Live, tried func(Try)) *Sender
 // that of req's context. The body of req is not closed.
 func (s *Sender) Send(ref api.Ref, req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
-	d := &delivery{Sender: s, ref: ref, req: req, body: newReplay(req.Body), spare: repeatable(req.Method)}
+	d := &delivery{Sender: s, ref: ref, req: req, body: newReplay(req.Body)}
+	if repeatable(req) {
+		d.repeats = maxRepeats
+	}
 	if err := d.run(ctx); err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
@@ -57,11 +66,13 @@ func (s *Sender) Send(ref api.Ref, req *http.Request) (*http.Response, error) {
 	return d.answer, nil
 }
 
-// repeatable reports whether a method promises that a request has no effect.
-func repeatable(method string) bool {
-	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+// repeatable reports whether a request says that twice has the effect of once: by its
+// method (RFC 9110, section 9.2.2), or by a key that tells the program it is the same
+// (draft-ietf-httpapi-idempotency-key-header).
+func repeatable(r *http.Request) bool {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
 		return true
 	}
-	return false
+	return r.Header.Get("Idempotency-Key") != ""
 }

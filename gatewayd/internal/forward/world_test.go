@@ -2,6 +2,7 @@ package forward_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 	"github.com/realm-mesh/realm/gatewayd/internal/forward"
 	"github.com/realm-mesh/realm/gatewayd/internal/route"
 	"github.com/realm-mesh/realm/gatewayd/internal/standin"
+	"github.com/realm-mesh/realm/internal/kit/local"
 	"github.com/realm-mesh/realm/internal/kit/paths"
 )
 
@@ -121,6 +123,29 @@ func (b *breaks) ServeHTTP(_ http.ResponseWriter, req *http.Request) {
 	_, _ = io.Copy(io.Discard, req.Body) // as far as it comes
 	b.runs.Add(1)
 	panic(http.ErrAbortHandler)
+}
+
+// lost is a member that is lost with a request: meshd says so.
+type lost struct{}
+
+func (lost) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set(api.HeaderInterrupted, "1")
+	local.WriteError(w, http.StatusBadGateway, errors.New("it broke"))
+}
+
+// loading has no programs at first.
+type loading struct {
+	runner
+	until time.Time
+}
+
+func (l *loading) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if time.Now().Before(l.until) {
+		w.Header().Set(api.HeaderNotAccepted, api.NotAcceptedUnknown)
+		local.WriteError(w, http.StatusNotFound, errors.New("it is not on this node"))
+		return
+	}
+	l.runner.ServeHTTP(w, r)
 }
 
 // refuses turns requests away n times, having read some of each body, then answers.

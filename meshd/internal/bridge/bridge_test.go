@@ -363,5 +363,23 @@ func TestDaemonAway(t *testing.T) {
 	}
 }
 
+// TestLost calls a program whose runnerd goes with the request: the
+// caller is told that it may have run, and is not told that nothing of it did.
+func TestLost(t *testing.T) {
+	w := newWorld(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // as far as it comes
+		panic(http.ErrAbortHandler)
+	}))
+	for _, path := range []string{"/components/web", "/components/web/below"} {
+		resp, body := do(t, "POST", w.path(t, api.ServiceCall, path), nil, strings.NewReader("x"))
+		if resp.StatusCode != http.StatusBadGateway || resp.Header.Get(api.HeaderInterrupted) == "" || resp.Header.Get(api.HeaderNotAccepted) != "" {
+			t.Errorf("%s: %d %v %s", path, resp.StatusCode, resp.Header, body)
+		}
+		if !strings.Contains(body, "broke before an answer") {
+			t.Errorf("%s: the caller is told %s", path, body)
+		}
+	}
+}
+
 // allMembers lets everybody in: this package is not about who may enter.
 func allMembers(peer.ID, []byte) p2p.Standing { return p2p.Member }

@@ -49,13 +49,7 @@ func proxy(next http.RoundTripper, log *slog.Logger, rewrite func(*httputil.Prox
 				panic(http.ErrAbortHandler) // the caller has gone
 			}
 			log.Debug("request could not be forwarded", "path", r.URL.Path, telemetry.Error(err))
-			if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" {
-				w.Header().Set(api.HeaderNotAccepted, "1")
-				if dial.Net == "unix" { // the path of its socket is nobody's business
-					err = fmt.Errorf("%s of this member is not up at the moment: try again", r.URL.Host)
-				}
-			}
-			local.WriteError(w, http.StatusBadGateway, err)
+			fail(w, r, err)
 		},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -66,6 +60,23 @@ func proxy(next http.RoundTripper, log *slog.Logger, rewrite func(*httputil.Prox
 		}
 		p.ServeHTTP(w, r)
 	})
+}
+
+// fail says in an answer why a request could not be forwarded, and whether it may have
+// been acted on.
+func fail(w http.ResponseWriter, r *http.Request, err error) {
+	dial, ok := errors.AsType[*net.OpError](err)
+	switch {
+	case !ok || dial.Op != "dial":
+		w.Header().Set(api.HeaderInterrupted, "1")
+		err = errors.New("the connection broke before an answer")
+	case dial.Net == "unix": // the path of its socket is nobody's business
+		err = fmt.Errorf("%s of this member is not up at the moment: try again", r.URL.Host)
+		fallthrough
+	default:
+		w.Header().Set(api.HeaderNotAccepted, "1")
+	}
+	local.WriteError(w, http.StatusBadGateway, err)
 }
 
 // Within bounds how long next takes over a request. What has not begun to be answered

@@ -118,6 +118,9 @@ func (e *endpoints) fail(w http.ResponseWriter, ref api.Ref, err error) {
 		return // the caller has gone: nobody reads it
 	case isNotAccepted(err):
 		w.Header().Set(api.HeaderNotAccepted, "1")
+		if isUnknown(err) {
+			w.Header().Set(api.HeaderNotAccepted, api.NotAcceptedUnknown)
+		}
 		reply.Tail = tailOf(err)
 		if code == http.StatusServiceUnavailable {
 			w.Header().Set("Retry-After", "1")
