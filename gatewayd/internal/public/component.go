@@ -37,13 +37,14 @@ func (h *Handler) component(w http.ResponseWriter, r *http.Request, name, rest s
 		h.fail(w, r, &forward.BodyError{Err: &http.MaxBytesError{Limit: MaxBody}})
 		return
 	}
-	release, ok := h.take(w, r)
+	ref := api.Ref{Kind: api.KindComponent, Name: n}
+	release, ok := h.take(w, r, ref)
 	if !ok {
 		return
 	}
 	defer release()
 	base := api.PathComponent(n) + "/"
-	h.pass(w, r, api.Ref{Kind: api.KindComponent, Name: n}, &url.URL{
+	h.pass(w, r, ref, &url.URL{
 		Path: base + plain, RawPath: withoutEmptySegments(base + rest), RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery,
 	})
 }

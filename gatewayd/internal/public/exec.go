@@ -36,7 +36,7 @@ func (h *Handler) exec(w http.ResponseWriter, r *http.Request) {
 		local.WriteError(w, http.StatusBadRequest, err)
 		return
 	}
-	release, ok := h.take(w, r)
+	release, ok := h.take(w, r, api.Ref{Kind: api.KindFunction, Name: req.Name})
 	if !ok {
 		return
 	}

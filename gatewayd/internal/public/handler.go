@@ -11,12 +11,15 @@ import (
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/gatewayd/internal/forward"
 	"github.com/realm-mesh/realm/gatewayd/internal/route"
+	"github.com/realm-mesh/realm/internal/kit/gate"
 	"github.com/realm-mesh/realm/internal/kit/local"
 )
 
 // Limits of the handler.
 const (
 	MaxCalls  = 1024    // requests to programs that are worked on at once
+	MaxShare  = 512     // of them, to one program
+	MaxQueue  = 1024    // requests that wait to be worked on, for up to [forward.Patience]
 	MaxBody   = 1 << 30 // bytes of a request to a component
 	MaxHeader = 32 << 10
 )
@@ -29,7 +32,7 @@ type Handler struct {
 	metrics *Metrics
 	log     *slog.Logger
 	origin  *http.CrossOriginProtection
-	slots   chan struct{}
+	gate    *gate.Gate
 	buffers bufferPool
 }
 
@@ -39,7 +42,7 @@ func New(sender *forward.Sender, live *route.Live, m *Metrics, log *slog.Logger)
 	return &Handler{
 		sender: sender, live: live, metrics: m, log: log,
 		origin: http.NewCrossOriginProtection(),
-		slots:  make(chan struct{}, MaxCalls),
+		gate:   gate.New(gate.Config{Places: MaxCalls, Share: MaxShare, Queue: MaxQueue, Patience: forward.Patience}),
 	}
 }
 
@@ -72,27 +75,22 @@ func (h *Handler) dispatch(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// take waits for a slot; without one it has answered. release must be called.
-func (h *Handler) take(w http.ResponseWriter, r *http.Request) (release func(), ok bool) {
-	select {
-	case h.slots <- struct{}{}:
-	default:
-		wait := time.NewTimer(forward.Patience)
-		defer wait.Stop()
-		select {
-		case h.slots <- struct{}{}:
-		case <-r.Context().Done():
-			return nil, false
-		case <-wait.C:
-			w.Header().Set("Retry-After", retrySoon)
-			local.WriteError(w, http.StatusServiceUnavailable, fmt.Errorf("%d requests are being worked on: try again in a moment", MaxCalls))
-			return nil, false
+// take waits until one request more to ref may be worked on; when it may not it has
+// answered. release must be called.
+func (h *Handler) take(w http.ResponseWriter, r *http.Request, ref api.Ref) (release func(), ok bool) {
+	leave, err := h.gate.Enter(r.Context(), ref.String())
+	if err != nil {
+		if r.Context().Err() != nil {
+			panic(http.ErrAbortHandler) // nobody is there to read
 		}
+		w.Header().Set("Retry-After", retrySoon)
+		local.WriteError(w, http.StatusServiceUnavailable, fmt.Errorf("%s %q: %w", ref.Kind, ref.Name, err))
+		return nil, false
 	}
 	h.metrics.inFlight.Inc()
 	return func() {
 		h.metrics.inFlight.Dec()
-		<-h.slots
+		leave()
 	}, true
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/local"
 	"github.com/realm-mesh/realm/internal/kit/telemetry"
-	"github.com/realm-mesh/realm/runnerd/internal/gate"
+	"github.com/realm-mesh/realm/internal/kit/gate"
 	"github.com/realm-mesh/realm/runnerd/internal/workload"
 )
 

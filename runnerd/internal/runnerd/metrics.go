@@ -9,7 +9,7 @@ import (
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/engine"
-	"github.com/realm-mesh/realm/runnerd/internal/gate"
+	"github.com/realm-mesh/realm/internal/kit/gate"
 	"github.com/realm-mesh/realm/runnerd/internal/program"
 	"github.com/realm-mesh/realm/runnerd/internal/reconcile"
 )

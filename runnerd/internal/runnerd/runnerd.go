@@ -19,7 +19,7 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/task"
 	"github.com/realm-mesh/realm/internal/kit/trust"
 	"github.com/realm-mesh/realm/runnerd/internal/admit"
-	"github.com/realm-mesh/realm/runnerd/internal/gate"
+	"github.com/realm-mesh/realm/internal/kit/gate"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
 	"github.com/realm-mesh/realm/runnerd/internal/native"
 	"github.com/realm-mesh/realm/runnerd/internal/native/confine"

@@ -17,7 +17,7 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/local"
 	"github.com/realm-mesh/realm/runnerd/internal/cgi"
 	"github.com/realm-mesh/realm/runnerd/internal/exchange"
-	"github.com/realm-mesh/realm/runnerd/internal/gate"
+	"github.com/realm-mesh/realm/internal/kit/gate"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
 	"github.com/realm-mesh/realm/runnerd/internal/wasihttp"
 )
