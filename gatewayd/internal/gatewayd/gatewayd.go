@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/ed25519"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -21,11 +20,7 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/task"
 )
 
-const (
-	readHeaderTimeout = 10 * time.Second
-	idleTimeout       = 90 * time.Second
-	stopGrace         = 4 * time.Second // for requests in flight
-)
+const stopGrace = 4 * time.Second // for requests in flight
 
 // Daemon is gatewayd.
 type Daemon struct {
@@ -100,9 +95,6 @@ func (d *Daemon) listen(ctx context.Context) (programs, management net.Listener,
 }
 
 func (d *Daemon) serve(ctx context.Context, ln net.Listener, h http.Handler) error {
-	srv := &http.Server{
-		Handler: hostcheck.Guard(h), ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: public.MaxHeader,
-		ErrorLog: slog.NewLogLogger(d.env.Log.Handler(), slog.LevelDebug),
-	}
+	srv := public.NewServer(hostcheck.Guard(h), d.env.Log)
 	return local.ServeUntil(ctx, srv, ln, stopGrace)
 }

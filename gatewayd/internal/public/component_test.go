@@ -25,8 +25,10 @@ func (w *world) got(resp *http.Response, body string) seen {
 	return s
 }
 
-func TestPathsAndQueriesStayAsTheyAre(t *testing.T) {
-	w := newWorld(t, echo(), hello)
+func TestPathsAndQueriesStayAsTheyAre(t *testing.T) { both(t, testPathsAndQueriesStayAsTheyAre) }
+
+func testPathsAndQueriesStayAsTheyAre(t *testing.T, over protocol) {
+	w := newWorldOver(t, over, echo(), hello)
 	w.connect(other, echo())
 	away := api.Ref{Kind: api.KindComponent, Name: "away"}
 	w.fact(away, other, api.StateRunning)
@@ -139,7 +141,9 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-func TestAnswersPassAsTheyAre(t *testing.T) {
+func TestAnswersPassAsTheyAre(t *testing.T) { both(t, testAnswersPassAsTheyAre) }
+
+func testAnswersPassAsTheyAre(t *testing.T, over protocol) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/components/hello/", func(rw http.ResponseWriter, _ *http.Request) {
 		h := rw.Header()
@@ -154,7 +158,7 @@ func TestAnswersPassAsTheyAre(t *testing.T) {
 		h.Set("X-Sum", "abc")
 		h.Set(http.TrailerPrefix+"X-Late", "def")
 	})
-	w := newWorld(t, mux, hello)
+	w := newWorldOver(t, over, mux, hello)
 	resp, body := w.do(http.MethodGet, "/hello/", "")
 	if resp.StatusCode != http.StatusTeapot || body != "short and stout" || resp.Header.Get("Content-Type") != "text/x" ||
 		len(resp.Header["Set-Cookie"]) != 2 || resp.Header.Get("Location") != "/hello/there" {
@@ -168,8 +172,10 @@ func TestAnswersPassAsTheyAre(t *testing.T) {
 	}
 }
 
-func TestTrailersOfRequests(t *testing.T) {
-	w := newWorld(t, echo(), hello)
+func TestTrailersOfRequests(t *testing.T) { both(t, testTrailersOfRequests) }
+
+func testTrailersOfRequests(t *testing.T, over protocol) {
+	w := newWorldOver(t, over, echo(), hello)
 	pr, pw := io.Pipe()
 	req, _ := http.NewRequest(http.MethodPost, w.url+"/hello/", pr)
 	req.Trailer = http.Header{"X-Sum": nil}
@@ -190,8 +196,10 @@ func TestTrailersOfRequests(t *testing.T) {
 }
 
 // TestBothWaysAtOnce has a component answer each line before the next one is sent.
-func TestBothWaysAtOnce(t *testing.T) {
-	w := newWorld(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+func TestBothWaysAtOnce(t *testing.T) { both(t, testBothWaysAtOnce) }
+
+func testBothWaysAtOnce(t *testing.T, over protocol) {
+	w := newWorldOver(t, over, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		c := http.NewResponseController(rw)
 		_ = c.EnableFullDuplex()
 		_ = c.Flush()
@@ -227,9 +235,11 @@ func TestBothWaysAtOnce(t *testing.T) {
 	}
 }
 
-func TestClientLeaves(t *testing.T) {
+func TestClientLeaves(t *testing.T) { both(t, testClientLeaves) }
+
+func testClientLeaves(t *testing.T, over protocol) {
 	entered, left := make(chan struct{}), make(chan struct{})
-	w := newWorld(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	w := newWorldOver(t, over, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.ReadAll(r.Body)
 		close(entered)
 		<-r.Context().Done()
@@ -269,8 +279,10 @@ func TestClientLeaves(t *testing.T) {
 }
 
 // TestAnswerBreaksOff wants the client to see that an answer is not whole.
-func TestAnswerBreaksOff(t *testing.T) {
-	w := newWorld(t, http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+func TestAnswerBreaksOff(t *testing.T) { both(t, testAnswerBreaksOff) }
+
+func testAnswerBreaksOff(t *testing.T, over protocol) {
+	w := newWorldOver(t, over, http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(rw, "half")
 		_ = http.NewResponseController(rw).Flush()
 		panic(http.ErrAbortHandler)
@@ -304,10 +316,12 @@ func TestSizes(t *testing.T) {
 
 // TestBounded has programs take all the places they may: what is too much is told so,
 // and served later; others are served meanwhile.
-func TestBounded(t *testing.T) {
+func TestBounded(t *testing.T) { both(t, testBounded) }
+
+func testBounded(t *testing.T, over protocol) {
 	release := make(chan struct{})
 	all := []api.Ref{hello, {Kind: api.KindComponent, Name: "second"}, {Kind: api.KindComponent, Name: "third"}}
-	w := newWorld(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	w := newWorldOver(t, over, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Quick") == "" {
 			<-release
 		}

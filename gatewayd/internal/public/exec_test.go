@@ -14,8 +14,10 @@ import (
 
 const asJSON = "Content-Type: application/json"
 
-func TestExec(t *testing.T) {
-	w := newWorld(t, echo(), double)
+func TestExec(t *testing.T) { both(t, testExec) }
+
+func testExec(t *testing.T, over protocol) {
+	w := newWorldOver(t, over, echo(), double)
 	huge := `{"name":"double","arg":"` + strings.Repeat("1", api.MaxExec) + `"}`
 	for name, c := range map[string]struct {
 		body    string
@@ -96,7 +98,9 @@ func TestExec(t *testing.T) {
 }
 
 // TestExecErrors wants runnerd's own words and status at the caller.
-func TestExecErrors(t *testing.T) {
+func TestExecErrors(t *testing.T) { both(t, testExecErrors) }
+
+func testExecErrors(t *testing.T, over protocol) {
 	answers := map[string]http.HandlerFunc{
 		"trap": func(rw http.ResponseWriter, _ *http.Request) {
 			local.WriteJSON(rw, http.StatusUnprocessableEntity, api.ErrorReply{Error: "integer divide by zero", Tail: []string{"last words"}})
@@ -115,7 +119,7 @@ func TestExecErrors(t *testing.T) {
 		refs = append(refs, r)
 		mux.HandleFunc("POST "+api.PathFunction(r.Name), h)
 	}
-	w := newWorld(t, mux, append(refs, hello)...)
+	w := newWorldOver(t, over, mux, append(refs, hello)...)
 	for name, c := range map[string]struct {
 		status     int
 		want       string

@@ -44,6 +44,32 @@ type world struct {
 }
 
 // newWorld runs what is in workloads on this node, behind runnerd.
+// protocol is a version of HTTP that clients speak.
+type protocol string
+
+const (
+	http1 protocol = "HTTP/1.1"
+	http2 protocol = "HTTP/2"
+)
+
+// both runs a test with clients of both protocols.
+func both(t *testing.T, test func(*testing.T, protocol)) {
+	for _, p := range []protocol{http1, http2} {
+		t.Run(string(p), func(t *testing.T) { test(t, p) })
+	}
+}
+
+// newWorldOver is newWorld whose client speaks p.
+func newWorldOver(t testing.TB, p protocol, runnerd http.Handler, workloads ...api.Ref) *world {
+	t.Helper()
+	w := newWorld(t, runnerd, workloads...)
+	if tr, ok := w.client.Transport.(*http.Transport); ok && p == http2 {
+		tr.Protocols = new(http.Protocols)
+		tr.Protocols.SetUnencryptedHTTP2(true)
+	}
+	return w
+}
+
 func newWorld(t testing.TB, runnerd http.Handler, workloads ...api.Ref) *world {
 	t.Helper()
 	w := &world{TB: t, home: standin.Home(t), book: route.NewBook(self), meshd: &standin.Meshd{}, series: prometheus.NewRegistry()}
@@ -63,7 +89,7 @@ func newWorld(t testing.TB, runnerd http.Handler, workloads ...api.Ref) *world {
 	sender := forward.New(standin.Client(t, w.home).Transport, w.live, metrics.Tried)
 	w.handler = public.New(sender, w.live, metrics, slog.New(slog.DiscardHandler))
 	srv := httptest.NewUnstartedServer(hostcheck.Guard(w.handler))
-	srv.Config.MaxHeaderBytes = public.MaxHeader
+	srv.Config = public.NewServer(srv.Config.Handler, slog.New(slog.DiscardHandler))
 	srv.Start()
 	t.Cleanup(srv.Close)
 	w.url = srv.URL
