@@ -130,7 +130,7 @@ func (d *delivery) round(t *route.Table) (v verdict, err error) {
 			return v, err
 		}
 	}
-	others := t.Elsewhere(d.ref, d.turn.Add(1))
+	others := d.balance.order(t.Elsewhere(d.ref), time.Now())
 	for _, p := range others[:min(len(others), maxElsewhere)] {
 		if v, err = d.try(api.Meshd, p); v != refused {
 			return v, err
@@ -145,12 +145,16 @@ func (d *delivery) try(through api.Daemon, peer api.PeerID) (verdict, error) {
 	if !whole {
 		return d.spent()
 	}
+	done := func(outcome, time.Time) bool { return false }
+	if through == api.Meshd {
+		done = d.balance.begin(peer, time.Now())
+	}
 	resp, err := d.transport.RoundTrip(d.addressed(through, peer, body))
 	if err == nil && resp.Header.Get(api.HeaderInterrupted) != "" {
 		err = interruption(resp)
 	}
 	took := err == nil && resp.Header.Get(api.HeaderNotAccepted) == ""
-	d.tried(Try{Here: through == api.Runnerd, Taken: took})
+	d.tried(Try{Here: through == api.Runnerd, Taken: took, Ejected: done(d.outcome(resp, err), time.Now())})
 	switch {
 	case took:
 		d.answer = resp
@@ -175,11 +179,22 @@ func (d *delivery) try(through api.Daemon, peer api.PeerID) (verdict, error) {
 	}
 	d.broken = &InterruptedError{d.ref, peer, err}
 	d.forget() // where one connection broke others have, that nobody has used since
-	if d.repeats > 0 {
+	if d.repeats > 0 && d.balance.repeat() {
 		d.repeats--
 		return refused, nil
 	}
 	return failed, d.broken
+}
+
+// outcome is what an attempt through meshd says of the member.
+func (d *delivery) outcome(resp *http.Response, err error) outcome {
+	switch {
+	case err == nil && (resp.Header.Get(api.HeaderNotAccepted) == "" || resp.StatusCode != http.StatusBadGateway):
+		return answered
+	case err != nil && (d.req.Context().Err() != nil || d.body.failure() != nil || notDialled(err) || closedIdle(err)):
+		return left // it has not been asked, or nobody waited for what it says
+	}
+	return lost
 }
 
 // spent ends a request whose body cannot be given in full once more.

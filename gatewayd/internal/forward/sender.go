@@ -3,7 +3,6 @@ package forward
 import (
 	"context"
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	"github.com/realm-mesh/realm/api"
@@ -27,13 +26,15 @@ type Sender struct {
 	forget    func()            // closes connections that nobody uses
 	live      *route.Live
 	tried     func(Try)
-	turn      atomic.Uint64
+	balance   *balancer
 }
 
 // Try is one attempt to have a request answered.
 type Try struct {
 	Here  bool // on this node, not through the mesh
 	Taken bool // there is an answer of a program
+	// Ejected: the member lost the request, and is not asked for a while if another can be.
+	Ejected bool
 }
 
 // New returns a Sender; transport reaches the sockets of this node's daemons under
@@ -43,7 +44,7 @@ func New(transport http.RoundTripper, live *route.Live, tried func(Try)) *Sender
 	if c, ok := transport.(interface{ CloseIdleConnections() }); ok {
 		forget = c.CloseIdleConnections
 	}
-	return &Sender{transport: transport, forget: forget, live: live, tried: tried}
+	return &Sender{transport: transport, forget: forget, live: live, tried: tried, balance: newBalancer()}
 }
 
 // Send sends req, whose URL has path and query of a route on runnerd's socket, to a
@@ -54,6 +55,7 @@ func New(transport http.RoundTripper, live *route.Live, tried func(Try)) *Sender
 func (s *Sender) Send(ref api.Ref, req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	d := &delivery{Sender: s, ref: ref, req: req, body: newReplay(req.Body)}
+	s.balance.asked()
 	if repeatable(req) {
 		d.repeats = maxRepeats
 	}

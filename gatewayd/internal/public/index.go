@@ -111,7 +111,9 @@ func functionStatus(t *route.Table, ref api.Ref) api.FunctionStatus {
 	if t.Here(ref) {
 		s.Peers = append(s.Peers, t.Self())
 	}
-	s.Peers = append(s.Peers, t.Elsewhere(ref, 0)...)
+	for _, m := range t.Elsewhere(ref) {
+		s.Peers = append(s.Peers, m.Peer)
+	}
 	for _, p := range t.Replicas(ref) {
 		if !slices.Contains(s.Peers, p.Peer) {
 			if s.Others == nil {

@@ -20,6 +20,7 @@ type Metrics struct {
 	execTime prometheus.Histogram
 	inFlight prometheus.Gauge
 	tries    *prometheus.CounterVec
+	ejected  prometheus.Counter
 }
 
 // NewMetrics registers the series; live tells how many members are connected.
@@ -41,6 +42,8 @@ func NewMetrics(r prometheus.Registerer, live *route.Live) *Metrics {
 		tries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "realm_gateway_tries_total", Help: "Attempts to have a request answered, by where (here, mesh) and whether a program took it."},
 			[]string{"where", "taken"}),
+		ejected: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "realm_gateway_ejections_total", Help: "How often a member was not asked any more for a while, as it had lost a request."}),
 	}
 	peers := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "nebula_edge_peers", Help: "Members that are connected, this node not counted.",
@@ -48,7 +51,7 @@ func NewMetrics(r prometheus.Registerer, live *route.Live) *Metrics {
 		t, _ := live.Now()
 		return float64(t.Peers())
 	})
-	r.MustRegister(m.requests, m.errors, m.latency, m.execs, m.execTime, m.inFlight, m.tries, peers)
+	r.MustRegister(m.requests, m.errors, m.latency, m.execs, m.execTime, m.inFlight, m.tries, m.ejected, peers)
 	return m
 }
 
@@ -62,6 +65,9 @@ func (m *Metrics) Tried(t forward.Try) {
 		taken = "yes"
 	}
 	m.tries.WithLabelValues(where, taken).Inc()
+	if t.Ejected {
+		m.ejected.Inc()
+	}
 }
 
 func (m *Metrics) done(status int, broke bool, took time.Duration) {

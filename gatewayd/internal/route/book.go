@@ -172,11 +172,11 @@ func (b *Book) Table(now time.Time) *Table {
 }
 
 // connected are the members that requests may go to. What a client says that it runs
-// does not count: it is there to ask, not to answer.
+// does not count: it is there to ask, not to answer. Nor do members whose runnerd is down.
 func (b *Book) connected() map[api.PeerID]time.Duration {
 	out := make(map[api.PeerID]time.Duration, len(b.peers))
 	for id, p := range b.peers {
-		if p.Connected && !p.Client && !p.Self && id != b.self {
+		if p.Connected && !p.Client && !p.Self && id != b.self && !slices.Contains(p.Down, api.Runnerd) {
 			out[id] = cmp.Or(time.Duration(p.RTT), unknownRTT)
 		}
 	}

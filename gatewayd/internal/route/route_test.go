@@ -32,6 +32,13 @@ func client(n byte) api.PeerRecord {
 	return r
 }
 
+// down is a member whose runnerd does not come up.
+func down(n byte) api.PeerRecord {
+	r := peer(n, true, time.Millisecond)
+	r.Down = api.DaemonList{api.Runnerd}
+	return r
+}
+
 // fill returns a book that has seen all of two empty buckets, then what is given.
 func fill(facts []api.WorkloadFact, peers ...api.PeerRecord) *route.Book {
 	b := route.NewBook(self)
@@ -56,40 +63,44 @@ func TestOrder(t *testing.T) {
 	}
 	const ms = time.Millisecond
 	for name, c := range map[string]struct {
-		facts []api.WorkloadFact
-		peers []api.PeerRecord
-		here  bool
-		turns [][]api.PeerID // by turn, from 0
+		facts  []api.WorkloadFact
+		peers  []api.PeerRecord
+		here   bool
+		others []api.PeerID
 	}{
 		"nothing known": {},
-		"only here":     {facts: everywhere[:1], here: true, turns: [][]api.PeerID{nil}},
+		"only here":     {facts: everywhere[:1], here: true},
 		"nearest first": {
 			facts: everywhere, peers: []api.PeerRecord{peer(1, true, 80*ms), peer(2, true, 5*ms), peer(3, true, 30*ms)},
-			here: true, turns: [][]api.PeerID{{p(2), p(3), p(1)}, {p(2), p(3), p(1)}},
+			here: true, others: []api.PeerID{p(2), p(3), p(1)},
 		},
-		"near-equal ones take turns": {
+		"by what takes longer": {
 			facts: everywhere, peers: []api.PeerRecord{peer(1, true, 11*ms), peer(2, true, 10*ms), peer(3, true, 12*ms), peer(4, true, 40*ms)},
-			here: true, turns: [][]api.PeerID{{p(2), p(1), p(3), p(4)}, {p(1), p(3), p(2), p(4)}, {p(3), p(2), p(1), p(4)}, {p(2), p(1), p(3), p(4)}},
+			here: true, others: []api.PeerID{p(2), p(1), p(3), p(4)},
 		},
-		"a quarter is near-equal when far away": {
+		"far away": {
 			facts: everywhere, peers: []api.PeerRecord{peer(1, true, 124*ms), peer(2, true, 100*ms), peer(3, true, 126*ms)},
-			here: true, turns: [][]api.PeerID{{p(2), p(1), p(3)}, {p(1), p(2), p(3)}},
+			here: true, others: []api.PeerID{p(2), p(1), p(3)},
 		},
 		"unknown time comes last": {
 			facts: everywhere, peers: []api.PeerRecord{peer(1, true, 0), peer(2, true, time.Hour)},
-			here: true, turns: [][]api.PeerID{{p(2), p(1)}, {p(2), p(1)}},
+			here: true, others: []api.PeerID{p(2), p(1)},
 		},
 		"not connected": {
 			facts: everywhere, peers: []api.PeerRecord{peer(1, false, ms), peer(2, true, 90*ms)},
-			here: true, turns: [][]api.PeerID{{p(2)}},
+			here: true, others: []api.PeerID{p(2)},
 		},
 		"a client is not asked": {
 			facts: everywhere, peers: []api.PeerRecord{client(1), peer(2, true, 90*ms)},
-			here: true, turns: [][]api.PeerID{{p(2)}},
+			here: true, others: []api.PeerID{p(2)},
+		},
+		"without its runnerd": {
+			facts: everywhere, peers: []api.PeerRecord{down(1), peer(2, true, 90*ms)},
+			here: true, others: []api.PeerID{p(2)},
 		},
 		"this node is no other one": {
 			facts: everywhere, peers: []api.PeerRecord{peer(0, true, ms), peer(1, true, ms)},
-			here: true, turns: [][]api.PeerID{{p(1)}},
+			here: true, others: []api.PeerID{p(1)},
 		},
 		"the version before goes on": {
 			facts: []api.WorkloadFact{
@@ -98,15 +109,15 @@ func TestOrder(t *testing.T) {
 				{Ref: double, Peer: p(2), State: api.StateCompiling},
 			},
 			peers: []api.PeerRecord{peer(1, true, ms), peer(2, true, ms)},
-			here:  true, turns: [][]api.PeerID{{p(1)}},
+			here:  true, others: []api.PeerID{p(1)},
 		},
 		"only what runs counts": {
 			facts: []api.WorkloadFact{
 				fact(double, self, api.StateCompiling), fact(double, p(1), api.StateFailed), fact(double, p(2), api.StateStopped),
 				fact(double, p(3), api.StateStarting), fact(double, p(4), api.StateRunning), fact(hello, p(1), api.StateRunning),
 			},
-			peers: []api.PeerRecord{peer(1, true, ms), peer(2, true, ms), peer(3, true, ms), peer(4, true, ms)},
-			turns: [][]api.PeerID{{p(4)}},
+			peers:  []api.PeerRecord{peer(1, true, ms), peer(2, true, ms), peer(3, true, ms), peer(4, true, ms)},
+			others: []api.PeerID{p(4)},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -114,16 +125,21 @@ func TestOrder(t *testing.T) {
 			if got := table.Here(double); got != c.here {
 				t.Errorf("here: %v, want %v", got, c.here)
 			}
-			for turn, want := range c.turns {
-				if got := table.Elsewhere(double, uint64(turn)); !slices.Equal(got, want) {
-					t.Errorf("turn %d: %v, want %v", turn, short(got), short(want))
-				}
+			if got := elsewhere(table, double); !slices.Equal(got, c.others) {
+				t.Errorf("%v, want %v", short(got), short(c.others))
 			}
-			if got := table.Elsewhere(nowhere, 0); len(got) != 0 {
+			if got := table.Elsewhere(nowhere); len(got) != 0 {
 				t.Errorf("an unknown function is at %v", got)
 			}
 		})
 	}
+}
+
+func elsewhere(t *route.Table, r api.Ref) (out []api.PeerID) {
+	for _, m := range t.Elsewhere(r) {
+		out = append(out, m.Peer)
+	}
+	return out
 }
 
 func short(ids []api.PeerID) (out []string) {
@@ -155,7 +171,7 @@ func TestResetKeepsTheOldUntilSynced(t *testing.T) {
 	b.ResetPeers()
 	b.PutFact(fact(double, standin.Peer(2), api.StateRunning))
 	b.PutPeer(peer(2, true, 0))
-	if mid := b.Table(time.Now()); !mid.Here(double) || !mid.Here(hello) || len(mid.Elsewhere(double, 0)) != 0 || !mid.Complete() {
+	if mid := b.Table(time.Now()); !mid.Here(double) || !mid.Here(hello) || len(mid.Elsewhere(double)) != 0 || !mid.Complete() {
 		t.Error("what is half seen counts already")
 	}
 	b.SyncedFacts()
@@ -164,7 +180,7 @@ func TestResetKeepsTheOldUntilSynced(t *testing.T) {
 	if end.Here(double) || end.Here(hello) || len(end.Replicas(hello)) != 0 {
 		t.Error("what was not seen again still counts")
 	}
-	if got := end.Elsewhere(double, 0); !slices.Equal(got, []api.PeerID{standin.Peer(2)}) {
+	if got := elsewhere(end, double); !slices.Equal(got, []api.PeerID{standin.Peer(2)}) {
 		t.Errorf("elsewhere: %v", got)
 	}
 }
@@ -290,7 +306,7 @@ func BenchmarkElsewhere(b *testing.B) {
 		peers = append(peers, peer(n+1, true, time.Duration(n)*time.Millisecond))
 	}
 	table := fill(facts, peers...).Table(time.Now())
-	for turn := uint64(0); b.Loop(); turn++ {
-		table.Elsewhere(double, turn)
+	for b.Loop() {
+		table.Elsewhere(double)
 	}
 }

@@ -28,13 +28,6 @@ type Table struct {
 	left  map[api.Ref]time.Time        // when the last fact about it went, lately
 }
 
-// Two members are near-equal, and take turns, when their round-trip times differ
-// by less than the larger of these.
-const (
-	nearTime  = 2 * time.Millisecond
-	nearShare = 4 // a quarter of the lower one
-)
-
 const unknownRTT = time.Duration(math.MaxInt64)
 
 // Complete reports whether the table began from all that the bus holds: only then
@@ -74,48 +67,21 @@ func (t *Table) Here(r api.Ref) bool {
 	return slices.ContainsFunc(t.refs[r], func(p Replica) bool { return p.Peer == t.self && p.Answers })
 }
 
-// Elsewhere lists the connected members on which r answers, in the order in which
-// they should be asked. turn rotates those that are near-equal to the best.
-func (t *Table) Elsewhere(r api.Ref, turn uint64) []api.PeerID {
-	var found []distance
+// Member is another member on which a workload answers.
+type Member struct {
+	Peer api.PeerID
+	RTT  time.Duration // to it and back; math.MaxInt64: unknown
+}
+
+// Elsewhere lists the connected members on which r answers, the nearest first.
+func (t *Table) Elsewhere(r api.Ref) (found []Member) {
 	for _, p := range t.refs[r] {
 		if rtt, ok := t.rtts[p.Peer]; ok && p.Answers {
-			found = append(found, distance{p.Peer, rtt})
+			found = append(found, Member{p.Peer, rtt})
 		}
 	}
-	if len(found) == 0 {
-		return nil
-	}
-	slices.SortStableFunc(found, func(a, b distance) int { return cmp.Compare(a.rtt, b.rtt) })
-	out := make([]api.PeerID, len(found))
-	for i, d := range found {
-		out[i] = d.peer
-	}
-	return rotate(out, near(found), turn)
-}
-
-// distance is how far away a member is.
-type distance struct {
-	peer api.PeerID
-	rtt  time.Duration
-}
-
-// near counts the members at the head of sorted that are near-equal to the first.
-func near(sorted []distance) int {
-	best := sorted[0].rtt
-	room := max(nearTime, best/nearShare)
-	for i, d := range sorted {
-		if d.rtt-best > room {
-			return i
-		}
-	}
-	return len(sorted)
-}
-
-// rotate moves the first n of peers round by turn places.
-func rotate(peers []api.PeerID, n int, turn uint64) []api.PeerID {
-	k := int(turn % uint64(n))
-	return slices.Concat(peers[k:n], peers[:k], peers[n:])
+	slices.SortStableFunc(found, func(a, b Member) int { return cmp.Compare(a.RTT, b.RTT) })
+	return found
 }
 
 // Hopeful reports whether r may come to answer without anybody doing anything: on
