@@ -24,6 +24,8 @@ import (
 const (
 	Interval = 2 * time.Second
 	Timeout  = 6 * time.Second
+	// ProbeTimeout bounds [Watch.Probe].
+	ProbeTimeout = time.Second
 )
 
 const (
@@ -67,6 +69,7 @@ type Watch struct {
 	members   map[peer.ID]struct{}
 	strangers map[peer.ID]time.Time // until when
 	pinging   map[network.Conn]struct{}
+	probes    map[peer.ID]*probe
 
 	pings     sync.WaitGroup
 	twins     *twins
@@ -75,7 +78,7 @@ type Watch struct {
 
 // New makes a Watch. It sees nothing until [Watch.Run].
 func New(cfg Config) *Watch {
-	return &Watch{cfg: cfg, members: map[peer.ID]struct{}{}, strangers: map[peer.ID]time.Time{}, pinging: map[network.Conn]struct{}{},
+	return &Watch{cfg: cfg, members: map[peer.ID]struct{}{}, strangers: map[peer.ID]time.Time{}, pinging: map[network.Conn]struct{}{}, probes: map[peer.ID]*probe{},
 		twins: newTwins(), conflicts: map[peer.ID][]string{}}
 }
 

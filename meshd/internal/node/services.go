@@ -40,7 +40,7 @@ func (n *Node) openServices() {
 	call := n.transport(api.ServiceCall, 0) // a program may think for as long as its deadline allows
 	n.peers = bridge.Peers(n.self, map[api.Service]http.RoundTripper{
 		api.ServiceBlob: countedTrips{blob, n, api.ServiceBlob},
-		api.ServiceCall: countedTrips{call, n, api.ServiceCall},
+		api.ServiceCall: countedTrips{watchedTrips{call, n.watch.Probe}, n, api.ServiceCall},
 		api.ServiceNode: countedTrips{n.transport(api.ServiceNode, 0), n, api.ServiceNode},
 		api.ServiceJob:  countedTrips{n.jobTrips(), n, api.ServiceJob},
 	}, map[api.Service]time.Duration{api.ServiceNode: nodeAway}, n.cfg.Log)

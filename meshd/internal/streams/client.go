@@ -21,7 +21,7 @@ var ErrUnreachable = errors.New("this member cannot be reached now: see realm pe
 
 const (
 	dialTimeout = 2 * time.Second // stream, and connection where there is none
-	idlePerPeer = 16              // kept streams of one service
+	idlePerPeer = 64              // kept streams of one service: as many as there are often at once
 	idleTimeout = 60 * time.Second
 	bufferSize  = 32 << 10
 )
