@@ -32,6 +32,7 @@ samples: ## build the sample programs into samples/build/
 	cd samples && $(foreach s,$(SAMPLES),GOWORK=off GOOS=wasip1 GOARCH=wasm $(GO) build -trimpath -ldflags '-s -w' -o build/$(s).wasm ./$(s) &&) true
 	@$(foreach s,$(CSAMPLES),samples/component.sh $(s) &&) true
 	cd samples && GOWORK=off CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build -trimpath -ldflags '-s -w' -o build/arm64-job ./arm64-job
+	cd samples && GOWORK=off CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o build/web-service ./web-service
 	GOWORK=off $(GO) run samples/pack.go samples/build-job samples/build/build-job.tar.gz
 
 testclock: # binaries whose clock a test can shift, into dist/testclock/

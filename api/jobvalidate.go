@@ -43,6 +43,8 @@ func (j *Job) validateType() error {
 		return fmt.Errorf("keep %d: want 1 to %d", j.Keep, MaxKeep)
 	case len(j.Ports) > 0 && j.Type != JobService:
 		return errors.New("ports: only services have any")
+	case len(j.Ports) > 0 && j.Runtime.Type == RuntimeWasm:
+		return errors.New("ports: programs of wasm cannot listen; push one that speaks HTTP as a component instead")
 	case j.Schedule != nil:
 		return j.Schedule.validate()
 	}

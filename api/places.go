@@ -136,6 +136,9 @@ const (
 	RouteChunks    = "POST /chunks"                 // ChunksRequest -> chunks, each after its length
 	RouteFunction  = "POST /functions/{name}"       // CallRequest -> CallReply
 	RouteComponent = "/components/{name}/{path...}" // any method; path and query as the program sees them
+	// RouteService reaches a port of a service, a job that is kept up: any method, upgrades
+	// included. A port of [AnyPort] is the one that is for HTTP.
+	RouteService = "/services/{job}/{port}/{path...}"
 
 	RouteBlobs      = "GET /blobs"                 // -> BlobRecords, one a line
 	RouteBlobHave   = "GET /blobs/{sha256}/have"   // -> Have, one a line, while its fetch goes on; 404 when nothing of it is here
@@ -196,6 +199,10 @@ const NotAcceptedUnknown = "unknown"
 // meshd passes it on from peers as it is.
 const HeaderInterrupted = "Realm-Interrupted"
 
+// HeaderPrefix says below which path a program is mounted, as clients see it. Programs get
+// it, too.
+const HeaderPrefix = "X-Forwarded-Prefix"
+
 // HeaderKeeper, set to "1" on the answer of [RouteBlobGet] to HEAD, says that the member
 // has the blob whole and keeps it for the realm, as far as it knows. Others rely on that
 // when they remove theirs.
@@ -225,6 +232,13 @@ func PathPin(d Digest) string        { return "/pins/" + d.String() }
 func PathChunk(d Digest) string      { return "/chunks/" + d.String() }
 func PathFunction(n Name) string     { return "/functions/" + string(n) }
 func PathComponent(n Name) string    { return "/components/" + string(n) }
+
+// AnyPort is the port of a service that speaks HTTP: the one named http, or web, or else
+// the first one whose protocol is http, or else the first one of TCP.
+const AnyPort Name = "~"
+
+// PathService is where [RouteService] begins for a port of a job.
+func PathService(job, port Name) string { return "/services/" + string(job) + "/" + string(port) }
 
 // PathBlobs is the path of [RouteBlobPut].
 const PathBlobs = "/blobs"

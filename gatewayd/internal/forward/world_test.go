@@ -51,6 +51,8 @@ func newWorld(t *testing.T) *world {
 	w.book.SyncedFacts()
 	w.book.ResetPeers()
 	w.book.SyncedPeers()
+	w.book.ResetRecords()
+	w.book.SyncedRecords()
 	for i, p := range []api.PeerID{near, far} {
 		w.book.PutPeer(api.PeerRecord{PeerFact: api.PeerFact{Peer: p}, Connected: true, RTT: api.Duration(time.Duration(1+100*i) * time.Millisecond)})
 	}

@@ -66,7 +66,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.routes(d.env.Mux)
 	w := newWatch(d.env.Bus, d.book, d.live, d.env.Log)
 	return task.Run(ctx,
-		w.facts, w.peers, w.bind,
+		w.facts, w.peers, w.records, w.bind,
 		func(ctx context.Context) error { return d.serve(ctx, programs, d.public) },
 		func(ctx context.Context) error { return d.serve(ctx, management, d.manage) },
 		func(ctx context.Context) error {

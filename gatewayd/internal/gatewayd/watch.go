@@ -9,6 +9,7 @@ import (
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/gatewayd/internal/route"
 	"github.com/realm-mesh/realm/internal/kit/bus"
+	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/internal/kit/telemetry"
 )
 
@@ -124,6 +125,40 @@ func (w *watch) peer(ev bus.Event) {
 		w.log.Warn("a record of a peer cannot be read", "key", ev.Key, telemetry.Error(err))
 	}
 	w.book.DeletePeer(id)
+}
+
+// records follows which services are ready where.
+func (w *watch) records(ctx context.Context) error {
+	b, err := w.bus.Bucket(ctx, api.BucketJobs)
+	if err != nil {
+		return err
+	}
+	return b.Watch(ctx, ">", func(ev bus.Event) error {
+		if w.record(ev) {
+			w.touch()
+		}
+		return nil
+	})
+}
+
+func (w *watch) record(ev bus.Event) (news bool) {
+	switch ev.Kind {
+	case bus.Reset:
+		w.book.ResetRecords()
+	case bus.Synced:
+		w.book.SyncedRecords()
+		return true
+	case bus.Deleted:
+		return w.book.DeleteRecord(ev.Key)
+	case bus.Put:
+		rec, err := intent.ReadRecord(ev.Value)
+		if err != nil || api.KeyRecord(rec.Exec()) != ev.Key {
+			w.log.Warn("a record of a job cannot be read", "key", ev.Key, telemetry.Error(err))
+			return w.book.DeleteRecord(ev.Key)
+		}
+		return w.book.PutRecord(ev.Key, &rec)
+	}
+	return false
 }
 
 func (w *watch) follow(ctx context.Context, bucket string, see func(bus.Event)) error {

@@ -18,7 +18,7 @@ import (
 // component answers /NAME/REST; name and rest are escaped. Without the slash it
 // sends the client there, so that relative links of the program work.
 func (h *Handler) component(w http.ResponseWriter, r *http.Request, name, rest string, slash bool) {
-	n, err := api.ParseName(name)
+	n, port, err := parseMount(name)
 	if err != nil {
 		local.WriteError(w, http.StatusNotFound, fmt.Errorf("no program can have this path: %w", err))
 		return
@@ -37,16 +37,44 @@ func (h *Handler) component(w http.ResponseWriter, r *http.Request, name, rest s
 		h.fail(w, r, &forward.BodyError{Err: &http.MaxBytesError{Limit: MaxBody}})
 		return
 	}
-	ref := api.Ref{Kind: api.KindComponent, Name: n}
+	ref, base := h.find(n, port)
 	release, ok := h.take(w, r, ref)
 	if !ok {
 		return
 	}
 	defer release()
-	base := api.PathComponent(n) + "/"
-	h.pass(w, r, ref, &url.URL{
+	h.pass(w, r, ref, "/"+name, &url.URL{
 		Path: base + plain, RawPath: withoutEmptySegments(base + rest), RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery,
 	})
+}
+
+// parseMount reads the first segment of a path: the name of a program, and after "~" that
+// of a port, which services alone have.
+func parseMount(segment string) (name, port api.Name, err error) {
+	text, of, named := strings.Cut(segment, "~")
+	if name, err = api.ParseName(text); err != nil || !named {
+		return name, "", err
+	}
+	port, err = api.ParseName(of)
+	return name, port, err
+}
+
+// find is what a name stands for, and the path below which members have it: a component,
+// or a service if there is none.
+func (h *Handler) find(name, port api.Name) (ref api.Ref, base string) {
+	ref = api.Ref{Kind: api.KindComponent, Name: name}
+	t, _ := h.live.Now()
+	service, ok := t.Service(name)
+	switch {
+	case port == "" && (!ok || len(t.Replicas(ref)) > 0):
+		return ref, api.PathComponent(name) + "/"
+	case !ok:
+		service = api.Ref{Kind: api.KindJob, Name: name}
+	}
+	if port == "" {
+		port = api.AnyPort
+	}
+	return service, api.PathService(service.Name, port) + "/"
 }
 
 // plainPath decodes an escaped path that goes on to a program as it is. Segments
@@ -73,14 +101,17 @@ func plainPath(escaped string) (string, error) {
 // redirect to an address of their own.
 func withoutEmptySegments(escaped string) string { return strings.ReplaceAll(escaped, "//", "/%2F") }
 
-// pass hands the request on to a member that runs ref, and the answer back, both as
-// they come.
-func (h *Handler) pass(w http.ResponseWriter, r *http.Request, ref api.Ref, to *url.URL) {
+// pass hands the request on to a member that runs ref, which clients see below mount, and
+// the answer back, both as they come.
+func (h *Handler) pass(w http.ResponseWriter, r *http.Request, ref api.Ref, mount string, to *url.URL) {
 	// A program may answer before it has read all. Where that cannot be had, it waits.
 	_ = http.NewResponseController(w).EnableFullDuplex()
 	r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
 	proxy := httputil.ReverseProxy{
-		Rewrite:        func(p *httputil.ProxyRequest) { rewrite(p, to) },
+		Rewrite: func(p *httputil.ProxyRequest) {
+			rewrite(p, to)
+			p.Out.Header.Set(api.HeaderPrefix, mount)
+		},
 		Transport:      member{h.sender, ref},
 		FlushInterval:  -1,
 		BufferPool:     &h.buffers,

@@ -126,7 +126,7 @@ func TestHeaders(t *testing.T) {
 	}
 	want := http.Header{
 		"Accept": {"text/x"}, "Authorization": {"Bearer t"}, "Cookie": {"a=b"}, "X-Two": {"1", "2"}, "User-Agent": {"me"},
-		"X-Forwarded-For": {"127.0.0.1"}, "X-Forwarded-Host": {"app.localhost"}, "X-Forwarded-Proto": {"http"},
+		"X-Forwarded-For": {"127.0.0.1"}, "X-Forwarded-Host": {"app.localhost"}, "X-Forwarded-Proto": {"http"}, "X-Forwarded-Prefix": {"/hello"},
 		"Te": {"trailers"}, "Accept-Encoding": {"gzip"}, "Content-Length": {"4"},
 	}
 	for name, values := range s.Header {

@@ -81,6 +81,8 @@ func newWorld(t testing.TB, runnerd http.Handler, workloads ...api.Ref) *world {
 	w.book.SyncedFacts()
 	w.book.ResetPeers()
 	w.book.SyncedPeers()
+	w.book.ResetRecords()
+	w.book.SyncedRecords()
 	w.live = route.NewLive(w.book.Table(time.Now()))
 	for _, r := range workloads {
 		w.fact(r, self, api.StateRunning)

@@ -25,6 +25,10 @@ type Book struct {
 	peers     peers
 	nextPeers peers
 	havePeers bool
+	execs     executions
+	nextExecs executions
+	haveExecs bool
+	services  facts // by execs
 	bound     *Table
 	stale     map[api.Ref]bool // changed since bound
 	removed   map[api.Ref]bool // by the owner, since bound
@@ -37,7 +41,7 @@ type (
 
 // NewBook returns an empty book of the node self.
 func NewBook(self api.PeerID) *Book {
-	return &Book{self: self, facts: facts{}, peers: peers{}, bound: &Table{self: self},
+	return &Book{self: self, facts: facts{}, peers: peers{}, execs: executions{}, bound: &Table{self: self},
 		stale: map[api.Ref]bool{}, removed: map[api.Ref]bool{}}
 }
 
@@ -147,7 +151,7 @@ func (b *Book) DeletePeer(p api.PeerID) {
 func (b *Book) Table(now time.Time) *Table {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	t := &Table{self: b.self, known: b.haveFacts && b.havePeers, rtts: b.connected(), refs: map[api.Ref][]Replica{}, left: map[api.Ref]time.Time{}}
+	t := &Table{self: b.self, known: b.haveFacts && b.havePeers && b.haveExecs, rtts: b.connected(), refs: map[api.Ref][]Replica{}, left: map[api.Ref]time.Time{}}
 	maps.Copy(t.refs, b.bound.refs)
 	for r := range b.bound.left {
 		if b.bound.LeftLately(r, now) && !b.removed[r] {
@@ -155,7 +159,11 @@ func (b *Book) Table(now time.Time) *Table {
 		}
 	}
 	for r := range b.stale {
-		if of := b.facts[r]; len(of) > 0 {
+		of := b.facts[r]
+		if r.Kind == api.KindJob {
+			of = b.services[r]
+		}
+		if len(of) > 0 {
 			t.refs[r] = slices.SortedFunc(maps.Values(of), func(x, y Replica) int { return cmp.Compare(x.Peer, y.Peer) })
 			delete(t.left, r)
 			continue
@@ -165,6 +173,7 @@ func (b *Book) Table(now time.Time) *Table {
 		}
 		delete(t.refs, r)
 	}
+	t.services = named(t.refs)
 	clear(b.stale)
 	clear(b.removed)
 	b.bound = t

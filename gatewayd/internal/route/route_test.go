@@ -46,6 +46,8 @@ func fill(facts []api.WorkloadFact, peers ...api.PeerRecord) *route.Book {
 	b.SyncedFacts()
 	b.ResetPeers()
 	b.SyncedPeers()
+	b.ResetRecords()
+	b.SyncedRecords()
 	for _, f := range facts {
 		b.PutFact(f)
 	}
@@ -185,7 +187,7 @@ func TestResetKeepsTheOldUntilSynced(t *testing.T) {
 	}
 }
 
-func TestCompleteNeedsBothBuckets(t *testing.T) {
+func TestCompleteNeedsAllBuckets(t *testing.T) {
 	b := route.NewBook(self)
 	steps := []struct {
 		do   func()
@@ -195,7 +197,9 @@ func TestCompleteNeedsBothBuckets(t *testing.T) {
 		{b.ResetFacts, false},
 		{b.SyncedFacts, false},
 		{b.ResetPeers, false},
-		{b.SyncedPeers, true},
+		{b.SyncedPeers, false},
+		{b.ResetRecords, false},
+		{b.SyncedRecords, true},
 		{b.ResetFacts, true}, // the bus was away
 	}
 	for i, s := range steps {

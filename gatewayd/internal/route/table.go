@@ -26,6 +26,8 @@ type Table struct {
 	refs  map[api.Ref][]Replica        // by peer
 	rtts  map[api.PeerID]time.Duration // connected members other than self; unknown is math.MaxInt64
 	left  map[api.Ref]time.Time        // when the last fact about it went, lately
+
+	services map[api.Name]api.Ref // of refs
 }
 
 const unknownRTT = time.Duration(math.MaxInt64)

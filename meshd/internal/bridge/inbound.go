@@ -49,7 +49,7 @@ func isBlobPath(method, path string) bool {
 	return false
 }
 
-// Calls serves [api.ServiceCall]: functions and components of runnerd. next
+// Calls serves [api.ServiceCall]: functions, components and services of runnerd. next
 // reaches the node's daemons.
 func Calls(next http.RoundTripper, log *slog.Logger) http.Handler {
 	forward := toDaemon(next, api.Runnerd, log)
@@ -73,7 +73,7 @@ func isCallPath(method, path string) bool {
 	switch f[1] {
 	case "functions":
 		return method == http.MethodPost && len(f) == 3
-	case "components":
+	case "components", "services":
 		return true
 	}
 	return false

@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 
@@ -55,6 +56,8 @@ type Order struct {
 	Body *api.Job
 	// Assets are all of Body.Assets, with the blobs of those that other jobs have made.
 	Assets []api.JobAsset
+	// Ports are where it is to listen, by the names of its ports; the executor chooses them.
+	Ports map[api.Name]int `json:",omitempty"`
 }
 
 // Change is what has become of an execution. Zero values leave what was said before.
@@ -79,6 +82,12 @@ type Execution interface {
 	Stop(as api.ExecState, why string)
 	// Over is closed when the last change was reported, and nothing of it runs any more.
 	Over() <-chan struct{}
+}
+
+// Server is an [Execution] whose program may listen.
+type Server interface {
+	// Dial connects to a port of it. An error says for people why that cannot be.
+	Dial(ctx context.Context, port api.Name) (net.Conn, error)
 }
 
 // Found is an execution that an earlier process of this daemon has begun.

@@ -75,6 +75,26 @@ func hostile(args []string) int {
 			return 1
 		}
 		attack(t)
+	case "listen": // on an address, by a grandchild that has left its parents
+		if len(args) < 4 {
+			cmd := exec.Command("/proc/self/exe", append(os.Args[1:len(os.Args)-1], "child", os.Args[len(os.Args)-1])...)
+			cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+			cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+			if err := cmd.Start(); err != nil {
+				fmt.Println(err)
+				return 1
+			}
+			time.Sleep(time.Minute)
+		}
+		ln, err := net.Listen("tcp", args[1])
+		if err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		defer ln.Close()
+		_, port, _ := net.SplitHostPort(ln.Addr().String())
+		fmt.Println(port)
+		time.Sleep(time.Minute)
 	case "bomb":
 		for {
 			cmd := exec.Command("/proc/self/exe", os.Args[1:]...)

@@ -47,6 +47,8 @@ var (
 	// ErrLost says that the shim of an execution has gone without a result: it was killed,
 	// or the machine went down. Nothing of the program runs any more.
 	ErrLost = errors.New("the execution was lost: the process that watched it has gone without a result")
+	// ErrPorts says that this system does not tell whose a port is.
+	ErrPorts = errors.New("this system does not tell whose a port is: ports of services are served on Linux only")
 	// ErrNone says that nothing was started in a folder.
 	ErrNone = errors.New("nothing was started here")
 )

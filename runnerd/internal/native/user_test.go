@@ -21,7 +21,7 @@ func TestAsUser(t *testing.T) {
 	if err := os.Chown(tmp, user, user); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(exe(t), "-test.short", "-test.run", "^Test(Hostile|Endings|Limits|Stop|StarterIsKilled|ShimIsKilled|InitIsKilled|NotStarted)$")
+	cmd := exec.Command(exe(t), "-test.short", "-test.run", "^Test(Hostile|Endings|Limits|Listens|Stop|StarterIsKilled|ShimIsKilled|InitIsKilled|NotStarted)$")
 	cmd.Env = []string{"TMPDIR=" + tmp, "PATH=" + os.Getenv("PATH"), "HOME=" + tmp}
 	cmd.Dir = tmp
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user}}

@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/gate"
 	"github.com/realm-mesh/realm/internal/kit/local"
 	"github.com/realm-mesh/realm/internal/kit/telemetry"
-	"github.com/realm-mesh/realm/internal/kit/gate"
 	"github.com/realm-mesh/realm/runnerd/internal/workload"
 )
 
@@ -24,12 +24,14 @@ type endpoints struct {
 	metrics  *metrics
 	calls    *gate.Gate // of functions
 	requests *gate.Gate // to components
+	services http.Handler
 	log      *slog.Logger
 }
 
 func (e *endpoints) register(mux *http.ServeMux) {
 	mux.HandleFunc(api.RouteFunction, e.function)
 	mux.HandleFunc(api.RouteComponent, e.component)
+	mux.Handle(api.RouteService, e.services)
 }
 
 func (e *endpoints) function(w http.ResponseWriter, r *http.Request) {

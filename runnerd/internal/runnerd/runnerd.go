@@ -14,18 +14,19 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/bus"
 	"github.com/realm-mesh/realm/internal/kit/clock"
 	"github.com/realm-mesh/realm/internal/kit/daemon"
+	"github.com/realm-mesh/realm/internal/kit/gate"
 	"github.com/realm-mesh/realm/internal/kit/keys"
 	"github.com/realm-mesh/realm/internal/kit/paths"
 	"github.com/realm-mesh/realm/internal/kit/task"
 	"github.com/realm-mesh/realm/internal/kit/trust"
 	"github.com/realm-mesh/realm/runnerd/internal/admit"
-	"github.com/realm-mesh/realm/internal/kit/gate"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
 	"github.com/realm-mesh/realm/runnerd/internal/native"
 	"github.com/realm-mesh/realm/runnerd/internal/native/confine"
 	"github.com/realm-mesh/realm/runnerd/internal/native/shim"
 	"github.com/realm-mesh/realm/runnerd/internal/program"
 	"github.com/realm-mesh/realm/runnerd/internal/reconcile"
+	"github.com/realm-mesh/realm/runnerd/internal/service"
 	"github.com/realm-mesh/realm/runnerd/internal/single"
 	"github.com/realm-mesh/realm/runnerd/internal/wanted"
 	"github.com/realm-mesh/realm/runnerd/internal/workload"
@@ -125,7 +126,7 @@ func New(ctx context.Context, env *daemon.Env) (daemon.Daemon, error) {
 		Log:     env.Log,
 	})
 	e := &endpoints{set: d.set, metrics: m, log: env.Log,
-		calls: functions, requests: components}
+		calls: functions, requests: components, services: service.New(d.jobs, env.Log)}
 	e.register(env.Mux)
 	d.intents.tell = func(c wanted.Change) {
 		m.commands.Add(float64(c.Taken))

@@ -15,6 +15,7 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/task"
 	"github.com/realm-mesh/realm/internal/kit/telemetry"
 	"github.com/realm-mesh/realm/runnerd/internal/jobs"
+	"github.com/realm-mesh/realm/runnerd/internal/native"
 	"github.com/realm-mesh/realm/runnerd/internal/program"
 )
 
@@ -42,13 +43,16 @@ type execution struct {
 	ctx    context.Context //nolint:containedctx // of all that is done before the program has ended
 	cancel context.CancelFunc
 
+	ports map[api.Name]int // as in its order; of.mu guards it
+
 	mu      sync.Mutex
-	stopped *jobs.Change // what it is to be recorded as; nil: nobody has stopped it
-	kill    func()       // ends the program; nil: none runs
+	stopped *jobs.Change      // what it is to be recorded as; nil: nobody has stopped it
+	kill    func()            // ends the program; nil: none runs
+	program *native.Execution // that runs, if it is no wasm
 }
 
 func newExecution(e *Executor, o jobs.Order, report func(jobs.Change)) *execution {
-	x := &execution{of: e, order: o, dir: e.dir(o.Exec), over: make(chan struct{})}
+	x := &execution{of: e, order: o, dir: e.dir(o.Exec), over: make(chan struct{}), ports: o.Ports}
 	x.report = inOrder(report)
 	x.work = e.workDir(x.dir, o.Body.Runtime.Type)
 	path := filepath.Join(x.dir, logFile)
@@ -98,9 +102,9 @@ func (x *execution) Stop(as api.ExecState, why string) {
 
 // running notes how the program is ended, and reports that it runs. false: it is to be
 // ended at once.
-func (x *execution) running(begun time.Time, kill func()) bool {
+func (x *execution) running(begun time.Time, program *native.Execution, kill func()) bool {
 	x.mu.Lock()
-	x.kill = kill
+	x.kill, x.program = kill, program
 	stopped := x.stopped != nil
 	x.mu.Unlock()
 	if stopped {
@@ -109,8 +113,7 @@ func (x *execution) running(begun time.Time, kill func()) bool {
 	service := x.order.Body.Type == api.JobService
 	x.report(jobs.Change{State: api.ExecRunning, Started: begun})
 	if service {
-		ready := time.AfterFunc(readyAfter, func() { x.report(jobs.Change{State: api.ExecRunning, Started: begun, Ready: true}) })
-		context.AfterFunc(x.ctx, func() { ready.Stop() })
+		go x.awaitReady(program, func() { x.report(jobs.Change{State: api.ExecRunning, Started: begun, Ready: true}) })
 	}
 	return true
 }
@@ -154,6 +157,9 @@ func (x *execution) prepare() error {
 	x.report(jobs.Change{State: api.ExecStaging})
 	if err := os.MkdirAll(x.dir, foldersMode); err != nil {
 		return elsewhere(err)
+	}
+	if err := x.choosePorts(); err != nil {
+		return err
 	}
 	if err := writeJSON(filepath.Join(x.dir, orderFile), x.order); err != nil {
 		return elsewhere(err)

@@ -46,7 +46,7 @@ func (x *execution) watch(program *native.Execution) jobs.Change {
 			x.of.cfg.Log.Warn("stop a job", "job", string(x.order.Job), "error", err.Error())
 		}
 	}
-	if !x.running(program.Started(), kill) {
+	if !x.running(program.Started(), program, kill) {
 		kill()
 	}
 	ctx := context.Background() // its end is waited for, whatever else is

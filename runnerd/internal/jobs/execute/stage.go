@@ -123,5 +123,6 @@ func (x *execution) environment() map[string]string {
 	if at := e.Run.Instant(); !at.IsZero() {
 		env["REALM_INSTANT"] = at.Format("2006-01-02T15:04:05Z07:00")
 	}
+	x.portsInEnv(env)
 	return env
 }

@@ -110,7 +110,7 @@ func (x *execution) command(m *engine.Module, env engine.Env, l api.Limits) jobs
 	used := make(chan engine.Usage, 1)
 	env.Used = func(u engine.Usage) { used <- u }
 	c := jobs.Change{Started: time.Now()}
-	if !x.running(c.Started, func() {}) {
+	if !x.running(c.Started, nil, func() {}) {
 		return c
 	}
 	err := program.Advise(m.Run(run, env))

@@ -57,6 +57,14 @@ func readProcess(pid int) (process, bool) {
 	return process{pid, parent, f[0][0], began}, err == nil
 }
 
+// Below returns the ids of the processes that descend from pid, and are not dead.
+func Below(pid int) (out []int) {
+	for _, p := range below(pid) {
+		out = append(out, p.pid)
+	}
+	return out
+}
+
 // below returns the processes that descend from pid, and are not dead.
 func below(pid int) []process {
 	all := processes()
