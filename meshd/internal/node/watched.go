@@ -41,7 +41,7 @@ func (t watchedTrips) RoundTrip(r *http.Request) (*http.Response, error) {
 	var sent atomic.Bool
 	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent.Store(true) }}
 	w.begin()
-	resp, err := t.next.RoundTrip(r.WithContext(httptrace.WithClientTrace(w.ctx, trace)))
+	resp, err := t.next.RoundTrip(r.WithContext(httptrace.WithClientTrace(w.ctx, trace))) //nolint:contextcheck // it is made of that of r
 	if w.end() && err != nil && r.Context().Err() == nil {
 		err = neighbours.ErrSilent
 		if !sent.Load() {
@@ -55,7 +55,7 @@ func (t watchedTrips) RoundTrip(r *http.Request) (*http.Response, error) {
 type vigil struct {
 	peer   peer.ID
 	probe  func(context.Context, peer.ID) error
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // of the request
 	giveUp context.CancelCauseFunc
 
 	mu     sync.Mutex

@@ -26,23 +26,24 @@ type Serving struct {
 func (m *Manager) Serving(job api.Name) (out []Serving, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	err = ErrNoService
+	here := false
 	for x, o := range m.own {
 		if o.rec.Job != job || o.rec.State.Ended() {
 			continue
 		}
-		if err == ErrNoService {
-			err = ErrNotReady
-		}
+		here = true
 		s, ok := o.execution.(Server)
 		if _, _, fenced := m.book.Fenced(x); !ok || !o.rec.Ready || fenced {
 			continue
 		}
 		out = append(out, Serving{x, s})
 	}
-	if len(out) > 0 {
-		err = nil
+	switch {
+	case !here:
+		return nil, ErrNoService
+	case len(out) == 0:
+		return nil, ErrNotReady
 	}
 	slices.SortFunc(out, func(a, b Serving) int { return cmp.Compare(a.Run, b.Run) })
-	return out, err
+	return out, nil
 }

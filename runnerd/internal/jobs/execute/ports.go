@@ -40,7 +40,7 @@ func (x *execution) choosePorts() error {
 	}
 	chosen := map[api.Name]int{}
 	for _, p := range declared {
-		port, err := choose(p, taken)
+		port, err := choose(x.ctx, p, taken)
 		if err != nil {
 			return elsewhere(fmt.Errorf("find a port for %s: %w", p.Name, err))
 		}
@@ -51,14 +51,14 @@ func (x *execution) choosePorts() error {
 }
 
 // choose finds a port for p that is none of taken.
-func choose(p api.Port, taken map[int]bool) (int, error) {
+func choose(ctx context.Context, p api.Port, taken map[int]bool) (int, error) {
 	if p.Port >= firstFree && !taken[p.Port] {
-		if port, err := free(p.Protocol, p.Port); err == nil {
+		if port, err := free(ctx, p.Protocol, p.Port); err == nil {
 			return port, nil
 		}
 	}
 	for range 100 {
-		port, err := free(p.Protocol, 0)
+		port, err := free(ctx, p.Protocol, 0)
 		if err != nil || !taken[port] {
 			return port, err
 		}
@@ -67,17 +67,18 @@ func choose(p api.Port, taken map[int]bool) (int, error) {
 }
 
 // free is the port, or one that the system chooses for 0, if nothing listens on it.
-func free(protocol string, port int) (int, error) {
+func free(ctx context.Context, protocol string, port int) (int, error) {
+	var l net.ListenConfig
 	addr := net.JoinHostPort(loopback, strconv.Itoa(port))
 	if protocol == "udp" {
-		c, err := net.ListenPacket("udp", addr)
+		c, err := l.ListenPacket(ctx, "udp", addr)
 		if err != nil {
 			return 0, err
 		}
 		defer c.Close()
 		return c.LocalAddr().(*net.UDPAddr).Port, nil
 	}
-	ln, err := net.Listen("tcp", addr)
+	ln, err := l.Listen(ctx, "tcp", addr)
 	if err != nil {
 		return 0, err
 	}
