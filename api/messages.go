@@ -223,9 +223,11 @@ func (b *BlobIndex) Validate() error {
 	return nil
 }
 
-// CallRequest asks for one call of a function. Arguments are JSON numbers or
-// strings that hold one ("0x…" is not read); they are read by the type of the
-// parameter, so that 64-bit integers and floats stay exact.
+// CallRequest asks for one call of a function. Arguments of an export are JSON numbers
+// or strings that hold one ("0x…" is not read); they are read by the type of the
+// parameter, so that 64-bit integers and floats stay exact. A command takes one
+// argument at most, which it reads from its standard input: a string as its text, any
+// other value as JSON without spaces.
 type CallRequest struct {
 	Args []json.RawMessage `json:"args"`
 }
@@ -242,10 +244,17 @@ func (r *CallRequest) Validate() error {
 }
 
 // CallReply is the result: a JSON number; "NaN", "+Inf" or "-Inf" as a string; an
-// array where the function returns several; null where it returns nothing.
+// array where the function returns several; null where it returns nothing. Of a
+// command it is what that wrote to its standard output, as a string.
 type CallReply struct {
 	Result json.RawMessage `json:"result"`
 }
+
+// Caps of what a function answers, in bytes.
+const (
+	MaxText   = 64 << 10  // of what a command writes
+	MaxResult = 512 << 10 // of an encoded [CallReply]: each byte of text may become six
+)
 
 // Validate implements [Validator].
 func (*CallReply) Validate() error { return nil }

@@ -1,4 +1,4 @@
-// Package function calls exports of modules with numbers.
+// Package function calls exports of modules with numbers, and commands with text.
 //
 // Each call has an instance of its own, which no call has used before. Making one
 // takes milliseconds where a language brings a runtime with it (stock Go: about
@@ -13,4 +13,12 @@
 // which export functions of commands (wasi-libc, Rust, AssemblyScript) set up what
 // those need in the export itself. Stock Go does not, and must be built with
 // -buildmode=c-shared.
+//
+// # Commands
+//
+// A program without an export to call that is a command, a core module or a component,
+// is run to its end: the one argument of a call is its standard input, and what it
+// writes to its standard output the result, as a JSON string, byte for byte. That has
+// to be UTF-8, and at most [api.MaxText] long. An exit code other than 0 is a failure,
+// told with the last lines of its standard error, which goes to the log.
 package function

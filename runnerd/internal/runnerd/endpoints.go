@@ -123,12 +123,15 @@ func (e *endpoints) fail(w http.ResponseWriter, ref api.Ref, err error) {
 		if isUnknown(err) {
 			w.Header().Set(api.HeaderNotAccepted, api.NotAcceptedUnknown)
 		}
-		reply.Tail = tailOf(err)
+		reply.Tail, _ = tailOf(err)
 		if code == http.StatusServiceUnavailable {
 			w.Header().Set("Retry-After", "1")
 		}
 	case code >= http.StatusInternalServerError:
-		reply.Tail = e.set.Tail(ref)
+		var own bool
+		if reply.Tail, own = tailOf(err); !own {
+			reply.Tail = e.set.Tail(ref)
+		}
 		e.log.Debug("a call failed", telemetry.KeyWorkload, ref.String(), telemetry.Error(err))
 	}
 	local.WriteJSON(w, code, reply)

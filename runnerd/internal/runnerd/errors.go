@@ -36,12 +36,16 @@ func isNotAccepted(err error) bool {
 
 func isUnknown(err error) bool { return errors.Is(err, workload.ErrUnknown) }
 
-// tailOf are the last log lines of a workload that is not ready.
-func tailOf(err error) []string {
+// tailOf are the last log lines of a workload that is not ready, or of the very call
+// that has failed; ok: err knows them.
+func tailOf(err error) (tail []string, ok bool) {
 	if not := new(workload.NotReadyError); errors.As(err, &not) {
-		return not.Tail
+		return not.Tail, true
 	}
-	return nil
+	if failed := new(function.FailedError); errors.As(err, &failed) {
+		return failed.Tail, true
+	}
+	return nil, false
 }
 
 // kinds of outcomes, with the HTTP status and the label of each.
@@ -69,6 +73,7 @@ func kindOf(err error) kind {
 		trap     *engine.Trap
 		exit     *engine.ExitError
 		header   *cgi.HeaderError
+		output   *function.OutputError
 		failed   *wasihttp.FailedError
 	)
 	switch {
@@ -86,6 +91,8 @@ func kindOf(err error) kind {
 		return kind{http.StatusLengthRequired, "refused"}
 	case errors.As(err, &argument), errors.As(err, &request):
 		return kind{http.StatusBadRequest, "refused"}
+	case errors.As(err, &output): // which may have been why the program was stopped
+		return kind{http.StatusBadGateway, "failed"}
 	case errors.As(err, &late):
 		return kind{http.StatusGatewayTimeout, "deadline"}
 	case errors.As(err, &failed):
