@@ -29,6 +29,7 @@ type Daemon struct {
 	live   *route.Live
 	public *public.Handler
 	manage http.Handler
+	open   http.Handler // what is behind metrics_listen
 }
 
 // New wires the daemon into env and starts nothing.
@@ -42,10 +43,12 @@ func New(_ context.Context, env *daemon.Env) (daemon.Daemon, error) {
 	metrics := public.NewMetrics(env.Metrics, live)
 	sender := forward.New(env.Client.Transport, live, metrics.Tried)
 	d := &Daemon{env: env, book: book, live: live, public: public.New(sender, live, metrics, env.Log)}
-	d.manage = manage.New(manage.Node{
+	manage.RegisterVersion(env.Metrics)
+	node := manage.Node{
 		Client: env.Client, PS: d.ps, Connected: env.Bus.Connected,
 		Own: env.Metrics, Logs: env.Home.WorkloadLogs(), Log: env.Log,
-	})
+	}
+	d.manage, d.open = manage.New(node), manage.NewMetrics(node)
 	return d, nil
 }
 
@@ -57,44 +60,38 @@ func peerOf(key ed25519.PrivateKey) api.PeerID {
 
 // Run listens, learns what runs where, reports ready, and serves until ctx ends.
 func (d *Daemon) Run(ctx context.Context) error {
-	programs, management, err := d.listen(ctx)
+	on, err := listenAll(ctx, d.env.Config)
 	if err != nil {
 		return err
 	}
-	defer programs.Close() // again after serving: harmless
-	defer management.Close()
+	defer on.close() // again after serving: harmless
 	d.routes(d.env.Mux)
 	w := newWatch(d.env.Bus, d.book, d.live, d.env.Log)
 	return task.Run(ctx,
 		w.facts, w.peers, w.records, w.bind,
-		func(ctx context.Context) error { return d.serve(ctx, programs, d.public) },
-		func(ctx context.Context) error { return d.serve(ctx, management, d.manage) },
+		func(ctx context.Context) error { return d.serve(ctx, on.programs, hostcheck.Guard(d.public)) },
+		func(ctx context.Context) error { return d.serve(ctx, on.management, hostcheck.Guard(d.manage)) },
+		func(ctx context.Context) error { return d.serveOpen(ctx, on.metrics) },
 		func(ctx context.Context) error {
-			note := fmt.Sprintf("programs at http://%s, metrics and logs at http://%s", programs.Addr(), management.Addr())
 			if !w.wait(ctx) {
 				return nil
 			}
-			if err := d.env.Ready(ctx, note); ctx.Err() == nil {
+			if err := d.env.Ready(ctx, on.String()); ctx.Err() == nil {
 				return err
 			}
 			return nil // it is to stop already
 		})
 }
 
-func (d *Daemon) listen(ctx context.Context) (programs, management net.Listener, err error) {
-	management, err = listenManage(ctx, d.env.Config.ManageListen)
-	if err != nil {
-		return nil, nil, err
-	}
-	programs, err = listen(ctx, d.env.Config.HTTPListen, "--http-listen")
-	if err != nil {
-		management.Close()
-		return nil, nil, err
-	}
-	return programs, management, nil
+func (d *Daemon) serve(ctx context.Context, ln net.Listener, h http.Handler) error {
+	return local.ServeUntil(ctx, public.NewServer(h, d.env.Log), ln, stopGrace)
 }
 
-func (d *Daemon) serve(ctx context.Context, ln net.Listener, h http.Handler) error {
-	srv := public.NewServer(hostcheck.Guard(h), d.env.Log)
-	return local.ServeUntil(ctx, srv, ln, stopGrace)
+// serveOpen serves what all may read who reach ln, under whatever name; a node that has
+// nothing of it, nil, is done.
+func (d *Daemon) serveOpen(ctx context.Context, ln net.Listener) error {
+	if ln == nil {
+		return nil
+	}
+	return d.serve(ctx, ln, d.open)
 }

@@ -233,6 +233,7 @@ func TestBadAddresses(t *testing.T) {
 		"management for all":    {"REALM_MANAGE_LISTEN=:0", []string{"this machine only", "--manage-listen 127.0.0.1:PORT"}},
 		"management for others": {"REALM_MANAGE_LISTEN=0.0.0.0:0", []string{"this machine only"}},
 		"management by a name":  {"REALM_MANAGE_LISTEN=example.com:0", []string{"this machine only"}},
+		"taken, metrics":        {"REALM_METRICS_LISTEN=" + addr, []string{addr + " is taken by another program", "realm up --metrics-listen HOST:PORT"}},
 		"no port":               {"REALM_HTTP_LISTEN=127.0.0.1", []string{"http_listen", "HOST:PORT"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -271,6 +272,30 @@ func TestOtherAddresses(t *testing.T) {
 		if status, body := ask(t, http.MethodGet, url, "", host); status != want {
 			t.Errorf("%q: %d %s", host, status, body)
 		}
+	}
+}
+
+// TestMetricsForOthers has a scraper that knows the node by a name of its own.
+func TestMetricsForOthers(t *testing.T) {
+	l := newLauncher(t)
+	p := start(t, l.home, "REALM_METRICS_LISTEN=:0")
+	note := p.ready(l).note
+	_, port, err := net.SplitHostPort(note[strings.LastIndex(note, "http://")+len("http://"):])
+	if err != nil || !strings.Contains(note, "metrics for others at http://") {
+		t.Fatalf("note %q: %v", note, err)
+	}
+	url := "http://127.0.0.1:" + port
+	status, body := ask(t, http.MethodGet, url+"/metrics", "", "node-7.example:9921")
+	if status != http.StatusOK || !strings.Contains(body, "\nagent_version{version=\"v0.0.0-dev\"} 1\n") || !strings.Contains(body, "\ngateway_requests_total ") {
+		t.Errorf("%d %s", status, body)
+	}
+	for _, path := range []string{"/", "/logs", "/healthz", "/readyz", "/events", "/exec", "/metrics/", "/debug/pprof/"} {
+		if status, body := ask(t, http.MethodGet, url+path, "", ""); status != http.StatusNotFound {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
+	}
+	if status, _ := ask(t, http.MethodPost, url+"/metrics", "", ""); status != http.StatusNotFound {
+		t.Errorf("POST: %d", status)
 	}
 }
 

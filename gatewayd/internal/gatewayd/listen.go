@@ -11,6 +11,43 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/config"
 )
 
+// listeners are what gatewayd is reached at.
+type listeners struct {
+	programs, management net.Listener
+	metrics              net.Listener // nil: there is none
+}
+
+// listenAll opens the addresses of c, all or none.
+func listenAll(ctx context.Context, c config.Node) (l listeners, err error) {
+	if l.management, err = listenManage(ctx, c.ManageListen); err == nil {
+		l.programs, err = listen(ctx, c.HTTPListen, "--http-listen")
+	}
+	if err == nil && c.MetricsListen != "" {
+		l.metrics, err = listen(ctx, c.MetricsListen, "--metrics-listen")
+	}
+	if err != nil {
+		l.close()
+	}
+	return l, err
+}
+
+func (l listeners) close() {
+	for _, ln := range []net.Listener{l.programs, l.management, l.metrics} {
+		if ln != nil {
+			ln.Close()
+		}
+	}
+}
+
+// String says to people what is where.
+func (l listeners) String() string {
+	s := fmt.Sprintf("programs at http://%s, metrics and logs at http://%s", l.programs.Addr(), l.management.Addr())
+	if l.metrics != nil {
+		s += fmt.Sprintf(", metrics for others at http://%s", l.metrics.Addr())
+	}
+	return s
+}
+
 // listen opens a TCP address; flag is what a person would change it with.
 func listen(ctx context.Context, addr, flag string) (net.Listener, error) {
 	var c net.ListenConfig

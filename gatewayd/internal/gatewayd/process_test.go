@@ -40,6 +40,7 @@ type process struct {
 	stderr bytes.Buffer
 
 	http, manage string // HOST:PORT
+	note         string // what it said when it was ready
 }
 
 func (p *process) Write(b []byte) (int, error) {
@@ -88,6 +89,7 @@ func (p *process) ready(l *launcher) *process {
 	p.Helper()
 	select {
 	case r := <-l.ready:
+		p.note = r.Note
 		if _, err := fmt.Sscanf(strings.ReplaceAll(r.Note, ",", " "), "programs at http://%s metrics and logs at http://%s", &p.http, &p.manage); err != nil {
 			p.Fatalf("note %q: %v", r.Note, err)
 		}

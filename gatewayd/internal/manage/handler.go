@@ -41,13 +41,18 @@ func New(n Node) http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		local.WriteError(w, http.StatusNotFound, fmt.Errorf("%.20s %.200s: there is nothing here; GET / lists what there is", r.Method, r.URL.Path))
 	})
+	return private(mux)
+}
+
+// private has browsers neither keep what next answers nor show it to other sites.
+func private(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
-		mux.ServeHTTP(w, r)
+		next.ServeHTTP(w, r)
 	})
 }
 

@@ -25,13 +25,14 @@ import (
 // Node is the settings of one node. The comment of each field names its
 // environment variable; lists are separated by commas there.
 type Node struct {
-	Owner        string   `toml:"owner,omitempty" comment:"key whose intents this node follows (ed25519:…)"`                          // REALM_OWNER
-	Bootstrap    []string `toml:"bootstrap,omitempty" comment:"multiaddrs, with /p2p/PEER, of members to dial first"`                 // REALM_BOOTSTRAP
-	Roles        []string `toml:"roles,omitempty" comment:"tags that intents may target"`                                             // REALM_ROLES
-	ListenPort   int      `toml:"listen_port,omitempty" comment:"UDP and TCP port of the mesh; 0: chosen once and kept"`              // REALM_LISTEN_PORT
-	HTTPListen   string   `toml:"http_listen,omitempty" comment:"where programs are reached (default 127.0.0.1:8080)"`                // REALM_HTTP_LISTEN
-	ManageListen string   `toml:"manage_listen,omitempty" comment:"metrics, logs and health; loopback only (default 127.0.0.1:9920)"` // REALM_MANAGE_LISTEN
-	MDNS         *bool    `toml:"mdns,omitempty" comment:"find members on the local network (default true)"`                          // REALM_MDNS
+	Owner         string   `toml:"owner,omitempty" comment:"key whose intents this node follows (ed25519:…)"`                                 // REALM_OWNER
+	Bootstrap     []string `toml:"bootstrap,omitempty" comment:"multiaddrs, with /p2p/PEER, of members to dial first"`                        // REALM_BOOTSTRAP
+	Roles         []string `toml:"roles,omitempty" comment:"tags that intents may target"`                                                    // REALM_ROLES
+	ListenPort    int      `toml:"listen_port,omitempty" comment:"UDP and TCP port of the mesh; 0: chosen once and kept"`                     // REALM_LISTEN_PORT
+	HTTPListen    string   `toml:"http_listen,omitempty" comment:"where programs are reached (default 127.0.0.1:8080)"`                       // REALM_HTTP_LISTEN
+	ManageListen  string   `toml:"manage_listen,omitempty" comment:"metrics, logs and health; loopback only (default 127.0.0.1:9920)"`        // REALM_MANAGE_LISTEN
+	MetricsListen string   `toml:"metrics_listen,omitempty" comment:"the metrics alone, for whoever reaches this address (default: nowhere)"` // REALM_METRICS_LISTEN
+	MDNS          *bool    `toml:"mdns,omitempty" comment:"find members on the local network (default true)"`                                 // REALM_MDNS
 
 	Realm  api.RealmID  `toml:"realm,omitempty" comment:"id of the realm, where owner is not its first key any more"`                   // REALM_REALM
 	Tofu   api.Duration `toml:"tofu,omitempty" comment:"how long after its start a node without an owner can be claimed with a code"`   // REALM_TOFU
@@ -190,7 +191,8 @@ func (n Node) Validate() error {
 	if err := errors.Join(n.validateCapacity(), n.validateProgramLimits(), n.validateStorage(), n.validateMounts()); err != nil {
 		return err
 	}
-	return errors.Join(validateListen("http_listen", n.HTTPListen), validateListen("manage_listen", n.ManageListen))
+	return errors.Join(validateListen("http_listen", n.HTTPListen), validateListen("manage_listen", n.ManageListen),
+		validateListen("metrics_listen", n.MetricsListen))
 }
 
 func (n Node) validateCapacity() error {

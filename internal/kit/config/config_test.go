@@ -46,7 +46,7 @@ func defaults() Node {
 
 func all() Node {
 	return Node{Owner: owner, Bootstrap: []string{"/ip4/192.0.2.1/tcp/4001/p2p/X", "/dns/a.example/udp/1/quic-v1/p2p/Y"}, Roles: []string{"edge", "gpu"},
-		ListenPort: 4001, HTTPListen: "127.0.0.1:81", ManageListen: "[::1]:82", MDNS: on(false),
+		ListenPort: 4001, HTTPListen: "127.0.0.1:81", ManageListen: "[::1]:82", MetricsListen: ":83", MDNS: on(false),
 		Realm: realm, Tofu: api.Duration(10 * time.Minute), Client: true,
 		CapacityCPUs: 8, CapacityMB: 1 << 20,
 		ProgramMemoryMB: 64, ProgramMemoryMaxMB: 1024, ProgramFuel: 1e9, ProgramFuelMax: 1e18, ProgramEpochMS: 500, ProgramEpochMaxMS: 60_000, StorageQuotaMB: 2048, UploadMBS: 12.5, DownloadMBS: 1e5, Mounts: []string{folder("data"), folder("our files")}}
@@ -143,6 +143,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"tofu too long", "tofu = '25h'", [2]string{}, "want 1s to 24h"},
 		{"client", "", [2]string{"REALM_CLIENT", "perhaps"}, "REALM_CLIENT=\"perhaps\""},
 		{"manage_listen", "", [2]string{"REALM_MANAGE_LISTEN", "localhost"}, "manage_listen"},
+		{"metrics_listen", "metrics_listen = '9921'", [2]string{}, "metrics_listen"},
 		{"processors below zero", "capacity_cpus = -1", [2]string{}, "capacity_cpus"},
 		{"too many processors", "capacity_cpus = 70_000", [2]string{}, "out of range"},
 		{"processors no number", "", [2]string{"REALM_CAPACITY_CPUS", "all"}, "REALM_CAPACITY_CPUS=\"all\""},

@@ -28,6 +28,7 @@ var settings = []setting{
 	}, func(n *Node) string { return number(int64(n.ListenPort)) }},
 	text("http_listen", func(n *Node) *string { return &n.HTTPListen }),
 	text("manage_listen", func(n *Node) *string { return &n.ManageListen }),
+	text("metrics_listen", func(n *Node) *string { return &n.MetricsListen }),
 	{"mdns", func(n *Node, v string) error {
 		b, err := strconv.ParseBool(v)
 		n.MDNS = &b

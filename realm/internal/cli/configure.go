@@ -27,6 +27,7 @@ type nodeFlags struct {
 	bootstrap, roles         []string
 	listenPort               int
 	httpListen, manageListen string
+	metricsListen            string
 	mdns                     bool
 	mounts                   []string
 	capacityMB               int64
@@ -44,6 +45,7 @@ func (n *nodeFlags) declare(f *pflag.FlagSet) {
 	f.IntVar(&n.listenPort, "listen-port", 0, "UDP and TCP port of the mesh (default: chosen once and kept)")
 	f.StringVar(&n.httpListen, "http-listen", "", "HOST:PORT where programs are reached (default "+config.DefaultHTTPListen+")")
 	f.StringVar(&n.manageListen, "manage-listen", "", "HOST:PORT of metrics, logs and health (default "+config.DefaultManageListen+")")
+	f.StringVar(&n.metricsListen, "metrics-listen", "", "HOST:PORT where all who reach it may read the metrics, and nothing else (default: nowhere)")
 	f.BoolVar(&n.mdns, "mdns", true, "find members on the local network")
 	f.StringArrayVar(&n.mounts, "allow-mount", nil, "folder of this node that programs may mount, with all in it; may be repeated")
 	f.Int64Var(&n.capacityMB, "capacity-mb", 0, "MiB that the memory caps of commands may add up to here (default: four times the machine's memory)")
@@ -78,16 +80,17 @@ func (n *nodeFlags) over(c *config.Node, given func(flag string) bool, lists fun
 			}
 			c.Owner = n.owner
 		},
-		"realm":         func() { c.Realm = api.RealmID(n.realm) },
-		"bootstrap":     func() { c.Bootstrap = lists(c.Bootstrap, n.bootstrap) },
-		"role":          func() { c.Roles = lists(c.Roles, n.roles) },
-		"listen-port":   func() { c.ListenPort = n.listenPort },
-		"http-listen":   func() { c.HTTPListen = n.httpListen },
-		"manage-listen": func() { c.ManageListen = n.manageListen },
-		"mdns":          func() { c.MDNS = &n.mdns },
-		"allow-mount":   func() { c.Mounts = lists(c.Mounts, mounts) },
-		"capacity-mb":   func() { c.CapacityMB = n.capacityMB },
-		"capacity-cpus": func() { c.CapacityCPUs = n.capacityCPUs },
+		"realm":          func() { c.Realm = api.RealmID(n.realm) },
+		"bootstrap":      func() { c.Bootstrap = lists(c.Bootstrap, n.bootstrap) },
+		"role":           func() { c.Roles = lists(c.Roles, n.roles) },
+		"listen-port":    func() { c.ListenPort = n.listenPort },
+		"http-listen":    func() { c.HTTPListen = n.httpListen },
+		"manage-listen":  func() { c.ManageListen = n.manageListen },
+		"metrics-listen": func() { c.MetricsListen = n.metricsListen },
+		"mdns":           func() { c.MDNS = &n.mdns },
+		"allow-mount":    func() { c.Mounts = lists(c.Mounts, mounts) },
+		"capacity-mb":    func() { c.CapacityMB = n.capacityMB },
+		"capacity-cpus":  func() { c.CapacityCPUs = n.capacityCPUs },
 
 		"program-memory-mb":     func() { c.ProgramMemoryMB = n.unsaid.MemoryMaxMB },
 		"program-memory-max-mb": func() { c.ProgramMemoryMaxMB = n.most.MemoryMaxMB },
@@ -200,19 +203,20 @@ func takeAway(what string, from, away []string) ([]string, error) {
 
 // configView is the settings in JSON, by their names in config.toml.
 type configView struct {
-	File         string       `json:"file"`
-	Owner        string       `json:"owner,omitempty"`
-	Realm        api.RealmID  `json:"realm,omitempty"`
-	Bootstrap    []string     `json:"bootstrap"`
-	Roles        []string     `json:"roles"`
-	ListenPort   int          `json:"listen_port,omitempty"`
-	HTTPListen   string       `json:"http_listen,omitempty"`
-	ManageListen string       `json:"manage_listen,omitempty"`
-	MDNS         *bool        `json:"mdns,omitempty"`
-	Tofu         api.Duration `json:"tofu,omitzero"`
-	Mounts       []string     `json:"mounts"`
-	CapacityMB   int64        `json:"capacity_mb,omitempty"`
-	CapacityCPUs int          `json:"capacity_cpus,omitempty"`
+	File          string       `json:"file"`
+	Owner         string       `json:"owner,omitempty"`
+	Realm         api.RealmID  `json:"realm,omitempty"`
+	Bootstrap     []string     `json:"bootstrap"`
+	Roles         []string     `json:"roles"`
+	ListenPort    int          `json:"listen_port,omitempty"`
+	HTTPListen    string       `json:"http_listen,omitempty"`
+	ManageListen  string       `json:"manage_listen,omitempty"`
+	MetricsListen string       `json:"metrics_listen,omitempty"`
+	MDNS          *bool        `json:"mdns,omitempty"`
+	Tofu          api.Duration `json:"tofu,omitzero"`
+	Mounts        []string     `json:"mounts"`
+	CapacityMB    int64        `json:"capacity_mb,omitempty"`
+	CapacityCPUs  int          `json:"capacity_cpus,omitempty"`
 
 	ProgramMemoryMB    int    `json:"program_memory_mb,omitempty"`
 	ProgramMemoryMaxMB int    `json:"program_memory_max_mb,omitempty"`
@@ -238,7 +242,7 @@ func (a *app) configure(ctx context.Context, h paths.Home, c config.Node, write 
 			return err
 		}
 	}
-	v := configView{h.Config(), c.Owner, c.Realm, list(c.Bootstrap), list(c.Roles), c.ListenPort, c.HTTPListen, c.ManageListen, c.MDNS, c.Tofu, list(c.Mounts), c.CapacityMB, c.CapacityCPUs,
+	v := configView{h.Config(), c.Owner, c.Realm, list(c.Bootstrap), list(c.Roles), c.ListenPort, c.HTTPListen, c.ManageListen, c.MetricsListen, c.MDNS, c.Tofu, list(c.Mounts), c.CapacityMB, c.CapacityCPUs,
 		c.ProgramMemoryMB, c.ProgramMemoryMaxMB, c.ProgramFuel, c.ProgramFuelMax, c.ProgramEpochMS, c.ProgramEpochMaxMS,
 		c.StorageQuotaMB, c.UploadMBS, c.DownloadMBS}
 	return a.print(v, func() {
@@ -286,6 +290,9 @@ func settingRows(c config.Node) []string {
 	}
 	add("http_listen", orElse(c.HTTPListen, config.DefaultHTTPListen))
 	add("manage_listen", orElse(c.ManageListen, config.DefaultManageListen))
+	if c.MetricsListen != "" {
+		add("metrics_listen", c.MetricsListen)
+	}
 	add("mdns", fmt.Sprint(c.MDNS == nil || *c.MDNS))
 	if c.Tofu != 0 {
 		add("tofu", time.Duration(c.Tofu).String())

@@ -34,6 +34,7 @@ type readyView struct {
 	Addrs    []string     `json:"addrs"`
 	HTTP     string       `json:"http"`
 	Manage   string       `json:"manage"`
+	Metrics  string       `json:"metrics,omitempty"` // where they are open to others
 	Logs     string       `json:"logs"`
 }
 
@@ -78,7 +79,7 @@ func newReadyView(h paths.Home, c config.Node, s api.MeshStatus) (readyView, err
 	c, err := launcher.Settings(h, c) // with the ports that were chosen
 	return readyView{
 		Version: buildinfo.Version, Home: h.Root(), Peer: s.Peer, Realm: s.Realm, Owner: s.Owner, Standing: s.Standing, Note: s.Note, Pairing: s.Pairing,
-		Addrs: list(s.Addrs), HTTP: c.HTTPListen, Manage: c.ManageListen, Logs: h.DaemonLogs(),
+		Addrs: list(s.Addrs), HTTP: c.HTTPListen, Manage: c.ManageListen, Metrics: c.MetricsListen, Logs: h.DaemonLogs(),
 	}, err
 }
 
@@ -156,6 +157,9 @@ func (a *app) printReady(v readyView) {
 		rows = append(rows, [2]string{"standing", standingText(api.MeshStatus{Standing: v.Standing, Peer: v.Peer, Note: v.Note})})
 	}
 	rows = append(rows, [2]string{"programs", "http://" + v.HTTP}, [2]string{"management", "http://" + v.Manage})
+	if v.Metrics != "" {
+		rows = append(rows, [2]string{"metrics", "http://" + v.Metrics + "/metrics"})
+	}
 	for _, r := range rows {
 		fmt.Fprintf(a.out, "  %-10s  %s\n", r[0], r[1])
 	}

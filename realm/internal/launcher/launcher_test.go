@@ -285,9 +285,10 @@ func TestTakenPorts(t *testing.T) {
 	defer taken.Close()
 	addr := taken.Addr().String()
 	for flag, set := range map[string]func(*testNode){
-		"--http-listen":   func(n *testNode) { n.opts.Config.HTTPListen = addr },
-		"--manage-listen": func(n *testNode) { n.opts.Config.ManageListen = addr },
-		"--listen-port":   func(n *testNode) { n.opts.Config.ListenPort = taken.Addr().(*net.TCPAddr).Port },
+		"--http-listen":    func(n *testNode) { n.opts.Config.HTTPListen = addr },
+		"--manage-listen":  func(n *testNode) { n.opts.Config.ManageListen = addr },
+		"--metrics-listen": func(n *testNode) { n.opts.Config.MetricsListen = addr },
+		"--listen-port":    func(n *testNode) { n.opts.Config.ListenPort = taken.Addr().(*net.TCPAddr).Port },
 	} {
 		n := newNode(t)
 		set(n)

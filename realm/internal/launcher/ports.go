@@ -18,14 +18,15 @@ import (
 
 // ports are those that were chosen for a home, because its settings leave them open.
 type ports struct {
-	Mesh   int `json:"mesh,omitempty"`
-	HTTP   int `json:"http,omitempty"`
-	Manage int `json:"manage,omitempty"`
+	Mesh    int `json:"mesh,omitempty"`
+	HTTP    int `json:"http,omitempty"`
+	Manage  int `json:"manage,omitempty"`
+	Metrics int `json:"metrics,omitempty"`
 }
 
 // Validate implements [api.Validator].
 func (p *ports) Validate() error {
-	for _, n := range []int{p.Mesh, p.HTTP, p.Manage} {
+	for _, n := range []int{p.Mesh, p.HTTP, p.Manage, p.Metrics} {
 		if n < 0 || n > 65535 {
 			return fmt.Errorf("port %d is none", n)
 		}
@@ -70,6 +71,7 @@ func Settings(h paths.Home, n config.Node) (config.Node, error) {
 	}
 	n.HTTPListen = withPort(n.HTTPListen, p.HTTP)
 	n.ManageListen = withPort(n.ManageListen, p.Manage)
+	n.MetricsListen = withPort(n.MetricsListen, p.Metrics)
 	return n, nil
 }
 
@@ -100,6 +102,11 @@ func settle(ctx context.Context, h paths.Home, n config.Node) (config.Node, erro
 	}
 	if chosen.Manage, err = p.http(ctx, n.ManageListen, kept.Manage); err != nil {
 		return n, fmt.Errorf("management cannot be served: %w: choose another address with --manage-listen", err)
+	}
+	if chosen.Metrics = kept.Metrics; n.MetricsListen != "" {
+		if chosen.Metrics, err = p.http(ctx, n.MetricsListen, kept.Metrics); err != nil {
+			return n, fmt.Errorf("metrics cannot be served: %w: choose another address with --metrics-listen", err)
+		}
 	}
 	if chosen != kept {
 		if err := chosen.write(h); err != nil {
