@@ -189,7 +189,7 @@ func notActedOn(c *api.Component) (out []string) {
 		}
 	}
 	add(c.Visibility == api.VisibilityPublic, "visibility public is kept, and not acted on by this version: it answers where the gateway of a node is reached")
-	add(len(c.Ports) > 0, "ports are kept, and not opened by this version")
+	add(len(c.Ports) > 0, "ports are kept, and not opened: programs of Wasm cannot listen, services can (realm job submit)")
 	add(c.Route != nil, "route is kept, and not acted on by this version: a web program answers under /NAME/")
 	return out
 }
