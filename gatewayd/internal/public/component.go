@@ -116,7 +116,7 @@ func (h *Handler) pass(w http.ResponseWriter, r *http.Request, ref api.Ref, moun
 		FlushInterval:  -1,
 		BufferPool:     &h.buffers,
 		ErrorLog:       slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),
-		ModifyResponse: func(resp *http.Response) error { dropOwn(resp.Header); return nil },
+		ModifyResponse: func(resp *http.Response) error { local.DropOwn(resp.Header); return nil },
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			if statusOf(err) == http.StatusNotFound && h.has(api.Ref{Kind: api.KindFunction, Name: ref.Name}) {
 				err = fmt.Errorf(`%q is a function: call it with POST /exec {"name":%q,"arg":…}`, ref.Name, ref.Name)
@@ -146,7 +146,7 @@ func rewrite(p *httputil.ProxyRequest, to *url.URL) {
 			delete(p.Out.Header, name)
 		}
 	}
-	dropOwn(p.Out.Header)
+	local.DropOwn(p.Out.Header)
 	p.SetXForwarded()
 }
 
@@ -159,15 +159,6 @@ func untrusted(name string) bool {
 		return true
 	}
 	return strings.HasPrefix(name, "X-Forwarded-") || strings.ContainsRune(name, '_')
-}
-
-// dropOwn removes the headers that daemons speak among themselves.
-func dropOwn(h http.Header) {
-	for name := range h {
-		if strings.HasPrefix(name, "Realm-") {
-			delete(h, name)
-		}
-	}
 }
 
 // bufferPool lends the buffers through which answers flow.

@@ -51,15 +51,20 @@ func (l *Ledger) Jobs(now time.Time) map[api.Digest]JobHead {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	out := map[api.Digest]JobHead{}
+	l.eachJob(now, func(h JobHead) { out[h.Root] = h })
+	return out
+}
+
+// eachJob calls fn for all jobs that there are at now.
+func (l *state) eachJob(now time.Time, fn func(JobHead)) {
 	for ref := range l.byRef {
 		if ref.Kind != api.KindJob {
 			continue
 		}
 		if h, ok := l.job(ref, now); ok {
-			out[h.Root] = h
+			fn(h)
 		}
 	}
-	return out
 }
 
 // Expires is when the next intent ends by its time; zero: none does.

@@ -102,16 +102,11 @@ func (l *Ledger) Copies(now time.Time) map[api.Digest]int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	out := map[api.Digest]int{}
-	for ref := range l.byRef {
-		if ref.Kind != api.KindJob {
-			continue
+	l.eachJob(now, func(h JobHead) {
+		if n := l.storeOf(h).copies; n > 0 {
+			out[h.Root] = n
 		}
-		if h, ok := l.job(ref, now); ok {
-			if n := l.storeOf(h).copies; n > 0 {
-				out[h.Root] = n
-			}
-		}
-	}
+	})
 	return out
 }
 

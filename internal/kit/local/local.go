@@ -200,6 +200,16 @@ func (t withToken) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.next.RoundTrip(r)
 }
 
+// DropOwn removes the headers that daemons speak among themselves: nobody else is to set
+// them, or to see them.
+func DropOwn(h http.Header) {
+	for name := range h {
+		if strings.HasPrefix(name, "Realm-") {
+			delete(h, name)
+		}
+	}
+}
+
 // URL is the address of a path (which begins with a slash) on d's socket.
 func URL(d api.Daemon, path string) string { return "http://" + string(d) + path }
 

@@ -119,10 +119,10 @@ func (h *Handler) proxy(host string, job api.Name, r *http.Request) *httputil.Re
 					p.Out.Header[name] = v // the gateway wrote it
 				}
 			}
-			dropOwn(p.Out.Header)
+			local.DropOwn(p.Out.Header)
 		},
 		ModifyResponse: func(resp *http.Response) error {
-			dropOwn(resp.Header)
+			local.DropOwn(resp.Header)
 			if to := resp.Header.Get("Location"); to != "" && mount != "" {
 				resp.Header.Set("Location", exchange.Below(mount, to))
 			}
@@ -141,15 +141,6 @@ func (h *Handler) target(host string, r *http.Request) *url.URL {
 		u.RawPath = strings.TrimPrefix(r.URL.RawPath, base)
 	}
 	return u
-}
-
-// dropOwn removes the headers that daemons speak among themselves.
-func dropOwn(h http.Header) {
-	for name := range h {
-		if strings.HasPrefix(name, "Realm-") {
-			delete(h, name)
-		}
-	}
 }
 
 // fail tells why there is no answer of the program.
