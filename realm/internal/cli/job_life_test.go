@@ -16,7 +16,7 @@ func TestJobs(t *testing.T) {
 	m := newMesh(t)
 	r := newRunner(m)
 	r.end = map[api.Name]api.JobState{"good": api.JobSucceeded, "bad": api.JobFailed, "long": api.JobRunning}
-	m.want(0, []string{"run.sh: 21 B, sha256 ", "good-1 is submitted", "succeeded"}, "job", "submit", jobFile(t, "good", ""), "--wait", "--asset", "words="+m.file)
+	m.want(0, []string{"run.sh: 21 B, sha256 ", "good-1 is submitted", "succeeded"}, "job", "submit", jobFile(t, "good", "[execution]\nartifacts = [{path = \"app\"}]\n"), "--wait", "--asset", "words="+m.file)
 	in, ok := m.seq.Ledger().Current(owner.JobRef("good-1"), time.Now())
 	if !ok || in.Seq != 1 || in.Expires.Sub(in.Issued) < 29*24*time.Hour {
 		t.Errorf("%v %+v", ok, in.Intent)
@@ -28,6 +28,7 @@ func TestJobs(t *testing.T) {
 	m.want(1, []string{"bad-1 failed", "exit code 7", "  | trying [2J"}, "job", "submit", jobFile(t, "bad", ""), "--wait")
 	m.want(1, []string{"trying"}, "job", "submit", jobFile(t, "bad", ""), "--name", "bad", "--follow", "--wait", "--timeout", "3s")
 	m.want(0, []string{"good-2 is submitted", "realm job status good-2"}, "job", "submit", jobFile(t, "good", ""), "--use-artifact", "good:app=binary")
+	m.want(1, []string{`good-1 leaves no artifact "apple": it leaves app`}, "job", "submit", jobFile(t, "good", ""), "--use-artifact", "good-1:apple")
 	m.want(0, []string{"many-1 is submitted", "many-2 is submitted"}, "job", "submit", jobFile(t, "many", ""), jobFile(t, "many", ""))
 	m.want(0, []string{"good-1", "bad-1", "failed"}, "job", "list")
 	m.want(0, []string{`"job": "good-1"`}, "job", "list-json")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -174,6 +175,9 @@ func (a *app) stock(ctx context.Context, n *node.Node, j node.Jobs, plans []*job
 		if _, _, isID := api.SplitJobID(use.Job); !isID {
 			return fmt.Errorf("--use-artifact: %s is no id", use.Job)
 		}
+		if err := leaves(st, use.From); err != nil {
+			return fmt.Errorf("--use-artifact: %w", err)
+		}
 		assets = append(assets, use)
 	}
 	for _, p := range plans {
@@ -186,6 +190,18 @@ func (a *app) stock(ctx context.Context, n *node.Node, j node.Jobs, plans []*job
 		}
 	}
 	return nil
+}
+
+// leaves says where a job leaves no artifact of that name.
+func leaves(st api.JobStatus, name string) error {
+	var names []string
+	for _, a := range st.Body.Artifacts {
+		if a.Name == name {
+			return nil
+		}
+		names = append(names, a.Name)
+	}
+	return fmt.Errorf("%s leaves no artifact %.80q: it leaves %s", st.Job, name, orElse(strings.Join(names, ", "), "none"))
 }
 
 // older are cancellations of what has not ended of the same names.
