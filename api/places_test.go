@@ -58,6 +58,7 @@ var made = map[string]string{
 	"PathChunk":        PathChunk(someDigest),
 	"PathFunction":     PathFunction("double"),
 	"PathComponent":    PathComponent("web"),
+	"PathService":      PathService("web-1", AnyPort),
 	"PathAccount":      PathAccount(someRef),
 	"PathJob":          PathJob("build-1~a6b46d"),
 	"PathJobLogs":      PathJobLogs("build-1"),
@@ -224,6 +225,7 @@ func TestRoutes(t *testing.T) {
 			RouteMetrics:   "GET /metrics",
 			RouteFunction:  "POST " + PathFunction("double"),
 			RouteComponent: "DELETE " + PathComponent("web") + "/a/b?c=d",
+			RouteService:   "GET " + PathService("build-1", AnyPort) + "/a/b?c=d",
 			RouteAccount:   "GET " + PathAccount(someRef) + "?tail=10",
 
 			RouteJobs:       "GET " + PathJobs + "?name=build",

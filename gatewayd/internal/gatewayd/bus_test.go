@@ -136,7 +136,7 @@ func (l *launcher) makeBuckets() {
 	if err != nil {
 		l.Fatal(err)
 	}
-	for _, name := range []string{api.BucketPeers, api.BucketWorkloads} {
+	for _, name := range []string{api.BucketPeers, api.BucketWorkloads, api.BucketJobs} {
 		if _, err := js.CreateOrUpdateKeyValue(l.Context(), jetstream.KeyValueConfig{Bucket: name, Storage: jetstream.MemoryStorage}); err != nil {
 			l.Fatal(err)
 		}

@@ -47,7 +47,7 @@ func TestFunctionIsCalled(t *testing.T) {
 		}
 	}
 	resp, body := n.request(http.MethodPost, api.PathFunction("nope"), `{"args":[]}`)
-	if resp.StatusCode != http.StatusNotFound || resp.Header.Get(api.HeaderNotAccepted) != "1" || !strings.Contains(body, "not on this node") {
+	if resp.StatusCode != http.StatusNotFound || resp.Header.Get(api.HeaderNotAccepted) != api.NotAcceptedUnknown || !strings.Contains(body, "not on this node") {
 		t.Error(resp.Status, resp.Header, body)
 	}
 	resp, body = n.request(http.MethodPost, api.PathFunction("double"), `{"arg`)
