@@ -141,6 +141,10 @@ func (d *delivery) round(t *route.Table) (v verdict, err error) {
 
 // try sends the request to peer through the socket of a daemon of this node.
 func (d *delivery) try(through api.Daemon, peer api.PeerID) (verdict, error) {
+	if d.pulse.stopped(through, time.Now()) {
+		d.away = fmt.Sprintf("%s of this node does not answer at all: see realm ps", through)
+		return absent, nil
+	}
 	body, whole := d.body.next()
 	if !whole {
 		return d.spent()

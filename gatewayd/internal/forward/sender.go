@@ -7,6 +7,7 @@ import (
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/gatewayd/internal/route"
+	"github.com/realm-mesh/realm/internal/kit/vigil"
 )
 
 // Patience is how long a request waits for a member that takes it.
@@ -23,6 +24,7 @@ const (
 // use by several goroutines.
 type Sender struct {
 	transport http.RoundTripper // reaches the sockets of this node's daemons
+	pulse     *pulse            // of these daemons
 	forget    func()            // closes connections that nobody uses
 	live      *route.Live
 	tried     func(Try)
@@ -44,7 +46,11 @@ func New(transport http.RoundTripper, live *route.Live, tried func(Try)) *Sender
 	if c, ok := transport.(interface{ CloseIdleConnections() }); ok {
 		forget = c.CloseIdleConnections
 	}
-	return &Sender{transport: transport, forget: forget, live: live, tried: tried, balance: newBalancer()}
+	p := newPulse(transport)
+	return &Sender{
+		transport: vigil.Transport{Next: transport, Probe: p.probe}, pulse: p,
+		forget: forget, live: live, tried: tried, balance: newBalancer(),
+	}
 }
 
 // Send sends req, whose URL has path and query of a route on runnerd's socket, to a

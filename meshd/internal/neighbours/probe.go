@@ -6,6 +6,8 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/realm-mesh/realm/internal/kit/vigil"
 )
 
 // probe is one question whether a member is there, shared by all who ask at the time.
@@ -14,11 +16,8 @@ type probe struct {
 	err  error // once done is closed
 }
 
-// ErrSilent says that a member does not answer a ping, or is not connected.
-var ErrSilent = errors.New("the member does not answer")
-
 // Probe asks a member by a ping whether it is there; all who ask at one time share one.
-// [ErrSilent]: it has not answered within [ProbeTimeout]. The connection stays: it may be
+// [vigil.ErrSilent]: it has not answered within [ProbeTimeout]. The connection stays: it may be
 // slow, and [Watch.Run] judges that.
 func (w *Watch) Probe(ctx context.Context, p peer.ID) error {
 	w.mu.Lock()
@@ -44,7 +43,7 @@ func (w *Watch) Probe(ctx context.Context, p peer.ID) error {
 func (w *Watch) ask(ctx context.Context, p peer.ID, q *probe) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ProbeTimeout)
 	defer cancel()
-	q.err = ErrSilent
+	q.err = vigil.ErrSilent
 	for _, c := range w.cfg.Host.Network().ConnsToPeer(p) {
 		_, err := pingConn(ctx, c)
 		// A node that is short of something itself learns nothing of the member.

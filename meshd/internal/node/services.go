@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/internal/kit/ledger"
 	"github.com/realm-mesh/realm/internal/kit/local"
+	"github.com/realm-mesh/realm/internal/kit/vigil"
 	"github.com/realm-mesh/realm/meshd/internal/bridge"
 	"github.com/realm-mesh/realm/meshd/internal/catchup"
 	"github.com/realm-mesh/realm/meshd/internal/enroll"
@@ -40,11 +42,20 @@ func (n *Node) openServices() {
 	call := n.transport(api.ServiceCall, 0) // a program may think for as long as its deadline allows
 	n.peers = bridge.Peers(n.self, map[api.Service]http.RoundTripper{
 		api.ServiceBlob: countedTrips{blob, n, api.ServiceBlob},
-		api.ServiceCall: countedTrips{watchedTrips{call, n.watch.Probe}, n, api.ServiceCall},
+		api.ServiceCall: countedTrips{vigil.Transport{Next: call, Probe: n.probe}, n, api.ServiceCall},
 		api.ServiceNode: countedTrips{n.transport(api.ServiceNode, 0), n, api.ServiceNode},
 		api.ServiceJob:  countedTrips{n.jobTrips(), n, api.ServiceJob},
 	}, map[api.Service]time.Duration{api.ServiceNode: nodeAway}, n.cfg.Log)
 	n.openSync()
+}
+
+// probe asks whether the member that a request goes to is there.
+func (n *Node) probe(ctx context.Context, r *http.Request) error {
+	p, err := peer.Decode(r.URL.Hostname())
+	if err != nil {
+		return err // the request has failed already
+	}
+	return n.watch.Probe(ctx, p)
 }
 
 // openSync makes what asks members for what they hold.
