@@ -14,9 +14,9 @@ import (
 	"github.com/realm-mesh/realm/gatewayd/internal/manage"
 	"github.com/realm-mesh/realm/gatewayd/internal/public"
 	"github.com/realm-mesh/realm/gatewayd/internal/route"
+	"github.com/realm-mesh/realm/gatewayd/internal/server"
 	"github.com/realm-mesh/realm/internal/kit/daemon"
 	"github.com/realm-mesh/realm/internal/kit/keys"
-	"github.com/realm-mesh/realm/internal/kit/local"
 	"github.com/realm-mesh/realm/internal/kit/task"
 )
 
@@ -24,12 +24,13 @@ const stopGrace = 4 * time.Second // for requests in flight
 
 // Daemon is gatewayd.
 type Daemon struct {
-	env    *daemon.Env
-	book   *route.Book
-	live   *route.Live
-	public *public.Handler
-	manage http.Handler
-	open   http.Handler // what is behind metrics_listen
+	env     *daemon.Env
+	book    *route.Book
+	live    *route.Live
+	public  *public.Handler
+	manage  http.Handler
+	open    http.Handler // what is behind metrics_listen
+	listens *server.Metrics
 }
 
 // New wires the daemon into env and starts nothing.
@@ -42,7 +43,10 @@ func New(_ context.Context, env *daemon.Env) (daemon.Daemon, error) {
 	live := route.NewLive(book.Table(time.Now()))
 	metrics := public.NewMetrics(env.Metrics, live)
 	sender := forward.New(env.Client.Transport, live, metrics.Tried)
-	d := &Daemon{env: env, book: book, live: live, public: public.New(sender, live, metrics, env.Log)}
+	d := &Daemon{
+		env: env, book: book, live: live,
+		public: public.New(sender, live, metrics, env.Log), listens: server.NewMetrics(env.Metrics),
+	}
 	manage.RegisterVersion(env.Metrics)
 	node := manage.Node{
 		Client: env.Client, PS: d.ps, Connected: env.Bus.Connected,
@@ -69,8 +73,12 @@ func (d *Daemon) Run(ctx context.Context) error {
 	w := newWatch(d.env.Bus, d.book, d.live, d.env.Log)
 	return task.Run(ctx,
 		w.facts, w.peers, w.records, w.bind,
-		func(ctx context.Context) error { return d.serve(ctx, on.programs, hostcheck.Guard(d.public)) },
-		func(ctx context.Context) error { return d.serve(ctx, on.management, hostcheck.Guard(d.manage)) },
+		func(ctx context.Context) error {
+			return d.serve(ctx, "programs", on.programs, hostcheck.Guard(d.public))
+		},
+		func(ctx context.Context) error {
+			return d.serve(ctx, "management", on.management, hostcheck.Guard(d.manage))
+		},
 		func(ctx context.Context) error { return d.serveOpen(ctx, on.metrics) },
 		func(ctx context.Context) error {
 			if !w.wait(ctx) {
@@ -83,8 +91,8 @@ func (d *Daemon) Run(ctx context.Context) error {
 		})
 }
 
-func (d *Daemon) serve(ctx context.Context, ln net.Listener, h http.Handler) error {
-	return local.ServeUntil(ctx, public.NewServer(h, d.env.Log), ln, stopGrace)
+func (d *Daemon) serve(ctx context.Context, name string, ln net.Listener, h http.Handler) error {
+	return server.New(server.Config{Name: name, Handler: h, Metrics: d.listens, Log: d.env.Log}).Serve(ctx, ln, stopGrace)
 }
 
 // serveOpen serves what all may read who reach ln, under whatever name; a node that has
@@ -93,5 +101,5 @@ func (d *Daemon) serveOpen(ctx context.Context, ln net.Listener) error {
 	if ln == nil {
 		return nil
 	}
-	return d.serve(ctx, ln, d.open)
+	return d.serve(ctx, "metrics", ln, d.open)
 }

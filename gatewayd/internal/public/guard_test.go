@@ -19,8 +19,14 @@ const testStall = 150 * time.Millisecond
 // guarded serves h behind a guard and opens a connection to it.
 func guarded(t *testing.T, h http.HandlerFunc) net.Conn {
 	t.Helper()
+	return paced(t, pace{testStall, time.Minute, MinRate}, h)
+}
+
+// paced is guarded with another pace.
+func paced(t *testing.T, p pace, h http.HandlerFunc) net.Conn {
+	t.Helper()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := guard(w, r, testStall)
+		c := guard(w, r, p)
 		defer c.end()
 		h(c, r)
 	}))
@@ -62,6 +68,53 @@ func TestUploadInPieces(t *testing.T) {
 	defer resp.Body.Close()
 	if b, err := io.ReadAll(resp.Body); err != nil || string(b) != "xxxxxxxxxx" {
 		t.Errorf("%q %v", b, err)
+	}
+}
+
+// TestUploadThatDrips never stalls, but is too slow on average; once the program has begun
+// to answer it may be.
+func TestUploadThatDrips(t *testing.T) {
+	for _, answers := range []bool{false, true} {
+		got := make(chan error, 1)
+		conn := paced(t, pace{time.Minute, testStall, MinRate}, func(w http.ResponseWriter, r *http.Request) {
+			_ = http.NewResponseController(w).EnableFullDuplex()
+			if answers {
+				_ = http.NewResponseController(w).Flush()
+			}
+			_, err := io.ReadAll(r.Body)
+			got <- err
+		})
+		fmt.Fprint(conn, postHead)
+		for range 10 {
+			time.Sleep(testStall / 5)
+			fmt.Fprint(conn, "x") // it may be cut already
+		}
+		if err := <-got; errors.Is(err, os.ErrDeadlineExceeded) == answers {
+			t.Errorf("the program answers: %t; read: %v", answers, err)
+		}
+	}
+}
+
+// TestAnswerFreesTheBody begins to answer while a read waits that would be cut soon.
+func TestAnswerFreesTheBody(t *testing.T) {
+	got, reads := make(chan error, 1), make(chan struct{})
+	conn := paced(t, pace{time.Minute, testStall, MinRate}, func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).EnableFullDuplex()
+		go func() {
+			close(reads)
+			_, err := io.ReadAll(r.Body)
+			got <- err
+		}()
+		<-reads
+		time.Sleep(testStall / 3)
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})
+	fmt.Fprint(conn, postHead)
+	time.Sleep(2 * testStall)
+	fmt.Fprint(conn, "0123456789")
+	if err := <-got; err != nil {
+		t.Errorf("read: %v", err)
 	}
 }
 
@@ -129,7 +182,7 @@ func TestStatusIsNoted(t *testing.T) {
 		},
 		0: func(http.ResponseWriter, *http.Request) {},
 	} {
-		c := guard(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", strings.NewReader("")), testStall)
+		c := guard(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", strings.NewReader("")), pace{testStall, time.Minute, 1})
 		h(c, nil)
 		if c.status != want {
 			t.Errorf("status %d, want %d", c.status, want)

@@ -17,11 +17,10 @@ import (
 
 // Limits of the handler.
 const (
-	MaxCalls  = 1024    // requests to programs that are worked on at once
-	MaxShare  = 512     // of them, to one program
-	MaxQueue  = 1024    // requests that wait to be worked on, for up to [forward.Patience]
-	MaxBody   = 1 << 30 // bytes of a request to a component
-	MaxHeader = 32 << 10
+	MaxCalls = 1024    // requests to programs that are worked on at once
+	MaxShare = 512     // of them, to one program
+	MaxQueue = 1024    // requests that wait to be worked on, for up to [forward.Patience]
+	MaxBody  = 1 << 30 // bytes of a request to a component
 )
 
 // Handler answers all paths of the public listener. It is safe for use by several
@@ -48,7 +47,7 @@ func New(sender *forward.Sender, live *route.Live, m *Metrics, log *slog.Logger)
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begun := time.Now()
-	c := guard(w, r, Stall)
+	c := guard(w, r, ordinary)
 	defer func() {
 		c.end()
 		p := recover() // an answer that broke off; the server cuts the connection

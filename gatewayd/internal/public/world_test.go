@@ -2,13 +2,14 @@ package public_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ import (
 	"github.com/realm-mesh/realm/gatewayd/internal/hostcheck"
 	"github.com/realm-mesh/realm/gatewayd/internal/public"
 	"github.com/realm-mesh/realm/gatewayd/internal/route"
+	"github.com/realm-mesh/realm/gatewayd/internal/server"
 	"github.com/realm-mesh/realm/gatewayd/internal/standin"
 	"github.com/realm-mesh/realm/internal/kit/local"
 	"github.com/realm-mesh/realm/internal/kit/paths"
@@ -43,7 +45,6 @@ type world struct {
 	client  *http.Client
 }
 
-// newWorld runs what is in workloads on this node, behind runnerd.
 // protocol is a version of HTTP that clients speak.
 type protocol string
 
@@ -70,6 +71,7 @@ func newWorldOver(t testing.TB, p protocol, runnerd http.Handler, workloads ...a
 	return w
 }
 
+// newWorld runs what is in workloads on this node, behind runnerd.
 func newWorld(t testing.TB, runnerd http.Handler, workloads ...api.Ref) *world {
 	t.Helper()
 	w := &world{TB: t, home: standin.Home(t), book: route.NewBook(self), meshd: &standin.Meshd{}, series: prometheus.NewRegistry()}
@@ -90,17 +92,33 @@ func newWorld(t testing.TB, runnerd http.Handler, workloads ...api.Ref) *world {
 	metrics := public.NewMetrics(w.series, w.live)
 	sender := forward.New(standin.Client(t, w.home).Transport, w.live, metrics.Tried)
 	w.handler = public.New(sender, w.live, metrics, slog.New(slog.DiscardHandler))
-	srv := httptest.NewUnstartedServer(hostcheck.Guard(w.handler))
-	srv.Config = public.NewServer(srv.Config.Handler, slog.New(slog.DiscardHandler))
-	srv.Start()
-	t.Cleanup(srv.Close)
-	w.url = srv.URL
+	w.url = "http://" + serve(t, hostcheck.Guard(w.handler), server.NewMetrics(w.series))
 	w.client = &http.Client{
 		Transport:     &http.Transport{},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	t.Cleanup(w.client.CloseIdleConnections)
 	return w
+}
+
+// serve serves h until the test ends, and returns the address.
+func serve(t testing.TB, h http.Handler, m *server.Metrics) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := server.New(server.Config{Name: "programs", Handler: h, Metrics: m, Log: slog.New(slog.DiscardHandler)})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- srv.Serve(ctx, ln, 0) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+	})
+	return ln.Addr().String()
 }
 
 func (w *world) fact(r api.Ref, p api.PeerID, s api.State) {

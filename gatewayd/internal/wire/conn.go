@@ -128,6 +128,9 @@ func (c *conn) answer() {
 	_, _ = io.CopyN(io.Discard, c.Conn, lingerSize)
 }
 
+// NetConn is the connection below, as of a [crypto/tls.Conn].
+func (c *conn) NetConn() net.Conn { return c.Conn }
+
 // CloseWrite implements what net/http looks for to end a connection gently.
 func (c *conn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {

@@ -29,5 +29,5 @@
 //
 // It reads plain text. net/http looks for a *tls.Conn to choose a protocol by, so
 // that a Listener cannot stand above one either: who listens with TLS has to shake
-// hands first, and to give on what is HTTP/2 as it is.
+// hands first, and to give on what is HTTP/2 as it is (package server does).
 package wire

@@ -1,0 +1,3 @@
+package server
+
+func maxConns() int { return MaxConns }
