@@ -4,8 +4,12 @@ package e2e_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"os/exec"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -13,6 +17,7 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/e2e/internal/node"
+	"github.com/realm-mesh/realm/internal/kit/hosttest"
 )
 
 // load is clients that send requests one after the other, and what became of those.
@@ -92,6 +97,43 @@ func (l *load) await(t *testing.T, more int64) {
 	})
 }
 
+// cutOff drops every packet from and to a node's mesh port, until heal is called.
+func cutOff(t *testing.T, n *node.Node) (heal func()) {
+	t.Helper()
+	var st struct{ Node struct{ Addrs []string } }
+	if err := n.JSON(testContext(t), &st, "status"); err != nil {
+		t.Fatal(err)
+	}
+	parts := strings.Split(st.Node.Addrs[0], "/") // /ip4/ADDRESS/udp/PORT/…
+	port, err := strconv.ParseUint(parts[4], 10, 16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules := func(do string) (err error) {
+		for _, program := range []string{"iptables", "ip6tables"} {
+			for _, protocol := range []string{"udp", "tcp"} {
+				for _, side := range []string{"--sport", "--dport"} {
+					cmd := exec.CommandContext(context.Background(), program, "-w", do, "INPUT", "-p", protocol, side, fmt.Sprint(port), "-j", "DROP")
+					if out, e := cmd.CombinedOutput(); e != nil {
+						err = errors.Join(err, fmt.Errorf("%s: %w: %s", cmd, e, out))
+					}
+				}
+			}
+		}
+		return err
+	}
+	heal = func() {
+		if err := rules("-D"); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := rules("-I"); err != nil {
+		heal()
+		t.Fatal(err)
+	}
+	return heal
+}
+
 // TestFailuresUnderLoad has parts of a mesh fail while it is asked: only what was under way
 // there fails, what may be repeated does not if its answer had not begun, and others answer soon.
 func TestFailuresUnderLoad(t *testing.T) {
@@ -125,6 +167,12 @@ func TestFailuresUnderLoad(t *testing.T) {
 			t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGCONT) })
 			time.Sleep(4 * time.Second) // it is silent for so long
 		}},
+		{"the line to a peer", "there", func(t *testing.T) {
+			hosttest.Need(t, hosttest.Firewall)
+			t.Cleanup(cutOff(t, nodes[1]))
+			time.Sleep(4 * time.Second)
+		}},
+		{"own meshd", "there", func(t *testing.T) { hurt(nodes[0], "meshd", syscall.SIGKILL) }},
 		{"own runnerd", "here", func(t *testing.T) { hurt(nodes[0], "runnerd", syscall.SIGKILL) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -29,6 +29,7 @@ const (
 	Tmpfs     Capability = "tmpfs"     // the right to mount a small tmpfs: root on Linux
 	Multicast Capability = "multicast" // an interface that carries mDNS
 	Emulator  Capability = "emulator"  // qemu's user-mode emulation of arm64
+	Firewall  Capability = "firewall"  // the right to drop packets on loopback: root and iptables on Linux
 )
 
 // Need skips the test, or fails it where the capability is required, if this
@@ -59,8 +60,21 @@ func look(c Capability) error {
 		return lookMulticast()
 	case Emulator:
 		return lookEmulator()
+	case Firewall:
+		return lookFirewall()
 	}
 	return fmt.Errorf("capability %q is not known", c)
+}
+
+func lookFirewall() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	for _, program := range []string{"iptables", "ip6tables"} {
+		if out, err := exec.CommandContext(ctx, program, "-w", "-S", "INPUT").CombinedOutput(); err != nil {
+			return fmt.Errorf("%s cannot be used: %s", program, firstLine(out, err))
+		}
+	}
+	return nil
 }
 
 func lookDocker() error {
