@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -75,18 +76,21 @@ func newNode(t *testing.T, name, ownerKey string) *node.Node {
 	return n
 }
 
-// report prints what a person would look at after a failure.
+// report prints what a person would look at after a failure, and little of it: where
+// several nodes have much to say, what went wrong would not be found among it.
 func report(t *testing.T, n *node.Node) {
-	t.Logf("--- %s, realm up:\n%s", n.Name, n.Output())
+	t.Logf("--- %s, realm up:\n%s", n.Name, tail(n.Output(), 4))
 	logs, _ := filepath.Glob(filepath.Join(n.Home, "logs", "daemons", "*.log"))
 	for _, path := range logs {
 		b, _ := os.ReadFile(path)
-		t.Logf("--- %s, %s:\n%s", n.Name, filepath.Base(path), tail(string(b), 25))
+		t.Logf("--- %s, %s:\n%s", n.Name, filepath.Base(path), tail(string(b), 12))
 	}
 }
 
+// tail is the last n lines of s that do not only tell an address.
 func tail(s string, n int) string {
 	l := strings.Split(strings.TrimRight(s, "\n"), "\n")
+	l = slices.DeleteFunc(l, func(line string) bool { return strings.Contains(line, " msg=listening ") })
 	return strings.Join(l[max(0, len(l)-n):], "\n")
 }
 
