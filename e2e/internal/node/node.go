@@ -49,15 +49,24 @@ func New(ctx context.Context, name, bin, home, ownerKey string) (*Node, error) {
 	return n, nil
 }
 
-// freeAddr is an address that nobody listens at. The system hands out other ports
-// than these by itself, to whoever connects before the node listens.
+// given holds the ports that freeAddr has returned: a node may listen on its own much later.
+var given sync.Map
+
+// freeAddr is an address that nobody listens at, and that no other node was given. The
+// system hands out other ports than these by itself, to whoever connects before the node
+// listens; and nodes choose higher ones for the mesh.
 func freeAddr(ctx context.Context) (string, error) {
-	const first, count, tries = 12000, 16000, 100
+	const first, count, tries = 12000, 8000, 100
 	var last error
 	for range tries {
-		ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", first+rand.IntN(count)))
+		addr := fmt.Sprintf("127.0.0.1:%d", first+rand.IntN(count))
+		if _, taken := given.LoadOrStore(addr, true); taken {
+			last = errors.New(addr + " was given to a node")
+			continue
+		}
+		ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 		if err == nil {
-			return ln.Addr().String(), ln.Close()
+			return addr, ln.Close()
 		}
 		last = err
 	}
