@@ -18,7 +18,7 @@ CSAMPLES := hello-http proxy
 PACKAGES := $(MODULES:%=./%/...)
 
 .DEFAULT_GOAL := help
-.PHONY: help build samples testclock demo test check soak conformance lint bench bench-engine bench-components bench-store bench-jobs image mesh mesh-down clean
+.PHONY: help build samples testclock demo test check soak conformance lint bench bench-engine bench-components bench-store bench-http bench-jobs image mesh mesh-down clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,6 +88,10 @@ bench: bench-node bench-engine bench-components ## measure, and print the tables
 
 bench-node: build samples ## measure a node and a mesh, through the built binaries
 	$(GO) run ./e2e/cmd/bench --bin bin --samples samples/build $(NODE)
+
+bench-http: build samples ## measure HTTP beside net/http, a reverse proxy, and jco where it is (JCO=PROGRAM; HTTP="--rounds 3")
+	$(GO) build -o dist/benchhttp ./e2e/cmd/benchhttp
+	dist/benchhttp --bin bin --samples samples/build --jco "$(JCO)" $(HTTP)
 
 bench-jobs: build samples ## measure jobs on five nodes beside realm run
 	$(GO) run ./e2e/cmd/bench --bin bin --samples samples/build --jobs 500
