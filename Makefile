@@ -13,7 +13,7 @@ RACE ?= $(if $(shell command -v $${CC:-cc} || command -v gcc),-race)
 
 MODULES  := api internal/kit engine casd meshd runnerd gatewayd upgraded realm e2e
 COMMANDS := realm casd meshd runnerd gatewayd upgraded
-SAMPLES  := counter-file hello-cgi ticker wasm-job
+SAMPLES  := counter-file hello-cgi shout ticker wasm-job
 CSAMPLES := hello-http proxy
 PACKAGES := $(MODULES:%=./%/...)
 

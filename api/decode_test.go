@@ -82,6 +82,7 @@ func messages() []Validator {
 		&CallRequest{Args: []json.RawMessage{json.RawMessage(`7`), json.RawMessage(`"NaN"`)}},
 		&CallReply{Result: json.RawMessage(`14`)},
 		&ExecRequest{Name: "double", Arg: json.RawMessage(`7`)},
+		&PeersReply{Peers: []PeerStatus{{Peer: somePeer, Self: true, Live: true, RTT: Duration(time.Millisecond), Host: "host", Platform: "linux/amd64", Version: "v1", Roles: []string{"edge"}}}},
 		&FunctionsReply{Functions: []FunctionStatus{{Name: "double", Peers: []PeerID{somePeer}, Others: map[State]int{StatePending: 1}}}},
 		&ErrorReply{Error: "no", Tail: []string{"last words"}},
 		&SyncDigests{Count: 2, Buckets: slices.Repeat([]Digest{{}, someDigest}, SyncBuckets/2), Now: at},

@@ -311,6 +311,42 @@ func (r *FunctionsReply) Validate() error {
 	return nil
 }
 
+// PeersReply lists the members that a gateway knows, itself among them, by id.
+type PeersReply struct {
+	Peers []PeerStatus `json:"peers"`
+}
+
+// PeerStatus says how a member stands, and not where it is: addresses are left out.
+type PeerStatus struct {
+	Peer      PeerID   `json:"peer"`
+	Self      bool     `json:"self,omitempty"`
+	Connected bool     `json:"connected"`        // directly
+	Live      bool     `json:"live"`             // connected, or heard of lately through others
+	Client    bool     `json:"client,omitempty"` // a command line without a node: it runs nothing
+	Drained   bool     `json:"drained,omitempty"`
+	RTT       Duration `json:"rtt,omitzero"`
+	Host      string   `json:"host,omitempty"`
+	Platform  string   `json:"platform"` // GOOS/GOARCH
+	Version   string   `json:"version"`
+	Roles     []string `json:"roles,omitempty"`
+}
+
+// Status is what a [PeersReply] tells of a member.
+func (r *PeerRecord) Status() PeerStatus {
+	return PeerStatus{Peer: r.Peer, Self: r.Self, Connected: r.Connected, Live: r.Live, Client: r.Client, Drained: r.Drained,
+		RTT: r.RTT, Host: r.Host, Platform: r.Platform, Version: r.Version, Roles: r.Roles}
+}
+
+// Validate implements [Validator].
+func (r *PeersReply) Validate() error {
+	for _, p := range r.Peers {
+		if _, err := ParsePeerID(string(p.Peer)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // ErrorReply is the body of every HTTP error on the daemons' sockets and streams.
 type ErrorReply struct {
 	Error string   `json:"error"`          // what went wrong and what to do next

@@ -157,6 +157,7 @@ const (
 
 	RouteExec      = "POST /exec"     // gatewayd: ExecRequest -> CallReply
 	RouteFunctions = "GET /functions" // gatewayd: -> FunctionsReply
+	RoutePeers     = "GET /peers"     // gatewayd: -> PeersReply
 
 	RouteSyncDigests = "GET /intents"          // -> SyncDigests
 	RouteSyncEntries = "POST /intents/entries" // SyncParts -> SyncEntries

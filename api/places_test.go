@@ -241,6 +241,7 @@ func TestRoutes(t *testing.T) {
 			RouteMetrics:   "GET /metrics",
 			RouteExec:      "POST /exec",
 			RouteFunctions: "GET /functions",
+			RoutePeers:     "GET /peers",
 		},
 	}
 	tested := map[string]bool{}

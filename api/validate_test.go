@@ -217,6 +217,7 @@ func TestValidateRequests(t *testing.T) {
 		"guest \"relative\"": func(s *RunSpec) { s.Mounts[0].Guest = "relative" },
 	})
 	breaks(t, map[string]func(*CallRequest){"65 arguments": func(r *CallRequest) { r.Args = make([]json.RawMessage, MaxArgs+1) }})
+	breaks(t, map[string]func(*PeersReply){"peer": func(r *PeersReply) { r.Peers[0].Peer = "?" }})
 	breaks(t, map[string]func(*FunctionsReply){"name": func(r *FunctionsReply) { r.Functions[0].Name = "" }})
 	breaks(t, map[string]func(*ExecRequest){
 		"name is missing": func(r *ExecRequest) { r.Name = "" },

@@ -10,7 +10,6 @@ import (
 // routes puts the public handler on the daemon's socket. The home's token stands in
 // for the Host check there.
 func (d *Daemon) routes(mux *http.ServeMux) {
-	mux.HandleFunc(api.RouteFunctions, d.public.Functions)
 	mux.Handle("/", d.public)
 }
 

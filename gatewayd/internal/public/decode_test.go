@@ -2,17 +2,18 @@ package public
 
 import (
 	"bytes"
-	"encoding/json"
 	"strings"
 	"testing"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/local"
 )
 
 func FuzzDecodeExec(f *testing.F) {
 	for _, s := range []string{
 		`{"name":"double","arg":21}`, `{"name":"a","args":[1,"2",-0.0,1e308]}`, `{"name":"a","arg":9007199254740993}`,
 		`{"name":"a","arg":null}`, `{"name":"../a"}`, `{"name":"a","arg":{},"args":[]}`, `{"NAME":"a"} `, "[", `{"name":"a","arg":"\u0000"}`,
+		`{"name":"a","arg":"<&>"}`, `{"name":"a","arg":{"b":[1, null]}}`, `{"name":"a","args":[true]}`,
 	} {
 		f.Add([]byte(s))
 	}
@@ -28,28 +29,27 @@ func FuzzDecodeExec(f *testing.F) {
 		if len(call.Args) > api.MaxArgs {
 			t.Fatalf("accepted %d arguments", len(call.Args))
 		}
-		out, err := json.Marshal(call)
+		out, err := local.Marshal(call)
 		if err != nil {
 			t.Fatalf("accepted what cannot be sent: %v", err)
 		}
 		// runnerd gets each argument as it was written, but for escapes in strings.
 		var back api.CallRequest
-		if err := api.Decode(out, 8*api.MaxExec, &back); err != nil {
+		if err := api.Decode(out, api.MaxExec, &back); err != nil {
 			t.Fatalf("%s: %v", out, err)
 		}
 		for i, a := range call.Args {
-			if !bytes.Equal(a, back.Args[i]) && a[0] != '"' {
+			if number(a) && !bytes.Equal(a, back.Args[i]) {
 				t.Fatalf("argument %s became %s", a, back.Args[i])
 			}
 			if !bytes.Contains(b, a) {
 				t.Fatalf("argument %s was not sent", a)
 			}
-			if a[0] != '"' && strings.Trim(string(a), "0123456789+-.eE") != "" {
-				t.Fatalf("argument %s is no number", a)
-			}
 		}
 	})
 }
+
+func number(v []byte) bool { return v[0] == '-' || '0' <= v[0] && v[0] <= '9' }
 
 func FuzzPlainPath(f *testing.F) {
 	for _, s := range []string{"", "a/b", "a%2Fb", "..", "a/%2e%2E/b", "%2e", "a//b", "%00", "%zz", "...", "a%2f..%2fb"} {

@@ -2,6 +2,8 @@
 //
 //	GET  /               what runs here, for people
 //	POST /exec           one call of a function ([api.ExecRequest] -> [api.CallReply])
+//	GET  /functions      which functions there are ([api.FunctionsReply])
+//	GET  /peers          who the members are ([api.PeersReply])
 //	ANY  /NAME/...       a component that speaks HTTP
 //
 // The same handler stands behind the public listener and on gatewayd's socket.

@@ -2,7 +2,6 @@ package public
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"mime"
@@ -62,23 +61,14 @@ func (h *Handler) checkOrigin(r *http.Request) (int, error) {
 	return 0, nil
 }
 
-// decodeExec reads the body of POST /exec. Numbers stay as they are written.
+// decodeExec reads the body of POST /exec. Arguments stay as they are written: what fits
+// a function, whoever runs it knows.
 func decodeExec(b []byte) (*api.ExecRequest, error) {
 	req := new(api.ExecRequest)
 	if err := api.Decode(b, api.MaxExec, req); err != nil {
 		return nil, fmt.Errorf(`want {"name":"double","arg":21}, or "args":[…] for several: %w`, err)
 	}
-	for i, a := range req.Call().Args {
-		if !isNumber(a) {
-			return nil, fmt.Errorf("argument %d is %.40q: want a number, or a string that holds one", i+1, a)
-		}
-	}
 	return req, nil
-}
-
-// isNumber reports whether a JSON value is a number or a string.
-func isNumber(v json.RawMessage) bool {
-	return len(v) > 0 && (v[0] == '-' || v[0] == '"' || '0' <= v[0] && v[0] <= '9')
 }
 
 // call has req answered by a member.
@@ -102,7 +92,7 @@ func (h *Handler) call(w http.ResponseWriter, r *http.Request, req *api.ExecRequ
 }
 
 func (h *Handler) ask(r *http.Request, ref api.Ref, call *api.CallRequest) (*api.CallReply, error) {
-	b, err := json.Marshal(call)
+	b, err := local.Marshal(call)
 	if err != nil {
 		return nil, fmt.Errorf("encode the call: %w", err)
 	}
@@ -119,12 +109,12 @@ func (h *Handler) ask(r *http.Request, ref api.Ref, call *api.CallRequest) (*api
 	if err := local.CheckStatus(resp); err != nil {
 		return nil, err
 	}
-	b, err = api.ReadAll(resp.Body, api.MaxMessage)
+	b, err = api.ReadAll(resp.Body, api.MaxResult)
 	if err != nil {
 		return nil, fmt.Errorf("read the answer of %s %q, which may have run: %w", ref.Kind, ref.Name, err)
 	}
 	reply := new(api.CallReply)
-	if err := api.Decode(b, api.MaxMessage, reply); err != nil {
+	if err := api.Decode(b, api.MaxResult, reply); err != nil {
 		return nil, fmt.Errorf("the member's answer is none: %w", err)
 	}
 	return reply, nil

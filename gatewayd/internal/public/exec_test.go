@@ -1,7 +1,6 @@
 package public_test
 
 import (
-	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -18,6 +17,7 @@ func TestExec(t *testing.T) { both(t, testExec) }
 
 func testExec(t *testing.T, over protocol) {
 	w := newWorldOver(t, over, echo(), double)
+	fits := `{"name":"double","arg":"` + strings.Repeat("<", api.MaxExec-len(`{"name":"double","arg":""}`)) + `"}`
 	huge := `{"name":"double","arg":"` + strings.Repeat("1", api.MaxExec) + `"}`
 	for name, c := range map[string]struct {
 		body    string
@@ -52,9 +52,11 @@ func testExec(t *testing.T, over protocol) {
 		"two values":              {body: `{"name":"double","arg":1}{}`, status: 400, want: "after"},
 		"no JSON":                 {body: `name=double`, status: 400, want: "want {"},
 		"nothing":                 {body: ``, status: 400, want: "want {"},
-		"null":                    {body: `{"name":"double","arg":null}`, status: 400, want: "argument 1"},
-		"a truth value":           {body: `{"name":"double","args":[1,true]}`, status: 400, want: "argument 2"},
-		"an object":               {body: `{"name":"double","arg":{}}`, status: 400, want: "argument 1"},
+		"null":                    {body: `{"name":"double","arg":null}`, want: `null`},
+		"a truth value":           {body: `{"name":"double","args":[1,true]}`, want: `[1,true]`},
+		"an object":               {body: `{"name":"double","arg":{"a": "<"}}`, want: `{"a":"<"}`},
+		"a text":                  {body: `{"name":"double","arg":"<é> & \\n\u0001"}`, want: `"<é> & \\n\u0001"`},
+		"a text that just fits":   {body: fits, want: strings.TrimSuffix(strings.TrimPrefix(fits, `{"name":"double","arg":`), "}")},
 		"a leading zero":          {body: `{"name":"double","arg":07}`, status: 400, want: "want {"},
 		"hexadecimal":             {body: `{"name":"double","arg":0x10}`, status: 400, want: "want {"},
 		"too many":                {body: `{"name":"double","args":[` + strings.Repeat("1,", 64) + `1]}`, status: 400, want: "at most 64"},
@@ -109,7 +111,7 @@ func testExecErrors(t *testing.T, over protocol) {
 			local.WriteJSON(rw, http.StatusServiceUnavailable, api.ErrorReply{Error: "all instances are busy"})
 		},
 		"strange": func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte("<html>")) },
-		"endless": func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write(make([]byte, api.MaxMessage+2)) },
+		"endless": func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write(make([]byte, api.MaxResult+2)) },
 		"breaks":  func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 	}
 	var refs []api.Ref
@@ -170,22 +172,45 @@ func TestExecElsewhere(t *testing.T) {
 	}
 }
 
-func TestFunctions(t *testing.T) {
+func TestLists(t *testing.T) {
 	w := newWorld(t, echo(), hello, double)
+	if _, body := w.do(http.MethodGet, "/peers", ""); body != `{"peers":[]}`+"\n" {
+		t.Errorf("without any: %s", body)
+	}
 	w.connect(other, echo())
 	w.fact(double, other, api.StateRunning)
 	w.fact(double, standin.Peer(7), api.StateFailed)
-	mux := http.NewServeMux()
-	mux.HandleFunc(api.RouteFunctions, w.handler.Functions)
-	standin.Serve(t, w.home, api.Gatewayd, mux)
-	got := new(api.FunctionsReply)
-	if err := local.Call(t.Context(), standin.Client(t, w.home), http.MethodGet, local.URL(api.Gatewayd, "/functions"), nil, got, api.MaxMessage); err != nil {
-		t.Fatal(err)
+	w.book.PutPeer(api.PeerRecord{PeerFact: api.PeerFact{Peer: self, Host: "me", Platform: "linux/amd64", Version: "1.2.3", Roles: []string{"edge"},
+		Addrs: []string{"/ip4/192.0.2.7/tcp/4001"}}, Self: true, Live: true, Conflict: []string{"192.0.2.8"}})
+	w.live.Set(w.book.Table(time.Now()))
+	mine := `{"peer":"` + string(self) + `","self":true,"connected":false,"live":true,"host":"me","platform":"linux/amd64","version":"1.2.3","roles":["edge"]}`
+	theirs := `{"peer":"` + string(other) + `","connected":true,"live":false,"platform":"","version":""}`
+	both := mine + "," + theirs
+	if other < self {
+		both = theirs + "," + mine
 	}
-	b, _ := json.Marshal(got)
-	want := `{"functions":[{"name":"double","peers":["` + string(self) + `","` + string(other) + `"],"others":{"failed":1}}]}`
-	if string(b) != want {
-		t.Errorf("got %s, want %s", b, want)
+	standin.Serve(t, w.home, api.Gatewayd, w.handler)
+	for path, c := range map[string]struct {
+		want string
+		as   api.Validator
+	}{
+		"/functions": {`{"functions":[{"name":"double","peers":["` + string(self) + `","` + string(other) + `"],"others":{"failed":1}}]}`, new(api.FunctionsReply)},
+		"/peers":     {`{"peers":[` + both + `]}`, new(api.PeersReply)},
+	} {
+		resp, body := w.do(http.MethodGet, path, "")
+		if body != c.want+"\n" || resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "application/json" || resp.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: %s %v %s, want %s", path, resp.Status, resp.Header, body, c.want)
+		}
+		// On the socket, and as what it is declared to be.
+		if err := local.Call(t.Context(), standin.Client(t, w.home), http.MethodGet, local.URL(api.Gatewayd, path), nil, c.as, api.MaxMessage); err != nil {
+			t.Error(err)
+		}
+		if resp, _ := w.do(http.MethodGet, path, "", "Host: evil.example"); resp.StatusCode != http.StatusMisdirectedRequest {
+			t.Errorf("%s of a foreign Host: %s", path, resp.Status)
+		}
+		if resp, _ := w.do(http.MethodPost, path, "x"); resp.StatusCode != http.StatusMethodNotAllowed {
+			t.Errorf("POST %s: %s", path, resp.Status)
+		}
 	}
 }
 

@@ -69,6 +69,10 @@ func (h *Handler) dispatch(w http.ResponseWriter, r *http.Request) {
 		h.index(w, r)
 	case path == "exec":
 		h.exec(w, r)
+	case path == "functions":
+		h.functions(w, r)
+	case path == "peers":
+		h.peers(w, r)
 	default:
 		h.component(w, r, name, rest, slash)
 	}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/gatewayd/internal/route"
-	"github.com/realm-mesh/realm/internal/kit/local"
 )
 
 // row is one workload on the index page.
@@ -92,35 +91,4 @@ func summary(t *route.Table, r api.Ref) string {
 		words = append(words, "this node among them")
 	}
 	return strings.Join(words, ", ")
-}
-
-// Functions answers [api.RouteFunctions].
-func (h *Handler) Functions(w http.ResponseWriter, _ *http.Request) {
-	t, _ := h.live.Now()
-	reply := api.FunctionsReply{Functions: []api.FunctionStatus{}}
-	for _, ref := range t.Refs() {
-		if ref.Kind == api.KindFunction {
-			reply.Functions = append(reply.Functions, functionStatus(t, ref))
-		}
-	}
-	local.WriteJSON(w, http.StatusOK, reply)
-}
-
-func functionStatus(t *route.Table, ref api.Ref) api.FunctionStatus {
-	s := api.FunctionStatus{Name: ref.Name, Peers: []api.PeerID{}}
-	if t.Here(ref) {
-		s.Peers = append(s.Peers, t.Self())
-	}
-	for _, m := range t.Elsewhere(ref) {
-		s.Peers = append(s.Peers, m.Peer)
-	}
-	for _, p := range t.Replicas(ref) {
-		if !slices.Contains(s.Peers, p.Peer) {
-			if s.Others == nil {
-				s.Others = map[api.State]int{}
-			}
-			s.Others[p.State]++
-		}
-	}
-	return s
 }

@@ -151,7 +151,7 @@ func (b *Book) DeletePeer(p api.PeerID) {
 func (b *Book) Table(now time.Time) *Table {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	t := &Table{self: b.self, known: b.haveFacts && b.havePeers && b.haveExecs, rtts: b.connected(), refs: map[api.Ref][]Replica{}, left: map[api.Ref]time.Time{}}
+	t := &Table{self: b.self, known: b.haveFacts && b.havePeers && b.haveExecs, rtts: b.connected(), members: b.members(), refs: map[api.Ref][]Replica{}, left: map[api.Ref]time.Time{}}
 	maps.Copy(t.refs, b.bound.refs)
 	for r := range b.bound.left {
 		if b.bound.LeftLately(r, now) && !b.removed[r] {
@@ -178,6 +178,16 @@ func (b *Book) Table(now time.Time) *Table {
 	clear(b.removed)
 	b.bound = t
 	return t
+}
+
+// members is how all members stand, by id.
+func (b *Book) members() []api.PeerStatus {
+	out := make([]api.PeerStatus, 0, len(b.peers))
+	for _, p := range b.peers {
+		out = append(out, p.Status())
+	}
+	slices.SortFunc(out, func(x, y api.PeerStatus) int { return cmp.Compare(x.Peer, y.Peer) })
+	return out
 }
 
 // connected are the members that requests may go to. What a client says that it runs

@@ -28,6 +28,8 @@ type Table struct {
 	left  map[api.Ref]time.Time        // when the last fact about it went, lately
 
 	services map[api.Name]api.Ref // of refs
+
+	members []api.PeerStatus // all, by id
 }
 
 const unknownRTT = time.Duration(math.MaxInt64)
@@ -41,6 +43,10 @@ func (t *Table) Self() api.PeerID { return t.self }
 
 // Peers is how many other members are connected.
 func (t *Table) Peers() int { return len(t.rtts) }
+
+// Members is how all members stand that are known, this node among them, by id. The
+// caller must not change it.
+func (t *Table) Members() []api.PeerStatus { return t.members }
 
 // Refs lists all workloads, by kind and name.
 func (t *Table) Refs() []api.Ref {

@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -114,10 +115,52 @@ func TestJSONArgs(t *testing.T) {
 }
 
 func TestResultText(t *testing.T) {
-	for in, want := range map[string]string{"42": "42", `"NaN"`: "NaN", "[1,2]": "[1,2]", "null": "null", `"\u001b[2J"`: "[2J"} {
-		if got := resultText(json.RawMessage(in)); got != want {
-			t.Errorf("%s: %q, want %q", in, got, want)
+	for in, want := range map[string][2]string{ // as it is, and on a terminal
+		"42":                      {"42\n", "42\n"},
+		"9223372036854775807":     {"9223372036854775807\n", "9223372036854775807\n"},
+		`"NaN"`:                   {"NaN\n", "NaN\n"},
+		"[1,2]":                   {"[1,2]\n", "[1,2]\n"},
+		"null":                    {"null\n", "null\n"},
+		`""`:                      {"\n", "\n"},
+		`"one\n\n\ttwo\n"`:        {"one\n\n\ttwo\n", "one\n\n\ttwo\n"},
+		`"\u001b[2J\r\u0007x\ny"`: {"\x1b[2J\r\ax\ny\n", "[2Jx\ny\n"},
+	} {
+		for i, terminal := range []bool{false, true} {
+			if got := resultText(json.RawMessage(in), terminal); got != want[i] {
+				t.Errorf("%s, on a terminal: %t: %q, want %q", in, terminal, got, want[i])
+			}
 		}
+	}
+}
+
+// TestWithStdin reads what "-" stands for.
+func TestWithStdin(t *testing.T) {
+	for text, bad := range map[string]string{
+		"two\nlines\n": "", "": "", strings.Repeat("x", api.MaxText): "",
+		strings.Repeat("x", api.MaxText+1): "64 KiB", "\xff": "UTF-8",
+	} {
+		file := filepath.Join(t.TempDir(), "in")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		in, err := os.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := (&app{in: in}).withStdin([]string{"1", "-"})
+		in.Close()
+		switch {
+		case bad == "" && (err != nil || !slices.Equal(got, []string{"1", text})):
+			t.Errorf("%.20q: %.40q, %v", text, got, err)
+		case bad != "" && (err == nil || !strings.Contains(err.Error(), bad)):
+			t.Errorf("%.20q: %v", text, err)
+		}
+	}
+	if got, err := (&app{}).withStdin([]string{"a", "b"}); err != nil || !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("%q, %v", got, err)
+	}
+	if _, err := (&app{}).withStdin([]string{"\xff"}); err == nil {
+		t.Error("bytes that are no text pass")
 	}
 }
 

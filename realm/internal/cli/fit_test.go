@@ -78,7 +78,7 @@ func TestPushFindsOut(t *testing.T) {
 			}
 		})
 	}
-	m.want(1, []string{"is a component that answers HTTP (wasi:http), and functions are core modules: realm push --name f --file FILE"}, "fn", "deploy", "--name", "f", "--wasm", helloHTTP)
+	m.want(1, []string{"is a component that answers HTTP (wasi:http), and functions are commands, or core modules: realm push --name f --file FILE runs web programs"}, "fn", "deploy", "--name", "f", "--wasm", helloHTTP)
 	m.want(1, []string{"function print of env"}, "fn", "deploy", "--name", "f", "--wasm", files["foreign"])
 	m.want(0, []string{"warning: allow_hosts is for components"}, "push", "--name", "asks", "--file", m.file, "--wait=false", "--allow-host", "a.example")
 	_, _, errs := m.realm("push", "--name", "hello", "--file", helloHTTP, "--wait=false", "--allow-host", "a.example")

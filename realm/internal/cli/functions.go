@@ -5,13 +5,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/local"
 	"github.com/realm-mesh/realm/realm/internal/node"
 	"github.com/realm-mesh/realm/realm/internal/owner"
+	"github.com/realm-mesh/realm/realm/internal/sources"
 	"github.com/realm-mesh/realm/realm/internal/wasmfile"
 )
 
@@ -20,26 +26,32 @@ func newFunctions(a *app) *cobra.Command {
 	return group(&cobra.Command{
 		Use:   "fn",
 		Short: "Functions: deploy, list, exec, rm",
-		Long: `A function is a Wasm module that exports one: the export named like the function,
-else the only one there is. It takes and returns numbers, and any node can be asked.`,
+		Long: `A function is a Wasm module that exports one, which takes and returns numbers: the
+export named like the function, else the only one there is. Or it is a command, core
+module or component, of text: what it is called with is its standard input, and what
+it writes to its standard output the result. Any node can be asked.`,
 		Example: `  realm fn deploy --name double --wasm double.wasm
-  realm fn exec double 21`,
+  realm fn exec double 21
+  realm fn deploy --name shout --wasm shout.wasm
+  realm fn exec shout "hello there"`,
 	}, newDeploy(a), newFunctionList(a), newExec(a), remove)
 }
 
 func newDeploy(a *app) *cobra.Command {
 	var p programFlags
-	var name, wasm string
+	var name, wasm, sha256 string
 	cmd := &cobra.Command{
 		Use:   "deploy",
 		Short: "Make a function callable on every node",
 		Long:  "Sign a function, hand it to the node here, and wait until every connected node that it is for answers calls of it.",
 		Example: `  realm fn deploy --name double --wasm samples/build/double.wasm
-  realm fn deploy --name double --wasm https://example.org/double.wasm --epoch-ms 500`,
+  realm fn deploy --name double --wasm https://example.org/double.wasm --epoch-ms 500
+  realm fn deploy --name double --wasm http://build.example.org/double.wasm --sha256 $SUM`,
 		Args: arguments(),
 	}
 	cmd.Flags().StringVar(&name, "name", "", "what to call it; where the module has several exports, the name of one")
 	cmd.Flags().StringVar(&wasm, "wasm", "", "file or http(s) address of the module")
+	cmd.Flags().StringVar(&sha256, "sha256", "", "what its digest must be, in hex; http addresses of other machines need it")
 	p.declare(cmd.Flags())
 	a.completeFlags(cmd)
 	completeWasmFlag(cmd, "wasm")
@@ -51,15 +63,21 @@ func newDeploy(a *app) *cobra.Command {
 		if wasm == "" {
 			return misused(cmd, errors.New("--wasm is missing: name a .wasm file or its http(s) address"))
 		}
-		prog, err := p.build(cmd, api.Ref{Kind: api.KindFunction, Name: n}, wasm, func(m api.Program, about wasmfile.About) (api.Workload, error) {
-			if about.Component {
-				return nil, fmt.Errorf("%s is %s, and functions are core modules: realm push --name %s --file FILE runs components", wasm, about, n)
+		var want api.Digest
+		if sha256 != "" {
+			if want, err = api.ParseDigest(strings.ToLower(sha256)); err != nil {
+				return misused(cmd, fmt.Errorf("--sha256: %w", err))
 			}
+		}
+		prog, err := p.build(cmd, api.Ref{Kind: api.KindFunction, Name: n}, wasm, func(m api.Program, about wasmfile.About) (api.Workload, error) {
 			if err := about.Runnable(); err != nil {
 				return nil, fmt.Errorf("%s is %w", wasm, err)
 			}
+			if about.Component && about.Kind() != wasmfile.KindCommand {
+				return nil, fmt.Errorf("%s is %s, and functions are commands, or core modules: realm push --name %s --file FILE runs web programs", wasm, about, n)
+			}
 			return &api.Function{Module: m, Stopped: !p.start}, nil
-		}, func(file string) (wasmfile.Module, error) { return wasmfile.Get(ctx, http.DefaultClient, file) })
+		}, func(file string) (wasmfile.Module, error) { return sources.Get(ctx, file, want, a.note) })
 		if err != nil {
 			return err
 		}
@@ -73,9 +91,13 @@ func newExec(a *app) *cobra.Command {
 		Use:   "exec NAME [ARG]...",
 		Short: "Call a function",
 		Long: `Call a function on this node, or on one that has it where this one has not, and
-print its result. Arguments are numbers; put -- before negative ones.`,
+print its result. Arguments are numbers, or a text; "-" is what standard input has.
+Put -- before negative numbers. On a terminal, a result is shown without its control
+characters; elsewhere as it is.`,
 		Example: `  realm fn exec double 21
-  realm fn exec double -- -4`,
+  realm fn exec double -- -4
+  realm fn exec shout "hello there"
+  realm fn exec shout - < letter.txt`,
 		ValidArgsFunction: a.completeNames(api.KindFunction),
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -92,16 +114,21 @@ print its result. Arguments are numbers; put -- before negative ones.`,
 		if err != nil {
 			return misused(cmd, err)
 		}
-		call := api.ExecRequest{Name: name, Args: jsonArgs(args[1:])}
+		given, err := a.withStdin(args[1:])
+		if err != nil {
+			return err
+		}
+		call := api.ExecRequest{Name: name, Args: jsonArgs(given)}
 		if err := call.Validate(); err != nil {
 			return misused(cmd, err)
 		}
 		return a.onNode(ctx, func(n *node.Node) error {
 			reply, err := n.Exec(ctx, call)
 			if err != nil {
+				a.lastWords(err)
 				return err
 			}
-			return a.print(reply, func() { fmt.Fprintln(a.out, resultText(reply.Result)) })
+			return a.print(reply, func() { fmt.Fprint(a.out, resultText(reply.Result, a.toTerminal())) })
 		})
 	})
 	return cmd
@@ -122,13 +149,75 @@ func jsonArgs(args []string) []json.RawMessage {
 	return out
 }
 
-// resultText is a result as it came, strings ("NaN") without their quotes.
-func resultText(raw json.RawMessage) string {
-	var s string
-	if json.Unmarshal(raw, &s) == nil && len(raw) > 0 && raw[0] == '"' {
-		return printable(s)
+// lastWords prints what a program that failed has said about it.
+func (a *app) lastWords(err error) {
+	var refused *local.StatusError
+	if !errors.As(err, &refused) {
+		return
 	}
-	return string(raw)
+	for _, l := range refused.Tail {
+		a.note("%s", printable(l))
+	}
+}
+
+// withStdin puts what standard input has in the place of the argument "-".
+func (a *app) withStdin(args []string) ([]string, error) {
+	out := slices.Clone(args)
+	if at := slices.Index(args, stdio); at >= 0 {
+		text, err := a.stdinText()
+		if err != nil {
+			return nil, err
+		}
+		out[at] = text
+	}
+	for i, s := range out {
+		if !utf8.ValidString(s) {
+			return nil, fmt.Errorf("argument %d is no UTF-8, and functions are called with text: give bytes as text, such as base64", i+1)
+		}
+	}
+	return out, nil
+}
+
+// stdinText reads standard input to its end.
+func (a *app) stdinText() (string, error) {
+	if a.in == nil {
+		return "", errors.New("there is no standard input to read for -")
+	}
+	b, err := api.ReadAll(a.in, api.MaxText)
+	if errors.Is(err, api.ErrTooLarge) {
+		return "", fmt.Errorf("standard input holds more than %d KiB, the most that a function is called with: push a web program with realm push, which is sent as much as there is", api.MaxText>>10)
+	}
+	if err != nil {
+		return "", fmt.Errorf("read standard input: %w", err)
+	}
+	return string(b), nil
+}
+
+// toTerminal reports whether people see what is printed.
+func (a *app) toTerminal() bool {
+	f, ok := a.out.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// resultText is a result as it came, strings without their quotes, with a line feed at its
+// end. What a program wrote cannot steer a terminal.
+func resultText(raw json.RawMessage, terminal bool) string {
+	text := string(raw)
+	var s string
+	if len(raw) > 0 && raw[0] == '"' && json.Unmarshal(raw, &s) == nil {
+		text = s
+	}
+	if terminal {
+		lines := strings.Split(text, "\n")
+		for i, l := range lines {
+			lines[i] = printable(l)
+		}
+		text = strings.Join(lines, "\n")
+	}
+	if !strings.HasSuffix(text, "\n") {
+		text += "\n"
+	}
+	return text
 }
 
 func newFunctionList(a *app) *cobra.Command {

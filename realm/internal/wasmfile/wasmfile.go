@@ -1,7 +1,7 @@
-// Package wasmfile gets a program from a file or a URL, finds out what it is, and
+// Package wasmfile reads a program from its file, finds out what it is, and
 // refuses early what no node can run, in words that say what it is instead.
 //
-// Getting looks at the first eight bytes alone ([Check]). [Module.About] reads the
+// Reading looks at the first eight bytes alone ([Check]). [Module.About] reads the
 // program as nodes do, with package engine, which needs nothing of a node: a component
 // that lacks something, or a file that is damaged, is told of before anything is signed.
 // Nodes check it all again.
@@ -9,13 +9,10 @@ package wasmfile
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
 	"os"
 	"strings"
 
@@ -46,27 +43,6 @@ func Read(path string) (Module, error) {
 		return Module{}, fmt.Errorf("read program: %s is a folder: name the .wasm file in it", path)
 	}
 	return load(path, f)
-}
-
-// Get takes the module at an http or https URL, or else in the file named so.
-func Get(ctx context.Context, client *http.Client, fileOrURL string) (Module, error) {
-	u, err := url.Parse(fileOrURL)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
-		return Read(fileOrURL)
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fileOrURL, nil)
-	if err != nil {
-		return Module{}, fmt.Errorf("fetch program: %w", err)
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return Module{}, fmt.Errorf("fetch program: %w", err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return Module{}, fmt.Errorf("fetch program %s: the server answers %s: open the address in a browser to see why", fileOrURL, resp.Status)
-	}
-	return load(fileOrURL, resp.Body)
 }
 
 func load(name string, r io.Reader) (Module, error) {

@@ -1,8 +1,6 @@
 package wasmfile
 
 import (
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -57,36 +55,6 @@ func TestReadRefusesWhatIsTooLarge(t *testing.T) {
 func TestReadFolder(t *testing.T) {
 	if _, err := Read(t.TempDir()); err == nil || !strings.Contains(err.Error(), "is a folder") {
 		t.Errorf("got %v", err)
-	}
-}
-
-func TestGet(t *testing.T) {
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch r.URL.Path {
-		case "/ok.wasm":
-			_, _ = w.Write([]byte(core))
-		case "/page":
-			_, _ = w.Write([]byte("<html>"))
-		default:
-			http.NotFound(w, r)
-		}
-	}))
-	defer srv.Close()
-	for path, want := range map[string]string{"/ok.wasm": "", "/page": "no WebAssembly", "/gone": "404 Not Found"} {
-		m, err := Get(t.Context(), srv.Client(), srv.URL+path)
-		switch {
-		case want == "" && (err != nil || m.Digest != api.Sum([]byte(core))):
-			t.Errorf("%s: %v, %v", path, m.Digest, err)
-		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
-			t.Errorf("%s: %v, want %q", path, err, want)
-		}
-	}
-	local := filepath.Join(t.TempDir(), "local.wasm")
-	if err := os.WriteFile(local, []byte(core), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Get(t.Context(), srv.Client(), local); err != nil {
-		t.Error(err)
 	}
 }
 

@@ -59,6 +59,39 @@ func TestFunctionIsCalled(t *testing.T) {
 	}
 }
 
+// A command is called with text, and its failure told in its own words alone.
+func TestCommandIsCalled(t *testing.T) {
+	n := newNode(t)
+	n.start()
+	for name, steps := range map[api.Name][]wasmtest.Step{
+		"copies": {wasmtest.Copy()},
+		"fails":  {wasmtest.Err("no such town\n"), wasmtest.Leave(3)},
+		"bytes":  {wasmtest.Err("not told\n"), wasmtest.Out("\xff")},
+	} {
+		ref := api.Ref{Kind: api.KindFunction, Name: name}
+		n.push(ref, &api.Function{Module: n.program(wasmtest.Script(steps...))})
+		n.awaitState(ref, 1, api.StateRunning)
+	}
+	for args, want := range map[string]string{
+		`["<ä>\n"]`: `200 {"result":"<ä>\n"}`, `[21]`: `200 {"result":"21"}`, `[]`: `200 {"result":""}`,
+		`["` + strings.Repeat("<", 60<<10) + `"]`: `200 {"result":"` + strings.Repeat("<", 60<<10) + `"}`,
+		`["\ud800"]`: `400 function/copies: the argument holds \ud800, half of a surrogate pair, which is no character`,
+	} {
+		if got := n.call("copies", args); got != want {
+			t.Errorf("%.60s: %.120s", args, got)
+		}
+	}
+	for name, want := range map[api.Name]string{
+		"fails": `{"error":"function/fails: exit code 3: a command that has a result ends with code 0","tail":["no such town"]}`,
+		"bytes": `is no UTF-8`,
+	} {
+		resp, body := n.request(http.MethodPost, api.PathFunction(name), `{"args":[]}`)
+		if resp.StatusCode != http.StatusBadGateway || !strings.Contains(body, want) {
+			t.Errorf("%s: %s %s", name, resp.Status, body)
+		}
+	}
+}
+
 func TestOnlyTheOwnerIsFollowed(t *testing.T) {
 	n := newNode(t)
 	n.start()

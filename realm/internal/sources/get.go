@@ -1,0 +1,41 @@
+package sources
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+
+	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/realm/internal/manifest"
+	"github.com/realm-mesh/realm/realm/internal/tomlfile"
+	"github.com/realm-mesh/realm/realm/internal/wasmfile"
+)
+
+// Get reads the program in a file, or at an http(s) address, which is what a person has
+// given. want, unless it is zero, is what its digest must be. note tells what is waited for.
+func Get(ctx context.Context, fileOrURL string, want api.Digest, note func(format string, args ...any)) (m wasmfile.Module, err error) {
+	u, parsed := url.Parse(fileOrURL)
+	if parsed != nil || u.Scheme != "http" && u.Scheme != "https" {
+		m, err = wasmfile.Read(fileOrURL)
+	} else {
+		m, err = getURL(ctx, u, want, note)
+	}
+	if err == nil && !want.IsZero() && m.Digest != want {
+		err = fmt.Errorf("%s is another program than --sha256 says: its sha256 is %s", fileOrURL, m.Digest)
+	}
+	return m, err
+}
+
+func getURL(ctx context.Context, u *url.URL, want api.Digest, note func(format string, args ...any)) (m wasmfile.Module, err error) {
+	if !safe(u) && want.IsZero() {
+		return m, fmt.Errorf("download program: who is on the way of %s can change it: give its https address, or say what it is with --sha256", u.Redacted())
+	}
+	f := New(nil, note)
+	defer func() { err = errors.Join(err, f.Close()) }()
+	p, err := f.download(ctx, manifest.Component{Source: manifest.Source{Kind: tomlfile.URL, URL: u}})
+	if err != nil {
+		return m, err
+	}
+	return p.Read()
+}
