@@ -47,6 +47,14 @@ func SubjectRequests(d Daemon) string { return "realm." + string(d) + ".>" }
 // "log.runnerd.KIND.NAME". It is a core subject: who does not listen misses them.
 func SubjectLog(r Ref) string { return "log.runnerd." + string(r.Kind) + "." + string(r.Name) }
 
+// ParseSubjectLog is the inverse of [SubjectLog].
+func ParseSubjectLog(subject string) (Ref, bool) {
+	rest, ok := strings.CutPrefix(subject, "log.runnerd.")
+	kind, name, _ := strings.Cut(rest, ".")
+	r := Ref{Kind: Kind(kind), Name: Name(name)}
+	return r, ok && r.Validate() == nil
+}
+
 // SubjectEvent is where the changes of state of a workload on this node are told, as
 // [Event]s: "event.runnerd.KIND.NAME". It is a core subject, too.
 func SubjectEvent(r Ref) string { return "event.runnerd." + string(r.Kind) + "." + string(r.Name) }

@@ -34,6 +34,7 @@ var made = map[string]string{
 	"Daemons":          fmt.Sprint(Daemons()),
 	"SubjectRequests":  SubjectRequests(Casd),
 	"SubjectLog":       SubjectLog(someRef),
+	"ParseSubjectLog":  "", // the inverse: TestParseSubjectLog
 	"SubjectEvent":     SubjectEvent(someRef),
 	"SubjectEvents":    SubjectEvents(Runnerd),
 	"SubjectDaemonLog": SubjectDaemonLog(Casd),
@@ -180,6 +181,18 @@ func TestParseKeyWorkload(t *testing.T) {
 		"function.Double." + string(somePeer), "function..", "function.double.12D3KooW"} {
 		if r, p, ok := ParseKeyWorkload(bad); ok {
 			t.Errorf("%q: taken for %v of %v", bad, r, p)
+		}
+	}
+}
+
+func TestParseSubjectLog(t *testing.T) {
+	if r, ok := ParseSubjectLog(SubjectLog(someRef)); !ok || r != someRef {
+		t.Errorf("%v, %v", r, ok)
+	}
+	for _, bad := range []string{"", "log.runnerd", "log.runnerd.function", "log.runnerd.function.", "log.runnerd.function.double.x", "log.runnerd.no-kind.double",
+		"log.runnerd..double", SubjectDaemonLog(Casd), SubjectEvent(someRef), SubjectLogs(Runnerd)} {
+		if r, ok := ParseSubjectLog(bad); ok {
+			t.Errorf("%q: taken for %v", bad, r)
 		}
 	}
 }

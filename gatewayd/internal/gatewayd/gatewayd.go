@@ -15,6 +15,7 @@ import (
 	"github.com/realm-mesh/realm/gatewayd/internal/public"
 	"github.com/realm-mesh/realm/gatewayd/internal/route"
 	"github.com/realm-mesh/realm/gatewayd/internal/server"
+	"github.com/realm-mesh/realm/gatewayd/internal/sse"
 	"github.com/realm-mesh/realm/internal/kit/daemon"
 	"github.com/realm-mesh/realm/internal/kit/keys"
 	"github.com/realm-mesh/realm/internal/kit/task"
@@ -31,6 +32,8 @@ type Daemon struct {
 	manage  http.Handler
 	open    http.Handler // what is behind metrics_listen
 	listens *server.Metrics
+	lines   *manage.Lines
+	streams *sse.Hub
 }
 
 // New wires the daemon into env and starts nothing.
@@ -48,9 +51,12 @@ func New(_ context.Context, env *daemon.Env) (daemon.Daemon, error) {
 		public: public.New(sender, live, metrics, env.Log), listens: server.NewMetrics(env.Metrics),
 	}
 	manage.RegisterVersion(env.Metrics)
+	d.lines = manage.NewLines(env.Bus.Subscribe)
+	d.streams = sse.NewHub(env.Metrics)
 	node := manage.Node{
 		Client: env.Client, PS: d.ps, Connected: env.Bus.Connected,
 		Own: env.Metrics, Logs: env.Home.WorkloadLogs(), Log: env.Log,
+		Lines: d.lines, Streams: d.streams,
 	}
 	d.manage, d.open = manage.New(node), manage.NewMetrics(node)
 	return d, nil
@@ -70,9 +76,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 	}
 	defer on.close() // again after serving: harmless
 	d.routes(d.env.Mux)
-	w := newWatch(d.env.Bus, d.book, d.live, d.env.Log)
+	w := newWatch(d.env.Bus, d.book, d.live, d.env.Log, d.lines.Interrupted)
 	return task.Run(ctx,
-		w.facts, w.peers, w.records, w.bind,
+		w.facts, w.peers, w.records, w.bind, d.streams.Run,
 		func(ctx context.Context) error {
 			return d.serve(ctx, "programs", on.programs, hostcheck.Guard(d.public))
 		},

@@ -117,6 +117,15 @@ func TestDaemon(t *testing.T) {
 		}
 	})
 	t.Run("the bus goes and comes", func(t *testing.T) {
+		followed := p.follow("/logs?component=__all__&follow=1")
+		defer func() {
+			var why struct{ Why string }
+			followed.want("incomplete", &why)
+			if !strings.Contains(why.Why, "bus was away") {
+				t.Errorf("a follower is told %+v", why)
+			}
+			followed.Body.Close()
+		}()
 		l.stopBus()
 		if status, body := p.exec(`{"name":"double","arg":1}`); status != http.StatusOK {
 			t.Errorf("while the bus is away: %d %s", status, body)

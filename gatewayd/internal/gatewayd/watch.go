@@ -19,13 +19,14 @@ type watch struct {
 	book *route.Book
 	live *route.Live
 	log  *slog.Logger
+	back func() // called when the bus is there again, after it was away
 
 	changed  chan struct{} // holds one token while the book is ahead of the table
 	complete chan struct{} // closed with the first table that knows all
 }
 
-func newWatch(b *bus.Conn, book *route.Book, live *route.Live, log *slog.Logger) *watch {
-	return &watch{bus: b, book: book, live: live, log: log, changed: make(chan struct{}, 1), complete: make(chan struct{})}
+func newWatch(b *bus.Conn, book *route.Book, live *route.Live, log *slog.Logger, back func()) *watch {
+	return &watch{bus: b, book: book, live: live, log: log, back: back, changed: make(chan struct{}, 1), complete: make(chan struct{})}
 }
 
 // wait returns true when the table knows all that the bus holds, false when ctx
@@ -65,10 +66,15 @@ func (w *watch) touch() {
 
 // facts follows how the members stand with their workloads.
 func (w *watch) facts(ctx context.Context) error {
+	begun := false
 	return w.follow(ctx, api.BucketWorkloads, func(ev bus.Event) {
 		switch ev.Kind {
 		case bus.Reset:
 			w.book.ResetFacts()
+			if begun {
+				w.back()
+			}
+			begun = true
 		case bus.Synced:
 			w.book.SyncedFacts()
 		case bus.Put, bus.Deleted:

@@ -2,7 +2,8 @@
 //
 //	GET /          these lines
 //	GET /metrics   all daemons' series in one page, for Prometheus
-//	GET /logs      names; ?component=NAME&tail=200: last lines; NAME __all__: of all
+//	GET /logs      names; ?component=NAME&tail=200: last lines; NAME __all__: of all;
+//	               &since= &grep= filter, &follow=1 goes on as events
 //	GET /healthz   200 when every daemon is ready, else 503 and what is not
 //
 // It only reads. What it reads may be large or come from other members' programs:

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/gatewayd/internal/sse"
 	"github.com/realm-mesh/realm/internal/kit/local"
 )
 
@@ -20,11 +21,15 @@ type Node struct {
 	Own       prometheus.Gatherer                             // gatewayd's own series
 	Logs      string                                          // folder KIND/NAME.log of the workloads
 	Log       *slog.Logger
+
+	Lines   *Lines   // what programs write now
+	Streams *sse.Hub // bounds and ends what goes on
 }
 
 const index = `GET /metrics                          series of all daemons, for Prometheus
 GET /logs                             names of the programs that have logs here
 GET /logs?component=NAME&tail=200     last lines of one; NAME __all__: of all, by time
+      &since=15m  &grep=RE2  &follow=1    only what is newer, what matches; and what comes, as events
 GET /healthz                          200 when every daemon is ready
 `
 

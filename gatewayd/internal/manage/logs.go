@@ -10,8 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
+	"time"
 
 	"github.com/realm-mesh/realm/api"
 )
@@ -25,15 +25,24 @@ const (
 	maxLogs     = 1024     // programs at once, those that wrote last
 )
 
+// logged are the kinds of programs whose logs are kept by their names.
+var logged = []api.Kind{api.KindComponent, api.KindFunction}
+
 // all, in place of a name, means every program.
 const all = "__all__"
 
+// headerCut says, in an answer, why lines may be missing in it.
+const headerCut = "Realm-Incomplete"
+
 // logs answers /logs.
 func (n Node) logs(w http.ResponseWriter, r *http.Request) {
-	q := r.URL.Query()
-	tail, err := parseTail(q.Get("tail"))
+	q, err := parseQuery(r.URL.Query(), time.Now())
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	if q.follow {
+		n.follow(w, r, q)
 		return
 	}
 	found, err := findLogs(n.Logs)
@@ -41,35 +50,30 @@ func (n Node) logs(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	switch name := q.Get("component"); name {
-	case "":
+	if q.name == "" {
 		listNames(w, found)
-	case all:
-		n.showTail(w, found, tail, true)
-	default:
-		if _, err := api.ParseName(name); err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		mine := slices.DeleteFunc(found, func(l workloadLog) bool { return string(l.ref.Name) != name })
-		if len(mine) == 0 {
-			http.Error(w, fmt.Sprintf("%q has no logs on this node: GET /logs lists what has", name), http.StatusNotFound)
-			return
-		}
-		n.showTail(w, mine, tail, len(mine) > 1)
+		return
 	}
+	mine := q.of(found)
+	if len(mine) == 0 && q.name != all {
+		http.Error(w, fmt.Sprintf("%q has no logs on this node: GET /logs lists what has", q.name), http.StatusNotFound)
+		return
+	}
+	t, err := tailOf(r.Context(), mine, q)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	show(w, t, q.name == all || len(mine) > 1)
 }
 
-func parseTail(s string) (int, error) {
-	if s == "" {
-		return defaultTail, nil
-	}
-	v, err := strconv.Atoi(s)
-	if err != nil || v < 0 {
-		return 0, fmt.Errorf("tail %.20q: want a number of lines, at most %d", s, maxTail)
-	}
-	return min(v, maxTail), nil
+// of are those of the logs that q asks for.
+func (q *query) of(found []workloadLog) []workloadLog {
+	return slices.DeleteFunc(found, func(l workloadLog) bool { return !q.about(l.ref) })
 }
+
+// about reports whether q asks for the log of r.
+func (q *query) about(r api.Ref) bool { return q.name == all || q.name == string(r.Name) }
 
 func listNames(w http.ResponseWriter, found []workloadLog) {
 	names := make([]string, 0, len(found))
@@ -83,18 +87,16 @@ func listNames(w http.ResponseWriter, found []workloadLog) {
 	}
 }
 
-// showTail writes the last lines, the oldest first.
-func (n Node) showTail(w http.ResponseWriter, logs []workloadLog, tail int, named bool) {
-	lines, err := tailOf(logs, tail, named)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
+// show writes lines, the oldest first. named puts KIND/NAME into each.
+func show(w http.ResponseWriter, t tail, named bool) {
 	w.Header().Set("Content-Type", textType)
+	if t.cut != "" {
+		w.Header().Set(headerCut, t.cut)
+	}
 	out := bufio.NewWriter(w)
-	for _, l := range slices.Backward(lines) {
-		out.WriteString(l)  //nolint:errcheck // told by Flush
-		out.WriteByte('\n') //nolint:errcheck // told by Flush
+	for _, e := range slices.Backward(t.lines) {
+		out.WriteString(e.shown(named)) //nolint:errcheck // told by Flush
+		out.WriteByte('\n')             //nolint:errcheck // told by Flush
 	}
 	_ = out.Flush() // fails only when the client has gone
 }
@@ -109,7 +111,7 @@ type workloadLog struct {
 // findLogs lists the programs that have logs under dir, those that wrote last first.
 func findLogs(dir string) ([]workloadLog, error) {
 	var out []workloadLog
-	for _, kind := range []api.Kind{api.KindComponent, api.KindFunction} {
+	for _, kind := range logged {
 		folder := filepath.Join(dir, string(kind))
 		entries, err := os.ReadDir(folder)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -195,22 +195,22 @@ func TestTailOfLargeFile(t *testing.T) {
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	lines, err := tailOf(found, 200, false)
+	got, err := tailOf(t.Context(), found, query{tail: 200})
 	runtime.ReadMemStats(&after)
-	if err != nil || len(lines) != 200 || lines[0] != line(2, "last") {
-		t.Fatalf("%d lines, %v", len(lines), err)
+	if err != nil || len(got.lines) != 200 || got.lines[0].raw != line(2, "last") || got.cut != "" {
+		t.Fatalf("%d lines, %v, %q", len(got.lines), err, got.cut)
 	}
 	if used := after.TotalAlloc - before.TotalAlloc; used > 2<<20 {
 		t.Errorf("%d KiB allocated for 200 lines", used>>10)
 	}
 	// What is shown at once stays bounded, however much is asked for.
-	lines, err = tailOf(found, 1<<30, false)
+	got, err = tailOf(t.Context(), found, query{tail: 1 << 30})
 	size := 0
-	for _, l := range lines {
-		size += len(l) + 1
+	for _, l := range got.lines {
+		size += len(l.raw) + 1
 	}
-	if err != nil || size > maxText || size < maxText/2 {
-		t.Errorf("%d lines, %d bytes, %v", len(lines), size, err)
+	if err != nil || size > maxText || size < maxText/2 || got.cut == "" {
+		t.Errorf("%d lines, %d bytes, %v, %q", len(got.lines), size, err, got.cut)
 	}
 }
 

@@ -3,40 +3,65 @@ package manage
 import (
 	"cmp"
 	"container/heap"
+	"context"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/realm-mesh/realm/api"
 )
 
-// tailOf returns the last n lines of all logs together, the newest first, fewer
-// when they are very long. named puts KIND/NAME into each.
-func tailOf(logs []workloadLog, n int, named bool) (lines []string, err error) {
+// readTimeout bounds how long one answer reads, and matches, what is there.
+const readTimeout = 10 * time.Second
+
+// slack is how much the times of two lines that follow each other may be in the wrong
+// order: instances of a program take the time before they take turns.
+const slack = time.Second
+
+// tail is what was found.
+type tail struct {
+	lines []entry // the newest first
+	cut   string  // why lines may be missing that were asked for; "": none is
+}
+
+// tailOf returns the last lines that q asks for of all logs together, fewer when they
+// are very long or far back.
+func tailOf(ctx context.Context, logs []workloadLog, q query) (t tail, err error) {
 	budget := int64(maxRead)
-	var h newest
-	for _, l := range logs {
-		s := &stream{back: backward{paths: l.paths, budget: &budget}, name: l.ref.String(), at: time.Unix(0, l.written)}
-		defer s.back.close()
-		more, err := s.advance()
-		if err != nil {
-			return nil, err
-		}
-		if more {
-			h = append(h, s)
-		}
+	h, done, err := open(logs, &budget)
+	defer done()
+	if err != nil {
+		return t, err
 	}
-	heap.Init(&h)
-	for room := maxText; len(h) > 0 && len(lines) < n; {
-		line := h[0].shown(named)
-		if room -= len(line) + 1; room < 0 {
-			break
+	end := time.Now().Add(readTimeout)
+	old := 0
+	for room := maxText; len(h) > 0 && (old < q.tail || q.isNew(h[0].at)); {
+		switch s := h[0]; {
+		case ctx.Err() != nil:
+			return t, ctx.Err()
+		case time.Now().After(end):
+			t.cut = fmt.Sprintf("reading what there is was given up after %s", readTimeout)
+			return t, nil
+		case !q.since.IsZero() && s.at.Before(q.since.Add(-slack)):
+			heap.Pop(&h)
+			continue
+		case q.wants(s.at, s.entry.line.Line):
+			if room -= len(s.entry.raw) + len(s.ref.Name) + 1; room < 0 {
+				t.cut = fmt.Sprintf("it is more than %d bytes", maxText)
+				return t, nil
+			}
+			t.lines = append(t.lines, s.entry)
+			if !q.isNew(s.at) {
+				old++
+			}
 		}
-		lines = append(lines, line)
 		more, err := h[0].advance()
 		if err != nil {
-			return nil, err
+			return t, err
 		}
 		if more {
 			heap.Fix(&h, 0)
@@ -44,15 +69,42 @@ func tailOf(logs []workloadLog, n int, named bool) (lines []string, err error) {
 			heap.Pop(&h)
 		}
 	}
-	return lines, nil
+	if budget <= 0 && old < q.tail {
+		t.cut = fmt.Sprintf("only the last %d bytes of the files were read", maxRead)
+	}
+	return t, nil
+}
+
+// open begins to read logs, which may read budget bytes together. done must be called,
+// also after an error.
+func open(logs []workloadLog, budget *int64) (h newest, done func(), err error) {
+	var opened []*stream
+	done = func() {
+		for _, s := range opened {
+			s.back.close()
+		}
+	}
+	for _, l := range logs {
+		s := &stream{back: backward{paths: l.paths, budget: budget}, ref: l.ref, at: time.Unix(0, l.written)}
+		opened = append(opened, s)
+		more, err := s.advance()
+		if err != nil {
+			return nil, done, err
+		}
+		if more {
+			h = append(h, s)
+		}
+	}
+	heap.Init(&h)
+	return h, done, nil
 }
 
 // stream is the log of one program, read backward.
 type stream struct {
-	back backward
-	name string
-	line string    // the current one
-	at   time.Time // of line; of the one after it, when line has none
+	back  backward
+	ref   api.Ref
+	entry entry     // the current one
+	at    time.Time // of it; of the one after it, when it has none
 }
 
 // advance goes to the line before; false when there is none.
@@ -61,23 +113,11 @@ func (s *stream) advance() (bool, error) {
 	if !ok || err != nil {
 		return false, err
 	}
-	s.line = string(b)
-	if l, ok := parseLine(s.line); ok {
-		s.at = l.Time
+	s.entry = entryOf(s.ref, string(b))
+	if s.entry.made {
+		s.at = s.entry.line.Time
 	}
 	return true, nil
-}
-
-// shown is the current line for people; named puts the program's name behind the time.
-func (s *stream) shown(named bool) string {
-	if !named {
-		return s.line
-	}
-	stamp, rest, _ := strings.Cut(s.line, " ")
-	if _, ok := parseLine(s.line); ok {
-		return stamp + " " + s.name + " " + rest
-	}
-	return s.name + " " + s.line
 }
 
 // newest is a heap whose first stream has the latest line.
