@@ -54,12 +54,18 @@ func New(_ context.Context, env *daemon.Env) (daemon.Daemon, error) {
 	d.lines = manage.NewLines(env.Bus.Subscribe)
 	d.streams = sse.NewHub(env.Metrics)
 	node := manage.Node{
-		Client: env.Client, PS: d.ps, Connected: env.Bus.Connected,
+		Client: env.Client, PS: d.ps, Connected: env.Bus.Connected, Complete: d.knows,
 		Own: env.Metrics, Logs: env.Home.WorkloadLogs(), Log: env.Log,
 		Lines: d.lines, Streams: d.streams,
 	}
 	d.manage, d.open = manage.New(node), manage.NewMetrics(node)
 	return d, nil
+}
+
+// knows reports whether the table began from all that the bus holds.
+func (d *Daemon) knows() bool {
+	t, _ := d.live.Now()
+	return t.Complete()
 }
 
 // peerOf is the peer id of a node's key.

@@ -81,8 +81,10 @@ func TestDaemon(t *testing.T) {
 		l.mu.Lock()
 		l.ps.Daemons[1].State = api.DaemonFailed
 		l.mu.Unlock()
-		if status, body := ask(t, http.MethodGet, "http://"+p.manage+"/healthz", "", ""); status != http.StatusServiceUnavailable || !strings.Contains(body, "meshd is failed") {
-			t.Errorf("healthz: %d %s", status, body)
+		for _, path := range []string{"/healthz", "/readyz"} {
+			if status, body := ask(t, http.MethodGet, "http://"+p.manage+path, "", ""); status != http.StatusServiceUnavailable || !strings.Contains(body, "meshd is failed") {
+				t.Errorf("%s: %d %s", path, status, body)
+			}
 		}
 	})
 	t.Run("foreign hosts", func(t *testing.T) {

@@ -5,6 +5,7 @@
 //	GET /logs      names; ?component=NAME&tail=200: last lines; NAME __all__: of all;
 //	               &since= &grep= filter, &follow=1 goes on as events
 //	GET /healthz   200 when every daemon is ready, else 503 and what is not
+//	GET /readyz    likewise, and each answers, and the gateway knows what runs
 //
 // It only reads. What it reads may be large or come from other members' programs:
 // answers of daemons are capped, log files are read from their end in pieces, and

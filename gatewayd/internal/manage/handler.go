@@ -18,6 +18,7 @@ type Node struct {
 	Client    *http.Client                                    // to the daemons' sockets
 	PS        func(ctx context.Context) (*api.PSReply, error) // asks the launcher
 	Connected func() bool                                     // the bus is reachable
+	Complete  func() bool                                     // the gateway knows all that the bus holds
 	Own       prometheus.Gatherer                             // gatewayd's own series
 	Logs      string                                          // folder KIND/NAME.log of the workloads
 	Log       *slog.Logger
@@ -31,6 +32,7 @@ GET /logs                             names of the programs that have logs here
 GET /logs?component=NAME&tail=200     last lines of one; NAME __all__: of all, by time
       &since=15m  &grep=RE2  &follow=1    only what is newer, what matches; and what comes, as events
 GET /healthz                          200 when every daemon is ready
+GET /readyz                           200 when, besides, each answers and the gateway knows what runs
 `
 
 // New returns the handler of the management listener.
@@ -43,6 +45,7 @@ func New(n Node) http.Handler {
 	mux.HandleFunc("GET /metrics", n.metrics)
 	mux.HandleFunc("GET /logs", n.logs)
 	mux.HandleFunc("GET /healthz", n.health)
+	mux.HandleFunc("GET /readyz", n.ready)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		local.WriteError(w, http.StatusNotFound, fmt.Errorf("%.20s %.200s: there is nothing here; GET / lists what there is", r.Method, r.URL.Path))
 	})

@@ -41,6 +41,9 @@ func served(t *testing.T, n Node) (get func(path string) (*http.Response, string
 	if n.Connected == nil {
 		n.Connected = func() bool { return true }
 	}
+	if n.Complete == nil {
+		n.Complete = func() bool { return true }
+	}
 	if n.Own == nil {
 		n.Own = prometheus.NewRegistry()
 	}
