@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/gatewayd/internal/feed"
 	"github.com/realm-mesh/realm/gatewayd/internal/forward"
 	"github.com/realm-mesh/realm/gatewayd/internal/hostcheck"
 	"github.com/realm-mesh/realm/gatewayd/internal/manage"
@@ -34,6 +35,7 @@ type Daemon struct {
 	listens *server.Metrics
 	lines   *manage.Lines
 	streams *sse.Hub
+	news    *feed.Feed
 }
 
 // New wires the daemon into env and starts nothing.
@@ -52,11 +54,11 @@ func New(_ context.Context, env *daemon.Env) (daemon.Daemon, error) {
 	}
 	manage.RegisterVersion(env.Metrics)
 	d.lines = manage.NewLines(env.Bus.Subscribe)
-	d.streams = sse.NewHub(env.Metrics)
+	d.streams, d.news = sse.NewHub(env.Metrics), feed.New(time.Now)
 	node := manage.Node{
 		Client: env.Client, PS: d.ps, Connected: env.Bus.Connected, Complete: d.knows,
 		Own: env.Metrics, Logs: env.Home.WorkloadLogs(), Log: env.Log,
-		Lines: d.lines, Streams: d.streams,
+		Lines: d.lines, Streams: d.streams, News: d.news,
 	}
 	d.manage, d.open = manage.New(node), manage.NewMetrics(node)
 	return d, nil
@@ -82,9 +84,12 @@ func (d *Daemon) Run(ctx context.Context) error {
 	}
 	defer on.close() // again after serving: harmless
 	d.routes(d.env.Mux)
-	w := newWatch(d.env.Bus, d.book, d.live, d.env.Log, d.lines.Interrupted)
+	w := newWatch(d.env.Bus, d.book, d.live, d.env.Log, d.news, func() {
+		d.lines.Interrupted()
+		d.news.Interrupted()
+	})
 	return task.Run(ctx,
-		w.facts, w.peers, w.records, w.bind, d.streams.Run,
+		w.facts, w.peers, w.records, w.programs, w.bind, d.streams.Run,
 		func(ctx context.Context) error {
 			return d.serve(ctx, "programs", on.programs, hostcheck.Guard(d.public))
 		},

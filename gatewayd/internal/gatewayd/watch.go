@@ -7,26 +7,28 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/gatewayd/internal/feed"
 	"github.com/realm-mesh/realm/gatewayd/internal/route"
 	"github.com/realm-mesh/realm/internal/kit/bus"
 	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/internal/kit/telemetry"
 )
 
-// watch keeps the table up to date with the bus.
+// watch keeps the table, and the news, up to date with the bus.
 type watch struct {
 	bus  *bus.Conn
 	book *route.Book
 	live *route.Live
 	log  *slog.Logger
+	news *feed.Feed
 	back func() // called when the bus is there again, after it was away
 
 	changed  chan struct{} // holds one token while the book is ahead of the table
 	complete chan struct{} // closed with the first table that knows all
 }
 
-func newWatch(b *bus.Conn, book *route.Book, live *route.Live, log *slog.Logger, back func()) *watch {
-	return &watch{bus: b, book: book, live: live, log: log, back: back, changed: make(chan struct{}, 1), complete: make(chan struct{})}
+func newWatch(b *bus.Conn, book *route.Book, live *route.Live, log *slog.Logger, news *feed.Feed, back func()) *watch {
+	return &watch{bus: b, book: book, live: live, log: log, news: news, back: back, changed: make(chan struct{}, 1), complete: make(chan struct{})}
 }
 
 // wait returns true when the table knows all that the bus holds, false when ctx
@@ -101,14 +103,30 @@ func (w *watch) fact(ev bus.Event) {
 	w.book.DeleteFact(ref, peer)
 }
 
+// programs follows what runnerd tells of programs on this node.
+func (w *watch) programs(ctx context.Context) error {
+	cancel, err := w.bus.Subscribe(api.SubjectEvents(api.Runnerd), w.news.Workload)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil // it is to stop already
+		}
+		return err
+	}
+	defer cancel()
+	<-ctx.Done()
+	return nil
+}
+
 // peers follows which members are connected.
 func (w *watch) peers(ctx context.Context) error {
 	return w.follow(ctx, api.BucketPeers, func(ev bus.Event) {
 		switch ev.Kind {
 		case bus.Reset:
 			w.book.ResetPeers()
+			w.news.ResetPeers()
 		case bus.Synced:
 			w.book.SyncedPeers()
+			w.news.SyncedPeers()
 		case bus.Put, bus.Deleted:
 			w.peer(ev)
 		}
@@ -126,11 +144,13 @@ func (w *watch) peer(ev bus.Event) {
 		err := api.DecodeFact(ev.Value, api.MaxMessage, &r)
 		if err == nil && r.Peer == id {
 			w.book.PutPeer(r)
+			w.news.PutPeer(&r)
 			return
 		}
 		w.log.Warn("a record of a peer cannot be read", "key", ev.Key, telemetry.Error(err))
 	}
 	w.book.DeletePeer(id)
+	w.news.DeletePeer(id)
 }
 
 // records follows which services are ready where.
@@ -151,10 +171,13 @@ func (w *watch) record(ev bus.Event) (news bool) {
 	switch ev.Kind {
 	case bus.Reset:
 		w.book.ResetRecords()
+		w.news.ResetRecords()
 	case bus.Synced:
 		w.book.SyncedRecords()
+		w.news.SyncedRecords()
 		return true
 	case bus.Deleted:
+		w.news.DeleteRecord(ev.Key)
 		return w.book.DeleteRecord(ev.Key)
 	case bus.Put:
 		rec, err := intent.ReadRecord(ev.Value)
@@ -162,6 +185,7 @@ func (w *watch) record(ev bus.Event) (news bool) {
 			w.log.Warn("a record of a job cannot be read", "key", ev.Key, telemetry.Error(err))
 			return w.book.DeleteRecord(ev.Key)
 		}
+		w.news.PutRecord(ev.Key, &rec)
 		return w.book.PutRecord(ev.Key, &rec)
 	}
 	return false

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/gatewayd/internal/feed"
 	"github.com/realm-mesh/realm/gatewayd/internal/sse"
 	"github.com/realm-mesh/realm/internal/kit/local"
 )
@@ -25,12 +26,15 @@ type Node struct {
 
 	Lines   *Lines   // what programs write now
 	Streams *sse.Hub // bounds and ends what goes on
+	News    *feed.Feed
 }
 
 const index = `GET /metrics                          series of all daemons, for Prometheus
 GET /logs                             names of the programs that have logs here
 GET /logs?component=NAME&tail=200     last lines of one; NAME __all__: of all, by time
       &since=15m  &grep=RE2  &follow=1    only what is newer, what matches; and what comes, as events
+GET /events                           what happens to programs, members and jobs, as it does
+      ?type=workload,member,job  &after=ID
 GET /healthz                          200 when every daemon is ready
 GET /readyz                           200 when, besides, each answers and the gateway knows what runs
 `
@@ -44,6 +48,7 @@ func New(n Node) http.Handler {
 	})
 	mux.HandleFunc("GET /metrics", n.metrics)
 	mux.HandleFunc("GET /logs", n.logs)
+	mux.HandleFunc("GET /events", n.events)
 	mux.HandleFunc("GET /healthz", n.health)
 	mux.HandleFunc("GET /readyz", n.ready)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {

@@ -48,7 +48,7 @@ func newSite(t *testing.T, first ...Event) *site {
 			}
 		}
 		s.opened <- st
-		st.Run(func(n int) (Event, bool) { return Event{"number", n}, n%2 == 0 })
+		st.Run(func(n int) (Event, bool) { return Event{Name: "number", Data: n}, n%2 == 0 })
 	}))
 	t.Cleanup(func() {
 		stop()
@@ -96,7 +96,7 @@ func event(t *testing.T, r *bufio.Reader) string {
 }
 
 func TestStream(t *testing.T) {
-	s := newSite(t, Event{"first", "a\r\nb\n\ndata: c\u2028"})
+	s := newSite(t, Event{Name: "first", Data: "a\r\nb\n\ndata: c\u2028"})
 	resp := s.get("Sec-Fetch-Site: same-origin")
 	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "text/event-stream" {
 		t.Fatalf("%s %v", resp.Status, resp.Header)
@@ -184,7 +184,7 @@ func TestSlowReader(t *testing.T) {
 				st.Run(func(int) (Event, bool) {
 					busy <- st
 					<-release
-					return Event{"number", big}, true
+					return Event{Name: "number", Data: big}, true
 				})
 			}))
 			defer srv.Close()
@@ -230,7 +230,7 @@ func TestDeafReader(t *testing.T) {
 		st.Send(0, 1)
 		st.Run(func(n int) (Event, bool) {
 			st.Send(n+1, 1)
-			return Event{"number", big}, true
+			return Event{Name: "number", Data: big}, true
 		})
 	}))
 	defer srv.Close()

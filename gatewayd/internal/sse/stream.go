@@ -9,10 +9,12 @@ import (
 	"time"
 )
 
-// Event is one event: a name, without line ends, and what its data is in JSON.
+// Event is one event: a name, without line ends, and what its data is in JSON. A client
+// that begins again says the ID, likewise without line ends, of the last one that had any.
 type Event struct {
 	Name string
 	Data any
+	ID   string
 }
 
 // Why is the data of the events "dropped" and "end".
@@ -131,7 +133,7 @@ func (s *Stream[T]) drain(events func(T) (Event, bool)) bool {
 }
 
 func (s *Stream[T]) last(name, why string) {
-	if s.put(Event{name, Why{why}}) == nil {
+	if s.put(Event{Name: name, Data: Why{why}}) == nil {
 		_ = s.flush() // fails only when the client has gone
 	}
 }
@@ -140,6 +142,9 @@ func (s *Stream[T]) put(e Event) error {
 	data, err := json.Marshal(e.Data)
 	if err != nil {
 		return fmt.Errorf("write event %s: %w", e.Name, err)
+	}
+	if e.ID != "" {
+		fmt.Fprintf(&s.buf, "id: %s\n", e.ID)
 	}
 	fmt.Fprintf(&s.buf, "event: %s\ndata: %s\n\n", e.Name, data)
 	return nil
