@@ -51,7 +51,7 @@ func newLauncher(t *testing.T) *launcher {
 		t.Fatal(err)
 	}
 	l.self = peerOf(key)
-	for _, d := range []api.Daemon{api.Launcher, api.Gatewayd} {
+	for _, d := range []api.Daemon{api.Launcher, api.Gatewayd, api.Meshd} {
 		user, err := nkeys.CreateUser()
 		if err != nil {
 			t.Fatal(err)
@@ -136,7 +136,7 @@ func (l *launcher) makeBuckets() {
 	if err != nil {
 		l.Fatal(err)
 	}
-	for _, name := range []string{api.BucketPeers, api.BucketWorkloads, api.BucketJobs} {
+	for _, name := range []string{api.BucketPeers, api.BucketWorkloads, api.BucketJobs, api.BucketIntents} {
 		if _, err := js.CreateOrUpdateKeyValue(l.Context(), jetstream.KeyValueConfig{Bucket: name, Storage: jetstream.MemoryStorage}); err != nil {
 			l.Fatal(err)
 		}

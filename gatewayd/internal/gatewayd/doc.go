@@ -5,7 +5,8 @@
 // It listens on two addresses. On the public one it answers POST /exec and
 // /NAME/… by handing each request to runnerd on this node or, through meshd, on
 // another (packages public, forward, route). On the management one, which is
-// loopback only, it shows metrics, logs and health (package manage). The public
+// loopback only, it shows metrics, logs, events and health (package manage),
+// and all of how a node stands as JSON (package apiv1). The public
 // handler stands on the daemon's socket, too, for the command line.
 //
 // # Concurrency

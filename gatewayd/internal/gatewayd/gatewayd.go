@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/gatewayd/internal/apiv1"
 	"github.com/realm-mesh/realm/gatewayd/internal/feed"
 	"github.com/realm-mesh/realm/gatewayd/internal/forward"
 	"github.com/realm-mesh/realm/gatewayd/internal/hostcheck"
@@ -59,6 +60,7 @@ func New(_ context.Context, env *daemon.Env) (daemon.Daemon, error) {
 		Client: env.Client, PS: d.ps, Connected: env.Bus.Connected, Complete: d.knows,
 		Own: env.Metrics, Logs: env.Home.WorkloadLogs(), Log: env.Log,
 		Lines: d.lines, Streams: d.streams, News: d.news,
+		API: apiv1.New(apiv1.Node{Bus: env.Bus, Client: env.Client, Live: live, News: d.news, Log: env.Log}),
 	}
 	d.manage, d.open = manage.New(node), manage.NewMetrics(node)
 	return d, nil

@@ -5,6 +5,7 @@
 //	GET /logs      names; ?component=NAME&tail=200: last lines; NAME __all__: of all;
 //	               &since= &grep= filter, &follow=1 goes on as events
 //	GET /events    what happens to programs, members and jobs, as events
+//	GET /api/v1/…  how the node stands, as JSON for programs: package apiv1
 //	GET /healthz   200 when every daemon is ready, else 503 and what is not
 //	GET /readyz    likewise, and each answers, and the gateway knows what runs
 //

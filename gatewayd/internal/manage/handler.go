@@ -27,6 +27,7 @@ type Node struct {
 	Lines   *Lines   // what programs write now
 	Streams *sse.Hub // bounds and ends what goes on
 	News    *feed.Feed
+	API     http.Handler // what is below [api.PathAPI]
 }
 
 const index = `GET /metrics                          series of all daemons, for Prometheus
@@ -35,6 +36,7 @@ GET /logs?component=NAME&tail=200     last lines of one; NAME __all__: of all, b
       &since=15m  &grep=RE2  &follow=1    only what is newer, what matches; and what comes, as events
 GET /events                           what happens to programs, members and jobs, as it does
       ?type=workload,member,job  &after=ID
+GET /api/v1/openapi.json              what there is below /api/v1, for programs: JSON
 GET /healthz                          200 when every daemon is ready
 GET /readyz                           200 when, besides, each answers and the gateway knows what runs
 `
@@ -49,6 +51,9 @@ func New(n Node) http.Handler {
 	mux.HandleFunc("GET /metrics", n.metrics)
 	mux.HandleFunc("GET /logs", n.logs)
 	mux.HandleFunc("GET /events", n.events)
+	if n.API != nil {
+		mux.Handle(api.PathAPI+"/", n.API)
+	}
 	mux.HandleFunc("GET /healthz", n.health)
 	mux.HandleFunc("GET /readyz", n.ready)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {

@@ -49,7 +49,7 @@ func rightsOf(d api.Daemon) rights {
 	case api.Gatewayd:
 		return rights{
 			read: allBuckets,
-			ask:  []string{api.SubjectReady, api.SubjectMesh, api.SubjectMembers, api.SubjectPS},
+			ask:  []string{api.SubjectReady, api.SubjectMesh, api.SubjectMembers, api.SubjectHistory, api.SubjectPS},
 			hear: []string{allLogs, allEvents}, serve: true,
 		}
 	case api.Upgraded:

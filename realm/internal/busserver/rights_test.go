@@ -114,7 +114,7 @@ func TestSubjectRights(t *testing.T) {
 		api.Casd:     api.SubjectReady + " " + api.SubjectProviders + " " + api.SubjectAnnounce,
 		api.Meshd:    api.SubjectReady + " " + api.SubjectPS,
 		api.Runnerd:  api.SubjectReady + " " + api.SubjectPS,
-		api.Gatewayd: api.SubjectReady + " " + api.SubjectMesh + " " + api.SubjectMembers + " " + api.SubjectPS,
+		api.Gatewayd: api.SubjectReady + " " + api.SubjectMesh + " " + api.SubjectMembers + " " + api.SubjectHistory + " " + api.SubjectPS,
 		api.Upgraded: api.SubjectReady,
 		api.CLI: api.SubjectPS + " " + api.SubjectRestart + " " + api.SubjectDown + " " +
 			api.SubjectSubmit + " " + api.SubjectBatch + " " + api.SubjectExplain + " " + api.SubjectMesh + " " + api.SubjectProviders + " " +
