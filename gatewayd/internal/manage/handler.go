@@ -33,6 +33,7 @@ type Node struct {
 const index = `GET /metrics                          series of all daemons, for Prometheus
 GET /logs                             names of the programs that have logs here
 GET /logs?component=NAME&tail=200     last lines of one; NAME __all__: of all, by time
+GET /logs?job=JOB                     likewise of a job, wherever it ran
       &since=15m  &grep=RE2  &follow=1    only what is newer, what matches; and what comes, as events
 GET /events                           what happens to programs, members and jobs, as it does
       ?type=workload,member,job  &after=ID

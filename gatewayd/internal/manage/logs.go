@@ -36,6 +36,10 @@ const headerCut = "Realm-Incomplete"
 
 // logs answers /logs.
 func (n Node) logs(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Query().Get("job") != "" {
+		n.jobLogs(w, r)
+		return
+	}
 	q, err := parseQuery(r.URL.Query(), time.Now())
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
