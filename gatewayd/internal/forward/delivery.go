@@ -153,11 +153,23 @@ func (d *delivery) try(through api.Daemon, peer api.PeerID) (verdict, error) {
 	if through == api.Meshd {
 		done = d.balance.begin(peer, time.Now())
 	}
-	resp, err := d.transport.RoundTrip(d.addressed(through, peer, body))
+	asks(d.req.Context(), peer)
+	out := d.addressed(through, peer, body)
+	_, span := d.tracer.Child(out.Context(), "attempt")
+	if span != nil {
+		out.Header = out.Header.Clone()
+		span.Into(out.Header)
+		span.Set("realm.through", string(through))
+		span.Set("realm.peer", string(peer))
+	}
+	resp, err := d.transport.RoundTrip(out)
 	if err == nil && resp.Header.Get(api.HeaderInterrupted) != "" {
 		err = interruption(resp)
 	}
 	took := err == nil && resp.Header.Get(api.HeaderNotAccepted) == ""
+	span.Set("realm.taken", strconv.FormatBool(took))
+	span.Fail(err)
+	span.End()
 	d.tried(Try{Here: through == api.Runnerd, Taken: took, Ejected: done(d.outcome(resp, err), time.Now())})
 	switch {
 	case took:

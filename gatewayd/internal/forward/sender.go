@@ -7,6 +7,7 @@ import (
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/gatewayd/internal/route"
+	"github.com/realm-mesh/realm/internal/kit/trace"
 	"github.com/realm-mesh/realm/internal/kit/vigil"
 )
 
@@ -29,6 +30,7 @@ type Sender struct {
 	live      *route.Live
 	tried     func(Try)
 	balance   *balancer
+	tracer    *trace.Tracer
 }
 
 // Try is one attempt to have a request answered.
@@ -52,6 +54,10 @@ func New(transport http.RoundTripper, live *route.Live, tried func(Try)) *Sender
 		forget: forget, live: live, tried: tried, balance: newBalancer(),
 	}
 }
+
+// Trace has each attempt be a span in the trace of its request. It must be called before the
+// first.
+func (s *Sender) Trace(t *trace.Tracer) { s.tracer = t }
 
 // Send sends req, whose URL has path and query of a route on runnerd's socket, to a
 // member on which ref answers. The answer is whatever that member says.

@@ -16,11 +16,15 @@ import (
 	"github.com/realm-mesh/realm/gatewayd/internal/manage"
 	"github.com/realm-mesh/realm/gatewayd/internal/public"
 	"github.com/realm-mesh/realm/gatewayd/internal/route"
+	"github.com/realm-mesh/realm/gatewayd/internal/seen"
 	"github.com/realm-mesh/realm/gatewayd/internal/server"
 	"github.com/realm-mesh/realm/gatewayd/internal/sse"
 	"github.com/realm-mesh/realm/internal/kit/daemon"
+	"github.com/realm-mesh/realm/internal/kit/disk"
 	"github.com/realm-mesh/realm/internal/kit/keys"
+	"github.com/realm-mesh/realm/internal/kit/rotate"
 	"github.com/realm-mesh/realm/internal/kit/task"
+	"github.com/realm-mesh/realm/internal/kit/trace"
 )
 
 const stopGrace = 4 * time.Second // for requests in flight
@@ -37,10 +41,13 @@ type Daemon struct {
 	lines   *manage.Lines
 	streams *sse.Hub
 	news    *feed.Feed
+	tracer  *trace.Tracer // nil: nothing is traced
+	seen    *seen.Seen
+	access  *rotate.File // nil: there is no access log
 }
 
 // New wires the daemon into env and starts nothing.
-func New(_ context.Context, env *daemon.Env) (daemon.Daemon, error) {
+func New(ctx context.Context, env *daemon.Env) (daemon.Daemon, error) {
 	key, err := keys.Read(env.Home.NodeKey())
 	if err != nil {
 		return nil, fmt.Errorf("learn this node's id: %w", err)
@@ -63,7 +70,21 @@ func New(_ context.Context, env *daemon.Env) (daemon.Daemon, error) {
 		API: apiv1.New(apiv1.Node{Bus: env.Bus, Client: env.Client, Live: live, News: d.news, Log: env.Log}),
 	}
 	d.manage, d.open = manage.New(node), manage.NewMetrics(node)
-	return d, nil
+	return d, d.watch(ctx, sender, peerOf(key))
+}
+
+// watch has what the gateway is asked be seen, as far as the settings say so.
+func (d *Daemon) watch(ctx context.Context, sender *forward.Sender, self api.PeerID) (err error) {
+	if d.tracer, err = trace.New(ctx, d.env.Config, api.Gatewayd, self, d.env.Log); err != nil {
+		return err
+	}
+	sender.Trace(d.tracer)
+	d.seen = seen.New(d.tracer, nil)
+	if d.env.Config.AccessLog {
+		d.access = rotate.New(d.env.Home.AccessLog(), disk.ReserveBulk)
+		d.seen = seen.New(d.tracer, d.access)
+	}
+	return nil
 }
 
 // knows reports whether the table began from all that the bus holds.
@@ -86,14 +107,17 @@ func (d *Daemon) Run(ctx context.Context) error {
 	}
 	defer on.close() // again after serving: harmless
 	d.routes(d.env.Mux)
+	if d.access != nil {
+		defer d.access.Close()
+	}
 	w := newWatch(d.env.Bus, d.book, d.live, d.env.Log, d.news, func() {
 		d.lines.Interrupted()
 		d.news.Interrupted()
 	})
-	return task.Run(ctx,
+	return task.Run(ctx, d.tracer.Run,
 		w.facts, w.peers, w.records, w.programs, w.bind, d.streams.Run,
 		func(ctx context.Context) error {
-			return d.serve(ctx, "programs", on.programs, hostcheck.Guard(d.public))
+			return d.serve(ctx, "programs", on.programs, d.seen.Handler("programs", hostcheck.Guard(d.public)))
 		},
 		func(ctx context.Context) error {
 			return d.serve(ctx, "management", on.management, hostcheck.Guard(d.manage))

@@ -47,6 +47,10 @@ type Node struct {
 	ProgramEpochMS     int64  `toml:"program_epoch_ms,omitempty" comment:"deadline of a call or request whose owner says nothing of it, milliseconds (default 10000)"` // REALM_PROGRAM_EPOCH_MS
 	ProgramEpochMaxMS  int64  `toml:"program_epoch_max_ms,omitempty" comment:"deadline that owners may give here, milliseconds; 0: a day"`                             // REALM_PROGRAM_EPOCH_MAX_MS
 
+	OTLPEndpoint string  `toml:"otlp_endpoint,omitempty" comment:"collector that traces are sent to, OTLP over HTTP, such as http://127.0.0.1:4318 (default: none)"` // REALM_OTLP_ENDPOINT
+	TraceRatio   float64 `toml:"trace_ratio,omitempty" comment:"share of the requests that are traced, up to 1 (default 1)"`                                         // REALM_TRACE_RATIO
+	AccessLog    bool    `toml:"access_log,omitempty" comment:"whether the gateway writes a line for each request to logs/access.log"`                               // REALM_ACCESS_LOG
+
 	StorageQuotaMB int64    `toml:"storage_quota_mb,omitempty" comment:"MiB that the store of blobs may grow to; 0: half of its file system"`           // REALM_STORAGE_QUOTA_MB
 	UploadMBS      float64  `toml:"upload_mb_s,omitempty" comment:"MB (1,000,000 bytes) of blobs a second that this node sends to others; 0: no limit"` // REALM_UPLOAD_MB_S
 	DownloadMBS    float64  `toml:"download_mb_s,omitempty" comment:"MB of blobs a second that this node takes from others; 0: no limit"`               // REALM_DOWNLOAD_MB_S
@@ -188,7 +192,7 @@ func (n Node) Validate() error {
 	if n.ListenPort < 0 || n.ListenPort > 65535 {
 		return fmt.Errorf("%w: listen_port %d: want 1 to 65535, or 0 to choose one", ErrInvalid, n.ListenPort)
 	}
-	if err := errors.Join(n.validateCapacity(), n.validateProgramLimits(), n.validateStorage(), n.validateMounts()); err != nil {
+	if err := errors.Join(n.validateCapacity(), n.validateProgramLimits(), n.validateStorage(), n.validateMounts(), n.validateSeen()); err != nil {
 		return err
 	}
 	return errors.Join(validateListen("http_listen", n.HTTPListen), validateListen("manage_listen", n.ManageListen),

@@ -49,7 +49,7 @@ func all() Node {
 		ListenPort: 4001, HTTPListen: "127.0.0.1:81", ManageListen: "[::1]:82", MetricsListen: ":83", MDNS: on(false),
 		Realm: realm, Tofu: api.Duration(10 * time.Minute), Client: true,
 		CapacityCPUs: 8, CapacityMB: 1 << 20,
-		ProgramMemoryMB: 64, ProgramMemoryMaxMB: 1024, ProgramFuel: 1e9, ProgramFuelMax: 1e18, ProgramEpochMS: 500, ProgramEpochMaxMS: 60_000, StorageQuotaMB: 2048, UploadMBS: 12.5, DownloadMBS: 1e5, Mounts: []string{folder("data"), folder("our files")}}
+		ProgramMemoryMB: 64, ProgramMemoryMaxMB: 1024, ProgramFuel: 1e9, ProgramFuelMax: 1e18, ProgramEpochMS: 500, ProgramEpochMaxMS: 60_000, OTLPEndpoint: "http://127.0.0.1:4318", TraceRatio: 0.25, AccessLog: true, StorageQuotaMB: 2048, UploadMBS: 12.5, DownloadMBS: 1e5, Mounts: []string{folder("data"), folder("our files")}}
 }
 
 // folder is the absolute path of a folder, as this system writes it.

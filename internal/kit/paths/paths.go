@@ -183,6 +183,9 @@ func (h Home) DaemonLog(d api.Daemon) string {
 	return filepath.Join(h.DaemonLogs(), string(d)+".log")
 }
 
+// AccessLog is where gatewayd writes a line for each request, if it is told to.
+func (h Home) AccessLog() string { return filepath.Join(h.root, "logs", "access.log") }
+
 // WorkloadLogs is the folder of the logs of all workloads: KIND/NAME.log.
 func (h Home) WorkloadLogs() string { return filepath.Join(h.root, "logs", "workloads") }
 

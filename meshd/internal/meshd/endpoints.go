@@ -11,7 +11,7 @@ import (
 
 // serve answers on the bus and on the socket, by the stage that is on.
 func (d *Daemon) serve() error {
-	d.env.Mux.HandleFunc(api.RoutePeer, func(w http.ResponseWriter, r *http.Request) { d.stage().Peers().ServeHTTP(w, r) })
+	d.env.Mux.Handle(api.RoutePeer, d.tracer.Joined("mesh out", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { d.stage().Peers().ServeHTTP(w, r) })))
 	d.env.Mux.HandleFunc(api.RouteReferences, func(w http.ResponseWriter, r *http.Request) { d.stage().References(w, r) })
 	s := d.env.Service
 	for _, register := range []func() error{

@@ -120,6 +120,7 @@ func (d *Daemon) nodeConfig(pin trust.Pin, proof api.Proof) node.Config {
 		Bootstrap: d.bootstrap, MDNS: *env.Config.MDNS,
 		Book:    d.state(filePeers),
 		Daemons: env.Client.Transport,
+		Tracer:  d.tracer,
 		Log:     env.Log, Observe: d.metrics.observer(),
 		Listen: d.listen,
 	}

@@ -15,6 +15,8 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/clock"
 	"github.com/realm-mesh/realm/internal/kit/daemon"
 	"github.com/realm-mesh/realm/internal/kit/keys"
+	"github.com/realm-mesh/realm/internal/kit/task"
+	"github.com/realm-mesh/realm/internal/kit/trace"
 	"github.com/realm-mesh/realm/internal/kit/trust"
 	"github.com/realm-mesh/realm/meshd/internal/p2p"
 )
@@ -35,6 +37,7 @@ type Daemon struct {
 	bootstrap []peer.AddrInfo
 	metrics   *metrics
 	clock     *clock.Clock
+	tracer    *trace.Tracer // nil: nothing is traced
 
 	now     atomic.Pointer[stage] // the one that answers
 	ready   bool                  // the launcher has been told
@@ -42,7 +45,7 @@ type Daemon struct {
 }
 
 // New reads what the daemon needs to know of its node. It starts nothing.
-func New(_ context.Context, env *daemon.Env) (daemon.Daemon, error) {
+func New(ctx context.Context, env *daemon.Env) (daemon.Daemon, error) {
 	key, err := keys.Read(env.Home.NodeKey())
 	if err != nil {
 		return nil, fmt.Errorf("%w; realm up makes the node's key", err)
@@ -53,6 +56,9 @@ func New(_ context.Context, env *daemon.Env) (daemon.Daemon, error) {
 	}
 	d := &Daemon{env: env, key: key, self: keys.Peer(keys.PublicOf(key).Key()), bootstrap: bootstrap, clock: clock.Open(env.Home.Clock())}
 	d.metrics = newMetrics(env.Metrics, d.stage)
+	if d.tracer, err = trace.New(ctx, env.Config, api.Meshd, d.self, env.Log); err != nil {
+		return nil, err
+	}
 	return d, nil
 }
 
@@ -60,6 +66,11 @@ func New(_ context.Context, env *daemon.Env) (daemon.Daemon, error) {
 func (d *Daemon) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, d.clock.Close()) }()
 	p2p.LogTo(p2p.Quiet(ctx, d.env.Log))
+	return task.Run(ctx, d.tracer.Run, d.stages)
+}
+
+// stages goes from one to the next until ctx ends.
+func (d *Daemon) stages(ctx context.Context) error {
 	for ctx.Err() == nil {
 		run, err := d.next()
 		if err == nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/trace"
 	"github.com/realm-mesh/realm/internal/kit/trust"
 	"github.com/realm-mesh/realm/meshd/internal/gossip"
 	"github.com/realm-mesh/realm/meshd/internal/intents"
@@ -68,6 +69,7 @@ type Config struct {
 	Book      string // file of known members
 	MDNS      bool
 	Daemons   http.RoundTripper // reaches the sockets of this node's daemons
+	Tracer    *trace.Tracer     // nil: nothing is traced
 	Known     []api.PeerRecord  // members that were known before this process started
 	Log       *slog.Logger
 	Observe   Observer

@@ -31,7 +31,7 @@ func (n *Node) openServices() {
 		api.ServiceSync:   n.tellTwins(served.Handler()),
 		api.ServiceEnroll: n.ifMember(desk.Handler()),
 		api.ServiceBlob:   bridge.Blobs(n.cfg.Daemons, n.cfg.Log),
-		api.ServiceCall:   bridge.Calls(n.cfg.Daemons, n.cfg.Log),
+		api.ServiceCall:   n.cfg.Tracer.Joined("mesh in", bridge.Calls(n.cfg.Daemons, n.cfg.Log)),
 		api.ServiceNode:   bridge.Accounts(n.cfg.Daemons, nodeWithin, n.cfg.Log),
 		api.ServiceJob:    bridge.Jobs(n.cfg.Daemons, n.ofMember, n.cfg.Log),
 	}

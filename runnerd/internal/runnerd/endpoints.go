@@ -12,6 +12,7 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/gate"
 	"github.com/realm-mesh/realm/internal/kit/local"
 	"github.com/realm-mesh/realm/internal/kit/telemetry"
+	"github.com/realm-mesh/realm/internal/kit/trace"
 	"github.com/realm-mesh/realm/runnerd/internal/workload"
 )
 
@@ -25,20 +26,24 @@ type endpoints struct {
 	calls    *gate.Gate // of functions
 	requests *gate.Gate // to components
 	services http.Handler
+	tracer   *trace.Tracer
 	log      *slog.Logger
 }
 
 func (e *endpoints) register(mux *http.ServeMux) {
 	mux.HandleFunc(api.RouteFunction, e.function)
 	mux.HandleFunc(api.RouteComponent, e.component)
-	mux.Handle(api.RouteService, e.services)
+	mux.Handle(api.RouteService, e.tracer.Joined("service", e.services))
 }
 
 func (e *endpoints) function(w http.ResponseWriter, r *http.Request) {
 	ref := api.Ref{Kind: api.KindFunction, Name: api.Name(r.PathValue("name"))}
 	begun := time.Now()
+	r, span := e.join(r, ref)
 	result, err := e.call(r, ref)
 	e.done(ref, begun, err)
+	span.Fail(err)
+	span.End()
 	if err != nil {
 		e.fail(w, ref, err)
 		return
@@ -60,19 +65,35 @@ func (e *endpoints) call(r *http.Request, ref api.Ref) (json.RawMessage, error) 
 	if err := api.Decode(body, maxCall, &req); err != nil {
 		return nil, &requestError{err}
 	}
-	leave, err := enter(r.Context(), e.calls, ref)
+	leave, err := e.enter(r.Context(), e.calls, ref)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	return f.Call(r.Context(), req.Args)
+	ctx, span := e.tracer.Child(r.Context(), "guest")
+	defer span.End()
+	result, err := f.Call(ctx, req.Args)
+	span.Fail(err)
+	return result, err
+}
+
+// join begins the span of a request, if the gateway has begun a trace.
+func (e *endpoints) join(r *http.Request, ref api.Ref) (*http.Request, *trace.Span) {
+	r, span := e.tracer.Join(r, "run "+string(ref.Kind))
+	span.Set("realm.workload", ref.String())
+	return r, span
 }
 
 func (e *endpoints) component(w http.ResponseWriter, r *http.Request) {
 	ref := api.Ref{Kind: api.KindComponent, Name: api.Name(r.PathValue("name"))}
 	begun := time.Now()
 	err := errAborted // stays when the answer breaks off
-	defer func() { e.done(ref, begun, err) }()
+	r, span := e.join(r, ref)
+	defer func() {
+		e.done(ref, begun, err)
+		span.Fail(err)
+		span.End()
+	}()
 	if err = e.serve(w, r, ref); err != nil {
 		e.fail(w, ref, err)
 	}
@@ -84,16 +105,25 @@ func (e *endpoints) serve(w http.ResponseWriter, r *http.Request, ref api.Ref) e
 		return &notAcceptedError{err}
 	}
 	defer release()
-	leave, err := enter(r.Context(), e.requests, ref)
+	leave, err := e.enter(r.Context(), e.requests, ref)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	return p.Serve(w, r, r.PathValue("path"))
+	_, span := e.tracer.Child(r.Context(), "guest")
+	defer span.End()
+	span.Into(r.Header) // what the guest begins in its turn is below it
+	err = p.Serve(w, r, r.PathValue("path"))
+	span.Fail(err)
+	return err
 }
 
-func enter(ctx context.Context, g *gate.Gate, ref api.Ref) (leave func(), err error) {
+// enter waits for a place.
+func (e *endpoints) enter(ctx context.Context, g *gate.Gate, ref api.Ref) (leave func(), err error) {
+	_, span := e.tracer.Child(ctx, "wait")
+	defer span.End()
 	leave, err = g.Enter(ctx, ref.String())
+	span.Fail(err)
 	if err != nil {
 		return nil, &notAcceptedError{err}
 	}

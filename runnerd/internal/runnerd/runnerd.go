@@ -18,6 +18,7 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/keys"
 	"github.com/realm-mesh/realm/internal/kit/paths"
 	"github.com/realm-mesh/realm/internal/kit/task"
+	"github.com/realm-mesh/realm/internal/kit/trace"
 	"github.com/realm-mesh/realm/internal/kit/trust"
 	"github.com/realm-mesh/realm/runnerd/internal/admit"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
@@ -71,6 +72,7 @@ type Daemon struct {
 	duties  *reconcile.Reconciler
 	set     *workload.Set
 	engine  *engine.Engine
+	tracer  *trace.Tracer // nil: nothing is traced
 }
 
 // New wires the daemon.
@@ -85,6 +87,9 @@ func New(ctx context.Context, env *daemon.Env) (daemon.Daemon, error) {
 	}
 	own := keys.PublicOf(key)
 	d := &Daemon{env: env, key: key, self: keys.Peer(own.Key()), clock: clock.Open(env.Home.Clock())}
+	if d.tracer, err = trace.New(ctx, env.Config, api.Runnerd, d.self, env.Log); err != nil {
+		return nil, err
+	}
 	if d.marks, err = trust.OpenMarks(env.Home.Marks(api.Runnerd)); err != nil {
 		return nil, err
 	}
@@ -125,7 +130,7 @@ func New(ctx context.Context, env *daemon.Env) (daemon.Daemon, error) {
 		Gone:    m.forget,
 		Log:     env.Log,
 	})
-	e := &endpoints{set: d.set, metrics: m, log: env.Log,
+	e := &endpoints{set: d.set, metrics: m, log: env.Log, tracer: d.tracer,
 		calls: functions, requests: components, services: service.New(d.jobs, env.Log)}
 	e.register(env.Mux)
 	d.intents.tell = func(c wanted.Change) {
@@ -204,7 +209,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	if err := x.register(d.env.Service, d.env.Mux); err != nil {
 		return fmt.Errorf("answer requests: %w", err)
 	}
-	return task.Run(ctx, d.set.Run, d.duties.Run, d.intents.watch, d.intents.follow,
+	return task.Run(ctx, d.tracer.Run, d.set.Run, d.duties.Run, d.intents.watch, d.intents.follow,
 		d.mesh.watchPeers, d.mesh.watchWorkloads, d.facts.write, d.begin,
 		d.jobs.watchRecords, func(ctx context.Context) error { return d.jobs.run(ctx, d.intents.known) })
 }

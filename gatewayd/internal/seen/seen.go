@@ -1,0 +1,147 @@
+// Package seen shows what the gateway is asked and what it answers: as traces, and as an
+// access log. Where a node wants neither, handlers stay as they are.
+package seen
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/realm-mesh/realm/gatewayd/internal/forward"
+	"github.com/realm-mesh/realm/internal/kit/trace"
+)
+
+// Seen watches over the listeners of a node.
+type Seen struct {
+	tracer *trace.Tracer
+	log    *slog.Logger // nil: there is no access log
+}
+
+// New returns a Seen; access takes the lines of the access log, one a write; nil: there is
+// none.
+func New(tracer *trace.Tracer, access io.Writer) *Seen {
+	s := &Seen{tracer: tracer}
+	if access != nil {
+		s.log = slog.New(slog.NewJSONHandler(access, &slog.HandlerOptions{ReplaceAttr: withoutLevel}))
+	}
+	return s
+}
+
+// withoutLevel leaves out what is the same in every line.
+func withoutLevel(groups []string, a slog.Attr) slog.Attr {
+	if len(groups) == 0 && (a.Key == slog.LevelKey || a.Key == slog.MessageKey) {
+		return slog.Attr{}
+	}
+	return a
+}
+
+// Handler has what next answers on a listener be seen.
+func (s *Seen) Handler(listener string, next http.Handler) http.Handler {
+	if s.tracer == nil && s.log == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		begun := time.Now()
+		r, span := s.tracer.Serve(r, name(r))
+		span.Into(r.Header)
+		taker := new(forward.Taker)
+		r = r.WithContext(forward.Tell(r.Context(), taker))
+		a := &answer{ResponseWriter: w}
+		body := &count{ReadCloser: r.Body}
+		if r.Body != nil && r.Body != http.NoBody {
+			r.Body = body
+		}
+		defer func() {
+			p := recover() // an answer that broke off; the server cuts the connection
+			span.Status(a.status)
+			if p != nil {
+				span.Set("realm.cut", "true")
+			}
+			span.End()
+			s.write(listener, r, a, body.n, taker, span.TraceID(), time.Since(begun), p != nil)
+			if p != nil {
+				panic(p)
+			}
+		}()
+		next.ServeHTTP(a, r)
+	})
+}
+
+// name is the route of a request: what follows the name of a program is not of it.
+func name(r *http.Request) string {
+	first, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	switch first {
+	case "", "exec", "functions", "peers":
+		return "gateway /" + first
+	}
+	return "gateway /{program}/"
+}
+
+// maxText bounds what a stranger has the log hold of a field, in bytes.
+const maxText = 2048
+
+func bounded(s string) string { return s[:min(len(s), maxText)] }
+
+// write adds a line to the access log. What follows "?" in an address may be a secret, and
+// is left out.
+func (s *Seen) write(listener string, r *http.Request, a *answer, in int64, by *forward.Taker, traceID string, took time.Duration, cut bool) {
+	if s.log == nil {
+		return
+	}
+	fields := []slog.Attr{
+		slog.String("listener", listener), slog.String("client", r.RemoteAddr), slog.String("method", bounded(r.Method)),
+		slog.String("host", bounded(r.Host)), slog.String("path", bounded(r.URL.EscapedPath())), slog.String("proto", r.Proto),
+		slog.Int("status", a.status), slog.Int64("bytes_in", in), slog.Int64("bytes_out", a.n),
+		slog.Float64("ms", float64(took.Microseconds())/1e3),
+	}
+	if peer, tries := by.Taken(); tries > 0 {
+		fields = append(fields, slog.String("peer", string(peer)), slog.Int("tries", tries))
+	}
+	if traceID != "" {
+		fields = append(fields, slog.String("trace", traceID))
+	}
+	if cut {
+		fields = append(fields, slog.Bool("cut", true))
+	}
+	s.log.LogAttrs(r.Context(), slog.LevelInfo, "", fields...)
+}
+
+// answer notes the status and counts the bytes of an answer.
+type answer struct {
+	http.ResponseWriter
+	status int
+	n      int64
+}
+
+func (a *answer) WriteHeader(status int) {
+	if a.status == 0 && (status >= http.StatusOK || status == http.StatusSwitchingProtocols) {
+		a.status = status
+	}
+	a.ResponseWriter.WriteHeader(status)
+}
+
+func (a *answer) Write(b []byte) (int, error) {
+	if a.status == 0 {
+		a.status = http.StatusOK
+	}
+	n, err := a.ResponseWriter.Write(b)
+	a.n += int64(n)
+	return n, err
+}
+
+// Unwrap implements what [http.ResponseController] looks for.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// count counts the bytes of a request's body.
+type count struct {
+	io.ReadCloser
+	n int64
+}
+
+func (c *count) Read(p []byte) (int, error) {
+	n, err := c.ReadCloser.Read(p)
+	c.n += int64(n)
+	return n, err
+}
