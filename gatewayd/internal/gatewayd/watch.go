@@ -23,12 +23,16 @@ type watch struct {
 	news *feed.Feed
 	back func() // called when the bus is there again, after it was away
 
+	mu     sync.Mutex
+	begun  map[string]int // how often each bucket has been read from the beginning
+	begins int            // the most of these
+
 	changed  chan struct{} // holds one token while the book is ahead of the table
 	complete chan struct{} // closed with the first table that knows all
 }
 
 func newWatch(b *bus.Conn, book *route.Book, live *route.Live, log *slog.Logger, news *feed.Feed, back func()) *watch {
-	return &watch{bus: b, book: book, live: live, log: log, news: news, back: back, changed: make(chan struct{}, 1), complete: make(chan struct{})}
+	return &watch{bus: b, book: book, live: live, log: log, news: news, back: back, begun: map[string]int{}, changed: make(chan struct{}, 1), complete: make(chan struct{})}
 }
 
 // wait returns true when the table knows all that the bus holds, false when ctx
@@ -66,17 +70,28 @@ func (w *watch) touch() {
 	}
 }
 
+// reset notes that a bucket is read from its beginning: if it is not the first time, the bus
+// was away, and who listens is told so before anything that is found then.
+func (w *watch) reset(bucket string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.begun[bucket]++
+	if w.begun[bucket] <= w.begins {
+		return // by another bucket it is known
+	}
+	w.begins = w.begun[bucket]
+	if w.begins > 1 {
+		w.back()
+	}
+}
+
 // facts follows how the members stand with their workloads.
 func (w *watch) facts(ctx context.Context) error {
-	begun := false
 	return w.follow(ctx, api.BucketWorkloads, func(ev bus.Event) {
 		switch ev.Kind {
 		case bus.Reset:
+			w.reset(api.BucketWorkloads)
 			w.book.ResetFacts()
-			if begun {
-				w.back()
-			}
-			begun = true
 		case bus.Synced:
 			w.book.SyncedFacts()
 		case bus.Put, bus.Deleted:
@@ -122,6 +137,7 @@ func (w *watch) peers(ctx context.Context) error {
 	return w.follow(ctx, api.BucketPeers, func(ev bus.Event) {
 		switch ev.Kind {
 		case bus.Reset:
+			w.reset(api.BucketPeers)
 			w.book.ResetPeers()
 			w.news.ResetPeers()
 		case bus.Synced:
@@ -170,6 +186,7 @@ func (w *watch) records(ctx context.Context) error {
 func (w *watch) record(ev bus.Event) (news bool) {
 	switch ev.Kind {
 	case bus.Reset:
+		w.reset(api.BucketJobs)
 		w.book.ResetRecords()
 		w.news.ResetRecords()
 	case bus.Synced:

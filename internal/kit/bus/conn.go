@@ -76,7 +76,6 @@ func Connect(ctx context.Context, h paths.Home, d api.Daemon, log *slog.Logger) 
 		nats.Nkey(pub, kp.Sign),
 		nats.SetCustomDialer(unixDialer{h.Socket(api.Launcher)}),
 		nats.SkipHostLookup(), // "bus" is no host: a name server that is away would hold up every log-in
-		nats.SkipHostLookup(), // "bus" is no host: asking DNS for it can take seconds
 		nats.CustomInboxPrefix(api.InboxPrefix(d)),
 		nats.MaxReconnects(-1),
 		nats.IgnoreAuthErrorAbort(),
