@@ -9,7 +9,7 @@ import (
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/intent"
-	"github.com/realm-mesh/realm/runnerd/internal/wanted"
+	"github.com/realm-mesh/realm/internal/kit/wanted"
 	"github.com/realm-mesh/realm/runnerd/internal/workload"
 )
 

@@ -16,7 +16,7 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/keys"
 	"github.com/realm-mesh/realm/internal/kit/placement"
 	"github.com/realm-mesh/realm/internal/kit/trust"
-	"github.com/realm-mesh/realm/runnerd/internal/wanted"
+	"github.com/realm-mesh/realm/internal/kit/wanted"
 	"github.com/realm-mesh/realm/runnerd/internal/workload"
 )
 

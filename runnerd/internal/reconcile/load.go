@@ -7,7 +7,7 @@ import (
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/internal/kit/placement"
-	"github.com/realm-mesh/realm/runnerd/internal/wanted"
+	"github.com/realm-mesh/realm/internal/kit/wanted"
 	"github.com/realm-mesh/realm/runnerd/internal/workload"
 )
 

@@ -2,7 +2,7 @@ package reconcile
 
 import (
 	"github.com/realm-mesh/realm/api"
-	"github.com/realm-mesh/realm/runnerd/internal/wanted"
+	"github.com/realm-mesh/realm/internal/kit/wanted"
 )
 
 // changed says that members may be others.

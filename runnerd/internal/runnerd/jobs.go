@@ -14,6 +14,7 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/task"
 	"github.com/realm-mesh/realm/internal/kit/telemetry"
 	"github.com/realm-mesh/realm/internal/kit/trust"
+	"github.com/realm-mesh/realm/internal/kit/wanted"
 	"github.com/realm-mesh/realm/runnerd/internal/admit"
 	"github.com/realm-mesh/realm/runnerd/internal/jobs"
 	"github.com/realm-mesh/realm/runnerd/internal/jobs/book"
@@ -21,7 +22,6 @@ import (
 	"github.com/realm-mesh/realm/runnerd/internal/jobs/over"
 	"github.com/realm-mesh/realm/runnerd/internal/jobs/plan"
 	"github.com/realm-mesh/realm/runnerd/internal/jobs/votes"
-	"github.com/realm-mesh/realm/runnerd/internal/wanted"
 )
 
 // jobber brings to the manager of jobs what the bus shows: jobs, records, members.

@@ -20,6 +20,8 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/task"
 	"github.com/realm-mesh/realm/internal/kit/trace"
 	"github.com/realm-mesh/realm/internal/kit/trust"
+	"github.com/realm-mesh/realm/internal/kit/wanted"
+	"github.com/realm-mesh/realm/internal/kit/wanted/feed"
 	"github.com/realm-mesh/realm/runnerd/internal/admit"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
 	"github.com/realm-mesh/realm/runnerd/internal/native"
@@ -29,7 +31,6 @@ import (
 	"github.com/realm-mesh/realm/runnerd/internal/reconcile"
 	"github.com/realm-mesh/realm/runnerd/internal/service"
 	"github.com/realm-mesh/realm/runnerd/internal/single"
-	"github.com/realm-mesh/realm/runnerd/internal/wanted"
 	"github.com/realm-mesh/realm/runnerd/internal/workload"
 )
 
@@ -65,7 +66,8 @@ type Daemon struct {
 	clock   *clock.Clock
 	marks   *trust.Marks
 	facts   *facts
-	intents *intents
+	book    *wanted.Book
+	intents *feed.Feed
 	mesh    *mesh
 	jobs    *jobber
 	key     crypto.Signer
@@ -97,12 +99,13 @@ func New(ctx context.Context, env *daemon.Env) (daemon.Daemon, error) {
 		Pin:   func() (trust.Pin, error) { return trust.ReadPin(env.Home.Pin()) },
 		Marks: d.marks, Now: d.clock.Now, Log: env.Log,
 	})
+	d.book = book
 	kept := &workload.Kept{Path: env.Home.LastGood, Open: book.Open}
 	d.duties = reconcile.New(reconcile.Config{
 		Self: d.self, Roles: env.Config.Roles, Capacity: env.Config.Capacity(), Realm: book, Kept: kept.Has,
 		Apply: func(ctx context.Context, w workload.Want) error { return d.set.Apply(ctx, w) }, Now: time.Now,
 	})
-	store, err := d.openBuckets(ctx, book)
+	intents, store, err := d.openBuckets(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -133,11 +136,11 @@ func New(ctx context.Context, env *daemon.Env) (daemon.Daemon, error) {
 	e := &endpoints{set: d.set, metrics: m, log: env.Log, tracer: d.tracer,
 		calls: functions, requests: components, services: service.New(d.jobs, env.Log)}
 	e.register(env.Mux)
-	d.intents.tell = func(c wanted.Change) {
+	d.intents = feed.New(intents, book, d.clock.Now, func(c wanted.Change) {
 		m.commands.Add(float64(c.Taken))
 		d.duties.Wanted(c)
 		d.jobs.wanted(c)
-	}
+	}, env.Log)
 	return d, nil
 }
 
@@ -177,15 +180,15 @@ func gateConfig(places int) gate.Config {
 	return gate.Config{Places: places, Share: max(1, places*3/4), Queue: waiting, Patience: patience}
 }
 
-// openBuckets wires what follows the bus, and returns the bucket of jobs.
-func (d *Daemon) openBuckets(ctx context.Context, book *wanted.Book) (*bus.Bucket, error) {
+// openBuckets wires what follows the bus, and returns the buckets of intents and of jobs.
+func (d *Daemon) openBuckets(ctx context.Context) (intents, jobs *bus.Bucket, err error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	open := map[string]*bus.Bucket{}
 	for _, name := range []string{api.BucketIntents, api.BucketPeers, api.BucketWorkloads, api.BucketJobs} {
 		b, err := d.env.Bus.Bucket(ctx, name)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		open[name] = b
 	}
@@ -195,9 +198,8 @@ func (d *Daemon) openBuckets(ctx context.Context, book *wanted.Book) (*bus.Bucke
 		d.duties.Own(is)
 		event(was, is)
 	}
-	d.intents = newIntents(open[api.BucketIntents], book, d.clock.Now, d.env.Log)
 	d.mesh = &mesh{peers: open[api.BucketPeers], workloads: open[api.BucketWorkloads], to: d.duties, log: d.env.Log}
-	return open[api.BucketJobs], nil
+	return open[api.BucketIntents], open[api.BucketJobs], nil
 }
 
 // Run looks after the node's programs until ctx ends.
@@ -209,16 +211,16 @@ func (d *Daemon) Run(ctx context.Context) error {
 	if err := x.register(d.env.Service, d.env.Mux); err != nil {
 		return fmt.Errorf("answer requests: %w", err)
 	}
-	return task.Run(ctx, d.tracer.Run, d.set.Run, d.duties.Run, d.intents.watch, d.intents.follow,
+	return task.Run(ctx, d.tracer.Run, d.set.Run, d.duties.Run, d.intents.Run,
 		d.mesh.watchPeers, d.mesh.watchWorkloads, d.facts.write, d.begin,
-		d.jobs.watchRecords, func(ctx context.Context) error { return d.jobs.run(ctx, d.intents.known) })
+		d.jobs.watchRecords, func(ctx context.Context) error { return d.jobs.run(ctx, d.intents.Known()) })
 }
 
 // begin reports ready once all intents are known, and then looks after the facts
 // in the bucket.
 func (d *Daemon) begin(ctx context.Context) error {
 	select {
-	case <-d.intents.known:
+	case <-d.intents.Known():
 		d.duties.End(reconcile.Intents)
 	case <-ctx.Done():
 		return nil
@@ -226,7 +228,7 @@ func (d *Daemon) begin(ctx context.Context) error {
 	if _, err := trust.ReadPin(d.env.Home.Pin()); err != nil {
 		d.env.Log.Warn("no intents are followed", slog.Any("reason", err))
 	}
-	if err := d.env.Ready(ctx, fmt.Sprintf("%d intents known", d.intents.book.Count())); err != nil {
+	if err := d.env.Ready(ctx, fmt.Sprintf("%d intents known", d.book.Count())); err != nil {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // it is to stop already
 		}

@@ -1,6 +1,6 @@
 // Package wanted says what is to run in the realm, by the signed intents that this
 // node was shown, and who is a member of it. What of that is this node's to do is for
-// package reconcile to conclude.
+// its daemons to conclude, each by a Book of its own.
 //
 // Whoever shows them is not believed: each intent is read again, and what follows
 // from all of them is what a ledger of this daemon's own says, which begins with the
