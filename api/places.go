@@ -208,6 +208,11 @@ const NotAcceptedUnknown = "unknown"
 // meshd passes it on from peers as it is.
 const HeaderInterrupted = "Realm-Interrupted"
 
+// HeaderFailed, set to "1" on an error of runnerd's own, says that the body tells why a
+// program did not answer as it should have, which may hold what it has logged: it is for
+// people who may know that.
+const HeaderFailed = "Realm-Failed"
+
 // HeaderPrefix says below which path a program is mounted, as clients see it. Programs get
 // it, too.
 const HeaderPrefix = "X-Forwarded-Prefix"

@@ -10,6 +10,7 @@ import (
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/gatewayd/internal/apiv1"
+	"github.com/realm-mesh/realm/gatewayd/internal/edge"
 	"github.com/realm-mesh/realm/gatewayd/internal/feed"
 	"github.com/realm-mesh/realm/gatewayd/internal/forward"
 	"github.com/realm-mesh/realm/gatewayd/internal/hostcheck"
@@ -44,6 +45,8 @@ type Daemon struct {
 	tracer  *trace.Tracer // nil: nothing is traced
 	seen    *seen.Seen
 	access  *rotate.File // nil: there is no access log
+	edge    *edge.Edge
+	intents *intents
 }
 
 // New wires the daemon into env and starts nothing.
@@ -70,7 +73,15 @@ func New(ctx context.Context, env *daemon.Env) (daemon.Daemon, error) {
 		API: apiv1.New(apiv1.Node{Bus: env.Bus, Client: env.Client, Live: live, News: d.news, Log: env.Log}),
 	}
 	d.manage, d.open = manage.New(node), manage.NewMetrics(node)
-	return d, d.watch(ctx, sender, peerOf(key))
+	if err := d.watch(ctx, sender, peerOf(key)); err != nil {
+		return nil, err
+	}
+	if d.intents, err = newIntents(env); err != nil {
+		return nil, err
+	}
+	// Strangers wait for places of their own.
+	d.edge = newEdge(env, d.intents.roles(peerOf(key)), public.New(sender, live, metrics, env.Log), d.listens, d.seen)
+	return d, nil
 }
 
 // watch has what the gateway is asked be seen, as far as the settings say so.
@@ -110,12 +121,15 @@ func (d *Daemon) Run(ctx context.Context) error {
 	if d.access != nil {
 		defer d.access.Close()
 	}
+	defer d.intents.close()
 	w := newWatch(d.env.Bus, d.book, d.live, d.env.Log, d.news, func() {
 		d.lines.Interrupted()
 		d.news.Interrupted()
 	})
 	return task.Run(ctx, d.tracer.Run,
 		w.facts, w.peers, w.records, w.programs, w.bind, d.streams.Run,
+		func(ctx context.Context) error { return d.intents.run(ctx, d.edge.Wanted) },
+		d.edge.Run,
 		func(ctx context.Context) error {
 			return d.serve(ctx, "programs", on.programs, d.seen.Handler("programs", hostcheck.Guard(d.public)))
 		},

@@ -3,7 +3,6 @@ package public
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -28,24 +27,13 @@ func (h *Handler) component(w http.ResponseWriter, r *http.Request, name, rest s
 		http.Redirect(w, r, u.String(), http.StatusTemporaryRedirect)
 		return
 	}
-	plain, err := plainPath(rest)
-	if err != nil {
-		local.WriteError(w, http.StatusBadRequest, err)
-		return
-	}
-	if r.ContentLength > MaxBody {
-		h.fail(w, r, &forward.BodyError{Err: &http.MaxBytesError{Limit: MaxBody}})
-		return
-	}
 	ref, base := h.find(n, port)
-	release, ok := h.take(w, r, ref)
-	if !ok {
-		return
-	}
-	defer release()
-	h.pass(w, r, ref, "/"+name, &url.URL{
-		Path: base + plain, RawPath: withoutEmptySegments(base + rest), RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery,
-	})
+	h.Pass(w, r, Passage{Ref: ref, Base: base, Mount: "/" + name, Rest: rest, Fail: func(w http.ResponseWriter, status int, err error) {
+		if status == http.StatusNotFound && h.has(api.Ref{Kind: api.KindFunction, Name: ref.Name}) {
+			err = fmt.Errorf(`%q is a function: call it with POST /exec {"name":%q,"arg":…}`, ref.Name, ref.Name)
+		}
+		local.WriteError(w, status, err)
+	}})
 }
 
 // parseMount reads the first segment of a path: the name of a program, and after "~" that
@@ -100,34 +88,6 @@ func plainPath(escaped string) (string, error) {
 // but the routers of the daemons on its way would answer an empty segment with a
 // redirect to an address of their own.
 func withoutEmptySegments(escaped string) string { return strings.ReplaceAll(escaped, "//", "/%2F") }
-
-// pass hands the request on to a member that runs ref, which clients see below mount, and
-// the answer back, both as they come.
-func (h *Handler) pass(w http.ResponseWriter, r *http.Request, ref api.Ref, mount string, to *url.URL) {
-	// A program may answer before it has read all. Where that cannot be had, it waits.
-	_ = http.NewResponseController(w).EnableFullDuplex()
-	r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
-	proxy := httputil.ReverseProxy{
-		Rewrite: func(p *httputil.ProxyRequest) {
-			rewrite(p, to)
-			p.Out.Header.Set(api.HeaderPrefix, mount)
-		},
-		Transport:      member{h.sender, ref},
-		FlushInterval:  -1,
-		BufferPool:     &h.buffers,
-		ErrorLog:       slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),
-		ModifyResponse: func(resp *http.Response) error { local.DropOwn(resp.Header); return nil },
-		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			if statusOf(err) == http.StatusNotFound && h.has(api.Ref{Kind: api.KindFunction, Name: ref.Name}) {
-				err = fmt.Errorf(`%q is a function: call it with POST /exec {"name":%q,"arg":…}`, ref.Name, ref.Name)
-				local.WriteError(w, http.StatusNotFound, err)
-				return
-			}
-			h.fail(w, r, err)
-		},
-	}
-	proxy.ServeHTTP(w, r)
-}
 
 // member is the transport to whichever member runs a workload.
 type member struct {

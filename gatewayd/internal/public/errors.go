@@ -7,8 +7,6 @@ import (
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/gatewayd/internal/forward"
-	"github.com/realm-mesh/realm/internal/kit/local"
-	"github.com/realm-mesh/realm/internal/kit/telemetry"
 )
 
 // Values of Retry-After, in seconds.
@@ -16,19 +14,6 @@ const (
 	retrySoon  = "1"
 	retryLater = "15"
 )
-
-// fail tells the client why its request has no answer.
-func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
-	if r.Context().Err() != nil {
-		panic(http.ErrAbortHandler) // nobody is there to read
-	}
-	status := statusOf(err)
-	if soon, ok := unavailable(err); ok {
-		w.Header().Set("Retry-After", soon)
-	}
-	h.log.Debug("request failed", "status", status, telemetry.Error(err))
-	local.WriteError(w, status, err)
-}
 
 func unavailable(err error) (retryAfter string, ok bool) {
 	var u *forward.UnavailableError

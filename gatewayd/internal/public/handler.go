@@ -45,7 +45,10 @@ func New(sender *forward.Sender, live *route.Live, m *Metrics, log *slog.Logger)
 	}
 }
 
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.Watch(w, r, h.dispatch) }
+
+// Watch has next answer r, cuts a client that is too slow, and counts the request.
+func (h *Handler) Watch(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
 	begun := time.Now()
 	c := guard(w, r, ordinary)
 	defer func() {
@@ -56,7 +59,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			panic(p)
 		}
 	}()
-	h.dispatch(c, r)
+	next(c, r)
 }
 
 func (h *Handler) dispatch(w http.ResponseWriter, r *http.Request) {
@@ -81,13 +84,17 @@ func (h *Handler) dispatch(w http.ResponseWriter, r *http.Request) {
 // take waits until one request more to ref may be worked on; when it may not it has
 // answered. release must be called.
 func (h *Handler) take(w http.ResponseWriter, r *http.Request, ref api.Ref) (release func(), ok bool) {
+	return h.takeOr(local.WriteError, w, r, ref)
+}
+
+func (h *Handler) takeOr(fail FailFunc, w http.ResponseWriter, r *http.Request, ref api.Ref) (release func(), ok bool) {
 	leave, err := h.gate.Enter(r.Context(), ref.String())
 	if err != nil {
 		if r.Context().Err() != nil {
 			panic(http.ErrAbortHandler) // nobody is there to read
 		}
 		w.Header().Set("Retry-After", retrySoon)
-		local.WriteError(w, http.StatusServiceUnavailable, fmt.Errorf("%s %q: %w", ref.Kind, ref.Name, err))
+		fail(w, http.StatusServiceUnavailable, fmt.Errorf("%s %q: %w", ref.Kind, ref.Name, err))
 		return nil, false
 	}
 	h.metrics.inFlight.Inc()

@@ -5,6 +5,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -34,6 +35,14 @@ type Node struct {
 	MetricsListen string   `toml:"metrics_listen,omitempty" comment:"the metrics alone, for whoever reaches this address (default: nowhere)"` // REALM_METRICS_LISTEN
 	MDNS          *bool    `toml:"mdns,omitempty" comment:"find members on the local network (default true)"`                                 // REALM_MDNS
 
+	EdgeListen    string   `toml:"edge_listen,omitempty" comment:"where a node with the role edge serves what is public (default :80); with certificates, where it sends clients to HTTPS"`   // REALM_EDGE_LISTEN
+	EdgeTLSListen string   `toml:"edge_tls_listen,omitempty" comment:"where it serves that with certificates (default :443)"`                                                                 // REALM_EDGE_TLS_LISTEN
+	EdgeCerts     []string `toml:"edge_certs,omitempty" comment:"files of certificates (PEM, the whole chain), read again when they change"`                                                  // REALM_EDGE_CERTS
+	EdgeKeys      []string `toml:"edge_keys,omitempty" comment:"files of their keys (PEM), in the same order"`                                                                                // REALM_EDGE_KEYS
+	ACMEDirectory string   `toml:"acme_directory,omitempty" comment:"https URL of a certificate authority's ACME directory, or letsencrypt, or letsencrypt-staging: its terms are agreed to"` // REALM_ACME_DIRECTORY
+	ACMEEmail     string   `toml:"acme_email,omitempty" comment:"whom it may write to"`                                                                                                       // REALM_ACME_EMAIL
+	ACMERoot      string   `toml:"acme_root,omitempty" comment:"file of the certificates (PEM) that the directory itself is trusted by (default: those of the system)"`                       // REALM_ACME_ROOT
+
 	Realm  api.RealmID  `toml:"realm,omitempty" comment:"id of the realm, where owner is not its first key any more"`                   // REALM_REALM
 	Tofu   api.Duration `toml:"tofu,omitempty" comment:"how long after its start a node without an owner can be claimed with a code"`   // REALM_TOFU
 	Client bool         `toml:"client,omitempty" comment:"a command line without a node of its own: a member for a time, runs nothing"` // REALM_CLIENT
@@ -59,8 +68,10 @@ type Node struct {
 
 // Defaults of listening addresses.
 const (
-	DefaultHTTPListen   = "127.0.0.1:8080"
-	DefaultManageListen = "127.0.0.1:9920"
+	DefaultHTTPListen    = "127.0.0.1:8080"
+	DefaultManageListen  = "127.0.0.1:9920"
+	DefaultEdgeListen    = ":80"
+	DefaultEdgeTLSListen = ":443"
 )
 
 // Bounds of how long a node without an owner can be claimed with a code.
@@ -153,6 +164,8 @@ func Load(path string) (Node, error) {
 	if n.ManageListen == "" {
 		n.ManageListen = DefaultManageListen
 	}
+	n.EdgeListen = cmp.Or(n.EdgeListen, DefaultEdgeListen)
+	n.EdgeTLSListen = cmp.Or(n.EdgeTLSListen, DefaultEdgeTLSListen)
 	if n.MDNS == nil {
 		on := true
 		n.MDNS = &on
@@ -192,7 +205,7 @@ func (n Node) Validate() error {
 	if n.ListenPort < 0 || n.ListenPort > 65535 {
 		return fmt.Errorf("%w: listen_port %d: want 1 to 65535, or 0 to choose one", ErrInvalid, n.ListenPort)
 	}
-	if err := errors.Join(n.validateCapacity(), n.validateProgramLimits(), n.validateStorage(), n.validateMounts(), n.validateSeen()); err != nil {
+	if err := errors.Join(n.validateCapacity(), n.validateProgramLimits(), n.validateStorage(), n.validateMounts(), n.validateSeen(), n.validateEdge()); err != nil {
 		return err
 	}
 	return errors.Join(validateListen("http_listen", n.HTTPListen), validateListen("manage_listen", n.ManageListen),
@@ -212,12 +225,19 @@ func (n Node) validateMounts() error {
 		return fmt.Errorf("%w: mounts: at most %d folders", ErrInvalid, maxMounts)
 	}
 	for _, m := range n.Mounts {
-		switch {
-		case !filepath.IsAbs(m) || filepath.Clean(m) != m:
-			return fmt.Errorf("%w: mounts %.200q: want the absolute path of a folder, without . or .. or a slash at its end", ErrInvalid, m)
-		case len(m) > maxPath || strings.ContainsAny(m, ",\t\r\n\x00") || strings.TrimSpace(m) != m:
-			return fmt.Errorf("%w: mounts %.200q: want a path without commas, line ends, or spaces around it, of at most %d bytes", ErrInvalid, m, maxPath)
+		if err := validatePath("mounts", m); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+func validatePath(name, p string) error {
+	switch {
+	case !filepath.IsAbs(p) || filepath.Clean(p) != p:
+		return fmt.Errorf("%w: %s %.200q: want an absolute path, without . or .. or a slash at its end", ErrInvalid, name, p)
+	case len(p) > maxPath || strings.ContainsAny(p, ",\t\r\n\x00") || strings.TrimSpace(p) != p:
+		return fmt.Errorf("%w: %s %.200q: want a path without commas, line ends, or spaces around it, of at most %d bytes", ErrInvalid, name, p, maxPath)
 	}
 	return nil
 }

@@ -41,12 +41,13 @@ func write(t testing.TB, text string) string {
 }
 
 func defaults() Node {
-	return Node{HTTPListen: DefaultHTTPListen, ManageListen: DefaultManageListen, MDNS: on(true)}
+	return Node{HTTPListen: DefaultHTTPListen, ManageListen: DefaultManageListen, EdgeListen: DefaultEdgeListen, EdgeTLSListen: DefaultEdgeTLSListen, MDNS: on(true)}
 }
 
 func all() Node {
 	return Node{Owner: owner, Bootstrap: []string{"/ip4/192.0.2.1/tcp/4001/p2p/X", "/dns/a.example/udp/1/quic-v1/p2p/Y"}, Roles: []string{"edge", "gpu"},
 		ListenPort: 4001, HTTPListen: "127.0.0.1:81", ManageListen: "[::1]:82", MetricsListen: ":83", MDNS: on(false),
+		EdgeListen: ":84", EdgeTLSListen: "192.0.2.7:85", EdgeCerts: []string{folder("a.pem")}, EdgeKeys: []string{folder("a key.pem")}, ACMEDirectory: "letsencrypt", ACMEEmail: "ops@example.org", ACMERoot: folder("root.pem"),
 		Realm: realm, Tofu: api.Duration(10 * time.Minute), Client: true,
 		CapacityCPUs: 8, CapacityMB: 1 << 20,
 		ProgramMemoryMB: 64, ProgramMemoryMaxMB: 1024, ProgramFuel: 1e9, ProgramFuelMax: 1e18, ProgramEpochMS: 500, ProgramEpochMaxMS: 60_000, OTLPEndpoint: "http://127.0.0.1:4318", TraceRatio: 0.25, AccessLog: true, StorageQuotaMB: 2048, UploadMBS: 12.5, DownloadMBS: 1e5, Mounts: []string{folder("data"), folder("our files")}}
@@ -144,6 +145,15 @@ func TestLoadRefuses(t *testing.T) {
 		{"client", "", [2]string{"REALM_CLIENT", "perhaps"}, "REALM_CLIENT=\"perhaps\""},
 		{"manage_listen", "", [2]string{"REALM_MANAGE_LISTEN", "localhost"}, "manage_listen"},
 		{"metrics_listen", "metrics_listen = '9921'", [2]string{}, "metrics_listen"},
+		{"edge_listen", "edge_listen = 'localhost'", [2]string{}, "edge_listen"},
+		{"edge_listen at any port", "edge_listen = ':0'", [2]string{}, "want a port that clients can know"},
+		{"edge_tls_listen", "", [2]string{"REALM_EDGE_TLS_LISTEN", "443"}, "edge_tls_listen"},
+		{"a certificate without its key", "edge_certs = ['/a.pem']", [2]string{}, "want a key for each"},
+		{"a relative certificate", "edge_certs = ['a.pem']\nedge_keys = ['/b.pem']", [2]string{}, "edge_certs \"a.pem\": want an absolute path"},
+		{"acme without https", "acme_directory = 'http://ca.example/dir'", [2]string{}, "want letsencrypt"},
+		{"acme by a name", "", [2]string{"REALM_ACME_DIRECTORY", "zerossl"}, "want letsencrypt"},
+		{"an address for nobody", "acme_email = 'a@example.org'", [2]string{}, "acme_directory"},
+		{"an address that is none", "acme_directory = 'letsencrypt'\nacme_email = 'Ops <a@example.org>'", [2]string{}, "acme_email"},
 		{"processors below zero", "capacity_cpus = -1", [2]string{}, "capacity_cpus"},
 		{"too many processors", "capacity_cpus = 70_000", [2]string{}, "out of range"},
 		{"processors no number", "", [2]string{"REALM_CAPACITY_CPUS", "all"}, "REALM_CAPACITY_CPUS=\"all\""},

@@ -29,6 +29,13 @@ var settings = []setting{
 	text("http_listen", func(n *Node) *string { return &n.HTTPListen }),
 	text("manage_listen", func(n *Node) *string { return &n.ManageListen }),
 	text("metrics_listen", func(n *Node) *string { return &n.MetricsListen }),
+	text("edge_listen", func(n *Node) *string { return &n.EdgeListen }),
+	text("edge_tls_listen", func(n *Node) *string { return &n.EdgeTLSListen }),
+	files("edge_certs", func(n *Node) *[]string { return &n.EdgeCerts }),
+	files("edge_keys", func(n *Node) *[]string { return &n.EdgeKeys }),
+	text("acme_directory", func(n *Node) *string { return &n.ACMEDirectory }),
+	text("acme_email", func(n *Node) *string { return &n.ACMEEmail }),
+	text("acme_root", func(n *Node) *string { return &n.ACMERoot }),
 	{"mdns", func(n *Node, v string) error {
 		b, err := strconv.ParseBool(v)
 		n.MDNS = &b
@@ -81,13 +88,7 @@ var settings = []setting{
 	}, func(n *Node) string { return number(n.StorageQuotaMB) }},
 	rate("upload_mb_s", func(n *Node) *float64 { return &n.UploadMBS }),
 	rate("download_mb_s", func(n *Node) *float64 { return &n.DownloadMBS }),
-	{"mounts", func(n *Node, v string) error {
-		n.Mounts = nil
-		for m := range strings.SplitSeq(v, ",") { // a path may hold spaces
-			n.Mounts = append(n.Mounts, strings.TrimSpace(m))
-		}
-		return nil
-	}, func(n *Node) string { return strings.Join(n.Mounts, ",") }},
+	files("mounts", func(n *Node) *[]string { return &n.Mounts }),
 }
 
 // number is v, or nothing where it is the default.
@@ -137,6 +138,19 @@ func list(name string, field func(*Node) *[]string) setting {
 	return setting{name,
 		func(n *Node, v string) error {
 			*field(n) = strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' })
+			return nil
+		},
+		func(n *Node) string { return strings.Join(*field(n), ",") }}
+}
+
+// files is a list of paths, which may hold spaces.
+func files(name string, field func(*Node) *[]string) setting {
+	return setting{name,
+		func(n *Node, v string) error {
+			*field(n) = nil
+			for p := range strings.SplitSeq(v, ",") {
+				*field(n) = append(*field(n), strings.TrimSpace(p))
+			}
 			return nil
 		},
 		func(n *Node) string { return strings.Join(*field(n), ",") }}

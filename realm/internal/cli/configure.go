@@ -28,6 +28,7 @@ type nodeFlags struct {
 	listenPort               int
 	httpListen, manageListen string
 	metricsListen            string
+	edge                     edgeFlags
 	mdns                     bool
 	mounts                   []string
 	capacityMB               int64
@@ -46,6 +47,7 @@ func (n *nodeFlags) declare(f *pflag.FlagSet) {
 	f.StringVar(&n.httpListen, "http-listen", "", "HOST:PORT where programs are reached (default "+config.DefaultHTTPListen+")")
 	f.StringVar(&n.manageListen, "manage-listen", "", "HOST:PORT of metrics, logs and health (default "+config.DefaultManageListen+")")
 	f.StringVar(&n.metricsListen, "metrics-listen", "", "HOST:PORT where all who reach it may read the metrics, and nothing else (default: nowhere)")
+	n.edge.declare(f)
 	f.BoolVar(&n.mdns, "mdns", true, "find members on the local network")
 	f.StringArrayVar(&n.mounts, "allow-mount", nil, "folder of this node that programs may mount, with all in it; may be repeated")
 	f.Int64Var(&n.capacityMB, "capacity-mb", 0, "MiB that the memory caps of commands may add up to here (default: four times the machine's memory)")
@@ -106,6 +108,9 @@ func (n *nodeFlags) over(c *config.Node, given func(flag string) bool, lists fun
 		if given(flag) {
 			set()
 		}
+	}
+	if err := n.edge.over(c, given); err != nil {
+		return err
 	}
 	return c.Validate()
 }
@@ -203,20 +208,21 @@ func takeAway(what string, from, away []string) ([]string, error) {
 
 // configView is the settings in JSON, by their names in config.toml.
 type configView struct {
-	File          string       `json:"file"`
-	Owner         string       `json:"owner,omitempty"`
-	Realm         api.RealmID  `json:"realm,omitempty"`
-	Bootstrap     []string     `json:"bootstrap"`
-	Roles         []string     `json:"roles"`
-	ListenPort    int          `json:"listen_port,omitempty"`
-	HTTPListen    string       `json:"http_listen,omitempty"`
-	ManageListen  string       `json:"manage_listen,omitempty"`
-	MetricsListen string       `json:"metrics_listen,omitempty"`
-	MDNS          *bool        `json:"mdns,omitempty"`
-	Tofu          api.Duration `json:"tofu,omitzero"`
-	Mounts        []string     `json:"mounts"`
-	CapacityMB    int64        `json:"capacity_mb,omitempty"`
-	CapacityCPUs  int          `json:"capacity_cpus,omitempty"`
+	File          string      `json:"file"`
+	Owner         string      `json:"owner,omitempty"`
+	Realm         api.RealmID `json:"realm,omitempty"`
+	Bootstrap     []string    `json:"bootstrap"`
+	Roles         []string    `json:"roles"`
+	ListenPort    int         `json:"listen_port,omitempty"`
+	HTTPListen    string      `json:"http_listen,omitempty"`
+	ManageListen  string      `json:"manage_listen,omitempty"`
+	MetricsListen string      `json:"metrics_listen,omitempty"`
+	edgeView
+	MDNS         *bool        `json:"mdns,omitempty"`
+	Tofu         api.Duration `json:"tofu,omitzero"`
+	Mounts       []string     `json:"mounts"`
+	CapacityMB   int64        `json:"capacity_mb,omitempty"`
+	CapacityCPUs int          `json:"capacity_cpus,omitempty"`
 
 	ProgramMemoryMB    int    `json:"program_memory_mb,omitempty"`
 	ProgramMemoryMaxMB int    `json:"program_memory_max_mb,omitempty"`
@@ -242,7 +248,7 @@ func (a *app) configure(ctx context.Context, h paths.Home, c config.Node, write 
 			return err
 		}
 	}
-	v := configView{h.Config(), c.Owner, c.Realm, list(c.Bootstrap), list(c.Roles), c.ListenPort, c.HTTPListen, c.ManageListen, c.MetricsListen, c.MDNS, c.Tofu, list(c.Mounts), c.CapacityMB, c.CapacityCPUs,
+	v := configView{h.Config(), c.Owner, c.Realm, list(c.Bootstrap), list(c.Roles), c.ListenPort, c.HTTPListen, c.ManageListen, c.MetricsListen, newEdgeView(c), c.MDNS, c.Tofu, list(c.Mounts), c.CapacityMB, c.CapacityCPUs,
 		c.ProgramMemoryMB, c.ProgramMemoryMaxMB, c.ProgramFuel, c.ProgramFuelMax, c.ProgramEpochMS, c.ProgramEpochMaxMS,
 		c.StorageQuotaMB, c.UploadMBS, c.DownloadMBS}
 	return a.print(v, func() {
@@ -292,6 +298,9 @@ func settingRows(c config.Node) []string {
 	add("manage_listen", orElse(c.ManageListen, config.DefaultManageListen))
 	if c.MetricsListen != "" {
 		add("metrics_listen", c.MetricsListen)
+	}
+	for _, row := range edgeRows(c) {
+		add(row[0], row[1])
 	}
 	add("mdns", fmt.Sprint(c.MDNS == nil || *c.MDNS))
 	if c.Tofu != 0 {

@@ -64,10 +64,10 @@ func (p *Program) Serve(w http.ResponseWriter, r *http.Request, path string) err
 		release()
 		return err
 	}
-	out := &response{w: w, rc: rc, request: body, script: p.script, stop: stop}
+	out := &response{w: w, rc: rc, request: body, script: p.MountOf(r), stop: stop}
 	complaints := p.Log.Writer(logs.Stderr)
 	defer complaints.Flush()
-	t := target{script: p.script, path: "/" + path, raw: r.URL.EscapedPath()}
+	t := target{script: p.MountOf(r), path: "/" + path, raw: r.URL.EscapedPath()}
 	if p.script != "" {
 		t.raw = exchange.RawPath(t.raw)
 	}

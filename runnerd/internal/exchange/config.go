@@ -2,6 +2,8 @@ package exchange
 
 import (
 	"context"
+	"net/http"
+	"strings"
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/engine"
@@ -31,6 +33,16 @@ func (c *Config) Mount() string {
 		return ""
 	}
 	return "/" + string(c.Name)
+}
+
+// MountOf is below which path clients see the program, as the gateway says that handed r
+// on: under its name, or a route of its own. "": at the root.
+func (c *Config) MountOf(r *http.Request) string {
+	v, ok := r.Header[api.HeaderPrefix]
+	if !ok || c.Root || v[0] != "" && !strings.HasPrefix(v[0], "/") {
+		return c.Mount()
+	}
+	return v[0]
 }
 
 // Env is what each instance of the program finds around it, but for its streams.

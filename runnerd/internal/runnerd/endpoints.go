@@ -164,5 +164,6 @@ func (e *endpoints) fail(w http.ResponseWriter, ref api.Ref, err error) {
 		}
 		e.log.Debug("a call failed", telemetry.KeyWorkload, ref.String(), telemetry.Error(err))
 	}
+	w.Header().Set(api.HeaderFailed, "1")
 	local.WriteJSON(w, code, reply)
 }

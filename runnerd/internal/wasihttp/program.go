@@ -60,7 +60,7 @@ func (p *Program) Serve(w http.ResponseWriter, r *http.Request, path string) err
 	release := exchange.Interruptible(ctx, http.NewResponseController(w), body)
 	g := p.guest(r)
 	stop := context.AfterFunc(ctx, func() { g.stop(context.Cause(ctx)) })
-	err := p.Module.Serve(g.ctx, g.env, &response{ResponseWriter: w, mount: p.mount}, p.below(r, path, body), g.ended) //nolint:contextcheck // the guest may outlive the request
+	err := p.Module.Serve(g.ctx, g.env, &response{ResponseWriter: w, mount: p.MountOf(r)}, p.below(r, path, body), g.ended) //nolint:contextcheck // the guest may outlive the request
 	stop()
 	release()
 	if err != nil {

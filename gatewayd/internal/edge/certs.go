@@ -1,0 +1,25 @@
+package edge
+
+import (
+	"context"
+	"crypto/tls"
+	"net/http"
+
+	"github.com/realm-mesh/realm/internal/kit/ingress"
+)
+
+// Certs is where the certificates of an [Edge] come from.
+type Certs interface {
+	// Begin is called each time that the listeners are opened. table is what is public
+	// whenever it is called.
+	Begin(table func() *ingress.Table) (TLS, error)
+}
+
+// TLS is what serves HTTPS while the listeners are open.
+type TLS struct {
+	Config *tls.Config
+	// Plain answers on the listener of HTTP what has to be answered there for the
+	// certificates' sake, and has next answer all else.
+	Plain func(next http.Handler) http.Handler
+	Run   func(context.Context) error // ends with its context
+}

@@ -1,0 +1,33 @@
+package gatewayd
+
+import (
+	"net/http"
+
+	"github.com/realm-mesh/realm/gatewayd/internal/edge"
+	"github.com/realm-mesh/realm/gatewayd/internal/public"
+	"github.com/realm-mesh/realm/gatewayd/internal/seen"
+	"github.com/realm-mesh/realm/gatewayd/internal/server"
+	"github.com/realm-mesh/realm/internal/kit/daemon"
+)
+
+// newEdge wires what is open while isEdge says so.
+func newEdge(env *daemon.Env, isEdge func() bool, h *public.Handler, listens *server.Metrics, see *seen.Seen) *edge.Edge {
+	return edge.New(edge.Config{
+		IsEdge: isEdge, HTTP: env.Config.EdgeListen, HTTPS: env.Config.EdgeTLSListen,
+		Certs: certs(env), Listen: listen, Handler: h, Listens: listens, Log: env.Log,
+		See: func(h http.Handler) http.Handler { return see.Handler("edge", h) },
+	}, edge.NewMetrics(env.Metrics))
+}
+
+// certs is where certificates come from; nil: from nowhere.
+func certs(env *daemon.Env) edge.Certs {
+	c := env.Config
+	if len(c.EdgeCerts) == 0 {
+		return nil
+	}
+	files := &edge.Files{Log: env.Log}
+	for i := range c.EdgeCerts {
+		files.Pairs = append(files.Pairs, edge.Pair{Cert: c.EdgeCerts[i], Key: c.EdgeKeys[i]})
+	}
+	return files
+}
