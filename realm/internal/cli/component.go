@@ -39,9 +39,9 @@ func (c *componentFlags) declare(f *pflag.FlagSet) {
 	f.StringVar(&c.restart, "restart", "on-failure", "what follows when a command has ended: on-failure, always or never")
 	f.BoolVar(&c.takeOver, "take-over", false, "push it although a manifest looks after it, which it leaves by that")
 	f.StringArrayVar(&c.ports, "port", nil, "NAME=:PORT[/PROTOCOL] that it listens on; may be repeated; "+notYet)
-	f.StringVar(&c.visibility, "visibility", "local", "who may reach it: local or public; public: "+notYet)
+	f.StringVar(&c.visibility, "visibility", "local", "who may reach it: local, or public: all who reach a member with the role edge")
 	f.StringArrayVar(&c.hosts, "allow-host", nil, "[SCHEME://]HOST[:PORT] that it may send requests to, where it is a component; *.NAME is all below NAME; may be repeated")
-	f.StringVar(&c.route, "route", "", "[HOST][/PATH] under which it is served, besides its name; "+notYet)
+	f.StringVar(&c.route, "route", "", "[HOST][/PATH] under which members with the role edge serve it, if it is public, besides its name")
 }
 
 // httpNone is the value of --http that keeps a web program a command.
@@ -180,16 +180,15 @@ func (c *componentFlags) parseRoute(out *api.Component) error {
 	return r.Validate()
 }
 
-// notActedOn says, a line each, what of a component nodes of this version keep but do
-// not act on.
+// notActedOn says, a line each, what of a component nodes keep but do not act on.
 func notActedOn(c *api.Component) (out []string) {
 	add := func(is bool, text string) {
 		if is {
 			out = append(out, text)
 		}
 	}
-	add(c.Visibility == api.VisibilityPublic, "visibility public is kept, and not acted on by this version: it answers where the gateway of a node is reached")
+	add(c.Visibility == api.VisibilityPublic && c.Interface == api.InterfaceCommand, "visibility public is kept, and of no use: a command does not answer HTTP; say --http cgi or wasi if it does")
 	add(len(c.Ports) > 0, "ports are kept, and not opened: programs of Wasm cannot listen, services can (realm job submit)")
-	add(c.Route != nil, "route is kept, and not acted on by this version: a web program answers under /NAME/")
+	add(c.Route != nil && c.Visibility != api.VisibilityPublic, "route is kept, and of no use: it is for programs whose visibility is public")
 	return out
 }

@@ -96,6 +96,9 @@ func TestNotActedOn(t *testing.T) {
 	}
 	all := &api.Component{Visibility: api.VisibilityPublic, Ports: []api.Port{{}}, Route: &api.Route{}}
 	got := notActedOn(all)
+	if got = append(got, notActedOn(&api.Component{Route: &api.Route{}})...); len(notActedOn(&api.Component{Visibility: api.VisibilityPublic, Interface: api.InterfaceHTTP, Route: &api.Route{}})) != 0 {
+		t.Error("a warning of a public web program")
+	}
 	for i, word := range []string{"visibility public", "ports", "route"} {
 		if len(got) != 3 || !strings.HasPrefix(got[i], word) {
 			t.Fatalf("%q: no warning of %s", got, word)
@@ -106,8 +109,8 @@ func TestNotActedOn(t *testing.T) {
 // What is kept and not acted on is told, and does not spoil what a program reads.
 func TestPushWarns(t *testing.T) {
 	m := newMesh(t)
-	push := []string{"push", "--name", "web", "--file", m.file, "--wait=false", "--visibility", "public", "--route", "/x"}
-	m.want(0, []string{"warning: visibility public is kept", "warning: route is kept"}, push...)
+	push := []string{"push", "--name", "web", "--file", m.file, "--wait=false", "--port", "http=:80", "--route", "/x"}
+	m.want(0, []string{"warning: ports are kept", "warning: route is kept"}, push...)
 	code, out, errs := m.realm(append(push, "--json")...)
 	var r resultView
 	if err := json.Unmarshal([]byte(out), &r); err != nil || code != 0 || errs != "" || len(r.Warnings) != 2 {

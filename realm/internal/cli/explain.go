@@ -93,6 +93,7 @@ type explainView struct {
 	Updated   int           `json:"updated"`           // those of them that do in the version that counts
 	Pending   string        `json:"pending,omitempty"` // why fewer can than were asked for
 	Copies    *copiesView   `json:"copies,omitempty"`  // who keeps the program; left out where nobody could be asked
+	Public    *publicView   `json:"public,omitempty"`  // of a component that is; left out where it is not
 	Members   []whereView   `json:"members"`
 	Next      []string      `json:"next"`     // what to do, for people
 	Problems  []string      `json:"problems"` // what could not be found out
@@ -153,6 +154,9 @@ func (a *app) explain(ctx context.Context, n *node.Node, refs []api.Ref, tail in
 		return nil, err
 	}
 	v.signer(ctx, n)
+	if err := v.public(ctx, n, pin, in, s.Peers); err != nil {
+		v.Problems = append(v.Problems, oneLine(err.Error()))
+	}
 	v.kept(<-kept)
 	if at, err := a.where(); err == nil && at.node == "" { // a client runs nothing, and ranks nobody
 		v.rank(ctx, n)

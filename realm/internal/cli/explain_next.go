@@ -19,6 +19,7 @@ func (v *explainView) advise() []string {
 		n.add("realm start %s   # starts it again", v.said)
 	default:
 		n.places()
+		n.edges()
 		n.failure()
 	}
 	return n.all

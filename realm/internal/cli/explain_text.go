@@ -53,6 +53,9 @@ func (v *explainView) head(now time.Time) [][2]string {
 	if c := v.Copies; c != nil {
 		rows = append(rows, [2]string{"kept", c.line()})
 	}
+	if v.Public != nil {
+		rows = append(rows, v.Public.rows()...)
+	}
 	if v.Wanted == "running" || v.Running > 0 {
 		rows = append(rows, [2]string{"runs", v.runsText()})
 	}
