@@ -15,7 +15,7 @@ func newEdge(env *daemon.Env, isEdge func() bool, h *public.Handler, listens *se
 	return edge.New(edge.Config{
 		IsEdge: isEdge, HTTP: env.Config.EdgeListen, HTTPS: env.Config.EdgeTLSListen,
 		Certs: certs(env), Listen: listen, Handler: h, Listens: listens, Log: env.Log,
-		See: func(h http.Handler) http.Handler { return see.Handler("edge", h) },
+		See: func(h http.Handler) http.Handler { return see.Handler("edge", true, h) },
 	}, edge.NewMetrics(env.Metrics))
 }
 

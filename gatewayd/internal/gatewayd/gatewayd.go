@@ -131,7 +131,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		func(ctx context.Context) error { return d.intents.run(ctx, d.edge.Wanted) },
 		d.edge.Run,
 		func(ctx context.Context) error {
-			return d.serve(ctx, "programs", on.programs, d.seen.Handler("programs", hostcheck.Guard(d.public)))
+			return d.serve(ctx, "programs", on.programs, d.seen.Handler("programs", false, hostcheck.Guard(d.public)))
 		},
 		func(ctx context.Context) error {
 			return d.serve(ctx, "management", on.management, hostcheck.Guard(d.manage))

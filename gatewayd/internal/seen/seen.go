@@ -37,13 +37,18 @@ func withoutLevel(groups []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// Handler has what next answers on a listener be seen.
-func (s *Seen) Handler(listener string, next http.Handler) http.Handler {
+// Handler has what next answers on a listener be seen. Strangers do not say what is recorded
+// there, nor name traces.
+func (s *Seen) Handler(listener string, strangers bool, next http.Handler) http.Handler {
 	if s.tracer == nil && s.log == nil {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begun := time.Now()
+		if s.tracer != nil && strangers {
+			r.Header.Del("Traceparent")
+			r.Header.Del("Tracestate")
+		}
 		r, span := s.tracer.Serve(r, name(r))
 		span.Into(r.Header)
 		taker := new(forward.Taker)

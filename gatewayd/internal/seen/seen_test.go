@@ -27,7 +27,7 @@ func (l *lines) Write(p []byte) (int, error) {
 
 func TestNothingIsSeen(t *testing.T) {
 	h := http.NewServeMux()
-	if seen.New(nil, nil).Handler("x", h) != http.Handler(h) {
+	if seen.New(nil, nil).Handler("x", false, h) != http.Handler(h) {
 		t.Error("the handler is another")
 	}
 }
@@ -36,7 +36,7 @@ func TestNothingIsSeen(t *testing.T) {
 // a client could make another line of.
 func TestAccessLog(t *testing.T) {
 	log := &lines{}
-	srv := httptest.NewServer(seen.New(nil, log).Handler("programs", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	srv := httptest.NewServer(seen.New(nil, log).Handler("programs", false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/breaks/":
 			panic(http.ErrAbortHandler)

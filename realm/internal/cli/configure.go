@@ -29,6 +29,7 @@ type nodeFlags struct {
 	httpListen, manageListen string
 	metricsListen            string
 	edge                     edgeFlags
+	seen                     seenFlags
 	mdns                     bool
 	mounts                   []string
 	capacityMB               int64
@@ -48,6 +49,7 @@ func (n *nodeFlags) declare(f *pflag.FlagSet) {
 	f.StringVar(&n.manageListen, "manage-listen", "", "HOST:PORT of metrics, logs and health (default "+config.DefaultManageListen+")")
 	f.StringVar(&n.metricsListen, "metrics-listen", "", "HOST:PORT where all who reach it may read the metrics, and nothing else (default: nowhere)")
 	n.edge.declare(f)
+	n.seen.declare(f)
 	f.BoolVar(&n.mdns, "mdns", true, "find members on the local network")
 	f.StringArrayVar(&n.mounts, "allow-mount", nil, "folder of this node that programs may mount, with all in it; may be repeated")
 	f.Int64Var(&n.capacityMB, "capacity-mb", 0, "MiB that the memory caps of commands may add up to here (default: four times the machine's memory)")
@@ -109,6 +111,7 @@ func (n *nodeFlags) over(c *config.Node, given func(flag string) bool, lists fun
 			set()
 		}
 	}
+	n.seen.over(c, given)
 	if err := n.edge.over(c, given); err != nil {
 		return err
 	}
@@ -234,6 +237,8 @@ type configView struct {
 	StorageQuotaMB int64   `json:"storage_quota_mb,omitempty"`
 	UploadMBS      float64 `json:"upload_mb_s,omitempty"`
 	DownloadMBS    float64 `json:"download_mb_s,omitempty"`
+
+	seenView
 }
 
 func (a *app) configure(ctx context.Context, h paths.Home, c config.Node, write bool) error {
@@ -250,7 +255,7 @@ func (a *app) configure(ctx context.Context, h paths.Home, c config.Node, write 
 	}
 	v := configView{h.Config(), c.Owner, c.Realm, list(c.Bootstrap), list(c.Roles), c.ListenPort, c.HTTPListen, c.ManageListen, c.MetricsListen, newEdgeView(c), c.MDNS, c.Tofu, list(c.Mounts), c.CapacityMB, c.CapacityCPUs,
 		c.ProgramMemoryMB, c.ProgramMemoryMaxMB, c.ProgramFuel, c.ProgramFuelMax, c.ProgramEpochMS, c.ProgramEpochMaxMS,
-		c.StorageQuotaMB, c.UploadMBS, c.DownloadMBS}
+		c.StorageQuotaMB, c.UploadMBS, c.DownloadMBS, newSeenView(c)}
 	return a.print(v, func() {
 		fmt.Fprintf(a.out, "# %s\n", v.File)
 		for _, row := range settingRows(c) {
@@ -299,7 +304,7 @@ func settingRows(c config.Node) []string {
 	if c.MetricsListen != "" {
 		add("metrics_listen", c.MetricsListen)
 	}
-	for _, row := range edgeRows(c) {
+	for _, row := range append(edgeRows(c), seenRows(c)...) {
 		add(row[0], row[1])
 	}
 	add("mdns", fmt.Sprint(c.MDNS == nil || *c.MDNS))
