@@ -155,10 +155,10 @@ func (d *delivery) try(through api.Daemon, peer api.PeerID) (verdict, error) {
 	}
 	asks(d.req.Context(), peer)
 	out := d.addressed(through, peer, body)
-	_, span := d.tracer.Child(out.Context(), "attempt")
+	ctx, span := d.tracer.Child(out.Context(), "attempt")
 	if span != nil {
 		out.Header = out.Header.Clone()
-		span.Into(out.Header)
+		span.Into(ctx, out.Header)
 		span.Set("realm.through", string(through))
 		span.Set("realm.peer", string(peer))
 	}

@@ -50,7 +50,7 @@ func (s *Seen) Handler(listener string, strangers bool, next http.Handler) http.
 			r.Header.Del("Tracestate")
 		}
 		r, span := s.tracer.Serve(r, name(r))
-		span.Into(r.Header)
+		span.Into(r.Context(), r.Header)
 		taker := new(forward.Taker)
 		r = r.WithContext(forward.Tell(r.Context(), taker))
 		a := &answer{ResponseWriter: w}

@@ -134,7 +134,7 @@ func (t *Table) Find(host, escaped string) (m Match, ok bool) {
 	own, named := t.hosts[CanonicalHost(host)]
 	for _, list := range [][]entry{own, t.any} {
 		for _, e := range list {
-			if fits(e.segments, asked) && !(named && e.byName) {
+			if fits(e.segments, asked) && (!named || !e.byName) {
 				rest := asked[len(e.segments):]
 				return Match{e.name, mount(e.segments), strings.Join(rest, "/"), len(rest) == 0}, true
 			}

@@ -14,7 +14,7 @@ func (t *Tracer) Joined(name string, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		span.Into(r.Header)
+		span.Into(r.Context(), r.Header) //nolint:contextcheck // it is that of the request
 		n := &noted{ResponseWriter: w}
 		defer func() {
 			span.Status(n.status)

@@ -176,9 +176,9 @@ func (s *Span) Fail(err error) {
 }
 
 // Into has h name the span as the parent of what comes next. It changes h.
-func (s *Span) Into(h http.Header) {
+func (s *Span) Into(ctx context.Context, h http.Header) {
 	if s != nil {
-		s.t.headers.Inject(trace.ContextWithSpan(context.Background(), s.span), propagation.HeaderCarrier(h))
+		s.t.headers.Inject(trace.ContextWithSpan(ctx, s.span), propagation.HeaderCarrier(h))
 	}
 }
 

@@ -59,7 +59,7 @@ func request(parent string) *http.Request {
 func TestOff(t *testing.T) {
 	var off *trace.Tracer
 	r, span := off.Serve(request(sampled), "x")
-	span.Into(r.Header)
+	span.Into(r.Context(), r.Header)
 	span.Status(500)
 	span.Set("a", "b")
 	ctx, child := off.Child(r.Context(), "y")
@@ -92,7 +92,7 @@ func TestParents(t *testing.T) {
 		{"nonsense", "\x00\xff", "-00", false, false},
 	} {
 		r, span := tr.Serve(request(c.parent), "x")
-		span.Into(r.Header)
+		span.Into(r.Context(), r.Header)
 		got := r.Header.Get("Traceparent")
 		if goesOn := strings.Contains(got, "0af7651916cd43dd8448eb211c80319c"); goesOn != c.goesOn || !strings.HasSuffix(got, c.flags) || strings.Contains(got, "b7ad6b7169203331") {
 			t.Errorf("%s: %q", c.name, got)
@@ -159,7 +159,7 @@ func FuzzServe(f *testing.F) {
 		r.Header["Traceparent"], r.Header["Tracestate"] = []string{parent}, []string{state}
 		r, span := tr.Serve(r, "x")
 		defer span.End()
-		span.Into(r.Header)
+		span.Into(r.Context(), r.Header)
 		got := r.Header.Get("Traceparent")
 		if len(got) != len(sampled) || !strings.HasPrefix(got, "00-") || !strings.Contains(got, span.TraceID()) || strings.Trim(span.TraceID(), "0") == "" {
 			t.Fatalf("%q, %q: %q", parent, state, got)

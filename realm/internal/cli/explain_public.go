@@ -55,7 +55,7 @@ func (v *explainView) public(ctx context.Context, n *node.Node, pin trust.Pin, i
 func publicOf(in intent.Signed) (c ingress.Component, ok bool) {
 	w, err := in.Workload()
 	if body, is := w.(*api.Component); err == nil && is {
-		return ingress.Of(in.Ref.Name, body)
+		return ingress.Of(in.Name, body)
 	}
 	return c, false
 }
@@ -85,6 +85,6 @@ func (n *nextSteps) edges() {
 		n.add("realm node set PEER --role %s   # has a member serve what is public; name its other roles, too", ingress.RoleEdge)
 	}
 	if n.Public.Taken != "" {
-		n.add("realm push %s --route …   # gives it another route than component/%s has", "--name "+string(n.Ref.Name), n.Public.Taken)
+		n.add("realm push %s --route …   # gives it another route than component/%s has", "--name "+string(n.Name), n.Public.Taken)
 	}
 }

@@ -110,9 +110,9 @@ func (e *endpoints) serve(w http.ResponseWriter, r *http.Request, ref api.Ref) e
 		return err
 	}
 	defer leave()
-	_, span := e.tracer.Child(r.Context(), "guest")
+	ctx, span := e.tracer.Child(r.Context(), "guest")
 	defer span.End()
-	span.Into(r.Header) // what the guest begins in its turn is below it
+	span.Into(ctx, r.Header) // what the guest begins in its turn is below it
 	err = p.Serve(w, r, r.PathValue("path"))
 	span.Fail(err)
 	return err
