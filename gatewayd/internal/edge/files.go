@@ -31,16 +31,9 @@ type Pair struct{ Cert, Key string }
 
 // Begin implements [Certs].
 func (f *Files) Begin(func() *ingress.Table) (TLS, error) {
-	l := &loaded{log: f.Log, looked: time.Now()}
-	for _, p := range f.Pairs {
-		c := &pair{Pair: p}
-		if err := c.load(); err != nil {
-			return TLS{}, err
-		}
-		l.pairs = append(l.pairs, c)
-	}
-	if len(l.pairs) == 0 {
-		return TLS{}, errors.New("there is no certificate: name one with --edge-cert and --edge-key")
+	l, err := f.open()
+	if err != nil {
+		return TLS{}, err
 	}
 	return TLS{
 		Config: &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: l.choose},
@@ -50,6 +43,21 @@ func (f *Files) Begin(func() *ingress.Table) (TLS, error) {
 			return nil
 		},
 	}, nil
+}
+
+func (f *Files) open() (*loaded, error) {
+	l := &loaded{log: f.Log, looked: time.Now()}
+	for _, p := range f.Pairs {
+		c := &pair{Pair: p}
+		if err := c.load(); err != nil {
+			return nil, err
+		}
+		l.pairs = append(l.pairs, c)
+	}
+	if len(l.pairs) == 0 {
+		return nil, errors.New("there is no certificate: name one with --edge-cert and --edge-key")
+	}
+	return l, nil
 }
 
 // loaded are certificates that are in use.
@@ -63,6 +71,19 @@ type loaded struct {
 
 // choose returns the first certificate that suits the client, else the first of all.
 func (l *loaded) choose(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	if c := l.fits(hello); c != nil {
+		return c, nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.pairs[0].cert, nil
+}
+
+// fits returns the first certificate that suits the client; nil: none does.
+func (l *loaded) fits(hello *tls.ClientHelloInfo) *tls.Certificate {
+	if l == nil {
+		return nil
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if now := time.Now(); now.Sub(l.looked) >= lookEvery {
@@ -73,10 +94,10 @@ func (l *loaded) choose(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	}
 	for _, p := range l.pairs {
 		if hello.SupportsCertificate(p.cert) == nil {
-			return p.cert, nil
+			return p.cert
 		}
 	}
-	return l.pairs[0].cert, nil
+	return nil
 }
 
 // pair is a certificate, and which files it was read from.

@@ -2,7 +2,9 @@ package gatewayd
 
 import (
 	"net/http"
+	"path/filepath"
 
+	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/gatewayd/internal/edge"
 	"github.com/realm-mesh/realm/gatewayd/internal/public"
 	"github.com/realm-mesh/realm/gatewayd/internal/seen"
@@ -22,12 +24,19 @@ func newEdge(env *daemon.Env, isEdge func() bool, h *public.Handler, listens *se
 // certs is where certificates come from; nil: from nowhere.
 func certs(env *daemon.Env) edge.Certs {
 	c := env.Config
-	if len(c.EdgeCerts) == 0 {
-		return nil
+	var files *edge.Files
+	if len(c.EdgeCerts) > 0 {
+		files = &edge.Files{Log: env.Log}
 	}
-	files := &edge.Files{Log: env.Log}
 	for i := range c.EdgeCerts {
 		files.Pairs = append(files.Pairs, edge.Pair{Cert: c.EdgeCerts[i], Key: c.EdgeKeys[i]})
 	}
-	return files
+	switch {
+	case c.ACMEDirectory != "":
+		return &edge.ACME{Directory: c.ACME(), Email: c.ACMEEmail, Root: c.ACMERoot, Dir: filepath.Join(env.Home.State(api.Gatewayd), "acme"),
+			HTTP: c.EdgeListen, HTTPS: c.EdgeTLSListen, Files: files, Log: env.Log}
+	case files != nil:
+		return files
+	}
+	return nil
 }
