@@ -28,7 +28,11 @@ import (
 
 func TestMain(m *testing.M) {
 	retryEvery = 50 * time.Millisecond
-	goleak.VerifyTestMain(m)
+	const certmagic = "github.com/caddyserver/certmagic."
+	goleak.VerifyTestMain(m, // goroutines that these libraries keep, or end later
+		goleak.IgnoreAnyFunction("github.com/letsencrypt/pebble/v2/va.VAImpl.processTasks"),
+		goleak.IgnoreAnyFunction(certmagic+"keepLockfileFresh"),
+		goleak.IgnoreAnyFunction(certmagic+"(*RingBufferRateLimiter).loop"))
 }
 
 // world is an edge whose programs a stand-in of runnerd runs.
