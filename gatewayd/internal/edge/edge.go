@@ -76,7 +76,7 @@ func New(cfg Config, m *Metrics) *Edge {
 func (e *Edge) Wanted(c wanted.Change) {
 	news := false
 	for _, w := range c.Wants {
-		if w.Ref.Kind == api.KindComponent {
+		if w.Kind == api.KindComponent {
 			news = e.take(w) || news
 		}
 	}
@@ -88,13 +88,13 @@ func (e *Edge) Wanted(c wanted.Change) {
 
 // take reports whether what is public is otherwise by w.
 func (e *Edge) take(w wanted.Want) bool {
-	was, had := e.all[w.Ref.Name]
+	was, had := e.all[w.Name]
 	is, ok := publicOf(w)
 	if !ok {
-		delete(e.all, w.Ref.Name)
+		delete(e.all, w.Name)
 		return had
 	}
-	e.all[w.Ref.Name] = is
+	e.all[w.Name] = is
 	return !had || is != was
 }
 
