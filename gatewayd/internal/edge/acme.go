@@ -9,13 +9,15 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/certmagic"
 	"go.uber.org/zap"
 
-	"github.com/realm-mesh/realm/internal/kit/ingress"
+	"github.com/realm-mesh/realm/internal/kit/telemetry"
 )
 
 const (
@@ -24,8 +26,9 @@ const (
 )
 
 // ACME gets certificates from an authority, for the hosts that public routes name and no
-// others: when the first client asks for one, and before one ends. The authority asks for
-// its proofs at the listeners of the Edge: by TLS-ALPN-01 or HTTP-01.
+// others: as soon as a route names one, and before one ends. The authority asks for its
+// proofs at the listeners of the Edge: by TLS-ALPN-01 or HTTP-01. A client that comes before
+// the certificate is there waits for it as long as a handshake may take.
 type ACME struct {
 	Directory string // URL
 	Email     string // may be empty
@@ -40,7 +43,7 @@ type ACME struct {
 var errNotPublic = errors.New("no public route names this host")
 
 // Begin implements [Certs].
-func (a *ACME) Begin(table func() *ingress.Table) (TLS, error) {
+func (a *ACME) Begin(public Public) (TLS, error) {
 	var files *loaded
 	if a.Files != nil {
 		var err error
@@ -59,7 +62,7 @@ func (a *ACME) Begin(table func() *ingress.Table) (TLS, error) {
 	cfg = certmagic.New(cache, certmagic.Config{
 		Storage: &certmagic.FileStorage{Path: a.Dir}, Logger: zap.NewNop(), OnEvent: a.event,
 		OnDemand: &certmagic.OnDemandConfig{DecisionFunc: func(_ context.Context, host string) error {
-			if !table().HasHost(host) {
+			if table, _ := public(); !table.HasHost(host) {
 				return errNotPublic
 			}
 			return nil
@@ -76,11 +79,48 @@ func (a *ACME) Begin(table func() *ingress.Table) (TLS, error) {
 		}},
 		Plain: issuer.HTTPChallengeHandler,
 		Run: func(ctx context.Context) error {
-			<-ctx.Done()
-			cache.Stop()
+			defer cache.Stop()
+			a.order(ctx, public, func(host string) bool { return !files.has(host) }, cfg.ObtainCertAsync)
 			return nil
 		},
 	}, nil
+}
+
+// order has obtain, which tries again until it is told to stop, get a certificate for each host
+// that some route names while one does, until ctx ends.
+func (a *ACME) order(ctx context.Context, public Public, wanted func(host string) bool, obtain func(ctx context.Context, host string) error) {
+	var orders sync.WaitGroup
+	defer orders.Wait()
+	stops := map[string]context.CancelFunc{}
+	for ctx.Err() == nil {
+		table, changed := public()
+		hosts := table.Hosts()
+		for host, stop := range stops {
+			if !slices.Contains(hosts, host) {
+				stop()
+				delete(stops, host)
+			}
+		}
+		for _, host := range hosts {
+			if stops[host] != nil || !wanted(host) {
+				continue
+			}
+			one, stop := context.WithCancel(ctx)
+			stops[host] = stop
+			orders.Go(func() {
+				if err := obtain(one, host); err != nil && one.Err() == nil {
+					a.Log.Error("no certificate is tried to get any more until the node starts again", "host", host, telemetry.Error(err))
+				}
+			})
+		}
+		select {
+		case <-ctx.Done():
+		case <-changed:
+		}
+	}
+	for _, stop := range stops {
+		stop()
+	}
 }
 
 func (a *ACME) issuer() (t certmagic.ACMEIssuer, err error) {

@@ -1,9 +1,11 @@
 package edge
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"io/fs"
 	"log"
@@ -14,15 +16,19 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/letsencrypt/challtestsrv"
 	"github.com/letsencrypt/pebble/v2/ca"
 	"github.com/letsencrypt/pebble/v2/db"
 	"github.com/letsencrypt/pebble/v2/va"
 	"github.com/letsencrypt/pebble/v2/wfe"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/internal/kit/ingress"
 )
 
 // authority runs Pebble, which finds every name at 127.0.0.1 and the ports of w. It
@@ -75,8 +81,57 @@ func port(t *testing.T, addr string) int {
 	return n
 }
 
-// TestACME has an authority issue what the first client asks for, and nothing for hosts
-// that no public route names.
+// TestOrders begins an order for each host as it comes, once, and ends it when the host goes.
+func TestOrders(t *testing.T) {
+	var mu sync.Mutex
+	under := map[string]int{}
+	begun, ended := make(chan string), make(chan string)
+	e := New(Config{IsEdge: func() bool { return true }, Log: slog.New(slog.DiscardHandler)}, NewMetrics(prometheus.NewRegistry()))
+	hosts := func(all ...string) {
+		var c []ingress.Component
+		for i, h := range all {
+			c = append(c, ingress.Component{Name: api.Name(fmt.Sprint("c", i)), Route: api.Route{Host: h}})
+		}
+		e.publish(ingress.New(c))
+	}
+	hosts("a.example.org", "filed.example.org")
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		(&ACME{Log: e.cfg.Log}).order(ctx, e.public, func(h string) bool { return h != "filed.example.org" }, func(ctx context.Context, h string) error {
+			mu.Lock()
+			under[h]++
+			mu.Unlock()
+			begun <- h
+			<-ctx.Done()
+			ended <- h
+			return ctx.Err()
+		})
+	}()
+	if h := <-begun; h != "a.example.org" {
+		t.Errorf("%s is ordered", h)
+	}
+	hosts("a.example.org", "b.example.org")
+	if h := <-begun; h != "b.example.org" {
+		t.Errorf("%s is ordered", h)
+	}
+	hosts("b.example.org")
+	if h := <-ended; h != "a.example.org" {
+		t.Errorf("the order of %s ends", h)
+	}
+	cancel()
+	if h := <-ended; h != "b.example.org" {
+		t.Errorf("the order of %s ends", h)
+	}
+	<-done
+	if under["a.example.org"] != 1 || under["b.example.org"] != 1 || len(under) != 2 {
+		t.Errorf("%v", under)
+	}
+}
+
+// TestACME has an authority issue what a route names before any client asks for it, and
+// nothing for hosts that no public route names.
 func TestACME(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "acme")
 	a := &ACME{Dir: dir, Log: slog.New(slog.DiscardHandler), Email: "ops@example.org"}
@@ -89,6 +144,11 @@ func TestACME(t *testing.T) {
 	w.want("secret", hidden)
 	w.want("shop", web(&api.Route{Host: "shop.example.org"}))
 	w.isOpen()
+	for end := time.Now().Add(30 * time.Second); len(issuedFor(t, dir)) == 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("nothing is issued while nobody asks")
+		}
+	}
 	c := w.client(&http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true})
 	if got := w.ask(c, http.MethodGet, "https://shop.example.org/x", nil); got.status != http.StatusOK {
 		t.Errorf("%+v", got)
@@ -115,4 +175,14 @@ func TestACME(t *testing.T) {
 	if err != nil || keys == 0 {
 		t.Errorf("%d keys, %v", keys, err)
 	}
+}
+
+// issuedFor lists the certificates in the folder.
+func issuedFor(t *testing.T, dir string) []string {
+	t.Helper()
+	all, err := filepath.Glob(filepath.Join(dir, "certificates", "*", "*", "*.crt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
 }

@@ -10,10 +10,12 @@ import (
 
 // Certs is where the certificates of an [Edge] come from.
 type Certs interface {
-	// Begin is called each time that the listeners are opened. table is what is public
-	// whenever it is called.
-	Begin(table func() *ingress.Table) (TLS, error)
+	// Begin is called each time that the listeners are opened.
+	Begin(public Public) (TLS, error)
 }
+
+// Public is what is public now, and a channel that is closed when it is otherwise.
+type Public func() (table *ingress.Table, changed <-chan struct{})
 
 // TLS is what serves HTTPS while the listeners are open.
 type TLS struct {

@@ -63,11 +63,12 @@ type Edge struct {
 	mu      sync.Mutex
 	open    bool          // it is to be
 	changed chan struct{} // closed when open is otherwise
+	news    chan struct{} // closed when the table is another
 }
 
 // New returns an Edge that is closed and knows of nothing.
 func New(cfg Config, m *Metrics) *Edge {
-	e := &Edge{cfg: cfg, metrics: m, all: map[api.Name]ingress.Component{}, changed: make(chan struct{})}
+	e := &Edge{cfg: cfg, metrics: m, all: map[api.Name]ingress.Component{}, changed: make(chan struct{}), news: make(chan struct{})}
 	e.table.Store(ingress.New(nil))
 	return e
 }
@@ -81,7 +82,7 @@ func (e *Edge) Wanted(c wanted.Change) {
 		}
 	}
 	if news {
-		e.table.Store(ingress.New(slices.Collect(maps.Values(e.all))))
+		e.publish(ingress.New(slices.Collect(maps.Values(e.all))))
 	}
 	e.set(e.cfg.IsEdge() && !e.table.Load().Empty())
 }
@@ -104,9 +105,25 @@ func publicOf(w wanted.Want) (c ingress.Component, ok bool) {
 	}
 	body, err := w.Workload()
 	if component, is := body.(*api.Component); err == nil && is {
-		return ingress.Of(w.Ref.Name, component)
+		return ingress.Of(w.Name, component)
 	}
 	return c, false
+}
+
+// publish makes t the table.
+func (e *Edge) publish(t *ingress.Table) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.table.Store(t)
+	close(e.news)
+	e.news = make(chan struct{})
+}
+
+// public is [Public].
+func (e *Edge) public() (*ingress.Table, <-chan struct{}) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.table.Load(), e.news
 }
 
 func (e *Edge) set(open bool) {
@@ -205,7 +222,7 @@ func (e *Edge) parts(ctx context.Context) (parts []func(context.Context) error, 
 		err = add("edge", e.cfg.HTTP, "--edge-listen", server.Config{Handler: see(http.HandlerFunc(e.handle))})
 		return parts, addrs, err
 	}
-	tls, err := e.cfg.Certs.Begin(e.table.Load)
+	tls, err := e.cfg.Certs.Begin(e.public)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -9,10 +9,10 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
-	"github.com/realm-mesh/realm/internal/kit/ingress"
 	"github.com/realm-mesh/realm/internal/kit/telemetry"
 )
 
@@ -30,7 +30,7 @@ type Files struct {
 type Pair struct{ Cert, Key string }
 
 // Begin implements [Certs].
-func (f *Files) Begin(func() *ingress.Table) (TLS, error) {
+func (f *Files) Begin(Public) (TLS, error) {
 	l, err := f.open()
 	if err != nil {
 		return TLS{}, err
@@ -98,6 +98,16 @@ func (l *loaded) fits(hello *tls.ClientHelloInfo) *tls.Certificate {
 		}
 	}
 	return nil
+}
+
+// has reports whether a certificate is for the host.
+func (l *loaded) has(host string) bool {
+	if l == nil {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.ContainsFunc(l.pairs, func(p *pair) bool { return p.cert.Leaf.VerifyHostname(host) == nil })
 }
 
 // pair is a certificate, and which files it was read from.

@@ -49,7 +49,7 @@ func (d *delivery) run(ctx context.Context) error {
 	pause := firstPause
 	for {
 		table, changed := d.live.Now()
-		switch v, err := d.round(table); {
+		switch v, err := d.round(table); { //nolint:contextcheck // that of the request, which delivery has
 		case v == taken:
 			return nil
 		case v == failed:
