@@ -21,6 +21,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/realm-mesh/realm/e2e/internal/node"
 )
 
 // TestEdge serves what is public on the one of two nodes that has the role, from the other.
@@ -36,7 +38,7 @@ func TestEdge(t *testing.T) {
 		t.Fatal(err)
 	}
 	second := newNode(t, "edge", first.OwnerKey)
-	start(t, second, "--mdns=false", "--bootstrap", addr, "--role", "edge", "--edge-listen", plain, "--edge-tls-listen", secure, "--edge-cert", cert, "--edge-key", key)
+	start(t, second, "--mdns=false", "--bootstrap", addr, "--edge-listen", plain, "--edge-tls-listen", secure, "--edge-cert", cert, "--edge-key", key)
 	waitPeers(t, first, 1)
 	client := &http.Client{Timeout: 20 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} // its own certificate
@@ -69,6 +71,10 @@ func TestEdge(t *testing.T) {
 		t.Error("it is open, and nothing is public")
 	}
 	do(t, first, "push", "--name", "shop", "--peer", peerOf(t, first), "--visibility", "public", "--route", "shop.example.org/buy", "--file", sample("hello-http"))
+	if _, err := net.Dial("tcp", secure); err == nil {
+		t.Error("it is open, and the node is no edge")
+	}
+	do(t, first, "node", "set", peerOf(t, second), "--role", "edge")
 	is("https://"+secure+"/buy/x?y=1", "shop.example.org", 200, "path: /x?y=1")
 	is("https://"+secure+"/shop/x", "other.example.org", 200, "path: /x")
 	_, unknown, _ := ask(testContext(t), "https://"+secure+"/never/", "other.example.org")
@@ -88,12 +94,11 @@ func TestEdge(t *testing.T) {
 
 func freePort(t *testing.T) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := node.FreeAddr(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ln.Close()
-	return ln.Addr().String()
+	return addr
 }
 
 // selfSigned are files of a certificate and its key.

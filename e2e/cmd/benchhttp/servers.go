@@ -82,24 +82,15 @@ func spawn(ctx context.Context, network, addr, program string, args ...string) e
 	})
 }
 
-// freeAddr is an address on loopback that nobody listens at.
-func freeAddr(ctx context.Context) (string, error) {
-	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return ln.Addr().String(), ln.Close()
-}
-
 // startOthers starts what is compared with.
 func (b *bench) startOthers(ctx context.Context) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	plain, err1 := freeAddr(ctx)
-	proxy, err2 := freeAddr(ctx)
-	jco, err3 := freeAddr(ctx)
+	plain, err1 := node.FreeAddr(ctx)
+	proxy, err2 := node.FreeAddr(ctx)
+	jco, err3 := node.FreeAddr(ctx)
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return err
 	}

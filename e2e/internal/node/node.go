@@ -40,7 +40,7 @@ type Node struct {
 func New(ctx context.Context, name, bin, home, ownerKey string) (*Node, error) {
 	n := &Node{Name: name, Bin: bin, Home: home, OwnerKey: ownerKey}
 	for _, addr := range []*string{&n.HTTP, &n.Manage} {
-		free, err := freeAddr(ctx)
+		free, err := FreeAddr(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -49,13 +49,13 @@ func New(ctx context.Context, name, bin, home, ownerKey string) (*Node, error) {
 	return n, nil
 }
 
-// given holds the ports that freeAddr has returned: a node may listen on its own much later.
+// given holds the ports that FreeAddr has returned: a node may listen on its own much later.
 var given sync.Map
 
-// freeAddr is an address that nobody listens at, and that no other node was given. The
+// FreeAddr is an address that nobody listens at, and that no other node was given. The
 // system hands out other ports than these by itself, to whoever connects before the node
 // listens; and nodes choose higher ones for the mesh.
-func freeAddr(ctx context.Context) (string, error) {
+func FreeAddr(ctx context.Context) (string, error) {
 	const first, count, tries = 12000, 8000, 100
 	var last error
 	for range tries {
