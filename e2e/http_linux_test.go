@@ -219,3 +219,58 @@ func answer(c net.Conn) error {
 	}
 	return nil
 }
+
+// TestReplacedUnderARequest replaces a program while it reads a body, on this node and on
+// another: the request ends with the version that it began with, the next one gets the new.
+func TestReplacedUnderARequest(t *testing.T) {
+	t.Parallel()
+	nodes := startMesh(t, 2)
+	push := func(name, greeting string) {
+		t.Helper()
+		do(t, nodes[0], "push", "--name", name, "--http", "cgi", "--epoch-ms", "120000", "--env", "GREETING="+greeting, "--file", sample("hello-cgi"),
+			"--peer", peerOf(t, map[string]*node.Node{"here": nodes[0], "there": nodes[1]}[name]))
+	}
+	for _, name := range []string{"here", "there"} {
+		push(name, "Old")
+		url := "http://" + nodes[0].HTTP + "/" + name
+		body, rest := io.Pipe()
+		req, err := http.NewRequestWithContext(testContext(t), http.MethodPost, url+"/echo", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.ContentLength = 10
+		answered := make(chan error, 1)
+		go func() {
+			resp, err := http.DefaultClient.Do(req)
+			if err == nil {
+				var b []byte
+				b, err = io.ReadAll(resp.Body)
+				resp.Body.Close()
+				if err == nil && (resp.StatusCode != http.StatusOK || !strings.HasSuffix(string(b), "\n0123456789")) {
+					err = fmt.Errorf("%s %s", resp.Status, b)
+				}
+			}
+			answered <- err
+		}()
+		if _, err := io.WriteString(rest, "01234"); err != nil {
+			t.Fatal(err)
+		}
+		push(name, "New")
+		if status, got := request(t, http.MethodGet, url+"/", "", nil); status != http.StatusOK || !strings.HasPrefix(got, "New") {
+			t.Errorf("%s: %d %s", name, status, got)
+		}
+		select {
+		case err := <-answered:
+			t.Errorf("%s: it was ended: %v", name, err)
+			continue
+		default:
+		}
+		if _, err := io.WriteString(rest, "56789"); err != nil {
+			t.Fatal(err)
+		}
+		rest.Close()
+		if err := <-answered; err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
