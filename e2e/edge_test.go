@@ -83,7 +83,16 @@ func TestEdge(t *testing.T) {
 	if out := do(t, first, "explain", "shop"); !strings.Contains(out, "shop.example.org/buy/ and /shop/") {
 		t.Error(out)
 	}
+	// Of two with one route, the first by name has it; the other is under its name.
+	do(t, first, "push", "--name", "store", "--http", "cgi", "--peer", peerOf(t, first), "--visibility", "public", "--route", "shop.example.org/buy", "--file", sample("hello-cgi"))
+	is("https://"+secure+"/store/", "other.example.org", 200, "Hello from /store")
+	is("https://"+secure+"/buy/x", "shop.example.org", 200, "path: /x")
+	if out := do(t, first, "explain", "store"); !strings.Contains(out, "component/shop") || !strings.Contains(out, "realm push --name store --route") {
+		t.Error(out)
+	}
 	do(t, first, "rm", "shop")
+	is("https://"+secure+"/buy/", "shop.example.org", 200, "Hello from /buy")
+	do(t, first, "rm", "store")
 	until(t, "the edge is closed", func(ctx context.Context) error {
 		if _, _, err := ask(ctx, "https://"+secure+"/never/", ""); err == nil {
 			return errors.New("it answers")
