@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/vigil"
 )
@@ -25,20 +27,14 @@ const (
 // a debugger, or stuck. What has crashed closes its socket, and needs no pulse.
 type pulse struct {
 	transport http.RoundTripper
+	asked     singleflight.Group // one question for all who have it at the time
 
 	mu    sync.Mutex
-	asked map[api.Daemon]*question
 	until map[api.Daemon]time.Time // until when a daemon is taken for stopped
 }
 
-// question is one that all share who ask at the time.
-type question struct {
-	done chan struct{}
-	err  error // once done is closed
-}
-
 func newPulse(transport http.RoundTripper) *pulse {
-	return &pulse{transport: transport, asked: map[api.Daemon]*question{}, until: map[api.Daemon]time.Time{}}
+	return &pulse{transport: transport, until: map[api.Daemon]time.Time{}}
 }
 
 // stopped reports whether a daemon has been found stopped a moment before now.
@@ -51,36 +47,28 @@ func (p *pulse) stopped(d api.Daemon, now time.Time) bool {
 // probe is for [vigil.Transport].
 func (p *pulse) probe(ctx context.Context, r *http.Request) error {
 	d := api.Daemon(r.URL.Host)
-	p.mu.Lock()
-	q, asked := p.asked[d]
-	if !asked {
-		q = &question{done: make(chan struct{})}
-		p.asked[d] = q
-	}
-	p.mu.Unlock()
-	if !asked {
-		p.ask(ctx, d, q)
-	}
+	answer := p.asked.DoChan(string(d), func() (any, error) {
+		return nil, p.ask(context.WithoutCancel(ctx), d) // it goes on when its caller leaves: others may wait
+	})
 	select {
-	case <-q.done:
-		return q.err
+	case a := <-answer:
+		return a.Err
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }
 
-// ask answers q. It goes on when its caller leaves: others may wait.
-func (p *pulse) ask(ctx context.Context, d api.Daemon, q *question) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pulseTime)
+// ask finds out whether a daemon is there, and remembers if not.
+func (p *pulse) ask(ctx context.Context, d api.Daemon) error {
+	ctx, cancel := context.WithTimeout(ctx, pulseTime)
 	defer cancel()
-	q.err = p.beat(ctx, d)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.asked, d)
-	if q.err != nil {
+	err := p.beat(ctx, d)
+	if err != nil {
+		p.mu.Lock()
+		defer p.mu.Unlock()
 		p.until[d] = time.Now().Add(stoppedFor)
 	}
-	close(q.done)
+	return err
 }
 
 // beat asks for what needs no work. Whatever the answer, there is one; and a socket that is
