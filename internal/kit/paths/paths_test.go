@@ -51,6 +51,7 @@ func TestFiles(t *testing.T) {
 		"Cache":        "/h/cache/casd",
 		"DaemonLogs":   "/h/logs/daemons",
 		"DaemonLog":    "/h/logs/daemons/casd.log",
+		"AccessLog":    "/h/logs/access.log",
 		"WorkloadLogs": "/h/logs/workloads",
 		"WorkloadLog":  "/h/logs/workloads/function/double.log",
 		"LastGood":     "/h/runnerd/good/function/double.json",
