@@ -155,7 +155,7 @@ func (d *delivery) try(through api.Daemon, peer api.PeerID) (verdict, error) {
 	}
 	asks(d.req.Context(), peer)
 	out := d.addressed(through, peer, body)
-	ctx, span := d.tracer.Child(out.Context(), "attempt")
+	ctx, span := d.tracer.Call(out.Context(), "attempt")
 	if span != nil {
 		out.Header = out.Header.Clone()
 		span.Into(ctx, out.Header)

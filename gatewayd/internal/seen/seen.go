@@ -3,8 +3,10 @@
 package seen
 
 import (
+	"bufio"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -37,19 +39,28 @@ func withoutLevel(groups []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// Handler has what next answers on a listener be seen. Strangers do not say what is recorded
-// there, nor name traces.
+// Handler has what next answers on a listener be seen. Strangers do not say what is recorded,
+// nor name traces, here or on the members behind.
 func (s *Seen) Handler(listener string, strangers bool, next http.Handler) http.Handler {
-	if s.tracer == nil && s.log == nil {
-		return next
+	seen := next
+	if s.tracer != nil || s.log != nil {
+		seen = s.look(listener, next)
+	}
+	if !strangers {
+		return seen
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Header.Del("Traceparent")
+		r.Header.Del("Tracestate")
+		seen.ServeHTTP(w, r)
+	})
+}
+
+// look watches over the requests that next answers.
+func (s *Seen) look(listener string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begun := time.Now()
-		if s.tracer != nil && strangers {
-			r.Header.Del("Traceparent")
-			r.Header.Del("Tracestate")
-		}
-		r, span := s.tracer.Serve(r, name(r))
+		r, span := s.tracer.Serve(r, "gateway "+route(r))
 		span.Into(r.Context(), r.Header)
 		taker := new(forward.Taker)
 		r = r.WithContext(forward.Tell(r.Context(), taker))
@@ -74,14 +85,14 @@ func (s *Seen) Handler(listener string, strangers bool, next http.Handler) http.
 	})
 }
 
-// name is the route of a request: what follows the name of a program is not of it.
-func name(r *http.Request) string {
+// route is that of a request: what follows the name of a program is not of it.
+func route(r *http.Request) string {
 	first, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	switch first {
 	case "", "exec", "functions", "peers":
-		return "gateway /" + first
+		return "/" + first
 	}
-	return "gateway /{program}/"
+	return "/{program}/"
 }
 
 // maxText bounds what a stranger has the log hold of a field, in bytes.
@@ -97,7 +108,7 @@ func (s *Seen) write(listener string, r *http.Request, a *answer, in int64, by *
 	}
 	fields := []slog.Attr{
 		slog.String("listener", listener), slog.String("client", r.RemoteAddr), slog.String("method", bounded(r.Method)),
-		slog.String("host", bounded(r.Host)), slog.String("path", bounded(r.URL.EscapedPath())), slog.String("proto", r.Proto),
+		slog.String("host", bounded(r.Host)), slog.String("path", bounded(r.URL.EscapedPath())), slog.String("route", route(r)), slog.String("proto", r.Proto),
 		slog.Int("status", a.status), slog.Int64("bytes_in", in), slog.Int64("bytes_out", a.n),
 		slog.Float64("ms", float64(took.Microseconds())/1e3),
 	}
@@ -134,6 +145,12 @@ func (a *answer) Write(b []byte) (int, error) {
 	n, err := a.ResponseWriter.Write(b)
 	a.n += int64(n)
 	return n, err
+}
+
+// Hijack implements [http.Hijacker]: what follows is no HTTP, and its status is not written here.
+func (a *answer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	a.status = http.StatusSwitchingProtocols
+	return http.NewResponseController(a.ResponseWriter).Hijack()
 }
 
 // Unwrap implements what [http.ResponseController] looks for.

@@ -32,6 +32,19 @@ func TestNothingIsSeen(t *testing.T) {
 	}
 }
 
+// TestStrangers name no trace, whether this node makes some or not.
+func TestStrangers(t *testing.T) {
+	var got http.Header
+	h := seen.New(nil, nil).Handler("edge", true, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header }))
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set("Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+	r.Header.Set("Tracestate", "a=b")
+	h.ServeHTTP(httptest.NewRecorder(), r)
+	if len(got) != 0 {
+		t.Errorf("%v", got)
+	}
+}
+
 // TestAccessLog has a line for each request, whatever becomes of it, and nothing in it that
 // a client could make another line of.
 func TestAccessLog(t *testing.T) {
@@ -82,6 +95,9 @@ func TestAccessLog(t *testing.T) {
 		}
 	}
 	if l := all["/echo/"]; l.Status != http.StatusTeapot || l.BytesIn != 5 || l.BytesOut != 5 || l.Cut {
+		t.Errorf("%+v", l)
+	}
+	if l := all["/upgrades/"]; l.Status != http.StatusSwitchingProtocols {
 		t.Errorf("%+v", l)
 	}
 	if l, ok := all["/breaks/"]; !ok || !l.Cut {

@@ -56,9 +56,9 @@ type Node struct {
 	ProgramEpochMS     int64  `toml:"program_epoch_ms,omitempty" comment:"deadline of a call or request whose owner says nothing of it, milliseconds (default 10000)"` // REALM_PROGRAM_EPOCH_MS
 	ProgramEpochMaxMS  int64  `toml:"program_epoch_max_ms,omitempty" comment:"deadline that owners may give here, milliseconds; 0: a day"`                             // REALM_PROGRAM_EPOCH_MAX_MS
 
-	OTLPEndpoint string  `toml:"otlp_endpoint,omitempty" comment:"collector that traces are sent to, OTLP over HTTP, such as http://127.0.0.1:4318 (default: none)"` // REALM_OTLP_ENDPOINT
-	TraceRatio   float64 `toml:"trace_ratio,omitempty" comment:"share of the requests that are traced, up to 1 (default 1)"`                                         // REALM_TRACE_RATIO
-	AccessLog    bool    `toml:"access_log,omitempty" comment:"whether the gateway writes a line for each request to logs/access.log"`                               // REALM_ACCESS_LOG
+	OTLPEndpoint string   `toml:"otlp_endpoint,omitempty" comment:"collector that traces are sent to, OTLP over HTTP, such as http://127.0.0.1:4318 (default: none)"` // REALM_OTLP_ENDPOINT
+	TraceRatio   *float64 `toml:"trace_ratio,omitempty" comment:"share of the requests that are traced of which the client says nothing, 0 to 1 (default 1)"`         // REALM_TRACE_RATIO
+	AccessLog    bool     `toml:"access_log,omitempty" comment:"whether the gateway writes a line for each request to logs/access.log"`                               // REALM_ACCESS_LOG
 
 	StorageQuotaMB int64    `toml:"storage_quota_mb,omitempty" comment:"MiB that the store of blobs may grow to; 0: half of its file system"`           // REALM_STORAGE_QUOTA_MB
 	UploadMBS      float64  `toml:"upload_mb_s,omitempty" comment:"MB (1,000,000 bytes) of blobs a second that this node sends to others; 0: no limit"` // REALM_UPLOAD_MB_S

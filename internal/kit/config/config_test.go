@@ -45,12 +45,13 @@ func defaults() Node {
 }
 
 func all() Node {
+	quarter := 0.25
 	return Node{Owner: owner, Bootstrap: []string{"/ip4/192.0.2.1/tcp/4001/p2p/X", "/dns/a.example/udp/1/quic-v1/p2p/Y"}, Roles: []string{"edge", "gpu"},
 		ListenPort: 4001, HTTPListen: "127.0.0.1:81", ManageListen: "[::1]:82", MetricsListen: ":83", MDNS: on(false),
 		EdgeListen: ":84", EdgeTLSListen: "192.0.2.7:85", EdgeCerts: []string{folder("a.pem")}, EdgeKeys: []string{folder("a key.pem")}, ACMEDirectory: "letsencrypt", ACMEEmail: "ops@example.org", ACMERoot: folder("root.pem"),
 		Realm: realm, Tofu: api.Duration(10 * time.Minute), Client: true,
 		CapacityCPUs: 8, CapacityMB: 1 << 20,
-		ProgramMemoryMB: 64, ProgramMemoryMaxMB: 1024, ProgramFuel: 1e9, ProgramFuelMax: 1e18, ProgramEpochMS: 500, ProgramEpochMaxMS: 60_000, OTLPEndpoint: "http://127.0.0.1:4318", TraceRatio: 0.25, AccessLog: true, StorageQuotaMB: 2048, UploadMBS: 12.5, DownloadMBS: 1e5, Mounts: []string{folder("data"), folder("our files")}}
+		ProgramMemoryMB: 64, ProgramMemoryMaxMB: 1024, ProgramFuel: 1e9, ProgramFuelMax: 1e18, ProgramEpochMS: 500, ProgramEpochMaxMS: 60_000, OTLPEndpoint: "http://127.0.0.1:4318", TraceRatio: &quarter, AccessLog: true, StorageQuotaMB: 2048, UploadMBS: 12.5, DownloadMBS: 1e5, Mounts: []string{folder("data"), folder("our files")}}
 }
 
 // folder is the absolute path of a folder, as this system writes it.
@@ -167,6 +168,11 @@ func TestLoadRefuses(t *testing.T) {
 		{"upload too slow", "", [2]string{"REALM_UPLOAD_MB_S", "0.001"}, "upload_mb_s"},
 		{"download without end", "", [2]string{"REALM_DOWNLOAD_MB_S", "+Inf"}, "download_mb_s"},
 		{"download with a unit", "", [2]string{"REALM_DOWNLOAD_MB_S", "3MB"}, "REALM_DOWNLOAD_MB_S=\"3MB\""},
+		{"collector", "otlp_endpoint = 'localhost:4318'", [2]string{}, "such as http://127.0.0.1:4318"},
+		{"share above all", "trace_ratio = 1.5", [2]string{}, "0 to 1"},
+		{"share below zero", "", [2]string{"REALM_TRACE_RATIO", "-0.1"}, "0 to 1"},
+		{"share no number", "", [2]string{"REALM_TRACE_RATIO", "NaN"}, "0 to 1"},
+		{"access log", "", [2]string{"REALM_ACCESS_LOG", "perhaps"}, "REALM_ACCESS_LOG"},
 		{"relative mount", "mounts = ['data']", [2]string{}, "absolute path"},
 		{"mount upwards", "mounts = ['" + folder("data") + string(filepath.Separator) + "..']", [2]string{}, "absolute path"},
 		{"empty mount", "", [2]string{"REALM_MOUNTS", folder("data") + ","}, "absolute path"},

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"math"
 	"net/url"
 	"strconv"
 	"strings"
@@ -20,8 +21,8 @@ func TracesURL(endpoint string) string {
 }
 
 func (n Node) validateSeen() error {
-	if n.TraceRatio < 0 || n.TraceRatio > 1 || n.TraceRatio != n.TraceRatio {
-		return fmt.Errorf("%w: trace_ratio %v: want a share of the requests, above 0 and up to 1", ErrInvalid, n.TraceRatio)
+	if r := n.Traced(); r < 0 || r > 1 || math.IsNaN(r) {
+		return fmt.Errorf("%w: trace_ratio %v: want a share of the requests, 0 to 1", ErrInvalid, r)
 	}
 	if n.OTLPEndpoint == "" {
 		return nil
@@ -31,6 +32,28 @@ func (n Node) validateSeen() error {
 		return fmt.Errorf("%w: otlp_endpoint %.200q: want the address of a collector that speaks OTLP over HTTP, such as http://127.0.0.1:4318", ErrInvalid, n.OTLPEndpoint)
 	}
 	return nil
+}
+
+// Traced is which share of the requests is traced of which the client says nothing.
+func (n Node) Traced() float64 {
+	if n.TraceRatio == nil {
+		return 1
+	}
+	return *n.TraceRatio
+}
+
+// traceRatio is the setting trace_ratio.
+func traceRatio() setting {
+	return setting{"trace_ratio", func(n *Node, v string) error {
+		r, err := strconv.ParseFloat(v, 64)
+		n.TraceRatio = &r
+		return err
+	}, func(n *Node) string {
+		if n.TraceRatio == nil {
+			return ""
+		}
+		return strconv.FormatFloat(*n.TraceRatio, 'g', -1, 64)
+	}}
 }
 
 // accessLog is the setting access_log.

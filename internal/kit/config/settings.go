@@ -80,7 +80,7 @@ var settings = []setting{
 	whole("program_epoch_ms", func(n *Node) *int64 { return &n.ProgramEpochMS }),
 	whole("program_epoch_max_ms", func(n *Node) *int64 { return &n.ProgramEpochMaxMS }),
 	text("otlp_endpoint", func(n *Node) *string { return &n.OTLPEndpoint }),
-	rate("trace_ratio", func(n *Node) *float64 { return &n.TraceRatio }),
+	traceRatio(),
 	accessLog(),
 	{"storage_quota_mb", func(n *Node, v string) (err error) {
 		n.StorageQuotaMB, err = strconv.ParseInt(v, 10, 64)

@@ -1,6 +1,10 @@
 package trace
 
-import "net/http"
+import (
+	"bufio"
+	"net"
+	"net/http"
+)
 
 // Joined has next answer requests within spans of this name, where the caller has begun a
 // trace. next finds the span's header in the request.
@@ -42,6 +46,12 @@ func (n *noted) Write(b []byte) (int, error) {
 		n.status = http.StatusOK
 	}
 	return n.ResponseWriter.Write(b)
+}
+
+// Hijack implements [http.Hijacker]: what follows is no HTTP, and its status is not written here.
+func (n *noted) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	n.status = http.StatusSwitchingProtocols
+	return http.NewResponseController(n.ResponseWriter).Hijack()
 }
 
 // Unwrap implements what [http.ResponseController] looks for.

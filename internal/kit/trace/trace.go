@@ -1,7 +1,6 @@
 package trace
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +28,7 @@ const (
 	sendEvery = 2 * time.Second // spans that wait to be sent
 	sendTime  = 5 * time.Second // for one batch, with what is tried again
 	closeTime = 2 * time.Second // for the last one
+	maxError  = 512             // bytes of why a span failed
 )
 
 // Tracer makes spans for one daemon. The nil Tracer makes none. It is safe for use by
@@ -60,7 +60,7 @@ func New(ctx context.Context, c config.Node, d api.Daemon, self api.PeerID, log 
 	provider := sdk.NewTracerProvider(
 		sdk.WithBatcher(exporter, sdk.WithBatchTimeout(sendEvery), sdk.WithExportTimeout(sendTime)),
 		sdk.WithResource(resource.NewSchemaless(attributes...)),
-		sdk.WithSampler(sdk.ParentBased(sdk.TraceIDRatioBased(cmp.Or(c.TraceRatio, 1)))),
+		sdk.WithSampler(sdk.ParentBased(sdk.TraceIDRatioBased(c.Traced()))),
 	)
 	return &Tracer{tracer: provider.Tracer("github.com/realm-mesh/realm"), provider: provider}, nil
 }
@@ -125,7 +125,7 @@ func (t *Tracer) Join(r *http.Request, name string) (*http.Request, *Span) {
 
 func (t *Tracer) begin(ctx context.Context, r *http.Request, name string) (*http.Request, *Span) {
 	ctx, span := t.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
-		attribute.String("http.request.method", method(r.Method)), attribute.String("url.path", r.URL.Path),
+		attribute.String("http.request.method", method(r.Method)),
 		attribute.String("network.protocol.version", fmt.Sprintf("%d.%d", r.ProtoMajor, r.ProtoMinor))))
 	return r.WithContext(ctx), &Span{span, t}
 }
@@ -146,6 +146,15 @@ func (t *Tracer) Child(ctx context.Context, name string) (context.Context, *Span
 		return ctx, nil
 	}
 	ctx, span := t.tracer.Start(ctx, name)
+	return ctx, &Span{span, t}
+}
+
+// Call is [Tracer.Child] for what asks another daemon.
+func (t *Tracer) Call(ctx context.Context, name string) (context.Context, *Span) {
+	if t == nil || !trace.SpanContextFromContext(ctx).IsValid() {
+		return ctx, nil
+	}
+	ctx, span := t.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindClient))
 	return ctx, &Span{span, t}
 }
 
@@ -172,12 +181,14 @@ func (s *Span) Fail(err error) {
 	if s == nil || err == nil || errors.Is(err, context.Canceled) {
 		return
 	}
-	s.span.SetStatus(codes.Error, err.Error())
+	text := err.Error()
+	s.span.SetStatus(codes.Error, text[:min(len(text), maxError)])
 }
 
 // Into has h name the span as the parent of what comes next. It changes h.
 func (s *Span) Into(ctx context.Context, h http.Header) {
 	if s != nil {
+		h.Del("Tracestate") // of a trace that was not gone on with, else it is written anew
 		s.t.headers.Inject(trace.ContextWithSpan(ctx, s.span), propagation.HeaderCarrier(h))
 	}
 }

@@ -31,7 +31,7 @@ func newTracer(t testing.TB, ratio float64) *trace.Tracer {
 	}
 	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
 	t.Cleanup(srv.Close)
-	tr, err := trace.New(t.Context(), config.Node{OTLPEndpoint: srv.URL, TraceRatio: ratio}, api.Gatewayd, "peer", slog.New(slog.DiscardHandler))
+	tr, err := trace.New(t.Context(), config.Node{OTLPEndpoint: srv.URL, TraceRatio: &ratio}, api.Gatewayd, "peer", slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func TestOff(t *testing.T) {
 
 // TestParents goes on with the trace of a client, if there is one, and by its word.
 func TestParents(t *testing.T) {
-	tr := newTracer(t, 1e-18) // none by itself
+	tr := newTracer(t, 0) // none by itself
 	for _, c := range []struct {
 		name, parent, flags string
 		goesOn, joins       bool
@@ -91,11 +91,16 @@ func TestParents(t *testing.T) {
 		{"long", sampled + strings.Repeat("-x", 5000), "-00", false, false},
 		{"nonsense", "\x00\xff", "-00", false, false},
 	} {
-		r, span := tr.Serve(request(c.parent), "x")
+		r := request(c.parent)
+		r.Header.Set("Tracestate", "a=b")
+		r, span := tr.Serve(r, "x")
 		span.Into(r.Context(), r.Header)
 		got := r.Header.Get("Traceparent")
 		if goesOn := strings.Contains(got, "0af7651916cd43dd8448eb211c80319c"); goesOn != c.goesOn || !strings.HasSuffix(got, c.flags) || strings.Contains(got, "b7ad6b7169203331") {
 			t.Errorf("%s: %q", c.name, got)
+		}
+		if r.Header.Get("Tracestate") != "" && !c.goesOn {
+			t.Errorf("%s: it keeps %q", c.name, r.Header.Get("Tracestate"))
 		}
 		span.End()
 		_, joined := tr.Join(request(c.parent), "x")
@@ -153,7 +158,7 @@ func TestEndpoint(t *testing.T) {
 func FuzzServe(f *testing.F) {
 	f.Add(sampled, "a=b,c=d")
 	f.Add(strings.ToUpper(sampled), strings.Repeat("a=b,", 100))
-	tr := newTracer(f, 1e-18)
+	tr := newTracer(f, 0)
 	f.Fuzz(func(t *testing.T, parent, state string) {
 		r := request("")
 		r.Header["Traceparent"], r.Header["Tracestate"] = []string{parent}, []string{state}

@@ -17,7 +17,7 @@ type seenFlags struct {
 
 func (s *seenFlags) declare(f *pflag.FlagSet) {
 	f.StringVar(&s.otlpEndpoint, "otlp-endpoint", "", "address of a collector that traces of requests are sent to, by OTLP over HTTP, such as http://127.0.0.1:4318 (default: none)")
-	f.Float64Var(&s.traceRatio, "trace-ratio", 0, "share of the requests that are traced of which the client says nothing, up to 1 (default 1)")
+	f.Float64Var(&s.traceRatio, "trace-ratio", 1, "share of the requests that are traced of which the client says nothing, 0 to 1")
 	f.BoolVar(&s.accessLog, "access-log", false, "write a line for each request to logs/access.log in the home")
 }
 
@@ -26,7 +26,7 @@ func (s *seenFlags) over(c *config.Node, given func(flag string) bool) {
 		c.OTLPEndpoint = s.otlpEndpoint
 	}
 	if given("trace-ratio") {
-		c.TraceRatio = s.traceRatio
+		c.TraceRatio = &s.traceRatio
 	}
 	if given("access-log") {
 		c.AccessLog = s.accessLog
@@ -35,9 +35,9 @@ func (s *seenFlags) over(c *config.Node, given func(flag string) bool) {
 
 // seenView is those settings in JSON, by their names in config.toml.
 type seenView struct {
-	OTLPEndpoint string  `json:"otlp_endpoint,omitempty"`
-	TraceRatio   float64 `json:"trace_ratio,omitempty"`
-	AccessLog    bool    `json:"access_log,omitempty"`
+	OTLPEndpoint string   `json:"otlp_endpoint,omitempty"`
+	TraceRatio   *float64 `json:"trace_ratio,omitempty"`
+	AccessLog    bool     `json:"access_log,omitempty"`
 }
 
 func newSeenView(c config.Node) seenView { return seenView{c.OTLPEndpoint, c.TraceRatio, c.AccessLog} }
@@ -47,8 +47,8 @@ func seenRows(c config.Node) (rows [][2]string) {
 	if c.OTLPEndpoint != "" {
 		rows = append(rows, [2]string{"otlp_endpoint", c.OTLPEndpoint})
 	}
-	if c.TraceRatio != 0 {
-		rows = append(rows, [2]string{"trace_ratio", strconv.FormatFloat(c.TraceRatio, 'g', -1, 64)})
+	if c.TraceRatio != nil {
+		rows = append(rows, [2]string{"trace_ratio", strconv.FormatFloat(*c.TraceRatio, 'g', -1, 64)})
 	}
 	if c.AccessLog {
 		rows = append(rows, [2]string{"access_log", "true"})
