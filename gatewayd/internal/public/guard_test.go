@@ -189,3 +189,44 @@ func TestStatusIsNoted(t *testing.T) {
 		}
 	}
 }
+
+// TestUploadsOverHTTP2 that stall, or drip, are cut as those over HTTP/1.1 are, and others on
+// the connection are not.
+func TestUploadsOverHTTP2(t *testing.T) {
+	got := make(chan error, 2)
+	var p pace
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := guard(w, r, p)
+		defer c.end()
+		if _, err := io.ReadAll(r.Body); r.Method == http.MethodPost {
+			got <- err
+		}
+	}))
+	srv.Config.Protocols = new(http.Protocols)
+	srv.Config.Protocols.SetUnencryptedHTTP2(true)
+	srv.Start()
+	defer srv.Close()
+	tr := &http.Transport{Protocols: new(http.Protocols)}
+	tr.Protocols.SetUnencryptedHTTP2(true)
+	client := &http.Client{Transport: tr}
+	defer client.CloseIdleConnections()
+	for _, p = range []pace{{testStall, time.Minute, 1}, {time.Minute, testStall, MinRate}} {
+		r, w := io.Pipe()
+		go func() {
+			resp, err := client.Post(srv.URL, "", r)
+			if err == nil {
+				resp.Body.Close()
+			}
+		}()
+		fmt.Fprint(w, "x")
+		if err := <-got; !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%+v: read: %v", p, err)
+		}
+		w.Close()
+		resp, err := client.Get(srv.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+	}
+}
