@@ -22,6 +22,8 @@ type backward struct {
 	end    int64       // of file: what lies behind has been read
 	held   []byte      // read and not yet given out: whole lines and the rest of one
 	begun  bool        // the last line of file has been looked at
+	first  bool        // file is the newest
+	whole  bool        // leave out an end of the newest file that has no line feed: it is being written
 }
 
 // next returns the line before, without its line feed; ok is false when there is
@@ -57,12 +59,12 @@ func (b *backward) next() (line []byte, ok bool, err error) {
 	}
 }
 
-// skipEnd reports whether line is what follows the last line feed of a file: no
-// line, when it is empty.
+// skipEnd reports whether line is what follows the last line feed of a file, and is none:
+// it is empty, or to be left out.
 func (b *backward) skipEnd(line []byte) bool {
-	first := !b.begun
+	end := !b.begun
 	b.begun = true
-	return first && len(line) == 0
+	return end && (len(line) == 0 || b.whole && b.first)
 }
 
 // read puts the block before end in front of what is held.
@@ -100,6 +102,7 @@ func (b *backward) open() (bool, error) {
 		if err == nil {
 			now, err := f.Stat()
 			if err == nil && os.SameFile(now, info) && !b.same(info) {
+				b.first = b.opened == nil
 				b.file, b.opened, b.end, b.begun = f, now, now.Size(), false
 				return true, nil
 			}

@@ -26,7 +26,8 @@ type lineEvent struct {
 // so that what is told too early to be heard is in the file: there is no gap. What is
 // both in the file and heard is the same line, to the nanosecond: it is left out the
 // second time. A line that is told while the files are read counts as new, however few
-// old ones are asked for, so that all come in their order.
+// old ones are asked for, so that all come in their order. A file may end with a part of a
+// line that is being written: it is left out, and heard whole.
 type follower struct {
 	query query
 	seed  maphash.Seed

@@ -348,3 +348,32 @@ func FuzzBackward(f *testing.F) {
 		}
 	})
 }
+
+// TestWholeLines leaves out what of a line is written so far, where who follows will hear it:
+// at the end of the newest file alone.
+func TestWholeLines(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"x": "two\nthr", "x.1": "zero\non"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for whole, want := range map[bool]string{false: "thr two on zero", true: "two on zero"} {
+		budget := int64(1 << 20)
+		b := backward{paths: []string{filepath.Join(dir, "x"), filepath.Join(dir, "x.1")}, budget: &budget, whole: whole}
+		var got []string
+		for {
+			line, ok, err := b.next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !ok {
+				break
+			}
+			got = append(got, string(line))
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("whole: %t: %q, want %q", whole, got, want)
+		}
+	}
+}

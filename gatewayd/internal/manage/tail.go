@@ -32,7 +32,7 @@ type tail struct {
 // are very long or far back.
 func tailOf(ctx context.Context, logs []workloadLog, q query) (t tail, err error) {
 	budget := int64(maxRead)
-	h, done, err := open(logs, &budget)
+	h, done, err := open(logs, &budget, q.follow)
 	defer done()
 	if err != nil {
 		return t, err
@@ -75,9 +75,9 @@ func tailOf(ctx context.Context, logs []workloadLog, q query) (t tail, err error
 	return t, nil
 }
 
-// open begins to read logs, which may read budget bytes together. done must be called,
-// also after an error.
-func open(logs []workloadLog, budget *int64) (h newest, done func(), err error) {
+// open begins to read logs, which may read budget bytes together. With whole, a line that is
+// being written is left out. done must be called, also after an error.
+func open(logs []workloadLog, budget *int64, whole bool) (h newest, done func(), err error) {
 	var opened []*stream
 	done = func() {
 		for _, s := range opened {
@@ -85,7 +85,7 @@ func open(logs []workloadLog, budget *int64) (h newest, done func(), err error) 
 		}
 	}
 	for _, l := range logs {
-		s := &stream{back: backward{paths: l.paths, budget: budget}, ref: l.ref, at: time.Unix(0, l.written)}
+		s := &stream{back: backward{paths: l.paths, budget: budget, whole: whole}, ref: l.ref, at: time.Unix(0, l.written)}
 		opened = append(opened, s)
 		more, err := s.advance()
 		if err != nil {

@@ -56,41 +56,64 @@ func TestTheLongestWaitsGoes(t *testing.T) {
 					<-end
 				}
 			})})
-			url := "http://" + addr
-			first, second := clientOf(t, set), clientOf(t, set)
-			for range 5 { // each takes the place of the other, which does not notice
-				for _, c := range []*http.Client{first, second} {
-					if err := get(c, url); err != nil {
-						t.Fatal(err)
+			open := func(want float64) {
+				t.Helper()
+				for end := time.Now().Add(20 * time.Second); series(t, registry, "realm_gateway_connections", "test") != want; time.Sleep(time.Millisecond) {
+					if time.Now().After(end) {
+						t.Fatalf("%v are open, want %v", series(t, registry, "realm_gateway_connections", "test"), want)
 					}
 				}
 			}
+			closed := func(why string) float64 {
+				return series(t, registry, "realm_gateway_connections_closed_total", why)
+			}
+			holder := clientOf(t, set)
+			if err := get(holder, "http://"+addr); err != nil {
+				t.Fatal(err)
+			}
+			open(1)
+			// The holder's connection waits, and goes for another.
+			tries := 0
+			for ; !strings.HasPrefix(newcomer(addr), "HTTP/1.1 200"); tries++ {
+				if tries == 100 { // it waits a moment after its answer has come
+					t.Fatal("the newcomer has no place")
+				}
+			}
+			open(0)
+			if closed("waiting") != 1 || closed("full") != float64(tries) {
+				t.Errorf("%v ended as they waited, %v turned away, after %d tries", closed("waiting"), closed("full"), tries)
+			}
+
+			// It is being answered, and stays.
+			holder.CloseIdleConnections()
 			slow := make(chan error, 1)
-			go func() { slow <- get(first, url+"/slow") }()
+			go func() { slow <- get(holder, "http://"+addr+"/slow") }()
 			<-begun
-			if err := get(second, url); err == nil {
-				t.Error("there was a place for a second")
+			open(1)
+			if got := newcomer(addr); got != "" {
+				t.Errorf("there was a place for a second: %q", got)
 			}
 			close(end)
 			if err := <-slow; err != nil {
 				t.Errorf("what was being answered was ended: %v", err)
 			}
-			if err := get(second, url); err != nil {
-				t.Errorf("there is no place any more: %v", err)
+			if closed("waiting") != 1 || closed("full") != float64(tries+1) {
+				t.Errorf("%v ended as they waited, %v turned away", closed("waiting"), closed("full"))
 			}
-			if n := series(t, registry, "realm_gateway_connections_closed_total", "waiting"); n < 9 {
-				t.Errorf("%v were ended as they waited", n)
-			}
-			if n := series(t, registry, "realm_gateway_connections_closed_total", "full"); n < 1 {
-				t.Error("none was turned away")
-			}
-			first.CloseIdleConnections()
-			second.CloseIdleConnections()
-			for series(t, registry, "realm_gateway_connections", "test") != 0 {
-				time.Sleep(time.Millisecond)
-			}
+			holder.CloseIdleConnections()
+			open(0)
 		})
 	}
+}
+
+// newcomer asks once on a connection of its own; "" if that is ended.
+func newcomer(addr string) string {
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		return "" // it was ended at once
+	}
+	defer c.Close()
+	return exchange(c, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
 }
 
 // series is the value of the series with a label value.

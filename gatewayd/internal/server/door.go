@@ -39,12 +39,11 @@ func extra(protocols []string) (out []string) {
 	return out
 }
 
-// run accepts until ctx or the listener ends.
+// run accepts until ctx or the listener ends. Its corridors are closed by the servers that
+// stand in them.
 func (d *door) run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { d.ln.Close() })
 	defer stop()
-	defer d.one.Close()
-	defer d.two.Close()
 	var shaking sync.WaitGroup
 	defer shaking.Wait()
 	for {
