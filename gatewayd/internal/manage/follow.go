@@ -31,11 +31,12 @@ type lineEvent struct {
 type follower struct {
 	query query
 	seed  maphash.Seed
-	read  map[uint64]int // lines of the files that may still come, by their hash
+	read  map[uint64]int // lines of the files that may still come, asked for or not, by their hash
 }
 
-// echo is how long a line may take from its time to the bus.
-const echo = time.Minute
+// late is how long a line may take from its time to who follows: on a busy machine, those
+// that were written before somebody began to listen are told after it.
+const late = time.Second
 
 // follow answers /logs with the lines that are there, and those that come.
 func (n Node) follow(w http.ResponseWriter, r *http.Request, q query) {
@@ -74,15 +75,20 @@ func (f *follower) tail(ctx context.Context, dir string) (t tail, err error) {
 	if err != nil {
 		return t, err
 	}
-	if t, err = tailOf(ctx, f.query.of(found), f.query); err != nil {
+	if t, err = tailOf(ctx, f.query.of(found), f.query, f.note); err != nil {
 		return t, err
 	}
 	for _, e := range t.lines {
-		if e.made && e.line.Time.After(f.query.begun.Add(-echo)) {
-			f.read[f.hash(e.ref, e.line)]++
-		}
+		f.note(e)
 	}
 	return t, nil
+}
+
+// note has a line be left out when it is heard.
+func (f *follower) note(e entry) {
+	if e.made && e.line.Time.After(f.query.begun.Add(-late)) {
+		f.read[f.hash(e.ref, e.line)]++
+	}
 }
 
 // next is the event of a line that was heard; none if it was read before, or is not

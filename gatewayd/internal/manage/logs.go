@@ -63,7 +63,7 @@ func (n Node) logs(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, fmt.Sprintf("%q has no logs on this node: GET /logs lists what has", q.name), http.StatusNotFound)
 		return
 	}
-	t, err := tailOf(r.Context(), mine, q)
+	t, err := tailOf(r.Context(), mine, q, nil)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return

@@ -195,7 +195,7 @@ func TestTailOfLargeFile(t *testing.T) {
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	got, err := tailOf(t.Context(), found, query{tail: 200})
+	got, err := tailOf(t.Context(), found, query{tail: 200}, nil)
 	runtime.ReadMemStats(&after)
 	if err != nil || len(got.lines) != 200 || got.lines[0].raw != line(2, "last") || got.cut != "" {
 		t.Fatalf("%d lines, %v, %q", len(got.lines), err, got.cut)
@@ -204,7 +204,7 @@ func TestTailOfLargeFile(t *testing.T) {
 		t.Errorf("%d KiB allocated for 200 lines", used>>10)
 	}
 	// What is shown at once stays bounded, however much is asked for.
-	got, err = tailOf(t.Context(), found, query{tail: 1 << 30})
+	got, err = tailOf(t.Context(), found, query{tail: 1 << 30}, nil)
 	size := 0
 	for _, l := range got.lines {
 		size += len(l.raw) + 1

@@ -18,6 +18,9 @@ import (
 // readTimeout bounds how long one answer reads, and matches, what is there.
 const readTimeout = 10 * time.Second
 
+// maxPassed bounds how many lines are read that are not asked for.
+const maxPassed = 2048
+
 // slack is how much the times of two lines that follow each other may be in the wrong
 // order: instances of a program take the time before they take turns.
 const slack = time.Second
@@ -29,8 +32,9 @@ type tail struct {
 }
 
 // tailOf returns the last lines that q asks for of all logs together, fewer when they
-// are very long or far back.
-func tailOf(ctx context.Context, logs []workloadLog, q query) (t tail, err error) {
+// are very long or far back. pass, unless nil, gets those before them that whoever follows may
+// still be told of, as far as they are read.
+func tailOf(ctx context.Context, logs []workloadLog, q query, pass func(entry)) (t tail, err error) {
 	budget := int64(maxRead)
 	h, done, err := open(logs, &budget, q.follow)
 	defer done()
@@ -39,7 +43,9 @@ func tailOf(ctx context.Context, logs []workloadLog, q query) (t tail, err error
 	}
 	end := time.Now().Add(readTimeout)
 	old := 0
-	for room := maxText; len(h) > 0 && (old < q.tail || q.isNew(h[0].at)); {
+	passed := 0
+	asked := func(at time.Time) bool { return old < q.tail || q.isNew(at) }
+	for room := maxText; len(h) > 0 && (asked(h[0].at) || pass != nil && passed < maxPassed && h[0].at.After(q.begun.Add(-late))); {
 		switch s := h[0]; {
 		case ctx.Err() != nil:
 			return t, ctx.Err()
@@ -49,6 +55,9 @@ func tailOf(ctx context.Context, logs []workloadLog, q query) (t tail, err error
 		case !q.since.IsZero() && s.at.Before(q.since.Add(-slack)):
 			heap.Pop(&h)
 			continue
+		case !asked(s.at):
+			pass(s.entry)
+			passed++
 		case q.wants(s.at, s.entry.line.Line):
 			if room -= len(s.entry.raw) + len(s.ref.Name) + 1; room < 0 {
 				t.cut = fmt.Sprintf("it is more than %d bytes", maxText)
