@@ -3,15 +3,14 @@
 package seen
 
 import (
-	"bufio"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/realm-mesh/realm/gatewayd/internal/forward"
+	"github.com/realm-mesh/realm/internal/kit/local"
 	"github.com/realm-mesh/realm/internal/kit/trace"
 )
 
@@ -64,14 +63,14 @@ func (s *Seen) look(listener string, next http.Handler) http.Handler {
 		span.Into(r.Context(), r.Header)
 		taker := new(forward.Taker)
 		r = r.WithContext(forward.Tell(r.Context(), taker))
-		a := &answer{ResponseWriter: w}
+		a := &local.Noted{ResponseWriter: w}
 		body := &count{ReadCloser: r.Body}
 		if r.Body != nil && r.Body != http.NoBody {
 			r.Body = body
 		}
 		defer func() {
 			p := recover() // an answer that broke off; the server cuts the connection
-			span.Status(a.status)
+			span.Status(a.Status)
 			if p != nil {
 				span.Set("realm.cut", "true")
 			}
@@ -102,14 +101,14 @@ func bounded(s string) string { return s[:min(len(s), maxText)] }
 
 // write adds a line to the access log. What follows "?" in an address may be a secret, and
 // is left out.
-func (s *Seen) write(listener string, r *http.Request, a *answer, in int64, by *forward.Taker, traceID string, took time.Duration, cut bool) {
+func (s *Seen) write(listener string, r *http.Request, a *local.Noted, in int64, by *forward.Taker, traceID string, took time.Duration, cut bool) {
 	if s.log == nil {
 		return
 	}
 	fields := []slog.Attr{
 		slog.String("listener", listener), slog.String("client", r.RemoteAddr), slog.String("method", bounded(r.Method)),
 		slog.String("host", bounded(r.Host)), slog.String("path", bounded(r.URL.EscapedPath())), slog.String("route", route(r)), slog.String("proto", r.Proto),
-		slog.Int("status", a.status), slog.Int64("bytes_in", in), slog.Int64("bytes_out", a.n),
+		slog.Int("status", a.Status), slog.Int64("bytes_in", in), slog.Int64("bytes_out", a.Bytes),
 		slog.Float64("ms", float64(took.Microseconds())/1e3),
 	}
 	if peer, tries := by.Taken(); tries > 0 {
@@ -123,38 +122,6 @@ func (s *Seen) write(listener string, r *http.Request, a *answer, in int64, by *
 	}
 	s.log.LogAttrs(r.Context(), slog.LevelInfo, "", fields...)
 }
-
-// answer notes the status and counts the bytes of an answer.
-type answer struct {
-	http.ResponseWriter
-	status int
-	n      int64
-}
-
-func (a *answer) WriteHeader(status int) {
-	if a.status == 0 && (status >= http.StatusOK || status == http.StatusSwitchingProtocols) {
-		a.status = status
-	}
-	a.ResponseWriter.WriteHeader(status)
-}
-
-func (a *answer) Write(b []byte) (int, error) {
-	if a.status == 0 {
-		a.status = http.StatusOK
-	}
-	n, err := a.ResponseWriter.Write(b)
-	a.n += int64(n)
-	return n, err
-}
-
-// Hijack implements [http.Hijacker]: what follows is no HTTP, and its status is not written here.
-func (a *answer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	a.status = http.StatusSwitchingProtocols
-	return http.NewResponseController(a.ResponseWriter).Hijack()
-}
-
-// Unwrap implements what [http.ResponseController] looks for.
-func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
 // count counts the bytes of a request's body.
 type count struct {

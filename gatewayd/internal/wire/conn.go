@@ -12,8 +12,8 @@ import (
 	"github.com/realm-mesh/realm/api"
 )
 
-// Listener is ln whose connections carry only requests that [Check] and the framing
-// of their bodies allow. refused, unless nil, is called once for each that does not; it
+// Listener is ln whose connections carry only requests whose heads and the framing
+// of whose bodies are right. refused, unless nil, is called once for each that does not; it
 // must not block.
 func Listener(ln net.Listener, refused func(error)) net.Listener {
 	return &listener{ln, refused}

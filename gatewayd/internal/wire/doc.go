@@ -7,7 +7,7 @@
 // Content-Length and Transfer-Encoding, Transfer-Encoding in HTTP/1.0, lines that
 // end with a bare LF, folded lines, one Content-Length twice. By the time that a
 // handler runs nothing of it is to be seen any more. Hence a [Listener] reads along
-// under net/http: it checks each head with [Check], follows the body to where the
+// under net/http: it checks each head, follows the body to where the
 // next head begins, and answers what is wrong with 400 (501 for a coding, 505 for a
 // version that is not known) and the end of the connection.
 //

@@ -169,7 +169,7 @@ func (f *follower) head(b []byte) *Error {
 		f.begin(partPreface)
 		return nil
 	}
-	frame, err := parse(b)
+	frame, err := check(b)
 	switch {
 	case err != nil:
 		return err
@@ -239,7 +239,7 @@ func chunkSize(line []byte) (int64, *Error) {
 	return n, nil
 }
 
-// checkTrailer is [Check] for the fields after the last chunk.
+// checkTrailer is check for the fields after the last chunk.
 func checkTrailer(b []byte) *Error {
 	for {
 		line, rest, err := cutLine(b)

@@ -25,23 +25,15 @@ type framing struct {
 	length  int64 // bytes, if not chunked
 }
 
-// Check reports what makes head, a request's first line and its fields up to and
-// including the empty line, a danger to who stands between. The error is an [Error].
-func Check(head []byte) error {
-	_, err := parse(head)
-	if err != nil {
-		return err
-	}
-	return nil
-}
-
 // fields collects what counts for the framing while the lines are gone through.
 type fields struct {
 	hosts, lengths, codings int
 	length                  int64
 }
 
-func parse(head []byte) (framing, *Error) {
+// check says where the body after head ends, a request's first line and its fields up to and
+// including the empty line, or what makes it a danger to who stands between.
+func check(head []byte) (framing, *Error) {
 	line, rest, err := cutLine(head)
 	if err != nil {
 		return framing{}, err

@@ -55,16 +55,3 @@ func traceRatio() setting {
 		return strconv.FormatFloat(*n.TraceRatio, 'g', -1, 64)
 	}}
 }
-
-// accessLog is the setting access_log.
-func accessLog() setting {
-	return setting{"access_log", func(n *Node, v string) (err error) {
-		n.AccessLog, err = strconv.ParseBool(v)
-		return err
-	}, func(n *Node) string {
-		if !n.AccessLog {
-			return ""
-		}
-		return strconv.FormatBool(n.AccessLog)
-	}}
-}

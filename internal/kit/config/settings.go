@@ -56,15 +56,7 @@ var settings = []setting{
 		}
 		return time.Duration(n.Tofu).String()
 	}},
-	{"client", func(n *Node, v string) (err error) {
-		n.Client, err = strconv.ParseBool(v)
-		return err
-	}, func(n *Node) string {
-		if !n.Client {
-			return ""
-		}
-		return strconv.FormatBool(n.Client)
-	}},
+	truth("client", func(n *Node) *bool { return &n.Client }),
 	{"capacity_cpus", func(n *Node, v string) (err error) {
 		n.CapacityCPUs, err = strconv.Atoi(v)
 		return err
@@ -81,7 +73,7 @@ var settings = []setting{
 	whole("program_epoch_max_ms", func(n *Node) *int64 { return &n.ProgramEpochMaxMS }),
 	text("otlp_endpoint", func(n *Node) *string { return &n.OTLPEndpoint }),
 	traceRatio(),
-	accessLog(),
+	truth("access_log", func(n *Node) *bool { return &n.AccessLog }),
 	{"storage_quota_mb", func(n *Node, v string) (err error) {
 		n.StorageQuotaMB, err = strconv.ParseInt(v, 10, 64)
 		return err
@@ -111,6 +103,21 @@ func whole[T int | int64 | uint64](name string, field func(*Node) *T) setting {
 				return ""
 			}
 			return fmt.Sprint(*field(n))
+		}}
+}
+
+// truth is a setting that is true or false; its default is false.
+func truth(name string, field func(*Node) *bool) setting {
+	return setting{name,
+		func(n *Node, v string) (err error) {
+			*field(n), err = strconv.ParseBool(v)
+			return err
+		},
+		func(n *Node) string {
+			if !*field(n) {
+				return ""
+			}
+			return strconv.FormatBool(true)
 		}}
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel"
@@ -50,7 +51,9 @@ func New(ctx context.Context, c config.Node, d api.Daemon, self api.PeerID, log 
 	if err != nil {
 		return nil, fmt.Errorf("%w: otlp_endpoint: %w", config.ErrInvalid, err)
 	}
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("traces were not sent", telemetry.Error(err)) }))
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(seldom(func(err error) {
+		log.Warn("traces were not sent; this is said once a minute at most", telemetry.Error(err))
+	})))
 	host, _ := os.Hostname() // without it the peer id has to do
 	attributes := []attribute.KeyValue{
 		attribute.String("service.name", string(d)), attribute.String("service.namespace", "realm"),
@@ -63,6 +66,17 @@ func New(ctx context.Context, c config.Node, d api.Daemon, self api.PeerID, log 
 		sdk.WithSampler(sdk.ParentBased(sdk.TraceIDRatioBased(c.Traced()))),
 	)
 	return &Tracer{tracer: provider.Tracer("github.com/realm-mesh/realm"), provider: provider}, nil
+}
+
+// seldom calls tell once in each minute at most: a collector that is away is tried all the time.
+func seldom(tell func(error)) func(error) {
+	var last atomic.Int64 // Unix nanoseconds
+	return func(err error) {
+		now, before := time.Now().UnixNano(), last.Load()
+		if now-before > int64(time.Minute) && last.CompareAndSwap(before, now) {
+			tell(err)
+		}
+	}
 }
 
 // Endpoint is the collector that c, or else the environment variables of OpenTelemetry, name;
@@ -142,19 +156,19 @@ func method(m string) string {
 
 // Child begins a span within that of ctx; if there is none, neither is this.
 func (t *Tracer) Child(ctx context.Context, name string) (context.Context, *Span) {
-	if t == nil || !trace.SpanContextFromContext(ctx).IsValid() {
-		return ctx, nil
-	}
-	ctx, span := t.tracer.Start(ctx, name)
-	return ctx, &Span{span, t}
+	return t.within(ctx, name, trace.SpanKindInternal)
 }
 
 // Call is [Tracer.Child] for what asks another daemon.
 func (t *Tracer) Call(ctx context.Context, name string) (context.Context, *Span) {
+	return t.within(ctx, name, trace.SpanKindClient)
+}
+
+func (t *Tracer) within(ctx context.Context, name string, kind trace.SpanKind) (context.Context, *Span) {
 	if t == nil || !trace.SpanContextFromContext(ctx).IsValid() {
 		return ctx, nil
 	}
-	ctx, span := t.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindClient))
+	ctx, span := t.tracer.Start(ctx, name, trace.WithSpanKind(kind))
 	return ctx, &Span{span, t}
 }
 
