@@ -76,10 +76,13 @@ type Right string
 const (
 	RightPush Right = "push" // components, functions and manifests: push, stop, start, remove
 	RightJob  Right = "job"  // jobs: submit and cancel
+	// RightSecret is for secrets: set and remove, and give them to programs that it may push.
+	RightSecret Right = "secret"
+	RightVolume Right = "volume" // volumes: export, import, clear, restore and abandon
 )
 
 // Rights are all that can be granted.
-func Rights() []Right { return []Right{RightPush, RightJob} }
+func Rights() []Right { return []Right{RightPush, RightJob, RightSecret, RightVolume} }
 
 // Grant is the body of a [KindGrant] intent, signed by the owner: the key that is
 // the intent's name may sign some intents, too.

@@ -3,7 +3,6 @@ package api
 import (
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -45,6 +44,7 @@ type Component struct {
 	// target names.
 	Replicas   int           `json:"replicas,omitempty"`
 	Mounts     []Mount       `json:"mounts,omitempty"`
+	Secrets    []SecretUse   `json:"secrets,omitempty"`
 	Ports      []Port        `json:"ports,omitempty"`
 	Visibility Visibility    `json:"visibility,omitempty"`
 	AllowHosts []string      `json:"allow_hosts,omitempty"` // where it may send requests to: [ValidateAllowHosts]
@@ -61,7 +61,6 @@ type Component struct {
 const (
 	MaxReplicas = 10_000
 	maxArgsEnv  = 32 << 10 // bytes of arguments and environment all together
-	maxMounts   = 16
 	maxPorts    = 32
 	maxPath     = 1024 // bytes
 )
@@ -79,8 +78,12 @@ func (c *Component) Instance() Digest {
 	if len(env) == 0 {
 		env = nil
 	}
-	return instance(c.Module, c.Interface, some(c.Args), env, some(c.Mounts), some(c.Ports), some(c.AllowHosts),
-		c.Health.WithDefaults(), c.Restart, c.Restarted.UTC().Format(time.RFC3339Nano))
+	parts := []any{c.Module, c.Interface, some(c.Args), env, some(c.Mounts), some(c.Ports), some(c.AllowHosts),
+		c.Health.WithDefaults(), c.Restart, c.Restarted.UTC().Format(time.RFC3339Nano)}
+	if len(c.Secrets) > 0 {
+		parts = append(parts, c.Secrets)
+	}
+	return instance(parts...)
 }
 
 // Validate implements [Validator].
@@ -88,7 +91,7 @@ func (c *Component) Validate() error {
 	if c.Replicas < 0 || c.Replicas > MaxReplicas {
 		return fmt.Errorf("replicas %d: want 1 to %d, or every", c.Replicas, MaxReplicas)
 	}
-	for _, check := range []func() error{c.validateArgs, c.validateMounts, c.validatePorts,
+	for _, check := range []func() error{c.validateArgs, c.validateMounts, c.validateSecrets, c.validatePorts,
 		func() error { return ValidateAllowHosts(c.AllowHosts) },
 		c.Interface.Validate, c.Visibility.Validate, c.Restart.Validate, c.Source.Validate, c.Module.Validate} {
 		if err := check(); err != nil {
@@ -138,52 +141,6 @@ func (c *Component) validateArgs() error {
 		return fmt.Errorf("args and env: %d bytes, at most %d", total, maxArgsEnv)
 	}
 	return nil
-}
-
-// Mount shows a folder of the host to a program. A node gives only what its own
-// settings allow to be mounted.
-type Mount struct {
-	Host  string `json:"host"`  // absolute path on the member
-	Guest string `json:"guest"` // absolute path as the program sees it, with slashes
-	RO    bool   `json:"ro,omitempty"`
-}
-
-func (c *Component) validateMounts() error {
-	if len(c.Mounts) > maxMounts {
-		return fmt.Errorf("%d mounts: at most %d", len(c.Mounts), maxMounts)
-	}
-	seen := map[string]bool{}
-	for _, m := range c.Mounts {
-		if err := m.Validate(); err != nil {
-			return err
-		}
-		if seen[m.Guest] {
-			return fmt.Errorf("mount %.80q: there are two of them", m.Guest)
-		}
-		seen[m.Guest] = true
-	}
-	return nil
-}
-
-// Validate implements [Validator].
-func (m *Mount) Validate() error {
-	switch {
-	case len(m.Host) > maxPath || len(m.Guest) > maxPath || strings.ContainsRune(m.Host+m.Guest, 0):
-		return fmt.Errorf("mount: paths have at most %d bytes, and no NULs", maxPath)
-	case !utf8.ValidString(m.Host + m.Guest):
-		return fmt.Errorf("mount: host %.80q, guest %.80q: want paths in UTF-8", m.Host, m.Guest)
-	case !absolute(m.Host):
-		return fmt.Errorf("mount: host %.80q: want an absolute path", m.Host)
-	case !path.IsAbs(m.Guest) || path.Clean(m.Guest) != m.Guest:
-		return fmt.Errorf("mount: guest %.80q: want an absolute path with slashes, and no . or .. in it", m.Guest)
-	}
-	return nil
-}
-
-// absolute reports whether p is an absolute path on some system: what runs a
-// program need not be what has signed it.
-func absolute(p string) bool {
-	return strings.HasPrefix(p, "/") || len(p) > 2 && p[1] == ':' && (p[2] == '\\' || p[2] == '/')
 }
 
 // Port is one that a program listens on.
@@ -333,30 +290,39 @@ func (r *Route) Validate() error {
 	return nil
 }
 
-// Source is who looks after a component: a manifest, or nobody but those who push
-// it. Another source does not take it over unasked.
+// Source is who looks after a component: a manifest, a package, or nobody but those who
+// push it. Another source does not take it over unasked.
 type Source struct {
 	Manifest Name   `json:"manifest,omitempty"`
 	Version  uint64 `json:"version,omitempty"` // of the manifest, when this was last changed by it
+	Package  Name   `json:"package,omitempty"` // as the package names itself; none where there is a manifest
 }
 
 // Validate implements [Validator].
 func (s *Source) Validate() error {
-	if s.Manifest == "" {
-		if s.Version != 0 {
-			return errors.New("source: version without a manifest")
-		}
-		return nil
+	switch {
+	case s.Manifest != "" && s.Package != "":
+		return errors.New("source: a manifest and a package")
+	case s.Manifest == "" && s.Version != 0:
+		return errors.New("source: version without a manifest")
 	}
-	if _, err := ParseName(string(s.Manifest)); err != nil {
-		return fmt.Errorf("source: manifest: %w", err)
+	for what, n := range map[string]Name{"manifest": s.Manifest, "package": s.Package} {
+		if n == "" {
+			continue
+		}
+		if _, err := ParseName(string(n)); err != nil {
+			return fmt.Errorf("source: %s: %w", what, err)
+		}
 	}
 	return nil
 }
 
 func (s Source) String() string {
-	if s.Manifest == "" {
-		return "push"
+	switch {
+	case s.Manifest != "":
+		return "manifest " + string(s.Manifest)
+	case s.Package != "":
+		return "package " + string(s.Package)
 	}
-	return "manifest " + string(s.Manifest)
+	return "push"
 }

@@ -14,7 +14,7 @@ func TestValidateDesired(t *testing.T) {
 		"replicas 10001":                 func(c *Component) { c.Replicas = MaxReplicas + 1 },
 		"17 mounts":                      func(c *Component) { c.Mounts = make([]Mount, maxMounts+1) },
 		"mount \"/data\": there are two": func(c *Component) { c.Mounts = append(c.Mounts, Mount{Host: "/other", Guest: "/data"}) },
-		"mount: host":                    func(c *Component) { c.Mounts[0].Host = "data" },
+		"host \"data\"":                  func(c *Component) { c.Mounts[0].Host = "data" },
 		"33 ports":                       func(c *Component) { c.Ports = make([]Port, maxPorts+1) },
 		"port: name":                     func(c *Component) { c.Ports[0].Name = "" },
 		"port: name|form":                func(c *Component) { c.Ports[0].Name = "HTTP" },

@@ -24,9 +24,12 @@ func messages() []Validator {
 	program := Program{Blob: someDigest, Size: 1000, Limits: Limits{MemoryMaxMB: 64, Fuel: 7, EpochMS: 5000}}
 	body, _ := json.Marshal(&Function{Module: program}) // plain data: cannot fail
 	capacity := Capacity{CPUs: 4, MemoryMB: 8192}
-	peer := PeerFact{Capacity: capacity, Peer: somePeer, Version: "v1.0.0", Platform: "linux/amd64", Host: "box", Roles: []string{"edge"}, Addrs: []string{"/ip4/10.0.0.1/tcp/4001"}, Down: DaemonList{Casd, Runnerd}, Full: true}
+	peer := PeerFact{Capacity: capacity, Peer: somePeer, Version: "v1.0.0", Platform: "linux/amd64", Host: "box", Roles: []string{"edge"}, Addrs: []string{"/ip4/10.0.0.1/tcp/4001"}, Down: DaemonList{Casd, Runnerd}, Full: true, Holdings: [][]byte{[]byte("{}")}}
 	fact := WorkloadFact{Ref: someRef, Peer: somePeer, Intent: someDigest, Seq: 2, State: StateStarting, Since: at, Restarts: 1, Serving: 1}
 	mount := Mount{Host: "/srv/data", Guest: "/data", RO: true}
+	state := Mount{Kind: MountState, Guest: "/state", Volume: "cart", SizeMB: 5, Files: &BlobInfo{SHA256: someDigest, Size: 5}}
+	uses := SecretUse{Name: "db", Env: "DB"}
+	held := HeldVolume{Volume: "cart", User: "shop", Epoch: 2}
 	health := Health{Path: "/ready", Interval: Duration(5 * time.Second), Timeout: Duration(time.Second), Failures: 2, Alive: Duration(time.Second)}
 	renew := Update{Order: StopFirst, MaxUnavailable: "50%", Deadline: Duration(time.Minute)}
 	route := Route{Host: "www.example", Path: "/shop"}
@@ -111,11 +114,19 @@ func messages() []Validator {
 		&source,
 		&Component{
 			Module: program, Interface: InterfaceCGI, Args: []string{"-v"}, Env: map[string]string{"A": "b"}, Stopped: true,
-			Replicas: 3, Mounts: []Mount{mount}, Ports: []Port{{Name: "http", Port: 8080, Protocol: "http"}}, Visibility: VisibilityPublic,
+			Replicas: 3, Mounts: []Mount{mount, state}, Secrets: []SecretUse{uses, {Name: "tls", File: "/run/secrets/key"}}, Ports: []Port{{Name: "http", Port: 8080, Protocol: "http"}}, Visibility: VisibilityPublic,
 			AllowHosts: []string{"db.example:5432"}, Health: &health, Update: &renew, Restart: RestartAlways, Route: &route, Source: source, Restarted: at,
 		},
 		&Manifest{Version: 3, Components: []ManifestComponent{{Name: "api", Intent: someDigest}, {Name: "web", Intent: someDigest}}},
 		&Pin{blob},
+		&uses,
+		&Secret{Recipient: "age1xyz", Data: []byte("age"), Keys: []SecretKey{{Peer: somePeer, Sealed: []byte("age")}}, Bytes: 7},
+		&SecretAsk{Name: "db", Intent: someDigest}, &SecretGiven{Sealed: []byte("age")},
+		&Volume{Since: 2, Copies: []VolumeCopy{{Peer: somePeer, Since: 3, Files: &blob}}},
+		&Holdings{Realm: someRealm, Peer: somePeer, Seq: 3, Volumes: []HeldVolume{held}}, &TellHoldings{Statements: [][]byte{[]byte("{}")}},
+		&VolumesReply{Volumes: []VolumeInfo{{HeldVolume: held, Limit: 100, Used: 7, Files: 1, Created: at, Seed: someDigest, InUse: true, Void: true}}},
+		&VolumeFiles{Files: []VolumeFile{{Path: "a/b", Kind: "file", Size: 7, Time: at}}, More: true},
+		&VolumeRead{Realm: someRealm, Volume: "cart", Peer: somePeer, Issued: at, Expires: at.Add(time.Minute)},
 		someJob(), someRecord(), &JobClaims{Claims: []JobClaim{someClaim()}}, &JobTake{Runs: []JobClaim{someClaim()}},
 		&JobVote{JobClaim: someClaim(), Round: 3}, &JobVoted{Peer: somePeer},
 		&JobTail{Job: "build-1", Exec: someRecord().Exec(), Lines: []LogLine{line}, Over: true},

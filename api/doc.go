@@ -26,4 +26,7 @@
 //	2026-11-22  casd stores and writes files whose descriptors come with a request
 //	2026-11-23  jobs: intents of kind job, records of executions (bucket jobs, topic job,
 //	            POST /records), service job, and what members' policies let jobs do
+//	2026-11-23  mounts have kinds (static, config, work, state) with files, sizes and
+//	            volumes; secret and volume intents; components are given secrets and may
+//	            come from packages; members tell which volumes they hold
 package api

@@ -102,6 +102,9 @@ type PeerFact struct {
 	// Down are the node's daemons, meshd left out, that have not been ready for a while:
 	// whatever they did for others they do not do now. It is empty in most facts.
 	Down DaemonList `json:"down,omitempty"`
+	// Holdings are signed [Holdings]: the member's own, where it has copies of volumes, and
+	// those of members that it remembers and that are away.
+	Holdings [][]byte `json:"holdings,omitempty"`
 }
 
 // Capacity is what a member declares that programs may have of it. It changes with
@@ -173,6 +176,9 @@ func (f PeerFact) Validate() error {
 	}
 	if err := f.Down.check(); err != nil {
 		return fmt.Errorf("fact: down: %w", err)
+	}
+	if err := validateStatements(f.Holdings); err != nil {
+		return fmt.Errorf("fact: %w", err)
 	}
 	return ValidateTags(f.Roles)
 }

@@ -34,6 +34,9 @@ const (
 	KindPin      Kind = "pin"      // body: Pin
 
 	KindJob Kind = "job" // body: Job; name: the id of the job
+
+	KindSecret Kind = "secret" // body: Secret
+	KindVolume Kind = "volume" // body: Volume
 )
 
 // Trust reports whether intents of kind k say who may do what. They are applied
@@ -49,9 +52,16 @@ func (k Kind) Trust() bool {
 // Workload reports whether intents of kind k are about programs.
 func (k Kind) Workload() bool { return k == KindComponent || k == KindFunction }
 
+// targets reports whether intents of kind k may be for some members only.
+func (k Kind) targets() bool { return k.Workload() || k == KindJob || k == KindSecret }
+
 // Known reports whether this version knows what intents of kind k mean.
 func (k Kind) Known() bool {
-	return k.Workload() || k.Trust() || k == KindManifest || k == KindNode || k == KindPin || k == KindJob
+	switch k {
+	case KindManifest, KindNode, KindPin, KindJob, KindSecret, KindVolume:
+		return true
+	}
+	return k.Workload() || k.Trust()
 }
 
 // Right is what a granted key needs to sign intents of kind k; "" for those that
@@ -62,6 +72,10 @@ func (k Kind) Right() Right {
 		return RightPush
 	case KindJob:
 		return RightJob
+	case KindSecret:
+		return RightSecret
+	case KindVolume:
+		return RightVolume
 	}
 	return ""
 }
@@ -152,6 +166,10 @@ func (i Intent) Validate() error {
 		return Decode(i.Body, maxTrustBody, new(NodeSettings))
 	case KindPin:
 		return Decode(i.Body, maxTrustBody, new(Pin))
+	case KindSecret:
+		return Decode(i.Body, MaxEnvelope, new(Secret))
+	case KindVolume:
+		return Decode(i.Body, MaxEnvelope, new(Volume))
 	case KindJob:
 		_, err := i.Job()
 		return err
@@ -184,7 +202,7 @@ func (i Intent) ValidateHeader() error {
 		return fmt.Errorf("a %s does not expire; remove it with a tombstone", i.Kind)
 	case i.Tombstone && (i.Kind == KindRotate || i.Kind == KindSettle):
 		return fmt.Errorf("a %s cannot be taken back", i.Kind)
-	case i.Kind.Known() && !i.Kind.Workload() && i.Kind != KindJob && (len(i.Target.Peers) > 0 || len(i.Target.Tags) > 0):
+	case i.Kind.Known() && !i.Kind.targets() && (len(i.Target.Peers) > 0 || len(i.Target.Tags) > 0):
 		return fmt.Errorf("a %s is for every member: it has no target", i.Kind)
 	case i.Tombstone && len(i.Body) != 0:
 		return errors.New("a tombstone has no body")

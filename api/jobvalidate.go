@@ -81,6 +81,9 @@ func (r *JobRuntime) validate() error {
 	case r.File != "" && !ValidFile(r.File):
 		return fmt.Errorf("runtime: file %.80q: want a name without slashes", r.File)
 	}
+	if slices.ContainsFunc(r.Mounts, func(m Mount) bool { return m.Kind != MountHost }) {
+		return errors.New("mounts: a job mounts folders of the host alone: what it is to have comes with it as assets")
+	}
 	c := &Component{Args: r.Args, Env: r.Env, Mounts: r.Mounts}
 	hosts := func() error { return ValidateAllowHosts(r.AllowHosts) }
 	platform := func() error { return ValidatePlatform(r.TargetPlatform) }

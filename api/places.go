@@ -37,6 +37,7 @@ const (
 	SubjectMembers   = "realm.meshd.members"    // MembersRequest -> MembersReply
 	SubjectHistory   = "realm.meshd.history"    // HistoryRequest -> HistoryReply
 	SubjectClaim     = "realm.meshd.claim"      // ClaimNode -> empty, when the node has been claimed
+	SubjectHoldings  = "realm.meshd.holdings"   // TellHoldings -> empty
 	SubjectExplain   = "realm.runnerd.explain"  // ExplainRequest -> ExplainReply
 )
 
@@ -183,6 +184,11 @@ const (
 	RouteJobTail     = "POST /jobs/tail"         // of a member: JobTail -> Empty
 	RouteJobVotes    = "POST /jobs/votes"        // of a member: JobVote -> JobVoted
 
+	RouteVolumes      = "GET /volumes"                  // -> VolumesReply
+	RouteVolumeFiles  = "GET /volumes/{volume}/files"   // -> VolumeFiles
+	RouteVolumeExport = "POST /volumes/{volume}/export" // a signed VolumeRead -> a zip archive
+	RouteSecretKey    = "POST /secrets/key"             // of a member: SecretAsk -> SecretGiven
+
 	RouteEnroll = "POST /enroll" // EnrollRequest -> EnrollReply
 	RouteClaim  = "POST /claim"  // ClaimRequest -> Empty
 )
@@ -268,6 +274,18 @@ const (
 	PathJobTail   = "/jobs/tail"
 	PathJobVotes  = "/jobs/votes"
 )
+
+// Paths of routes of volumes and secrets.
+const (
+	PathVolumes   = "/volumes"
+	PathSecretKey = "/secrets/key"
+)
+
+// PathVolumeFiles is the path of [RouteVolumeFiles].
+func PathVolumeFiles(v Name) string { return PathVolumes + "/" + string(v) + "/files" }
+
+// PathVolumeExport is the path of [RouteVolumeExport].
+func PathVolumeExport(v Name) string { return PathVolumes + "/" + string(v) + "/export" }
 
 // PathJob is the path of [RouteJob]; job is as a person names it.
 func PathJob(job string) string { return PathJobs + "/" + url.PathEscape(job) }

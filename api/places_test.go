@@ -61,6 +61,8 @@ var made = map[string]string{
 	"PathComponent":    PathComponent("web"),
 	"PathService":      PathService("web-1", AnyPort),
 	"PathAccount":      PathAccount(someRef),
+	"PathVolumeFiles":  PathVolumeFiles("cart"),
+	"PathVolumeExport": PathVolumeExport("cart"),
 	"PathJob":          PathJob("build-1~a6b46d"),
 	"PathJobLogs":      PathJobLogs("build-1"),
 	"PathJobExplain":   PathJobExplain("a/b"),
@@ -249,6 +251,11 @@ func TestRoutes(t *testing.T) {
 			RouteJobTake:    "POST " + PathJobTake,
 			RouteJobTail:    "POST " + PathJobTail,
 			RouteJobVotes:   "POST " + PathJobVotes,
+
+			RouteVolumes:      "GET " + PathVolumes,
+			RouteVolumeFiles:  "GET " + PathVolumeFiles("cart"),
+			RouteVolumeExport: "POST " + PathVolumeExport("cart"),
+			RouteSecretKey:    "POST " + PathSecretKey,
 		},
 		Gatewayd: {
 			RouteMetrics:   "GET /metrics",

@@ -38,7 +38,7 @@ func TestValidateIntent(t *testing.T) {
 		"kind \"Function\"":            func(i *Intent) { i.Kind = "Function" },
 		"kind \"a.b\"":                 func(i *Intent) { i.Kind = "a.b" },
 		"1 to 20 letters":              func(i *Intent) { i.Kind = Kind(strings.Repeat("k", maxKind+1)) },
-		"kind secret is not known":     func(i *Intent) { i.Kind = "secret" },
+		"kind lease is not known":      func(i *Intent) { i.Kind = "lease" },
 		"name \"\"":                    func(i *Intent) { i.Name = "" },
 		"name \"a/b\"":                 func(i *Intent) { i.Name = "a/b" },
 		"name \"..\"":                  func(i *Intent) { i.Name = ".." },

@@ -119,7 +119,7 @@ func TestValidateBodiesAboutKeys(t *testing.T) {
 	})
 	breaks(t, map[string]func(*Grant){
 		"may: want some":      func(g *Grant) { g.May = nil },
-		"may: want some|many": func(g *Grant) { g.May = []Right{RightPush, RightJob, RightPush} },
+		"may: want some|many": func(g *Grant) { g.May = append(Rights(), RightPush) },
 		"may \"rotate\"":      func(g *Grant) { g.May = []Right{"rotate"} },
 		"prefix":              func(g *Grant) { g.Prefix = "A" },
 		"tag":                 func(g *Grant) { g.Tags = []string{"no tag"} },
@@ -202,7 +202,7 @@ func TestValidateIntentsAboutKeys(t *testing.T) {
 // Whoever does not know a kind can still order, keep and pass it on.
 func TestHeaderOfAnUnknownKind(t *testing.T) {
 	at := time.Unix(0, 0).UTC()
-	in := Intent{Realm: someRealm, Ref: Ref{"secret", "x"}, Seq: 1, Issued: at, Expires: at, Body: json.RawMessage(`{"anything":[1]}`)}
+	in := Intent{Realm: someRealm, Ref: Ref{"lease", "x"}, Seq: 1, Issued: at, Expires: at, Body: json.RawMessage(`{"anything":[1]}`)}
 	if err := in.ValidateHeader(); err != nil {
 		t.Error(err)
 	}
