@@ -122,7 +122,7 @@ func messages() []Validator {
 		&uses,
 		&Secret{Recipient: "age1xyz", Data: []byte("age"), Keys: []SecretKey{{Peer: somePeer, Sealed: []byte("age")}}, Bytes: 7},
 		&SecretAsk{Name: "db", Intent: someDigest}, &SecretGiven{Sealed: []byte("age")},
-		&Volume{Since: 2, Copies: []VolumeCopy{{Peer: somePeer, Since: 3, Files: &blob}}},
+		&Volume{Since: 2, Copies: []VolumeCopy{{Peer: somePeer, Since: 3, Cleared: 2, Files: &blob}}, Cleared: 1},
 		&Holdings{Realm: someRealm, Peer: somePeer, Seq: 3, Volumes: []HeldVolume{held}}, &TellHoldings{Statements: [][]byte{[]byte("{}")}},
 		&VolumesReply{Volumes: []VolumeInfo{{HeldVolume: held, Limit: 100, Used: 7, Files: 1, Created: at, Seed: someDigest, InUse: true, Void: true}}},
 		&VolumeFiles{Files: []VolumeFile{{Path: "a/b", Kind: "file", Size: 7, Time: at}}, More: true},

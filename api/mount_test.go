@@ -102,7 +102,7 @@ func TestValidateVolumes(t *testing.T) {
 	breaks(t, map[string]func(*Holdings){
 		"realm id": func(h *Holdings) { h.Realm = "" }, "peer id": func(h *Holdings) { h.Peer = "" }, "seq": func(h *Holdings) { h.Seq = 0 },
 		"257 volumes":     func(h *Holdings) { h.Volumes = make([]HeldVolume, MaxHeldVolumes+1) },
-		"name \"\"":       func(h *Holdings) { h.Volumes[0].User = "" },
+		"user":            func(h *Holdings) { h.Volumes[0].User = "A" },
 		"in the order of": func(h *Holdings) { h.Volumes = append(h.Volumes, h.Volumes[0]) },
 		"epoch":           func(h *Holdings) { h.Volumes[0].Epoch = MaxSeq + 1 },
 	})
@@ -140,6 +140,13 @@ func TestVolumeCounts(t *testing.T) {
 	}
 	if c, ok := v.Copy(other); ok || c.Since != 0 {
 		t.Errorf("something is said of %s: %+v", other, c)
+	}
+	v.Cleared, v.Copies[0].Files = 3, &BlobInfo{SHA256: someDigest, Size: 1}
+	if !v.IsCleared(other, 2) || v.IsCleared(other, 3) || v.Epoch(other) != 3 || v.Epoch(somePeer) != 4 || v.Begins(somePeer) == nil || v.Begins(other) != nil {
+		t.Errorf("%+v: cleared, epochs or files are wrong", v)
+	}
+	if v.Since = 5; v.Begins(somePeer) != nil {
+		t.Error("a later word leaves the files of an earlier one")
 	}
 	if !new(Volume).Counts(somePeer, 0) {
 		t.Error("nothing is decided, and a copy does not count")

@@ -10,20 +10,24 @@ import (
 // Volume is the body of a [KindVolume] intent: what the owner has decided of the copies of
 // a volume. A copy is the folder of one member. It has an epoch: the Seq of the volume's
 // intent that its member knew when the copy was made, 0 for none. A copy counts as long as
-// its epoch is not below Since, nor below that of its member in Copies; one that does not
-// count is given to no program, and removed by its member.
+// its epoch is below none of Since, Cleared and what Copies says of its member; one that
+// does not count is given to no program, and set aside by its member until the owner has
+// it cleared.
 //
 // Each version repeats what those before have said, since members may have missed them.
 // A volume nobody has decided anything about has no intent, and all its copies count.
 type Volume struct {
-	Since  uint64       `json:"since,omitempty"`
-	Copies []VolumeCopy `json:"copies,omitempty"` // by peer, each once
+	Since uint64 `json:"since,omitempty"`
+	// Cleared: copies of an epoch below do not count either, and are not even set aside.
+	Cleared uint64       `json:"cleared,omitempty"`
+	Copies  []VolumeCopy `json:"copies,omitempty"` // by peer, each once
 }
 
 // VolumeCopy is what is decided of one member's copy.
 type VolumeCopy struct {
-	Peer  PeerID `json:"peer"`
-	Since uint64 `json:"since"`
+	Peer    PeerID `json:"peer"`
+	Since   uint64 `json:"since"`
+	Cleared uint64 `json:"cleared,omitempty"` // as that of a [Volume]
 	// Files, a zip archive, are what the member's copy of the epoch Since begins with; nil: none
 	// is asked for.
 	Files *BlobInfo `json:"files,omitempty"`
@@ -34,7 +38,7 @@ const MaxVolumeCopies = 128
 
 // Validate implements [Validator].
 func (v *Volume) Validate() error {
-	if v.Since > MaxSeq || len(v.Copies) > MaxVolumeCopies {
+	if v.Since > MaxSeq || v.Cleared > MaxSeq || len(v.Copies) > MaxVolumeCopies {
 		return fmt.Errorf("volume: since is out of range, or more than %d copies", MaxVolumeCopies)
 	}
 	for i, c := range v.Copies {
@@ -52,7 +56,7 @@ func (c *VolumeCopy) validate() error {
 	if _, err := ParsePeerID(string(c.Peer)); err != nil {
 		return err
 	}
-	if c.Since == 0 || c.Since > MaxSeq {
+	if c.Since == 0 || c.Since > MaxSeq || c.Cleared > MaxSeq {
 		return fmt.Errorf("since %d of %s is out of range", c.Since, c.Peer.Short())
 	}
 	return validateFiles(c.Files)
@@ -81,10 +85,28 @@ func (v *Volume) Copy(p PeerID) (VolumeCopy, bool) {
 	return v.Copies[i], true
 }
 
-// Counts reports whether a copy of epoch that p has still counts.
-func (v *Volume) Counts(p PeerID, epoch uint64) bool {
+// Epoch is that of a copy which p makes now: the lowest that counts there.
+func (v *Volume) Epoch(p PeerID) uint64 {
 	c, _ := v.Copy(p)
-	return epoch >= v.Since && epoch >= c.Since
+	return max(v.Since, v.Cleared, c.Since, c.Cleared)
+}
+
+// Counts reports whether a copy of epoch that p has still counts.
+func (v *Volume) Counts(p PeerID, epoch uint64) bool { return epoch >= v.Epoch(p) }
+
+// IsCleared reports whether a copy of epoch that p has is to be removed for good.
+func (v *Volume) IsCleared(p PeerID, epoch uint64) bool {
+	c, _ := v.Copy(p)
+	return epoch < max(v.Cleared, c.Cleared)
+}
+
+// Begins are the files that a copy begins with which p makes now; nil: the owner has
+// given none for it.
+func (v *Volume) Begins(p PeerID) *BlobInfo {
+	if c, ok := v.Copy(p); ok && c.Since == v.Epoch(p) {
+		return c.Files
+	}
+	return nil
 }
 
 // Holdings is what a member says of the copies of volumes that it has, signed by its node
@@ -100,7 +122,7 @@ type Holdings struct {
 // HeldVolume is one copy of a volume.
 type HeldVolume struct {
 	Volume Name   `json:"volume"`
-	User   Name   `json:"user"` // the component that it is of
+	User   Name   `json:"user,omitempty"` // the component that it is of; empty: none has had it yet
 	Epoch  uint64 `json:"epoch,omitempty"`
 }
 
@@ -131,17 +153,27 @@ func (h *Holdings) Validate() error {
 		return fmt.Errorf("holdings: %d volumes, at most %d", len(h.Volumes), MaxHeldVolumes)
 	}
 	for i, v := range h.Volumes {
-		for _, n := range []Name{v.Volume, v.User} {
-			if _, err := ParseName(string(n)); err != nil {
-				return fmt.Errorf("holdings: %w", err)
-			}
+		if err := v.validate(); err != nil {
+			return fmt.Errorf("holdings: %w", err)
 		}
-		switch {
-		case i > 0 && h.Volumes[i-1].Volume >= v.Volume:
+		if i > 0 && h.Volumes[i-1].Volume >= v.Volume {
 			return errors.New("holdings: volumes are not in the order of their names, each once")
-		case v.Epoch > MaxSeq:
-			return errors.New("holdings: epoch is out of range")
 		}
+	}
+	return nil
+}
+
+func (v *HeldVolume) validate() error {
+	if _, err := ParseName(string(v.Volume)); err != nil {
+		return fmt.Errorf("volume: %w", err)
+	}
+	if v.User != "" {
+		if _, err := ParseName(string(v.User)); err != nil {
+			return fmt.Errorf("volume %s: user: %w", v.Volume, err)
+		}
+	}
+	if v.Epoch > MaxSeq {
+		return fmt.Errorf("volume %s: epoch is out of range", v.Volume)
 	}
 	return nil
 }
@@ -183,7 +215,7 @@ type VolumeInfo struct {
 	Created time.Time `json:"created"`
 	Seed    Digest    `json:"seed,omitzero"` // of the files that it began with
 	InUse   bool      `json:"in_use"`        // a program has it open
-	// Void: the owner has given it up; it is removed as soon as no program has it open.
+	// Void: it counts no more, and is set aside; the owner can have it cleared.
 	Void bool `json:"void,omitempty"`
 }
 
@@ -193,15 +225,10 @@ func (r *VolumesReply) Validate() error {
 		return fmt.Errorf("%d volumes, at most %d", len(r.Volumes), MaxHeldVolumes)
 	}
 	for _, v := range r.Volumes {
-		if _, err := ParseName(string(v.Volume)); err != nil {
-			return fmt.Errorf("volume: %w", err)
+		if err := v.validate(); err != nil {
+			return err
 		}
-		if v.User != "" {
-			if _, err := ParseName(string(v.User)); err != nil {
-				return fmt.Errorf("volume %s: %w", v.Volume, err)
-			}
-		}
-		if v.Limit < 0 || v.Used < 0 || v.Files < 0 || v.Epoch > MaxSeq {
+		if v.Limit < 0 || v.Used < 0 || v.Files < 0 {
 			return fmt.Errorf("volume %s: a number is out of range", v.Volume)
 		}
 	}

@@ -2,7 +2,6 @@ package intent
 
 import (
 	"crypto"
-	"encoding/json"
 	"fmt"
 
 	"github.com/realm-mesh/realm/api"
@@ -12,23 +11,9 @@ import (
 // SignRecord signs what a member says of an execution, with its node key. The record must
 // be of that member.
 func SignRecord(rec api.JobRecord, key crypto.Signer) ([]byte, error) {
-	payload, err := json.Marshal(rec)
-	if err == nil {
-		err = rec.Validate()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("sign record of %s: %w", rec.Job, err)
-	}
-	env, by, err := seal(api.PayloadRecord, payload, key)
+	raw, by, err := signed(api.PayloadRecord, &rec, key, api.MaxRecord)
 	if err == nil && keys.Peer(by.Key()) != rec.Peer {
 		err = fmt.Errorf("it is said by %s", rec.Peer)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("sign record of %s: %w", rec.Job, err)
-	}
-	raw, err := json.Marshal(envelope{Envelope: *env})
-	if err == nil && len(raw) > api.MaxRecord {
-		err = fmt.Errorf("%w: %d bytes", api.ErrTooLarge, len(raw))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("sign record of %s: %w", rec.Job, err)
@@ -40,13 +25,7 @@ func SignRecord(rec api.JobRecord, key crypto.Signer) ([]byte, error) {
 // that it is of has signed exactly these bytes. Whether that is one of the realm is not
 // checked. What newer versions say beside it is passed over.
 func ReadRecord(raw []byte) (rec api.JobRecord, err error) {
-	if len(raw) > api.MaxRecord {
-		return rec, fmt.Errorf("read record: %w: %d bytes", api.ErrTooLarge, len(raw))
-	}
-	_, payload, by, err := unseal(raw, api.PayloadRecord)
-	if err == nil {
-		err = api.DecodeFact(payload, api.MaxRecord, &rec)
-	}
+	by, err := opened(raw, api.PayloadRecord, api.MaxRecord, &rec)
 	if err == nil && keys.Peer(by.Key()) != rec.Peer {
 		err = fmt.Errorf("%w: it is not signed by the member that it is of", ErrSignature)
 	}

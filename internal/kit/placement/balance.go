@@ -19,7 +19,8 @@ const (
 const shareBits = 24
 
 // balance is how replicas are spread over the members of a roster. Workloads that
-// run on all that can run them are left out: nothing about them can be changed.
+// run on all that can run them, or where their state is, are left out: nothing about them
+// can be changed.
 type balance struct {
 	*roster
 	placed []*placing
@@ -39,7 +40,7 @@ type balance struct {
 func (r *roster) even(placed []*placing) {
 	b := &balance{roster: r, load: make([]int, len(r.members)), lo: make([]int, len(r.members)), hi: make([]int, len(r.members))}
 	for _, p := range placed {
-		if 0 < p.Replicas && p.Replicas < len(p.in) {
+		if 0 < p.Replicas && p.Replicas < len(p.in) && len(p.Holders) == 0 {
 			b.placed = append(b.placed, p)
 		}
 	}

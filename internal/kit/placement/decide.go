@@ -56,20 +56,20 @@ func Decide(self api.PeerID, w Workload, r Ranking, replicas map[api.PeerID]Repl
 	mine := replicas[self]
 	switch {
 	case v.rank > 0 && mine.Phase == PhaseRefused:
-		return v.leave(w, mine, "it has refused")
+		return v.leave(mine, "it has refused")
 	case v.rank > 0 && v.place < v.want:
-		return v.run(w, mine, roll)
+		return v.run(mine, roll)
 	case v.rank > 0:
-		return v.leave(w, mine, fmt.Sprintf("it is number %d in rank, and %d run it", v.place+1, v.want))
+		return v.leave(mine, fmt.Sprintf("it is number %d in rank, and %d run it", v.place+1, v.want))
 	default:
-		return v.leave(w, mine, v.why)
+		return v.leave(mine, v.why)
 	}
 }
 
 // run is for a member that shall run w.
-func (v *view) run(w Workload, mine Replica, roll Rollout) Verdict {
+func (v *view) run(mine Replica, roll Rollout) Verdict {
 	out := Verdict{Duty: api.DutyRun, Rank: v.rank, Why: fmt.Sprintf("it is number %d in rank of the %d that run it", v.place+1, v.want)}
-	if w.Replicas == 0 {
+	if v.all {
 		out.Why = "every member that its target names runs it"
 	}
 	if !mine.Good || mine.Phase != PhaseNone && mine.Phase != PhasePrepared {
@@ -102,11 +102,11 @@ func (v *view) run(w Workload, mine Replica, roll Rollout) Verdict {
 
 // leave is for a member that shall not run w. What is good here goes on for as long
 // as others might need it.
-func (v *view) leave(w Workload, mine Replica, why string) Verdict {
+func (v *view) leave(mine Replica, why string) Verdict {
 	out := Verdict{Duty: api.DutyNone, Rank: v.rank, Why: why}
 	switch {
 	case !mine.Good && !mine.Kept:
-	case !v.enough(w):
+	case !v.enough():
 		out.Duty, out.Why = api.DutyKeep, why+"; it goes on until those above it are ready"
 	case mine.Good:
 		out.Meanwhile = api.DutyKeep
@@ -115,14 +115,14 @@ func (v *view) leave(w Workload, mine Replica, why string) Verdict {
 }
 
 // enough reports whether so many others run w that one that shall not may stop.
-func (v *view) enough(w Workload) bool {
+func (v *view) enough() bool {
 	switch hopeful := v.eligible - v.hopeless; {
-	case w.Replicas == 0 && hopeful > 0:
+	case v.all && hopeful > 0:
 		return v.chosen >= hopeful
-	case w.Replicas == 0:
+	case v.all:
 		return v.good > 0
 	case v.banned && v.eligible > 0 && v.chosen >= v.eligible:
 		return true
 	}
-	return v.good >= w.Replicas
+	return v.good >= v.asked
 }

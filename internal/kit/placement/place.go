@@ -28,6 +28,10 @@ type Workload struct {
 	Target   api.Target
 	Replicas int // over the realm; 0: one on every member that can run it
 	MemoryMB int // cap of one replica, MiB; 0: it holds none while nobody calls it
+	// Holders, by id, have state of it that stays where it is: each that can runs it before
+	// all others, even if it is drained, and for one that cannot nobody steps in. They need
+	// not be up.
+	Holders []api.PeerID
 }
 
 // Out is a member that cannot run a workload, and why.
@@ -41,6 +45,8 @@ type Out struct {
 type Ranking struct {
 	In  []api.PeerID // the first ones run it
 	Out []Out        // ordered likewise, drained members first
+	// Blocked are holders, by id, that cannot run it now: their replicas wait for them.
+	Blocked []api.PeerID
 }
 
 // Place ranks members for w by w alone. Their order does not matter; each must be
@@ -95,6 +101,8 @@ type placing struct {
 	in   []seat // by cost
 	out  []Out
 	from *roster
+
+	blocked []api.PeerID
 }
 
 // seat is a member in a ranking.
@@ -121,7 +129,7 @@ func (r *roster) rank(w Workload) *placing {
 		switch {
 		case !fits(w, &r.members[i]), r.members[i].RunnerDown:
 			unfit = append(unfit, s)
-		case r.members[i].Drained:
+		case r.members[i].Drained && !p.holds(i):
 			drained = append(drained, s)
 		default:
 			p.in = append(p.in, s)
@@ -136,11 +144,12 @@ func (r *roster) rank(w Workload) *placing {
 	for _, s := range unfit {
 		p.out = append(p.out, Out{Peer: r.members[s.member].Peer, Why: unfitness(w, &r.members[s.member])})
 	}
+	p.stick()
 	return p
 }
 
 func (p *placing) ranking() Ranking {
-	r := Ranking{Out: p.out}
+	r := Ranking{Out: p.out, Blocked: p.blocked}
 	if len(p.in) > 0 {
 		r.In = make([]api.PeerID, 0, len(p.in))
 	}

@@ -7,6 +7,8 @@ type view struct {
 	rank     int    // of self among those that can run it, from 1; 0: it cannot
 	place    int    // of self in the order of those that have not refused, then the others, from 0
 	want     int    // how many shall run it
+	asked    int    // how many it asks for, but for those that wait for a holder
+	all      bool   // it asks for all that can
 	eligible int    // how many can, and have not refused
 	why      string // it cannot
 	banned   bool   // it must not, although it may go on until others run it
@@ -50,8 +52,9 @@ func (v *view) look(self api.PeerID, w Workload, r Ranking, replicas map[api.Pee
 	if v.rank == 0 && v.why == "" {
 		v.why, v.banned = "it is no member", true
 	}
-	v.want = w.Replicas
-	if v.want == 0 {
+	v.asked, v.all = asked(w, r)
+	v.want = v.asked
+	if v.all {
 		v.want = v.eligible
 	}
 	above := true
