@@ -24,9 +24,9 @@ func (l *Ledger) Revision() uint64 {
 // ones too, those of their versions before, and what is pinned. until is when it may be
 // another list although the set is the same; zero: never.
 //
-// Of a workload the last [api.KeptVersions] programs are needed, and of each all
-// versions that are held with it: one that was scaled or started anew is the same
-// program, and takes no place of what a rollback may go back to. What was before a
+// Of a workload the last [api.KeptVersions] programs, each with the files of its mounts, are
+// needed, and of each all versions that are held with it: one that was scaled or started
+// anew is the same program, and takes no place of what a rollback may go back to. What was before a
 // removal is not needed any more, and neither is what lost to another version with
 // its number. A version that was issued in the future will count one day.
 func (l *Ledger) References(now time.Time) (out []api.Reference, until time.Time) {
@@ -43,8 +43,8 @@ func (l *Ledger) references(now time.Time) (out []api.Reference, until time.Time
 		switch {
 		case ref.Kind.Workload():
 			out = l.programs(out, ref, now)
-		case ref.Kind == api.KindPin:
-			out = l.pinned(out, ref, now)
+		case ref.Kind == api.KindPin, ref.Kind == api.KindVolume:
+			out = l.standing(out, ref, now)
 		case ref.Kind == api.KindJob:
 			out = l.ofJob(out, ref, now)
 		default:
@@ -57,8 +57,8 @@ func (l *Ledger) references(now time.Time) (out []api.Reference, until time.Time
 	return out, until
 }
 
-// pinned appends what the pin ref asks for.
-func (l *state) pinned(out []api.Reference, ref api.Ref, now time.Time) []api.Reference {
+// standing appends what the newest version of ref, a pin or a volume, asks for.
+func (l *state) standing(out []api.Reference, ref api.Ref, now time.Time) []api.Reference {
 	cur, ok := l.current(ref, now)
 	if !ok || cur.Tombstone {
 		return out
@@ -116,8 +116,10 @@ func (l *state) programs(out []api.Reference, ref api.Ref, now time.Time) []api.
 	if !ok || cur.Tombstone {
 		return out
 	}
-	begin, blobs := len(out), 0
-	var last uint64
+	var (
+		last uint64
+		sets [][]api.BlobInfo
+	)
 	for _, s := range l.versions(ref) {
 		is := l.become(s, cur, now)
 		switch {
@@ -128,14 +130,13 @@ func (l *state) programs(out []api.Reference, ref api.Ref, now time.Time) []api.
 		case is != api.VersionQuarantine:
 			last = s.Seq
 		}
-		before := len(out)
+		set := l.blobsOf(s)
+		if len(set) > 0 && !slices.ContainsFunc(sets, func(o []api.BlobInfo) bool { return slices.Equal(o, set) }) {
+			if sets = append(sets, set); len(sets) > api.KeptVersions {
+				return out
+			}
+		}
 		out = l.refer(out, s, is == api.VersionCurrent)
-		if len(out) == before || slices.ContainsFunc(out[begin:before], func(r api.Reference) bool { return r.Blob == out[before].Blob }) {
-			continue
-		}
-		if blobs++; blobs > api.KeptVersions {
-			return out[:before]
-		}
 	}
 	return out
 }
@@ -178,44 +179,67 @@ func (l *state) generation(k keys.Public) int {
 	return len(l.retired)
 }
 
-// refer appends the reference that s is, if it is one.
+// refer appends the references that s makes, if any.
 func (l *state) refer(out []api.Reference, s intent.Signed, current bool) []api.Reference {
-	if b := l.blobOf(s); !b.SHA256.IsZero() {
+	for _, b := range l.blobsOf(s) {
 		out = append(out, api.Reference{Blob: b.SHA256, Size: b.Size, Ref: s.Ref, Seq: s.Seq, Current: current})
 	}
 	return out
 }
 
-// blobOf is the blob that s names; the zero blob for none. It reads no more of the body
-// than that: what a newer version says beside it must not cost anybody the blob.
-func (l *state) blobOf(s intent.Signed) (b api.BlobInfo) {
-	if b, ok := l.bodies[s.Digest].(api.BlobInfo); ok {
-		return b
+// blobsOf are the blobs that s names, each once: the program first. It reads no more of the
+// body than that: what a newer version says beside it must not cost anybody the blobs.
+func (l *state) blobsOf(s intent.Signed) (out []api.BlobInfo) {
+	if known, ok := l.bodies[s.Digest].([]api.BlobInfo); ok {
+		return known
 	}
-	if s.Kind == api.KindPin {
-		var pin struct {
-			SHA256 api.Digest `json:"sha256"`
-			Size   int64      `json:"size"`
+	for _, b := range namedBlobs(s) {
+		if b.Validate() == nil && b.Size <= api.MaxBlob && !slices.Contains(out, b) {
+			out = append(out, b)
 		}
+	}
+	l.bodies[s.Digest] = out
+	return out
+}
+
+// namedBlobs are the blobs that s names, whatever they are.
+func namedBlobs(s intent.Signed) (out []api.BlobInfo) {
+	type files struct {
+		Files *api.BlobInfo `json:"files"`
+	}
+	var more []files
+	switch s.Kind {
+	case api.KindPin:
+		var pin api.BlobInfo
 		if json.Unmarshal(s.Body, &pin) == nil {
-			b = api.BlobInfo(pin)
+			out = append(out, pin)
 		}
-	} else {
+	case api.KindVolume:
+		var v struct {
+			Copies []files `json:"copies"`
+		}
+		if json.Unmarshal(s.Body, &v) == nil {
+			more = v.Copies
+		}
+	default:
 		var w struct {
 			Program struct {
 				Blob api.Digest `json:"blob"`
 				Size int64      `json:"size"`
 			} `json:"program"`
+			Mounts []files `json:"mounts"`
 		}
 		if json.Unmarshal(s.Body, &w) == nil {
-			b = api.BlobInfo{SHA256: w.Program.Blob, Size: w.Program.Size}
+			out = append(out, api.BlobInfo{SHA256: w.Program.Blob, Size: w.Program.Size})
+			more = w.Mounts
 		}
 	}
-	if b.Validate() != nil || b.Size > api.MaxBlob {
-		b = api.BlobInfo{}
+	for _, f := range more {
+		if f.Files != nil {
+			out = append(out, *f.Files)
+		}
 	}
-	l.bodies[s.Digest] = b
-	return b
+	return out
 }
 
 // matures is when the first version of ref that does not count yet will; zero: there

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"cmp"
+	"crypto/ed25519"
 	"fmt"
 	"slices"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/intent"
+	"github.com/realm-mesh/realm/internal/kit/keys"
 )
 
 // uses is a component with a program of this size.
@@ -57,6 +59,42 @@ func TestReferencesOfNewerVersions(t *testing.T) {
 	all, _ := l.References(t0)
 	if len(all) != 2 || all[0].Kind != api.KindComponent || all[1].Kind != api.KindPin || all[0].Name != "more" || all[1].Name != "more" || all[1].Blob != blob || all[1].Size != 5 {
 		t.Errorf("%+v", all)
+	}
+}
+
+// TestReferencesOfMounts: a version needs its program and the files of its mounts; another
+// set of files is another version to go back to.
+func TestReferencesOfMounts(t *testing.T) {
+	l := New(thePin)
+	blob := func(s string) *api.BlobInfo { return &api.BlobInfo{SHA256: api.Sum([]byte(s)), Size: 7} }
+	version := func(seq uint64, files string) intent.Signed {
+		return sign(t, owner, api.Intent{Ref: web("a"), Seq: seq}, api.Component{Module: program, Mounts: []api.Mount{
+			{Kind: api.MountStatic, Guest: "/www", Files: blob(files)}, {Kind: api.MountConfig, Guest: "/etc/app", Files: blob("same")}, {Kind: api.MountWork, Guest: "/work"},
+		}})
+	}
+	const more = api.KeptVersions + 2
+	for seq := range uint64(more) {
+		mustAdd(t, l, version(seq+1, fmt.Sprint("files ", seq+1)))
+	}
+	mustAdd(t, l, version(more+1, fmt.Sprint("files ", more))) // the same once more
+	peer := keys.Peer(owner.Public().(ed25519.PublicKey))
+	mustAdd(t, l, sign(t, owner, api.Intent{Ref: api.Ref{Kind: api.KindVolume, Name: "cart"}}, api.Volume{Copies: []api.VolumeCopy{{Peer: peer, Since: 1, Files: blob("saved")}}}))
+	seqs := map[api.Digest][]uint64{}
+	all, _ := l.References(t0)
+	for _, r := range all {
+		seqs[r.Blob] = append(seqs[r.Blob], r.Seq)
+	}
+	for seq := range uint64(more) {
+		got := seqs[blob(fmt.Sprint("files ", seq+1)).SHA256]
+		if want := seq+1 > more-api.KeptVersions; want != (len(got) > 0) {
+			t.Errorf("files of version %d: needed by %v", seq+1, got)
+		}
+	}
+	if n := len(seqs[blob("same").SHA256]); n != api.KeptVersions+1 {
+		t.Errorf("the configuration is needed by %d versions", n)
+	}
+	if len(seqs[blob("saved").SHA256]) != 1 {
+		t.Error("what a volume is restored from is not needed")
 	}
 }
 

@@ -90,6 +90,27 @@ func (l *state) allowedGrant(s intent.Signed) error {
 	return nil
 }
 
+// May reports why k has not the right to the thing of that name at now.
+func (l *Ledger) May(k keys.Public, right api.Right, name api.Name, now time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.owns(k) {
+		return nil
+	}
+	g, err := l.grantOf(k)
+	switch {
+	case err != nil:
+		return err
+	case !slices.Contains(g.May, right):
+		return fmt.Errorf("%w: its grant does not say %s", ErrForbidden, right)
+	case !strings.HasPrefix(string(name), g.Prefix):
+		return fmt.Errorf("%w: its grant is for names that begin with %q", ErrForbidden, g.Prefix)
+	case !g.Expires.IsZero() && now.After(g.Expires):
+		return fmt.Errorf("%w: its grant ended at %s", ErrExpired, g.Expires.Format(time.RFC3339))
+	}
+	return nil
+}
+
 func subset(a, of []string) bool {
 	return !slices.ContainsFunc(a, func(s string) bool { return !slices.Contains(of, s) })
 }

@@ -41,7 +41,7 @@ func TestWants(t *testing.T) {
 		{"a rotation by who knows", entry(rotation(t, key(8), key(9), 2, rotation(t, owner, second, 1))), true},
 		{"a granted key's", entry(component(t, ci, "ci-a", 1)), true},
 		{"outside its prefix", entry(component(t, ci, "a", 1)), false},
-		{"without the right", entry(sign(t, ci, api.Intent{Ref: api.Ref{Kind: "secret", Name: "ci-a"}}, "x")), false},
+		{"without the right", entry(sign(t, ci, api.Intent{Ref: api.Ref{Kind: "lease", Name: "ci-a"}}, "x")), false},
 		{"above its numbers", entry(component(t, ci, "ci-a", MaxGrantedSeq+1)), false},
 		{"a revoked key's", entry(component(t, old, "a", 1)), false},
 		{"of somebody who may have a grant that is on its way", entry(component(t, key(99), "a", 1)), true},

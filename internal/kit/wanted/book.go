@@ -44,6 +44,7 @@ type Change struct {
 	Wants   []Want
 	Jobs    []Job
 	Members bool // who is a member, or what the owner wants of one, may be otherwise
+	Volumes bool // what was decided of some volume may be otherwise: see [Book.Volume]
 	Taken   int  // how many intents were accepted that this node had not seen before
 }
 
@@ -76,6 +77,7 @@ type Book struct {
 	jobs     map[api.Ref]Job                // returned last
 	expires  time.Time                      // when the next intent ends by its time; zero: none does
 	members  bool                           // to be told: see Change
+	volumes  bool                           // likewise
 	taken    int                            // likewise
 
 	mu     sync.RWMutex
@@ -234,7 +236,7 @@ func (b *Book) all() {
 	if b.set == nil {
 		return
 	}
-	b.members = true
+	b.members, b.volumes = true, true
 	for _, ref := range b.set.Refs() {
 		b.due(ref, false)
 	}
@@ -250,6 +252,8 @@ func (b *Book) due(ref api.Ref, dropped bool) {
 	switch {
 	case ref.Kind == api.KindNode:
 		b.members = true
+	case ref.Kind == api.KindVolume:
+		b.volumes = true
 	case ref.Kind == api.KindManifest, ref.Kind == api.KindJob, ref.Kind.Workload():
 		b.touched[ref] = b.touched[ref] || dropped
 	}

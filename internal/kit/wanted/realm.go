@@ -9,6 +9,7 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/internal/kit/keys"
 	"github.com/realm-mesh/realm/internal/kit/ledger"
+	"github.com/realm-mesh/realm/internal/kit/trust"
 )
 
 // ledger is the set of intents; nil until there is a pin.
@@ -46,6 +47,35 @@ func (b *Book) Terms(p api.PeerID, own []string) (roles []string, drained bool) 
 	now := b.cfg.Now()
 	settings, _ := set.NodeSettings(key, now)
 	return set.Roles(key, own, now), settings.Drain
+}
+
+// Volume is what was decided of a volume's copies, and the number of the intent that says
+// so; 0 where there is none.
+func (b *Book) Volume(n api.Name) (v api.Volume, seq uint64) {
+	set := b.ledger()
+	if set == nil {
+		return v, 0
+	}
+	s, ok := set.Current(api.Ref{Kind: api.KindVolume, Name: n}, b.cfg.Now())
+	if !ok || s.Tombstone || json.Unmarshal(s.Body, &v) != nil || v.Validate() != nil {
+		return api.Volume{}, 0 // a newer version has said it in other words
+	}
+	return v, s.Seq
+}
+
+// May reports why k has not the right to the thing of that name; see [ledger.Ledger.May].
+func (b *Book) May(k keys.Public, right api.Right, name api.Name) error {
+	set := b.ledger()
+	if set == nil {
+		return trust.ErrUnclaimed
+	}
+	return set.May(k, right, name, b.cfg.Now())
+}
+
+// Realm is the realm that the node is of; false while it has no owner.
+func (b *Book) Realm() (api.RealmID, bool) {
+	pin, err := b.cfg.Pin()
+	return pin.Realm, err == nil
 }
 
 // Version is the version of ref with this number, if it is held and says something.

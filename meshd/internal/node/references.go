@@ -147,7 +147,7 @@ func (d *needed) changed(c ledger.Change) {
 
 // refers reports whether s may name a blob.
 func refers(s intent.Signed) bool {
-	return s.Kind.Workload() || s.Kind == api.KindPin || s.Kind == api.KindJob
+	return s.Kind.Workload() || s.Kind == api.KindPin || s.Kind == api.KindJob || s.Kind == api.KindVolume
 }
 
 // wake has all who wait look again; for good, nobody waits any more.
