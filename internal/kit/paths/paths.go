@@ -157,6 +157,18 @@ func (h Home) JobVotes() string { return filepath.Join(h.State(api.Runnerd), "vo
 // JobsOver is the file of runs that have ended and whose records are not kept any more.
 func (h Home) JobsOver() string { return filepath.Join(h.State(api.Runnerd), "over.log") }
 
+// Files is the folder of files that programs are shown, each by the digest of its archive.
+func (h Home) Files() string { return filepath.Join(h.root, "cache", "files") }
+
+// Work is the folder of what replicas have only while they run.
+func (h Home) Work() string { return filepath.Join(h.State(api.Runnerd), "work") }
+
+// Volumes is the folder of the state of programs.
+func (h Home) Volumes() string { return filepath.Join(h.root, "volumes") }
+
+// Holdings is what runnerd knows of the volumes of other members.
+func (h Home) Holdings() string { return filepath.Join(h.State(api.Runnerd), "holdings.json") }
+
 // Keys is the folder of the node's secrets.
 func (h Home) Keys() string { return filepath.Join(h.root, "keys") }
 

@@ -49,8 +49,8 @@ func isBlobPath(method, path string) bool {
 	return false
 }
 
-// Calls serves [api.ServiceCall]: functions, components and services of runnerd. next
-// reaches the node's daemons.
+// Calls serves [api.ServiceCall]: functions, components and services of runnerd, and the
+// files of volumes to who shows the owner's word. next reaches the node's daemons.
 func Calls(next http.RoundTripper, log *slog.Logger) http.Handler {
 	forward := toDaemon(next, api.Runnerd, log)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -75,12 +75,14 @@ func isCallPath(method, path string) bool {
 		return method == http.MethodPost && len(f) == 3
 	case "components", "services":
 		return true
+	case "volumes":
+		return method == http.MethodPost && len(f) == 4 && f[3] == "export" // who may is for runnerd to say
 	}
 	return false
 }
 
-// Accounts serves [api.ServiceNode]: what runnerd tells of a workload
-// ([api.RouteAccount]), within so long.
+// Accounts serves [api.ServiceNode]: what runnerd tells of a workload ([api.RouteAccount])
+// and of its volumes, within so long.
 func Accounts(next http.RoundTripper, within time.Duration, log *slog.Logger) http.Handler {
 	forward := Within(within, toDaemon(next, api.Runnerd, log))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -94,7 +96,17 @@ func Accounts(next http.RoundTripper, within time.Duration, log *slog.Logger) ht
 
 func isAccountPath(path string) bool {
 	f := strings.Split(path, "/")
-	if len(f) != 4 || f[0] != "" || f[1] != "workloads" {
+	if path == api.PathVolumes {
+		return true
+	}
+	if len(f) != 4 || f[0] != "" {
+		return false
+	}
+	if f[1] == "volumes" {
+		_, err := api.ParseName(f[2])
+		return err == nil && f[3] == "files"
+	}
+	if f[1] != "workloads" {
 		return false
 	}
 	r := api.Ref{Kind: api.Kind(f[2]), Name: api.Name(f[3])}

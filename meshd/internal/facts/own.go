@@ -162,15 +162,24 @@ func (t *Table) batches(p pending) ([][]byte, error) {
 func (t *Table) parts(facts []api.WorkloadFact, withPeer bool) ([][]byte, error) {
 	var out [][]byte
 	for first := true; first || len(facts) > 0; first = false {
-		n, err := fit(facts)
+		var b api.FactBatch
+		room := batchBytes
+		if first && withPeer {
+			me := t.me
+			raw, err := json.Marshal(me)
+			if err != nil {
+				return nil, fmt.Errorf("encode facts: %w", err)
+			}
+			b.Peer, room = &me, room-len(raw)
+		}
+		n, err := fit(facts, room)
 		if err != nil {
 			return nil, err
 		}
-		b := api.FactBatch{Workloads: facts[:n]}
-		if first && withPeer {
-			me := t.me
-			b.Peer = &me
+		if n == 0 && b.Peer == nil {
+			n = 1 // never: a fact is much smaller than a message
 		}
+		b.Workloads = facts[:n]
 		raw, err := t.encode(b)
 		if err != nil {
 			return nil, err
@@ -191,15 +200,15 @@ func (t *Table) encode(b api.FactBatch) ([]byte, error) {
 	return raw, nil
 }
 
-// fit is how many of facts go into one message: at least one, if there is one.
-func fit(facts []api.WorkloadFact) (int, error) {
+// fit is how many of facts go into so many bytes.
+func fit(facts []api.WorkloadFact, room int) (int, error) {
 	size := 0
 	for i, f := range facts[:min(len(facts), api.MaxFacts)] {
 		raw, err := json.Marshal(f)
 		if err != nil {
 			return 0, fmt.Errorf("encode facts: %w", err)
 		}
-		if size += len(raw) + 1; size > batchBytes && i > 0 {
+		if size += len(raw) + 1; size > room {
 			return i, nil
 		}
 	}

@@ -43,6 +43,12 @@ func (d *Daemon) serve() error {
 			})
 		},
 		func() error {
+			return bus.Handle(s, api.SubjectHoldings, func(_ context.Context, t *api.TellHoldings) (any, error) {
+				d.stage().TellHoldings(t)
+				return api.Empty{}, nil
+			})
+		},
+		func() error {
 			return bus.Handle(s, api.SubjectMembers, func(_ context.Context, r *api.MembersRequest) (any, error) {
 				return d.stage().Members(r.After)
 			})

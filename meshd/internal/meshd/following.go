@@ -83,7 +83,7 @@ func (d *Daemon) runNode(ctx context.Context, keeper *intents.Keeper, running *a
 	cfg.Keeper, cfg.Known, cfg.Records = keeper, known, shelf
 	for _, r := range known {
 		if r.Peer == d.self {
-			cfg.Fact.Full = r.Full // casd says it again only when it changes, or in a while
+			cfg.Fact.Full, cfg.Fact.Holdings = r.Full, r.Holdings // casd and runnerd say it again only when it changes, or in a while
 		}
 	}
 	cfg.Fact.Down = downBefore(d.self, known)

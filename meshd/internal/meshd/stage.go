@@ -17,6 +17,7 @@ type stage interface {
 	SubmitAll(ctx context.Context, envelopes [][]byte) ([]api.Digest, error)
 	Providers(ctx context.Context, blob api.Digest) ([]api.PeerID, error)
 	Announce(r *api.AnnounceRequest)
+	TellHoldings(t *api.TellHoldings)
 	References(w http.ResponseWriter, r *http.Request) // serves [api.RouteReferences]
 	Members(after api.PeerID) (api.MembersReply, error)
 	History(ref api.Ref) (api.HistoryReply, error)
@@ -53,6 +54,8 @@ func (w waiting) Providers(context.Context, api.Digest) ([]api.PeerID, error) {
 }
 
 func (w waiting) Announce(*api.AnnounceRequest) {}
+
+func (w waiting) TellHoldings(*api.TellHoldings) {}
 
 // References answers for a node that belongs to nobody: nobody needs what it has. What
 // the realm needs that it is about to join is not known yet.

@@ -19,6 +19,11 @@ func (n *Node) Announce(r *api.AnnounceRequest) {
 	n.index.Announce(r.Blobs)
 }
 
+// TellHoldings has others be told which volumes this node has, and which those that are away.
+func (n *Node) TellHoldings(t *api.TellHoldings) {
+	n.table.ChangePeer(func(f *api.PeerFact) { f.Holdings = t.Statements })
+}
+
 // counted counts requests that peers make.
 func (n *Node) counted(s api.Service, inbound bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

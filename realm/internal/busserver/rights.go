@@ -42,7 +42,7 @@ func rightsOf(d api.Daemon) rights {
 	case api.Runnerd:
 		return rights{
 			read: allBuckets, write: []string{api.BucketWorkloads, api.BucketJobs},
-			ask:   []string{api.SubjectReady, api.SubjectPS},
+			ask:   []string{api.SubjectReady, api.SubjectPS, api.SubjectHoldings},
 			say:   []string{api.SubjectLogs(api.Runnerd), api.SubjectEvents(api.Runnerd)},
 			serve: true,
 		}

@@ -108,12 +108,12 @@ func tryBucket(t *testing.T, c *bus.Conn, name string, read, write bool) {
 func TestSubjectRights(t *testing.T) {
 	_, h := startBus(t)
 	requests := []string{api.SubjectReady, api.SubjectPS, api.SubjectRestart, api.SubjectDown, api.SubjectExplain,
-		api.SubjectSubmit, api.SubjectBatch, api.SubjectMesh, api.SubjectProviders, api.SubjectAnnounce,
+		api.SubjectSubmit, api.SubjectBatch, api.SubjectMesh, api.SubjectProviders, api.SubjectAnnounce, api.SubjectHoldings,
 		api.SubjectMembers, api.SubjectHistory, api.SubjectClaim}
 	asks := map[api.Daemon]string{
 		api.Casd:     api.SubjectReady + " " + api.SubjectProviders + " " + api.SubjectAnnounce,
 		api.Meshd:    api.SubjectReady + " " + api.SubjectPS,
-		api.Runnerd:  api.SubjectReady + " " + api.SubjectPS,
+		api.Runnerd:  api.SubjectReady + " " + api.SubjectPS + " " + api.SubjectHoldings,
 		api.Gatewayd: api.SubjectReady + " " + api.SubjectMesh + " " + api.SubjectMembers + " " + api.SubjectHistory + " " + api.SubjectPS,
 		api.Upgraded: api.SubjectReady,
 		api.CLI: api.SubjectPS + " " + api.SubjectRestart + " " + api.SubjectDown + " " +

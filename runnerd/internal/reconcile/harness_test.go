@@ -126,6 +126,7 @@ type node struct {
 	bucket map[string][]byte
 	roles  []string
 	kept   map[api.Ref]bool
+	held   map[api.Name][]api.PeerID
 	stop   func()
 }
 
@@ -158,7 +159,7 @@ func (n *node) start() {
 	n.book = wanted.New(wanted.Config{Pin: func() (trust.Pin, error) { return pin, nil }, Marks: noMarks{},
 		Now: func() time.Time { return t0 }, Log: discard})
 	n.rec = New(Config{Self: peer(self), Roles: n.roles, Capacity: api.Capacity{CPUs: 1}, Realm: n.book,
-		Kept: func(r api.Ref) bool { return n.kept[r] }, Apply: n.apply, Now: time.Now})
+		Kept: func(r api.Ref) bool { return n.kept[r] }, Holders: func(v api.Name) []api.PeerID { return n.held[v] }, Apply: n.apply, Now: time.Now})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	rec := n.rec

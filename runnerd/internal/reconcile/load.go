@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/realm-mesh/realm/api"
@@ -38,6 +39,7 @@ type load struct {
 type asks struct {
 	placement.Workload
 	stopped bool
+	volumes []api.Name // that it keeps its state in
 	update  api.Update
 }
 
@@ -83,6 +85,7 @@ func (s *state) want(w wanted.Want) {
 	l.asks = asks{}
 	if !l.gone() {
 		l.asks = read(w.Signed)
+		l.asks.Holders = s.holders(l.asks.volumes)
 	}
 	if !had || !alike(before, l.asks.Workload) {
 		s.unrank(l, shared || l.shared())
@@ -113,9 +116,29 @@ func read(signed intent.Signed) asks {
 	}
 	out := asks{Workload: placement.Of(signed.Intent, body), stopped: !body.Started()}
 	if c, ok := body.(*api.Component); ok {
-		out.update = c.Update.WithDefaults()
+		out.update, out.volumes = c.Update.WithDefaults(), c.Volumes()
 	}
 	return out
+}
+
+// holders are the members that have a copy of some of the volumes, by id.
+func (s *state) holders(volumes []api.Name) (out []api.PeerID) {
+	for _, v := range volumes {
+		out = append(out, s.Holders(v)...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// stick has l be ranked anew if others have its state than before.
+func (s *state) stick(l *load) {
+	holders := s.holders(l.asks.volumes)
+	if slices.Equal(holders, l.asks.Holders) {
+		return
+	}
+	l.asks.Holders = holders
+	s.unrank(l, l.shared())
+	s.touch(l)
 }
 
 // own takes note of where this node stands.

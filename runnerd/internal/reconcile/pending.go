@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/placement"
 )
 
@@ -14,6 +15,9 @@ func (s *state) pending(l *load, desired, away int) string {
 	asked := l.asks.Replicas
 	if desired > 0 && desired >= asked {
 		return ""
+	}
+	if waits := placement.Waits(l.asks.Workload, l.rank); len(waits) > 0 {
+		return s.blocked(l, waits)
 	}
 	whys := map[string]int{}
 	for _, o := range l.rank.Out {
@@ -35,6 +39,26 @@ func (s *state) pending(l *load, desired, away int) string {
 		return fmt.Sprintf("%s: the realm has %s", out, members(len(s.members.up)))
 	}
 	return out + ": " + reasons(whys)
+}
+
+// blocked says for whom replicas of l wait, which have their state.
+func (s *state) blocked(l *load, waits []api.PeerID) string {
+	var who []string
+	for _, p := range waits {
+		name := "…" + p.Short()
+		if rec := s.members.records[p]; rec != nil && rec.Host != "" {
+			name += " (" + rec.Host + ")"
+		}
+		why := "is not heard of"
+		for _, o := range l.rank.Out {
+			if o.Peer == p {
+				why = "cannot run it: " + o.Why
+			}
+		}
+		who = append(who, name+", which "+why)
+	}
+	return fmt.Sprintf("blocked: volume %s on %s: it goes on there when it can; else see realm volume restore and abandon",
+		l.asks.volumes[0], strings.Join(who, "; and on "))
 }
 
 // reasons lists why members do not run something, the commonest first.

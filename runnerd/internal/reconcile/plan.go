@@ -19,7 +19,7 @@ const (
 // alike reports whether a and b are placed alike.
 func alike(a, b placement.Workload) bool {
 	return a.Ref == b.Ref && a.Replicas == b.Replicas && a.MemoryMB == b.MemoryMB &&
-		slices.Equal(a.Target.Peers, b.Target.Peers) && slices.Equal(a.Target.Tags, b.Target.Tags)
+		slices.Equal(a.Holders, b.Holders) && slices.Equal(a.Target.Peers, b.Target.Peers) && slices.Equal(a.Target.Tags, b.Target.Tags)
 }
 
 // plan makes rankings anew where that is due. The work is done without the lock, by
@@ -53,7 +53,7 @@ func (s *state) place(w placement.Workload, rank placement.Ranking) {
 	if l == nil || l.gone() || !alike(l.asks.Workload, w) {
 		return // its turn comes again
 	}
-	if !l.ranked || !slices.Equal(l.rank.In, rank.In) || !slices.Equal(l.rank.Out, rank.Out) {
+	if !l.ranked || !slices.Equal(l.rank.In, rank.In) || !slices.Equal(l.rank.Out, rank.Out) || !slices.Equal(l.rank.Blocked, rank.Blocked) {
 		l.rank, l.ranked = rank, true
 		s.touch(l)
 	}
@@ -68,7 +68,7 @@ func (s *state) desired(l *load) int {
 		}
 	}
 	if l.asks.Replicas > 0 {
-		n = min(n, l.asks.Replicas)
+		n = min(n, l.asks.Replicas-len(placement.Waits(l.asks.Workload, l.rank)))
 	}
 	return n
 }

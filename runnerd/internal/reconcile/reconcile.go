@@ -35,6 +35,8 @@ type Config struct {
 	Roles    []string // that the node's settings say
 	Capacity api.Capacity
 	Realm    Realm
+	// Holders are the members that have a copy of a volume, by id: copies that count.
+	Holders func(api.Name) []api.PeerID
 	// Kept reports whether a version of a workload is on disk that goes on to run.
 	Kept func(api.Ref) bool
 	// Apply has a want brought about. It waits at most for ctx to end.
@@ -118,6 +120,17 @@ func (r *Reconciler) Wanted(c wanted.Change) {
 	}
 	r.members.stale = r.members.stale || c.Members
 	r.rouse()
+}
+
+// Held tells that other members than before may have copies of volumes.
+func (r *Reconciler) Held() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, l := range r.loads {
+		if !l.gone() && len(l.asks.volumes) > 0 {
+			r.stick(l)
+		}
+	}
 }
 
 // Record tells what is known of a member.
