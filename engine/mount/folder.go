@@ -13,6 +13,7 @@ import (
 type Folder struct {
 	root     *os.Root
 	readOnly bool
+	quota    *Quota // nil: it is not bounded
 }
 
 // Open opens the folder at a path of the host, whose links it follows.
@@ -25,7 +26,11 @@ func Open(path string, readOnly bool) (*Folder, error) {
 }
 
 // New returns the folder that root is open on, and closes root when it is closed.
-func New(root *os.Root, readOnly bool) *Folder { return &Folder{root, readOnly} }
+func New(root *os.Root, readOnly bool) *Folder { return &Folder{root: root, readOnly: readOnly} }
+
+// Bound has what guests do to the folder count against q. It must be called before the
+// folder is shown to any.
+func (d *Folder) Bound(q *Quota) { d.quota = q }
 
 // ReadOnly reports whether guests can change nothing in the folder.
 func (d *Folder) ReadOnly() bool { return d.readOnly }

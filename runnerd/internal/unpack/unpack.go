@@ -31,7 +31,7 @@ var limits = archive.Limits{Bytes: maxBytes, Files: maxFiles}
 
 const (
 	maxBytes = 4 << 30 // unpacked
-	maxFiles = 100_000
+	maxFiles = archive.MaxFiles
 	idle     = 8 // folders that nobody has, which are kept
 	tmp      = ".tmp-"
 )
