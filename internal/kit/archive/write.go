@@ -31,10 +31,8 @@ type Source struct {
 // epoch is the date of all entries, the first that zip can say: 1980-01-01.
 const epoch = 1<<5 | 1
 
-// Write makes an archive of sources, in whatever order they come.
-func Write(ctx context.Context, w io.Writer, sources []Source, l Limits) error {
-	sources = slices.Clone(sources)
-	slices.SortFunc(sources, func(a, b Source) int { return cmp.Compare(a.Name, b.Name) })
+// Check reports why no archive can be made of sources.
+func Check(sources []Source, l Limits) error {
 	if most := min(l.Files, MaxFiles); len(sources) > most {
 		return fmt.Errorf("%d files and folders, at most %d", len(sources), most)
 	}
@@ -50,6 +48,16 @@ func Write(ctx context.Context, w io.Writer, sources []Source, l Limits) error {
 			return fmt.Errorf("%s: all files together have more than %d bytes, the most that may be", s.Name, l.Bytes)
 		}
 	}
+	return nil
+}
+
+// Write makes an archive of sources, in whatever order they come.
+func Write(ctx context.Context, w io.Writer, sources []Source, l Limits) error {
+	if err := Check(sources, l); err != nil {
+		return err
+	}
+	sources = slices.Clone(sources)
+	slices.SortFunc(sources, func(a, b Source) int { return cmp.Compare(a.Name, b.Name) })
 	out := zip.NewWriter(w)
 	for _, s := range sources {
 		if err := put(ctx, out, s); err != nil {

@@ -63,6 +63,20 @@ func (b *Book) Volume(n api.Name) (v api.Volume, seq uint64) {
 	return v, s.Seq
 }
 
+// Volumes are the names of those that something was decided of.
+func (b *Book) Volumes() (out []api.Name) {
+	set := b.ledger()
+	if set == nil {
+		return nil
+	}
+	for _, ref := range set.Refs() {
+		if ref.Kind == api.KindVolume {
+			out = append(out, ref.Name)
+		}
+	}
+	return out
+}
+
 // May reports why k has not the right to the thing of that name; see [ledger.Ledger.May].
 func (b *Book) May(k keys.Public, right api.Right, name api.Name) error {
 	set := b.ledger()

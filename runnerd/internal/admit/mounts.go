@@ -16,8 +16,8 @@ import (
 	"github.com/realm-mesh/realm/engine/mount"
 )
 
-// Open opens the folders that a workload mounts. They are closed by closeAll, once no
-// guest sees them any more. Errors are those of [Node.Admit].
+// Open opens folders of the host. They are closed by closeAll, once no guest sees them any
+// more. Errors are those of [Node.Admit].
 func (n *Node) Open(mounts []api.Mount) (_ []engine.Mount, closeAll func(), err error) {
 	out := make([]engine.Mount, 0, len(mounts))
 	closeAll = func() {

@@ -40,7 +40,7 @@ func (n *Node) Admit(ref api.Ref, w api.Workload) (release func(), err error) {
 	if !ok {
 		return func() {}, nil
 	}
-	_, closeAll, err := n.Open(c.Mounts)
+	_, closeAll, err := n.Open(slices.DeleteFunc(slices.Clone(c.Mounts), func(m api.Mount) bool { return m.Kind != api.MountHost }))
 	if err != nil {
 		return nil, err
 	}

@@ -163,12 +163,13 @@ func (h *Holders) SetLive(p api.PeerID, live bool) (news bool) {
 }
 
 // Tell is what this node tells others: what self has stated, and what those have that are
-// members and not up. Where there are too many, those that hold something come first.
+// members and not up, as far as it is for self to speak for them. Where there are too many,
+// those that hold something come first.
 func (h *Holders) Tell(self api.PeerID, member func(api.PeerID) bool) (out [][]byte) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	all := slices.DeleteFunc(h.sorted(), func(s said) bool {
-		return s.Peer != self && (h.live[s.Peer] || !member(s.Peer))
+		return s.Peer != self && (h.live[s.Peer] || !member(s.Peer) || !h.speaks(self, s.Peer))
 	})
 	weight := func(s said) int {
 		switch {
@@ -188,6 +189,22 @@ func (h *Holders) Tell(self api.PeerID, member func(api.PeerID) bool) (out [][]b
 		out = append(out, s.raw)
 	}
 	return out
+}
+
+// spokesmen is how many members speak for one that is away.
+const spokesmen = 3
+
+// speaks reports whether self speaks for p, which is away: the first few of those that are
+// up do, in an order of their own for each p. h.mu is held.
+func (h *Holders) speaks(self, p api.PeerID) bool {
+	rank := func(who api.PeerID) api.Digest { return api.Sum([]byte(string(p) + " " + string(who))) }
+	mine, before := rank(self), 0
+	for who := range h.live {
+		if who != self && rank(who).Compare(mine) < 0 {
+			before++
+		}
+	}
+	return before < spokesmen
 }
 
 // Last is the number of the last statement of p; 0: there is none.

@@ -17,6 +17,7 @@ type mesh struct {
 	peers, workloads *bus.Bucket
 	to               *reconcile.Reconciler
 	jobs             *jobber
+	volumes          *volumes
 	log              *slog.Logger
 }
 
@@ -32,9 +33,11 @@ func (m *mesh) watchPeers(ctx context.Context) error {
 				m.log.Warn("passed over what is said of a member", "key", ev.Key, telemetry.Error(err))
 				return nil
 			}
+			m.volumes.record(&rec)
 			m.to.Record(rec)
 			m.jobs.record(rec)
 		case bus.Deleted:
+			m.volumes.recordGone(api.PeerID(ev.Key))
 			m.to.RecordGone(api.PeerID(ev.Key))
 			m.jobs.recordGone(api.PeerID(ev.Key))
 		case bus.Synced:

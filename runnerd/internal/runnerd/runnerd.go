@@ -57,6 +57,7 @@ const (
 	waiting      = 256             // calls, or requests, that wait for their turn
 	patience     = 5 * time.Second // how long each does
 	startTimeout = 20 * time.Second
+	tellTry      = 5 * time.Second // one request to meshd
 )
 
 // Daemon is runnerd, wired.
@@ -73,6 +74,7 @@ type Daemon struct {
 	key     crypto.Signer
 	duties  *reconcile.Reconciler
 	set     *workload.Set
+	volumes *volumes
 	engine  *engine.Engine
 	tracer  *trace.Tracer // nil: nothing is traced
 }
@@ -101,11 +103,22 @@ func New(ctx context.Context, env *daemon.Env) (daemon.Daemon, error) {
 	})
 	d.book = book
 	kept := &workload.Kept{Path: env.Home.LastGood, Open: book.Open}
+	store := &blobs{client: env.Client}
+	admission := newAdmission(env)
+	if d.volumes, err = newVolumes(env.Home, jobBlobs{store}, admission, book, d.self, key, env.Log); err != nil {
+		return nil, err
+	}
 	d.duties = reconcile.New(reconcile.Config{
-		Self: d.self, Roles: env.Config.Roles, Capacity: env.Config.Capacity(), Realm: book, Kept: kept.Has,
+		Self: d.self, Roles: env.Config.Roles, Capacity: env.Config.Capacity(), Realm: book, Holders: d.volumes.Holders, Kept: kept.Has,
 		Apply: func(ctx context.Context, w workload.Want) error { return d.set.Apply(ctx, w) }, Now: time.Now,
 	})
-	intents, store, err := d.openBuckets(ctx)
+	d.volumes.held = d.duties.Held
+	d.volumes.tell = func(ctx context.Context, all [][]byte) error {
+		ctx, cancel := context.WithTimeout(ctx, tellTry)
+		defer cancel()
+		return env.Bus.Request(ctx, api.SubjectHoldings, api.TellHoldings{Statements: all}, &api.Empty{})
+	}
+	intents, records, err := d.openBuckets(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -114,16 +127,16 @@ func New(ctx context.Context, env *daemon.Env) (daemon.Daemon, error) {
 	m := newMetrics(env.Metrics, sources{d.facts.counts, d.duties.Counts, book.Manifests, d.countJobs, []*gate.Gate{functions, components}})
 	cache := env.Home.Cache(api.Runnerd)
 	d.engine = engine.New(engine.NewCache(cache))
-	loader := newTidyLoader(program.NewLoader(&blobs{client: env.Client}, &timedCompiler{program.NewCompiler(exe, cache), m}, d.engine))
-	admission := newAdmission(env)
-	if d.jobs, err = newJobber(d, book, store, loader, admission, m.countExecution); err != nil { //nolint:contextcheck // signing waits for nothing
+	loader := newTidyLoader(program.NewLoader(store, &timedCompiler{program.NewCompiler(exe, cache), m}, d.engine))
+	if d.jobs, err = newJobber(d, book, records, loader, admission, m.countExecution); err != nil { //nolint:contextcheck // signing waits for nothing
 		return nil, err
 	}
-	d.mesh.jobs = d.jobs
+	d.mesh.jobs, d.mesh.volumes = d.jobs, d.volumes
 	d.jobs.Register(env.Mux)
 	d.set = workload.NewSet(workload.Env{
 		Self: d.self, Loader: loader,
 		Admit:   admission,
+		Folders: d.volumes.folders,
 		Facts:   d.facts,
 		Logs:    func(r api.Ref) *logs.Log { return logs.Open(r, env.Home.WorkloadLog(r), publisher(env.Bus), env.Log) },
 		Kept:    kept,
@@ -136,8 +149,10 @@ func New(ctx context.Context, env *daemon.Env) (daemon.Daemon, error) {
 	e := &endpoints{set: d.set, metrics: m, log: env.Log, tracer: d.tracer,
 		calls: functions, requests: components, services: service.New(d.jobs, env.Log)}
 	e.register(env.Mux)
+	(&volumeDoor{d.volumes, book.May, d.clock.Now, env.Log}).register(env.Mux)
 	d.intents = feed.New(intents, book, d.clock.Now, func(c wanted.Change) {
 		m.commands.Add(float64(c.Taken))
+		d.volumes.wanted(c)
 		d.duties.Wanted(c)
 		d.jobs.wanted(c)
 	}, env.Log)
@@ -213,6 +228,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	}
 	return task.Run(ctx, d.tracer.Run, d.set.Run, d.duties.Run, d.intents.Run,
 		d.mesh.watchPeers, d.mesh.watchWorkloads, d.facts.write, d.begin,
+		func(ctx context.Context) error { return d.volumes.run(ctx, d.intents.Known()) },
 		d.jobs.watchRecords, func(ctx context.Context) error { return d.jobs.run(ctx, d.intents.Known()) })
 }
 

@@ -2,7 +2,6 @@ package workload
 
 import (
 	"github.com/realm-mesh/realm/api"
-	"github.com/realm-mesh/realm/engine"
 )
 
 // Admission says what this node can take, as it is now. Its errors say for people why
@@ -17,9 +16,6 @@ type Admission interface {
 	Admit(ref api.Ref, w api.Workload) (release func(), err error)
 	// Bound returns w with the limits that it has on this node.
 	Bound(w api.Workload) (api.Workload, error)
-	// Open opens the folders that a workload mounts, until closeAll is called, once no
-	// guest sees them any more.
-	Open(mounts []api.Mount) (open []engine.Mount, closeAll func(), err error)
 }
 
 // refusal is why this node cannot take a version that others may.

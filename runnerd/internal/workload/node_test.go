@@ -70,10 +70,11 @@ func newNode(t *testing.T, options ...func(*node)) *node {
 func (n *node) begin() {
 	pin := keys.PublicOf(n.owner)
 	n.facts = nil
+	room := admit.New(n.room)
 	n.set = NewSet(Env{
 		Self:   keys.Peer(n.owner.Public().(ed25519.PublicKey)),
 		Loader: n, Facts: n, Restart: func(api.Ref) {}, Log: slog.New(slog.DiscardHandler),
-		Admit: admit.New(n.room),
+		Admit: room, Folders: n.folders(room),
 		Logs: func(r api.Ref) *logs.Log {
 			return logs.Open(r, filepath.Join(n.dir, string(r.Name)+".log"), func(api.Ref, api.LogLine) {}, slog.New(slog.DiscardHandler))
 		},

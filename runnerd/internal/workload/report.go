@@ -31,6 +31,9 @@ type note struct {
 
 // tell is told by v where it stands.
 func (a *actor) tell(life context.Context, v *version, st status) {
+	if st.state.Reached() {
+		v.establish()
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if v.said.state != st.state {

@@ -12,6 +12,7 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/runnerd/internal/cgi"
 	"github.com/realm-mesh/realm/runnerd/internal/exchange"
+	"github.com/realm-mesh/realm/runnerd/internal/folders"
 	"github.com/realm-mesh/realm/runnerd/internal/function"
 	"github.com/realm-mesh/realm/runnerd/internal/logs"
 	"github.com/realm-mesh/realm/runnerd/internal/program"
@@ -33,7 +34,8 @@ type version struct {
 
 	module  *engine.Module // of a command
 	command *api.Component
-	mounts  []engine.Mount
+	folders *folders.Set
+	mounts  []engine.Mount // of a web program
 	unmount func()
 	sender  engine.Sender // of its requests; nil: it sends none
 	log     *logs.Log
@@ -79,16 +81,9 @@ func (v *version) fill(ctx context.Context, m *engine.Module, a *actor) (err err
 		v.function, err = function.New(ctx, m, v.name, work.Module.Limits, a.log, a.account)
 		return err
 	case *api.Component:
-		if v.mounts, v.unmount, err = a.Admit.Open(work.Mounts); err != nil {
-			v.unmount = func() {}
-			return &refusal{err}
-		}
-		var release func()
-		if v.sender, release, err = program.NewSender(work.AllowHosts); err != nil {
+		if err = v.equip(ctx, a, work); err != nil {
 			return err
 		}
-		unmount := v.unmount
-		v.unmount = func() { unmount(); release() }
 		if work.Interface != api.InterfaceCommand {
 			return v.answer(ctx, exchange.Config{Module: m, Name: v.name, Component: work, Mounts: v.mounts,
 				Sender: v.sender, Log: a.log, Account: a.account, Linger: v.calls.enter})
@@ -159,10 +154,15 @@ func (v *version) runner(a *actor, report func(status)) *command {
 
 // runOnce runs one instance of a command to its end.
 func (v *version) runOnce(ctx context.Context, a *actor) error {
+	mounts, end, err := v.replica()
+	if err != nil {
+		return err
+	}
+	defer end()
 	out, complaints := a.log.WriterOf(logs.Stdout, &v.tail), a.log.WriterOf(logs.Stderr, &v.tail)
 	defer out.Flush()
 	defer complaints.Flush()
-	env := engine.Env{Args: append([]string{string(v.name)}, v.command.Args...), Stdout: out, Stderr: complaints, Mounts: v.mounts, Sender: v.sender,
+	env := engine.Env{Args: append([]string{string(v.name)}, v.command.Args...), Stdout: out, Stderr: complaints, Mounts: mounts, Sender: v.sender,
 		Fuel: v.command.Module.Limits.Fuel, Used: a.account.Used, Holds: a.account.Holds}
 	for name, value := range v.command.Env {
 		env.Vars = append(env.Vars, engine.Var{Name: name, Value: value})

@@ -32,6 +32,7 @@ type Env struct {
 	Self    api.PeerID
 	Loader  Loader
 	Admit   Admission // nil: any memory, and no folders
+	Folders Folders
 	Facts   Facts
 	Logs    func(api.Ref) *logs.Log
 	Kept    *Kept
