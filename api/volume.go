@@ -8,8 +8,8 @@ import (
 )
 
 // Volume is the body of a [KindVolume] intent: what the owner has decided of the copies of
-// a volume. A copy is the folder of one member. It has an epoch: the Seq of the volume's
-// intent that its member knew when the copy was made, 0 for none. A copy counts as long as
+// a volume. A copy is the folder of one member. It has an epoch: 0, or one more with
+// each decision that its member knew of when the copy was made. A copy counts as long as
 // its epoch is below none of Since, Cleared and what Copies says of its member; one that
 // does not count is given to no program, and set aside by its member until the owner has
 // it cleared.

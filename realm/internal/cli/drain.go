@@ -130,7 +130,7 @@ func left(now node.Snapshot, peer api.PeerID) []leftView {
 		l := leftView{Ref: ref, State: f.State}
 		if in, ok := now.Intents[ref]; ok {
 			if w, err := rollout.WantedOf(in); err == nil && w.Goal == rollout.Run && w.Work.Replicas > 0 {
-				l.Reason = rollout.Assess(w, known, facts, false).Pending
+				l.Reason = rollout.Assess(w.On(now.Holders), known, facts, false).Pending
 			}
 		}
 		out = append(out, l)

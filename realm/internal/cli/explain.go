@@ -148,7 +148,7 @@ func (a *app) explain(ctx context.Context, n *node.Node, refs []api.Ref, tail in
 	}
 	kept := make(chan keptAnswer, 1) // asked for at the same time
 	go func() { kept <- whoKeeps(ctx, n, in) }()
-	v, err := newExplainView(in, hear(ctx, n, ref, s, tail))
+	v, err := newExplainView(in, s.Holders, hear(ctx, n, ref, s, tail))
 	if err != nil {
 		<-kept
 		return nil, err
@@ -201,7 +201,7 @@ func hear(ctx context.Context, n *node.Node, ref api.Ref, s node.Snapshot, tail 
 }
 
 // newExplainView is what members tell of in.
-func newExplainView(in intent.Signed, answers []heard) (*explainView, error) {
+func newExplainView(in intent.Signed, holders func(api.Name) []api.PeerID, answers []heard) (*explainView, error) {
 	w, err := rollout.WantedOf(in)
 	if err != nil {
 		return nil, fmt.Errorf("%s: version %d is of a newer version of Realm: upgrade this node: %w", in.Ref, in.Seq, err)
@@ -217,7 +217,7 @@ func newExplainView(in intent.Signed, answers []heard) (*explainView, error) {
 		}
 		v.Members = append(v.Members, x.view())
 	}
-	a := rollout.Assess(w, up, facts, true)
+	a := rollout.Assess(w.On(holders), up, facts, true)
 	v.Running = a.Running
 	if w.Goal == rollout.Run {
 		v.Desired, v.Fit, v.Updated, v.Pending = a.Asked, a.Desired, a.Updated, a.Pending

@@ -35,6 +35,7 @@ type sight struct {
 	settings map[api.PeerID]api.NodeSettings
 	facts    map[api.Ref]rollout.Facts
 	intents  map[api.Ref]intent.Signed
+	holders  map[api.Name][]api.PeerID // of the volumes of what is followed
 }
 
 // manyPace is the least time between two looks at several workloads at once.
@@ -140,8 +141,13 @@ func upNow(s node.Snapshot) []rollout.Member {
 
 // take copies of a snapshot what is about versions.
 func take(now node.Snapshot, versions []intent.Signed) sight {
-	s := sight{now.PeerList(), maps.Clone(now.Settings), map[api.Ref]rollout.Facts{}, map[api.Ref]intent.Signed{}}
+	s := sight{now.PeerList(), maps.Clone(now.Settings), map[api.Ref]rollout.Facts{}, map[api.Ref]intent.Signed{}, map[api.Name][]api.PeerID{}}
 	for _, v := range versions {
+		if w, err := rollout.WantedOf(v); err == nil {
+			for _, name := range w.Volumes {
+				s.holders[name] = now.Holders(name)
+			}
+		}
 		s.facts[v.Ref] = maps.Clone(now.Facts[v.Ref])
 		if cur, ok := now.Intents[v.Ref]; ok {
 			s.intents[v.Ref] = cur
@@ -174,6 +180,6 @@ func (st *stand) assess(seen sight, members []rollout.Member, now time.Time) err
 			return err
 		}
 	}
-	st.Assessment = rollout.Assess(st.wanted, members, seen.facts[st.Ref], !now.Before(st.quietAt))
+	st.Assessment = rollout.Assess(st.wanted.On(func(v api.Name) []api.PeerID { return seen.holders[v] }), members, seen.facts[st.Ref], !now.Before(st.quietAt))
 	return nil
 }

@@ -95,6 +95,7 @@ func viewWorkloads(s node.Snapshot) []workloadView {
 	for ref, in := range s.Intents {
 		// What does not decode is of a newer version.
 		if w, err := rollout.WantedOf(in); err == nil && w.Goal != rollout.Remove {
+			w = w.On(s.Holders)
 			wanted[ref] = w
 			all = append(all, w.Work)
 		}

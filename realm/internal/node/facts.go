@@ -19,10 +19,14 @@ type Snapshot struct {
 	// By what the pin of the scope believes: what is wanted of programs now, and of nodes.
 	Intents  map[api.Ref]intent.Signed
 	Settings map[api.PeerID]api.NodeSettings
+	// Volumes is what was decided of volumes.
+	Volumes map[api.Name]api.Volume
+	held    map[string]api.Holdings // what signed statements say, by their bytes
 }
 
 func newSnapshot() Snapshot {
-	return Snapshot{map[api.PeerID]api.PeerRecord{}, map[api.Ref]map[api.PeerID]api.WorkloadFact{}, map[api.Ref]intent.Signed{}, map[api.PeerID]api.NodeSettings{}}
+	return Snapshot{Peers: map[api.PeerID]api.PeerRecord{}, Facts: map[api.Ref]map[api.PeerID]api.WorkloadFact{}, Intents: map[api.Ref]intent.Signed{},
+		Settings: map[api.PeerID]api.NodeSettings{}, Volumes: map[api.Name]api.Volume{}, held: map[string]api.Holdings{}}
 }
 
 // PeerList are the known members, in no order.
@@ -54,7 +58,7 @@ func (s Scope) sources(w *watch) []source {
 	if s.Intents == nil {
 		return out
 	}
-	for _, k := range append(sayKinds(), api.KindNode) {
+	for _, k := range append(sayKinds(), api.KindNode, api.KindVolume) {
 		kinds = append(kinds, allOf(k))
 	}
 	for _, pattern := range kinds {

@@ -58,11 +58,23 @@ func (w *wanted) settle() {
 	for r := range refs {
 		if r.Kind == api.KindNode {
 			w.settings(r)
+		} else if r.Kind == api.KindVolume {
+			w.volume(r)
 		} else if s, ok := w.ledger.Current(r, w.now()); ok && r.Kind.Workload() {
 			w.out.Intents[r] = s
 		} else {
 			delete(w.out.Intents, r)
 		}
+	}
+}
+
+// volume takes down what was decided of the volume that r is about.
+func (w *wanted) volume(r api.Ref) {
+	var v api.Volume
+	if s, ok := w.ledger.Current(r, w.now()); ok && !s.Tombstone && api.Decode(s.Body, api.MaxEnvelope, &v) == nil {
+		w.out.Volumes[r.Name] = v
+	} else {
+		delete(w.out.Volumes, r.Name)
 	}
 }
 

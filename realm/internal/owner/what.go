@@ -23,6 +23,11 @@ func What(in api.Intent) string {
 		if api.Decode(in.Body, api.MaxEnvelope, &s) == nil {
 			return settingsText(s)
 		}
+	case api.KindVolume:
+		var v api.Volume
+		if api.Decode(in.Body, api.MaxEnvelope, &v) == nil {
+			return volumeText(v)
+		}
 	case api.KindPin:
 		if b, err := Pinned(in); err == nil {
 			return fmt.Sprintf("keeps sha256 %s, %d bytes", b.SHA256.Short(), b.Size)

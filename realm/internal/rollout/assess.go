@@ -99,9 +99,11 @@ func (a *Assessment) outcome(w Wanted, quiet bool) Outcome {
 		return Waiting
 	case w.Goal != Run:
 		return a.ended(w, quiet)
+	case w.Work.Replicas > 0 && a.reached == w.Work.Replicas:
+		return Done
 	case a.Desired < a.Asked || a.Desired == 0:
 		return Waiting
-	case w.Work.Replicas > 0 && a.reached == w.Work.Replicas, w.Work.Replicas == 0 && !a.missing:
+	case w.Work.Replicas == 0 && !a.missing:
 		return Done
 	}
 	return Waiting
@@ -123,6 +125,7 @@ type selection struct {
 	asked int                 // how many shall
 	fit   int                 // how many of them there are
 	unfit []unfit             // members that can not
+	waits []api.PeerID        // that have the state of it, and cannot run it now
 }
 
 // choose goes by what members go by themselves, and leaves out those that have refused.
@@ -152,6 +155,9 @@ func choose(w Wanted, members []Member, facts Facts) selection {
 	}
 	for _, o := range r.Out {
 		s.unfit = append(s.unfit, unfit{known[o.Peer], o.Why})
+	}
+	if s.waits = placement.Waits(w.Work, r); len(s.waits) > 0 {
+		s.fit = min(s.fit, s.asked-len(s.waits))
 	}
 	slices.SortFunc(s.unfit, func(a, b unfit) int { return ComparePeers(a.PeerRecord, b.PeerRecord) })
 	return s

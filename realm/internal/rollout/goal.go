@@ -1,6 +1,8 @@
 package rollout
 
 import (
+	"slices"
+
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/internal/kit/placement"
@@ -39,6 +41,19 @@ type Wanted struct {
 	intent.Version
 	Goal Goal
 	Work placement.Workload
+	// Volumes are those that it keeps its state in.
+	Volumes []api.Name
+}
+
+// On is w where volumes are where holders says.
+func (w Wanted) On(holders func(api.Name) []api.PeerID) Wanted {
+	w.Work.Holders = nil
+	for _, v := range w.Volumes {
+		w.Work.Holders = append(w.Work.Holders, holders(v)...)
+	}
+	slices.Sort(w.Work.Holders)
+	w.Work.Holders = slices.Compact(w.Work.Holders)
+	return w
 }
 
 // WantedOf is what s asks for.
@@ -54,6 +69,9 @@ func WantedOf(s intent.Signed) (Wanted, error) {
 	w.Goal, w.Work = Run, placement.Of(s.Intent, body)
 	if !body.Started() {
 		w.Goal = Stop
+	}
+	if c, ok := body.(*api.Component); ok {
+		w.Volumes = c.Volumes()
 	}
 	return w, nil
 }

@@ -16,6 +16,9 @@ type unfit struct {
 
 // pending says why fewer members than were asked for can do what w asks.
 func (s selection) pending(w Wanted) string {
+	if len(s.waits) > 0 {
+		return s.blocked(w)
+	}
 	meant := func(u unfit) bool { return w.Work.Target.Matches(u.Peer, u.Roles) }
 	replicas, fit := w.Work.Replicas, s.fit
 	switch {
@@ -29,6 +32,21 @@ func (s selection) pending(w Wanted) string {
 		return "no node can run it: " + reasons(s.unfit)
 	}
 	return fmt.Sprintf("%d of %s that it is for cannot run it: %s", s.asked-fit, count(s.asked, "node"), reasons(s.unfit))
+}
+
+// blocked says for whom w waits, which have its state.
+func (s selection) blocked(w Wanted) string {
+	var who []string
+	for _, p := range s.waits {
+		name, why := "…"+p.Short(), "is not connected"
+		for _, u := range s.unfit {
+			if u.Peer == p {
+				name, why = u.name(true), "cannot run it: "+u.why
+			}
+		}
+		who = append(who, name+", which "+why)
+	}
+	return fmt.Sprintf("blocked: volume %s on %s", w.Volumes[0], strings.Join(who, "; and on "))
 }
 
 func count(n int, one string) string {
