@@ -92,14 +92,15 @@ func TestManualTellsFields(t *testing.T) {
 		return part
 	}
 	for title, views := range map[string][]any{
-		"Results":      {resultView{}, memberView{}},
-		"Status":       {statusView{}, nodeView{}, loadView{}, workloadView{}},
-		"Explain":      {explainView{}, whereView{}},
-		"Nodes":        {nodeSettingsView{}, leftView{}},
-		"Storage":      {putView{}, pinView{}, blobsView{}, blobView{}, reference{}, detailView{}, api.StorageStatus{}, verifyView{}, transfersView{}, transferView{}, sourceView{}},
-		"Copies":       {copiesView{}},
-		"Logs":         {lineView{}},
-		"Jobs in JSON": {validView{}, submittedView{}, endedView{}, artifactView{}, downloadedView{}, api.JobSummary{}, api.JobCounts{}},
+		"Results":         {resultView{}, memberView{}},
+		"Status":          {statusView{}, nodeView{}, loadView{}, workloadView{}},
+		"Explain":         {explainView{}, whereView{}},
+		"Nodes":           {nodeSettingsView{}, leftView{}},
+		"Storage":         {putView{}, pinView{}, blobsView{}, blobView{}, reference{}, detailView{}, api.StorageStatus{}, verifyView{}, transfersView{}, transferView{}, sourceView{}},
+		"Copies":          {copiesView{}},
+		"Volumes in JSON": {volumesView{}, copyView{}, inspectedVolume{}, exportView{}, decidedView{}, api.VolumeFile{}},
+		"Logs":            {lineView{}},
+		"Jobs in JSON":    {validView{}, submittedView{}, endedView{}, artifactView{}, downloadedView{}, api.JobSummary{}, api.JobCounts{}},
 
 		"Inspecting a program": {inspectView{}, interfaceView{}},
 	} {

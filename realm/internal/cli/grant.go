@@ -47,7 +47,7 @@ signed outside of its new rights is signed by you before, so that it goes on; wi
 		Args: arguments("KEY"),
 	}
 	fl := cmd.Flags()
-	fl.StringSliceVar(&f.may, "may", nil, "what it may sign: push, job; for a new grant it must be given")
+	fl.StringSliceVar(&f.may, "may", nil, "what it may sign: push, job, secret, volume; for a new grant it must be given")
 	fl.StringVar(&f.prefix, "prefix", "", "what the names that it uses begin with (default: any)")
 	fl.StringSliceVar(&f.tags, "tag", nil, "roles of the nodes that its programs may be for (default: any); may be repeated")
 	fl.Var(&f.expires, "expires", "how long from now it may sign, as in 12h or 30d (default: without end)")

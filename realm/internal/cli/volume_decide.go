@@ -38,7 +38,7 @@ func newVolumeClear(a *app) *cobra.Command {
 --peer those of one member. Members that are away do it when they are back. A component
 that wants the volume later begins with an empty one, or with what its package seeds.
 Stop the component first: what is open is not removed.`,
-		Example: `  realm stop shop && realm volume clear cart
+		Example: `  realm volume clear cart
   realm volume clear cart --peer shed --yes`,
 		Args: volumeArgument(),
 	}
@@ -112,7 +112,7 @@ func newVolumeImport(a *app) *cobra.Command {
 		Long: `Have a member's copy of a volume begin anew with the files of a zip archive, such as
 realm volume export writes. What it had is set aside on the member. Stop the component
 first: a copy that is open is not replaced. Other members' copies stay as they are.`,
-		Example: `  realm stop shop && realm volume import cart cart.zip && realm start shop`,
+		Example: `  realm volume import cart cart.zip`,
 		Args:    volumeArgument("FILE"),
 	}
 	cmd.RunE = a.moving(func(ctx context.Context, _ *cobra.Command, args []string) error {

@@ -30,7 +30,7 @@ restore take back. Only who may sign for volumes can read them. What a program w
 meanwhile may be in it in part: stop the component first where that matters. Links, and
 names that some systems do not take, cannot be exported.`,
 		Example: `  realm volume export cart -o cart.zip
-  realm volume export cart --peer shed -o - > cart.zip`,
+  realm volume export cart --peer shed -o shed.zip`,
 		Args: volumeArgument(),
 	}
 	cmd.Flags().StringVarP(&file, "output", "o", "", "file to write (default: VOLUME.zip); - for standard output")

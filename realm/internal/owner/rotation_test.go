@@ -230,7 +230,7 @@ func TestLeft(t *testing.T) {
 func TestForeign(t *testing.T) {
 	r := newRealm(t)
 	body := json.RawMessage(`{"x":1}`)
-	payload, err := json.Marshal(api.Intent{Realm: r.s.Realm, Ref: api.Ref{Kind: "secret", Name: "s"}, Seq: 1, Issued: now, Body: body})
+	payload, err := json.Marshal(api.Intent{Realm: r.s.Realm, Ref: api.Ref{Kind: "lease", Name: "s"}, Seq: 1, Issued: now, Body: body})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +239,7 @@ func TestForeign(t *testing.T) {
 		t.Error(err)
 	}
 	r.add(in, nil)
-	if err := CheckRotate(r.l, now); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "secret/s") {
+	if err := CheckRotate(r.l, now); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "lease/s") {
 		t.Errorf("got %v", err)
 	}
 	r.s = r.rotate()

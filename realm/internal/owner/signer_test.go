@@ -97,7 +97,7 @@ func TestGrantText(t *testing.T) {
 	end := time.Date(2026, 12, 1, 2, 3, 0, 0, time.Local)
 	for want, g := range map[string]api.Grant{
 		"push any name, without end": {May: []api.Right{api.RightPush}},
-		"push and job names that begin with ci-, for nodes with the tag dev or edge, until 2026-12-01 02:03": {May: api.Rights(), Prefix: "ci-", Tags: []string{"dev", "edge"}, Expires: end},
+		"push and job and secret and volume names that begin with ci-, for nodes with the tag dev or edge, until 2026-12-01 02:03": {May: api.Rights(), Prefix: "ci-", Tags: []string{"dev", "edge"}, Expires: end},
 	} {
 		if got := GrantText(g); got != want {
 			t.Errorf("%q, want %q", got, want)
