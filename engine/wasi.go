@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/tetratelabs/wazero"
@@ -45,6 +46,8 @@ const (
 	errnoInvalid     = 28
 	errnoIO          = 29
 	errnoNameTooLong = 37
+	errnoNoSpace     = 51
+	errnoNotSocket   = 57
 )
 
 // bound is the most that a parameter of a function may be, and what else is returned.
@@ -113,7 +116,7 @@ func defineWASI(ctx context.Context, r wazero.Runtime) error {
 		if name == "random_get" {
 			do = wapi.GoModuleFunc(randomGet)
 		}
-		b.NewFunctionBuilder().WithGoModuleFunction(&hostCall{do, bounds(name), name == "args_get" || name == "environ_get"}, def.ParamTypes(), def.ResultTypes()).Export(name)
+		b.NewFunctionBuilder().WithGoModuleFunction(&hostCall{do, bounds(name), name == "args_get" || name == "environ_get", strings.HasPrefix(name, "sock_")}, def.ParamTypes(), def.ResultTypes()).Export(name)
 	}
 	if _, err := b.Instantiate(ctx); err != nil {
 		return fmt.Errorf("define %s: %w", WASI, err)
@@ -126,6 +129,7 @@ type hostCall struct {
 	do     wapi.GoModuleFunction
 	bounds []bound
 	texts  bool // it copies the arguments, or the environment
+	socket bool // it is about sockets
 }
 
 // Call implements [wapi.GoModuleFunction].
@@ -152,6 +156,9 @@ func (h *hostCall) Call(ctx context.Context, m wapi.Module, stack []uint64) {
 		budget.Charge(guest.texts / meter.BytesPerFuel)
 	}
 	h.do.Call(ctx, m, stack)
+	if stack[0] == errnoNotSocket && !h.socket { // see [mount.ENOSPC]
+		stack[0] = errnoNoSpace
+	}
 	guest.done(ctx, m)
 }
 

@@ -2,6 +2,7 @@ package mount
 
 import (
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"time"
@@ -52,7 +53,7 @@ func (g *View) Mkdir(path string, perm fs.FileMode) sys.Errno {
 	if errno != 0 {
 		return errno
 	}
-	return pathErrno(g.root.Mkdir(name.path, perm.Perm()))
+	return g.quota().named(func() sys.Errno { return pathErrno(g.root.Mkdir(name.path, perm.Perm())) })
 }
 
 // Chmod implements [sys.FS].
@@ -62,6 +63,27 @@ func (g *View) Chmod(path string, perm fs.FileMode) sys.Errno {
 		return errno
 	}
 	return pathErrno(g.root.Chmod(name.String(), perm.Perm()))
+}
+
+// quota is that of the folder; nil: it has none.
+func (g *View) quota() *Quota { return g.folder.quota }
+
+// removes takes away what is called name.
+func (g *View) removes(name string, do func() sys.Errno) sys.Errno {
+	return g.quota().removed(func() (fs.FileInfo, error) { return g.root.Lstat(name) }, func(fs.FileInfo) bool { return false }, do)
+}
+
+// replaces gives what is called from the name to, which what was there loses: unless both are
+// names of the same, which keeps both.
+func (g *View) replaces(from, to string) sys.Errno {
+	var moved fs.FileInfo
+	return g.quota().removed(func() (fs.FileInfo, error) {
+		var err error
+		if moved, err = g.root.Lstat(from); err != nil {
+			return nil, err
+		}
+		return g.root.Lstat(to)
+	}, func(was fs.FileInfo) bool { return os.SameFile(moved, was) }, func() sys.Errno { return g.rename(from, to) })
 }
 
 // Rename implements [sys.FS].
@@ -85,7 +107,7 @@ func (g *View) Rename(from, to string) sys.Errno {
 			return sys.ENOTDIR
 		}
 	}
-	return g.rename(source.path, dest.path)
+	return g.replaces(source.path, dest.path)
 }
 
 // Rmdir implements [sys.FS].
@@ -97,7 +119,7 @@ func (g *View) Rmdir(path string) sys.Errno {
 	case name.path == ".":
 		return sys.EINVAL
 	}
-	return g.rmdir(name.path)
+	return g.removes(name.path, func() sys.Errno { return g.rmdir(name.path) })
 }
 
 // Unlink implements [sys.FS].
@@ -118,7 +140,7 @@ func (g *View) Unlink(path string) sys.Errno {
 		}
 		return sys.EISDIR
 	}
-	return g.unlink(name.path)
+	return g.removes(name.path, func() sys.Errno { return g.unlink(name.path) })
 }
 
 // Link implements [sys.FS].
@@ -131,7 +153,7 @@ func (g *View) Link(oldPath, newPath string) sys.Errno {
 	if errno != 0 {
 		return errno
 	}
-	return pathErrno(g.root.Link(source.String(), dest.String()))
+	return g.quota().named(func() sys.Errno { return pathErrno(g.root.Link(source.String(), dest.String())) })
 }
 
 // Symlink implements [sys.FS]. Absolute targets are refused, as WASI has it: they
@@ -146,7 +168,7 @@ func (g *View) Symlink(target, link string) sys.Errno {
 	case path.IsAbs(target), filepath.IsAbs(target), filepath.VolumeName(target) != "":
 		return sys.EPERM
 	}
-	return pathErrno(g.root.Symlink(filepath.FromSlash(target), name.String()))
+	return g.quota().named(func() sys.Errno { return pathErrno(g.root.Symlink(filepath.FromSlash(target), name.String())) })
 }
 
 // Utimens implements [sys.FS].

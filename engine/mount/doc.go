@@ -16,7 +16,8 @@
 // A [Folder] is opened once and may be shown to many guests at once; each of them
 // has a [View] of its own, which knows its open files.
 //
-// WASI as wazero speaks it has no number for some errors. A full disk (ENOSPC) and a
-// file that is too large (EFBIG) are EIO to guests; too many open files (EMFILE) are
-// EAGAIN, a rename from one file system to another (EXDEV) is ENOTSUP.
+// A folder may be bounded ([Quota]): what does not fit is ENOSPC to guests, as a full disk
+// is. WASI as wazero speaks it has no number for some errors: a file that is too large
+// (EFBIG) is EIO, too many open files (EMFILE) are EAGAIN, a rename from one file system to
+// another (EXDEV) is ENOTSUP; [ENOSPC] is for whoever hands numbers on to translate.
 package mount

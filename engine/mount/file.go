@@ -16,12 +16,13 @@ type handle struct {
 	name   hostPath
 	host   *os.File
 	opened wsys.Stat_t // as it was opened: device and inode stay
+	counts *tracked    // nil: it counts against no quota
 	closed bool
 }
 
 // newFile makes a file of the guest's of one that is open.
-func (g *View) newFile(f *os.File, name hostPath, info fs.FileInfo, flag sys.Oflag) (sys.File, sys.Errno) {
-	h := &handle{fs: g, name: name, host: f, opened: wsys.NewStat_t(info)}
+func (g *View) newFile(f *os.File, t *tracked, name hostPath, info fs.FileInfo, flag sys.Oflag) (sys.File, sys.Errno) {
+	h := &handle{fs: g, name: name, host: f, opened: wsys.NewStat_t(info), counts: t}
 	g.open[h] = struct{}{}
 	if info.IsDir() {
 		return &folder{handle: h}, 0
@@ -90,7 +91,7 @@ func (h *handle) Close() sys.Errno {
 	}
 	h.closed = true
 	delete(h.fs.open, h)
-	return fileErrno(h.host.Close())
+	return fileErrno(h.fs.close(h.host, h.counts, h.opened))
 }
 
 // file is a regular file that a guest has open.
@@ -150,7 +151,7 @@ func (f *file) Write(buf []byte) (int, sys.Errno) {
 			return 0, fileErrno(err)
 		}
 	}
-	return f.fs.write(buf, f.host.Write)
+	return f.grows(buf, -1, f.host.Write)
 }
 
 // Pwrite implements [sys.File]. It writes where it says also in a file that is
@@ -169,11 +170,48 @@ func (f *file) Pwrite(buf []byte, off int64) (n int, errno sys.Errno) {
 			}
 		}()
 	}
-	return f.fs.write(buf, func(b []byte) (int, error) {
-		n, err := f.host.WriteAt(b, off)
-		off += int64(n)
+	at := off
+	return f.grows(buf, off, func(b []byte) (int, error) {
+		n, err := f.host.WriteAt(b, at)
+		at += int64(n)
 		return n, err
 	})
+}
+
+// grows writes buf at off, or where the file is written next if that is -1: as much of it as
+// its quota has room for.
+func (f *file) grows(buf []byte, off int64, to func([]byte) (int, error)) (n int, errno sys.Errno) {
+	q, t := f.fs.quota(), f.counts
+	if t == nil || len(buf) == 0 {
+		return f.fs.write(buf, to)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	info, err := f.host.Stat()
+	if err == nil && off < 0 {
+		if off = info.Size(); !f.appends {
+			off, err = f.host.Seek(0, io.SeekCurrent)
+		}
+	}
+	if err != nil {
+		return 0, fileErrno(err)
+	}
+	fits := int64(len(buf))
+	if end := off + fits; end < off {
+		return 0, sys.EINVAL
+	} else if most := q.grow(t, info.Size(), end); most < end {
+		fits = max(0, most-off)
+	}
+	if n, errno = 0, 0; fits > 0 {
+		n, errno = f.fs.write(buf[:fits], to)
+	}
+	if info, err = f.host.Stat(); err == nil { // else it counts as what it might have become
+		q.settle(t, info.Size())
+	}
+	if errno == 0 && n < len(buf) {
+		errno = ENOSPC
+	}
+	return n, errno
 }
 
 // Truncate implements [sys.File].
@@ -181,5 +219,22 @@ func (f *file) Truncate(size int64) sys.Errno {
 	if size < 0 {
 		return sys.EINVAL
 	}
-	return fileErrno(f.host.Truncate(size))
+	q, t := f.fs.quota(), f.counts
+	if t == nil {
+		return fileErrno(f.host.Truncate(size))
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	info, err := f.host.Stat()
+	if err != nil {
+		return fileErrno(err)
+	}
+	errno := ENOSPC
+	if q.grow(t, info.Size(), size) >= size {
+		errno = fileErrno(f.host.Truncate(size))
+	}
+	if info, err = f.host.Stat(); err == nil {
+		q.settle(t, info.Size())
+	}
+	return errno
 }

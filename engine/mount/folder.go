@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/tetratelabs/wazero/experimental/sys"
+	wsys "github.com/tetratelabs/wazero/sys"
 )
 
 // Folder is a folder of the host that guests may see. It is safe for use by several
@@ -140,19 +141,37 @@ func (g *View) openHost(name hostPath, flag sys.Oflag, perm fs.FileMode) (sys.Fi
 	if errno := g.checkType(name, flag); errno != 0 {
 		return nil, errno
 	}
-	f, err := g.root.OpenFile(name.String(), hostFlags(flag), perm.Perm())
+	f, t, err := g.openFile(name, flag, perm)
 	if err != nil {
 		return nil, pathErrno(err)
 	}
 	info, err := f.Stat()
 	if err == nil && !openable(info.Mode()) || err != nil || flag&sys.O_DIRECTORY != 0 && !info.IsDir() {
-		_ = f.Close() // nothing was written
+		_ = g.close(f, t, wsys.NewStat_t(info)) // nothing was written
 		if err != nil {
 			return nil, pathErrno(err)
 		}
 		return nil, typeErrno(info.Mode())
 	}
-	return g.newFile(f, name, info, flag)
+	return g.newFile(f, t, name, info, flag)
+}
+
+// openFile opens a file of the host; t: it counts against a quota.
+func (g *View) openFile(name hostPath, flag sys.Oflag, perm fs.FileMode) (f *os.File, t *tracked, err error) {
+	do := func() (*os.File, error) { return g.root.OpenFile(name.String(), hostFlags(flag), perm.Perm()) }
+	if q := g.quota(); q != nil {
+		return q.opened(func() (fs.FileInfo, error) { return g.root.Stat(name.String()) }, flag&sys.O_CREAT != 0, do)
+	}
+	f, err = do()
+	return f, nil, err
+}
+
+// close closes what [View.openFile] has opened, of which st is.
+func (g *View) close(f *os.File, t *tracked, st wsys.Stat_t) error {
+	if t == nil {
+		return f.Close()
+	}
+	return g.quota().closed(t, st, f.Close)
 }
 
 // checkType refuses to open what is there and is neither a file nor a folder:

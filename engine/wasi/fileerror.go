@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/realm-mesh/realm/engine/component/wit"
+	"github.com/realm-mesh/realm/engine/mount"
 	"github.com/tetratelabs/wazero/experimental/sys"
 )
 
@@ -24,6 +25,7 @@ const (
 	codeLoop          fileCode = 15
 	codeNameTooLong   fileCode = 18
 	codeNoEntry       fileCode = 20
+	codeNoSpace       fileCode = 23
 	codeNotDirectory  fileCode = 24
 	codeNotEmpty      fileCode = 25
 	codeUnsupported   fileCode = 27
@@ -39,7 +41,7 @@ var codeOfErrno = map[sys.Errno]fileCode{
 	sys.EISDIR: codeIsDirectory, sys.ELOOP: codeLoop, sys.ENAMETOOLONG: codeNameTooLong,
 	sys.ENOENT: codeNoEntry, sys.ENOSYS: codeUnsupported, sys.ENOTDIR: codeNotDirectory,
 	sys.ERANGE: codeOverflow, sys.ENOTEMPTY: codeNotEmpty, sys.ENOTSUP: codeUnsupported,
-	sys.EPERM: codeNotPermitted, sys.EROFS: codeReadOnly,
+	mount.ENOSPC: codeNoSpace, sys.EPERM: codeNotPermitted, sys.EROFS: codeReadOnly,
 }
 
 // fileError is why something about a file has failed.
