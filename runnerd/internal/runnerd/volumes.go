@@ -151,7 +151,7 @@ func (v *volumes) run(ctx context.Context, known <-chan struct{}) error {
 			v.log.Warn("what was decided of volumes is not done yet", telemetry.Error(err))
 			wait = obeyAgain
 		}
-		if err := v.state(); err != nil {
+		if err := v.state(); err != nil { //nolint:contextcheck // signing waits for nothing
 			v.log.Warn("this node cannot say which volumes it has", telemetry.Error(err))
 			wait = obeyAgain
 		}

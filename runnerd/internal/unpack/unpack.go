@@ -249,7 +249,7 @@ func removeAll(dir string) error {
 		if err == nil && e.IsDir() {
 			return os.Chmod(path, 0o700)
 		}
-		return nil //nolint:nilerr // what cannot be reached cannot be removed, which is told
+		return nil // what cannot be reached cannot be removed, which is told
 	})
 	return os.RemoveAll(dir)
 }

@@ -19,7 +19,7 @@ const block = 4096
 func usage(ctx context.Context, dir string) (bytes int64, n int) {
 	_ = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || ctx.Err() != nil {
-			return ctx.Err() //nolint:nilerr // what cannot be read counts nothing
+			return ctx.Err() // what cannot be read counts nothing
 		}
 		if path == dir {
 			return nil

@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 
 	"github.com/realm-mesh/realm/api"
@@ -49,10 +48,4 @@ func (n *node) folders(host *admit.Node) *folders.Node {
 		n.t.Fatal(err)
 	}
 	return out
-}
-
-// exists reports whether there is something below the node's own folder.
-func (n *node) exists(path string) bool {
-	_, err := os.Lstat(filepath.Join(n.dir, path))
-	return err == nil
 }
