@@ -14,7 +14,7 @@ RACE ?= $(if $(shell command -v $${CC:-cc} || command -v gcc),-race)
 MODULES  := api internal/kit engine casd meshd runnerd gatewayd upgraded realm e2e
 COMMANDS := realm casd meshd runnerd gatewayd upgraded
 SAMPLES  := counter-file hello-cgi shout ticker wasm-job
-PACKAGES := counter website
+FOLDERS  := counter website
 CSAMPLES := hello-http proxy
 PACKAGES := $(MODULES:%=./%/...)
 
@@ -31,7 +31,7 @@ build: ## build all commands into bin/
 samples: ## build the sample programs into samples/build/
 	cd samples && GOWORK=off GOOS=wasip1 GOARCH=wasm $(GO) build -trimpath -ldflags '-s -w' -buildmode=c-shared -o build/double.wasm ./double
 	cd samples && $(foreach s,$(SAMPLES),GOWORK=off GOOS=wasip1 GOARCH=wasm $(GO) build -trimpath -ldflags '-s -w' -o build/$(s).wasm ./$(s) &&) true
-	@$(foreach s,$(PACKAGES),samples/package.sh $(s) &&) true
+	@$(foreach s,$(FOLDERS),samples/package.sh $(s) &&) true
 	@$(foreach s,$(CSAMPLES),samples/component.sh $(s) &&) true
 	cd samples && GOWORK=off CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build -trimpath -ldflags '-s -w' -o build/arm64-job ./arm64-job
 	cd samples && GOWORK=off CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o build/web-service ./web-service
