@@ -17,7 +17,6 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/local"
 	"github.com/realm-mesh/realm/realm/internal/node"
 	"github.com/realm-mesh/realm/realm/internal/owner"
-	"github.com/realm-mesh/realm/realm/internal/sources"
 	"github.com/realm-mesh/realm/realm/internal/wasmfile"
 )
 
@@ -39,19 +38,20 @@ it writes to its standard output the result. Any node can be asked.`,
 
 func newDeploy(a *app) *cobra.Command {
 	var p programFlags
-	var name, wasm, sha256 string
+	var name string
+	var from sourceFlags
 	cmd := &cobra.Command{
 		Use:   "deploy",
 		Short: "Make a function callable on every node",
 		Long:  "Sign a function, hand it to the node here, and wait until every connected node that it is for answers calls of it.",
 		Example: `  realm fn deploy --name double --wasm samples/build/double.wasm
   realm fn deploy --name double --wasm https://example.org/double.wasm --epoch-ms 500
+  realm fn deploy --name double --wasm oci://ghcr.io/acme/double:1.0
   realm fn deploy --name double --wasm http://build.example.org/double.wasm --sha256 $SUM`,
 		Args: arguments(),
 	}
 	cmd.Flags().StringVar(&name, "name", "", "what to call it; where the module has several exports, the name of one")
-	cmd.Flags().StringVar(&wasm, "wasm", "", "file or http(s) address of the module")
-	cmd.Flags().StringVar(&sha256, "sha256", "", "what its digest must be, in hex; http addresses of other machines need it")
+	from.declare(cmd.Flags(), "wasm")
 	p.declare(cmd.Flags())
 	a.completeFlags(cmd)
 	completeWasmFlag(cmd, "wasm")
@@ -60,15 +60,10 @@ func newDeploy(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if wasm == "" {
-			return misused(cmd, errors.New("--wasm is missing: name a .wasm file or its http(s) address"))
+		if err := from.check(cmd); err != nil {
+			return err
 		}
-		var want api.Digest
-		if sha256 != "" {
-			if want, err = api.ParseDigest(strings.ToLower(sha256)); err != nil {
-				return misused(cmd, fmt.Errorf("--sha256: %w", err))
-			}
-		}
+		wasm := from.text
 		prog, err := p.build(cmd, api.Ref{Kind: api.KindFunction, Name: n}, wasm, func(m api.Program, about wasmfile.About) (api.Workload, error) {
 			if err := about.Runnable(); err != nil {
 				return nil, fmt.Errorf("%s is %w", wasm, err)
@@ -77,7 +72,7 @@ func newDeploy(a *app) *cobra.Command {
 				return nil, fmt.Errorf("%s is %s, and functions are commands, or core modules: realm push --name %s --file FILE runs web programs", wasm, about, n)
 			}
 			return &api.Function{Module: m, Stopped: !p.start}, nil
-		}, func(file string) (wasmfile.Module, error) { return sources.Get(ctx, file, want, a.note) })
+		}, from.load(ctx, a))
 		if err != nil {
 			return err
 		}

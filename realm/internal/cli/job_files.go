@@ -79,6 +79,8 @@ func (s *stocker) blob(ctx context.Context, b jobfile.Blob) (got stocked, err er
 		got, err = s.file(ctx, b.Path)
 	case tomlfile.URL:
 		got, err = s.download(ctx, b)
+	case tomlfile.OCI:
+		got, err = s.pull(ctx, b)
 	default:
 		got, err = s.stored(ctx, b.Source.SHA256)
 	}
@@ -129,6 +131,27 @@ func (s *stocker) download(ctx context.Context, b jobfile.Blob) (stocked, error)
 		return stocked{}, err
 	}
 	return s.file(ctx, path)
+}
+
+// pull stores what a registry has, unless its digest is given and the node has it.
+func (s *stocker) pull(ctx context.Context, b jobfile.Blob) (stocked, error) {
+	if !b.SHA256.IsZero() {
+		if _, here, err := s.node.Here(ctx, b.SHA256); err == nil && here {
+			return s.stored(ctx, b.SHA256)
+		}
+	}
+	if got, ok := s.done[b.Text]; ok {
+		return got, nil
+	}
+	artifact, err := s.finder.Pull(ctx, b.Ref)
+	if err != nil {
+		return stocked{}, err
+	}
+	got, err := s.file(ctx, artifact.Path)
+	if err == nil {
+		s.done[b.Text] = got
+	}
+	return got, err
 }
 
 // stored looks at a blob of the realm, which the node has when this returns.

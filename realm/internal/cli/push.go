@@ -21,7 +21,8 @@ import (
 func newPush(a *app) *cobra.Command {
 	var p programFlags
 	var c componentFlags
-	var name, file string
+	var name string
+	var from sourceFlags
 	cmd := &cobra.Command{
 		Use:   "push",
 		Short: "Run a program on the mesh",
@@ -40,6 +41,7 @@ signed a version meanwhile, nothing is signed, unless with --force; nor is it, i
 the component belongs to a manifest, unless with --take-over.`,
 		Example: `  realm push --name ticker --file ticker.wasm
   realm push --name hello --file hello-http.wasm
+  realm push --name shop --file oci://ghcr.io/acme/shop:1.2
   realm push --name greet --http cgi --file hello-cgi.wasm --env GREETING=Hi --replicas 2
   realm push --name worker --file worker.wasm --tag edge --memory-max-mb 64 --arg --verbose
   realm push --name shop --file shop.wasm --health-path /healthz --allow-host api.example.org
@@ -48,7 +50,7 @@ the component belongs to a manifest, unless with --take-over.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&name, "name", "", "what to call it")
-	f.StringVar(&file, "file", "", "the .wasm file")
+	from.declare(f, "file")
 	p.declare(f)
 	c.declare(f)
 	a.completeFlags(cmd)
@@ -58,18 +60,19 @@ the component belongs to a manifest, unless with --take-over.`,
 		if err != nil {
 			return err
 		}
-		if file == "" {
-			return misused(cmd, errors.New("--file is missing: name the .wasm file to push"))
+		if err := from.check(cmd); err != nil {
+			return err
 		}
 		body, err := c.component()
 		if err != nil {
 			return misused(cmd, err)
 		}
 		body.Stopped = !p.start
+		file := from.text
 		prog, err := p.build(cmd, api.Ref{Kind: api.KindComponent, Name: n}, file, func(m api.Program, about wasmfile.About) (api.Workload, error) {
 			body.Module = m
 			return body, c.fit(cmd, file, about, body)
-		}, wasmfile.Read)
+		}, from.load(ctx, a))
 		if err != nil {
 			return err
 		}

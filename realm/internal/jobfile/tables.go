@@ -53,6 +53,8 @@ func fileName(s tomlfile.Source) string {
 		name = filepath.Base(s.Path)
 	case s.Kind == tomlfile.URL && s.URL != nil:
 		name = path.Base(s.URL.Path)
+	case s.Kind == tomlfile.OCI:
+		name = s.Ref.Base()
 	}
 	if !api.ValidFile(name) {
 		return ""

@@ -16,5 +16,6 @@ type (
 const (
 	File = tomlfile.File
 	URL  = tomlfile.URL
+	OCI  = tomlfile.OCI
 	Blob = tomlfile.Blob
 )

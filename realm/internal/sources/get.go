@@ -8,15 +8,18 @@ import (
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/realm/internal/manifest"
+	"github.com/realm-mesh/realm/realm/internal/oci"
 	"github.com/realm-mesh/realm/realm/internal/tomlfile"
 	"github.com/realm-mesh/realm/realm/internal/wasmfile"
 )
 
-// Get reads the program in a file, or at an http(s) address, which is what a person has
-// given. want, unless it is zero, is what its digest must be. note tells what is waited for.
+// Get reads the program in a file, at an http(s) address, or of a registry (oci://…), which is
+// what a person has given. want, unless it is zero, is what its digest must be. note tells what is waited for.
 func Get(ctx context.Context, fileOrURL string, want api.Digest, note func(format string, args ...any)) (m wasmfile.Module, err error) {
 	u, parsed := url.Parse(fileOrURL)
-	if parsed != nil || u.Scheme != "http" && u.Scheme != "https" {
+	if oci.Is(fileOrURL) {
+		m, err = getOCI(ctx, fileOrURL, note)
+	} else if parsed != nil || u.Scheme != "http" && u.Scheme != "https" {
 		m, err = wasmfile.Read(fileOrURL)
 	} else {
 		m, err = getURL(ctx, u, want, note)
@@ -31,9 +34,26 @@ func getURL(ctx context.Context, u *url.URL, want api.Digest, note func(format s
 	if !safe(u) && want.IsZero() {
 		return m, fmt.Errorf("download program: who is on the way of %s can change it: give its https address, or say what it is with --sha256", u.Redacted())
 	}
+	return fetched(note, func(f *Finder) (Program, error) {
+		return f.download(ctx, manifest.Component{Source: manifest.Source{Kind: tomlfile.URL, URL: u}})
+	})
+}
+
+func getOCI(ctx context.Context, text string, note func(format string, args ...any)) (m wasmfile.Module, err error) {
+	ref, err := oci.Parse(text)
+	if err != nil {
+		return m, fmt.Errorf("%s: %w", text, err)
+	}
+	return fetched(note, func(f *Finder) (Program, error) {
+		return f.pull(ctx, manifest.Component{Source: manifest.Source{Kind: tomlfile.OCI, Text: text, Ref: ref}})
+	})
+}
+
+// fetched reads what fetch has a Finder fetch.
+func fetched(note func(format string, args ...any), fetch func(*Finder) (Program, error)) (m wasmfile.Module, err error) {
 	f := New(nil, note)
 	defer func() { err = errors.Join(err, f.Close()) }()
-	p, err := f.download(ctx, manifest.Component{Source: manifest.Source{Kind: tomlfile.URL, URL: u}})
+	p, err := fetch(f)
 	if err != nil {
 		return m, err
 	}

@@ -129,6 +129,11 @@ func (f *Finder) look(ctx context.Context, c manifest.Component) (Program, error
 			return p, nil
 		}
 		return f.download(ctx, c)
+	case manifest.OCI:
+		if p, ok := f.known(ctx, c); ok {
+			return p, nil
+		}
+		return f.pull(ctx, c)
 	default:
 		m, err := wasmfile.Read(c.Source.Path)
 		if err != nil {

@@ -1,13 +1,13 @@
 package tomlfile
 
 import (
-	"net"
 	"net/url"
 	"path/filepath"
 	"runtime"
 	"strings"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/realm/internal/oci"
 )
 
 // SourceKind is where a program comes from.
@@ -17,6 +17,7 @@ type SourceKind int
 const (
 	File SourceKind = iota // a file on this machine
 	URL                    // https:, and http: from this machine itself
+	OCI                    // oci: what a registry has
 	Blob                   // cas: what a node's store, or another member's, holds
 )
 
@@ -26,6 +27,7 @@ type Source struct {
 	Text   string     // as the file says it
 	Path   string     // of a File: found from the folder of the file that names it
 	URL    *url.URL   // of a URL
+	Ref    oci.Ref    // of an OCI
 	SHA256 api.Digest // of a Blob
 }
 
@@ -48,11 +50,15 @@ func (d *Document) Source(f Field, dir, file, text string) Source {
 	case "https", "http":
 		s.Kind, s.URL = URL, d.url(f, text)
 	case "oci":
-		d.Wrong(f.Value.At, "%s: a later version of realm reads container registries (oci:): until then name a file, an https: address, or cas:SHA256", f.Key)
+		s.Kind = OCI
+		var err error
+		if s.Ref, err = oci.Parse(text); err != nil {
+			d.Wrong(f.Value.At, "%s: %s: %s", f.Key, Clip(text), err)
+		}
 	case "file":
 		d.Wrong(f.Value.At, "%s: name the file without file:, by its path from the folder of this file", f.Key)
 	default:
-		d.Wrong(f.Value.At, "%s: %q is not known: want %s, an https: address, or cas:SHA256", f.Key, Clip(scheme+":"), file)
+		d.Wrong(f.Value.At, "%s: %q is not known: want %s, an https: address, oci://HOST/REPO:TAG, or cas:SHA256", f.Key, Clip(scheme+":"), file)
 	}
 	return s
 }
@@ -60,7 +66,7 @@ func (d *Document) Source(f Field, dir, file, text string) Source {
 func (d *Document) path(f Field, dir, file, text string) string {
 	switch {
 	case text == "" || strings.ContainsRune(text, 0):
-		d.Wrong(f.Value.At, "%s: want %s, an https: address, or cas:SHA256", f.Key, file)
+		d.Wrong(f.Value.At, "%s: want %s, an https: address, oci://HOST/REPO:TAG, or cas:SHA256", f.Key, file)
 		return ""
 	case strings.EqualFold(filepath.Ext(text), ".realm"):
 		d.Wrong(f.Value.At, "%s: a later version of realm reads packages (.realm): until then name the .wasm file", f.Key)
@@ -90,6 +96,5 @@ func (d *Document) url(f Field, text string) *url.URL {
 
 // Loopback reports whether host is this machine itself: http: is good enough then.
 func Loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return oci.Loopback(host)
 }
