@@ -53,7 +53,7 @@ func (d *Document) Source(f Field, dir, file, text string) Source {
 		s.Kind = OCI
 		var err error
 		if s.Ref, err = oci.Parse(text); err != nil {
-			d.Wrong(f.Value.At, "%s: %s: %s", f.Key, Clip(text), err)
+			d.Wrong(f.Value.At, "%s: %s", f.Key, err)
 		}
 	case "file":
 		d.Wrong(f.Value.At, "%s: name the file without file:, by its path from the folder of this file", f.Key)
