@@ -31,9 +31,11 @@ type app struct {
 	contextName    string
 	nodeAddr       string
 
-	settled *where     // what they come to, once it is known
-	key     *owner.Key // of this account, once it was needed
-	moved   func()     // says that something has moved, where a command ends when nothing does
+	settled *where            // what they come to, once it is known
+	key     *owner.Key        // of this account, once it was needed
+	event   func(v any) error // prints JSON in the place of documents of their own; nil: it does not
+	hinted  bool              // what to do next was told before
+	moved   func()            // says that something has moved, where a command ends when nothing does
 }
 
 // home is the folder of the node on this machine that the command is about.
@@ -50,6 +52,9 @@ func (a *app) print(v any, text func()) error {
 	if !a.json {
 		text()
 		return nil
+	}
+	if a.event != nil {
+		return a.event(v)
 	}
 	enc := json.NewEncoder(a.out)
 	enc.SetIndent("", "  ")

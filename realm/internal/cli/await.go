@@ -46,7 +46,7 @@ const hintPatience = time.Second
 // hint tells what to do with a program that has just come up.
 func (a *app) hint(ctx context.Context, n *node.Node, s intent.Signed, goal rollout.Goal) {
 	w, err := s.Workload()
-	if err != nil || goal != rollout.Run || a.json {
+	if err != nil || goal != rollout.Run || a.json || a.hinted {
 		return
 	}
 	c, isComponent := w.(*api.Component)
