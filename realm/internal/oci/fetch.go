@@ -35,7 +35,7 @@ func Fetch(ctx context.Context, client *http.Client, ref Ref, into string, note 
 	if err != nil {
 		return a, err
 	}
-	note("Looking %s up", ref)
+	note("Looking up %s", ref)
 	manifest, l, err := resolve(ctx, repo, ref)
 	if err != nil {
 		return a, err
