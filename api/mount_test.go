@@ -65,7 +65,7 @@ func TestValidateSecrets(t *testing.T) {
 		"data of 0":              func(s *Secret) { s.Data = nil },
 		"data of":                func(s *Secret) { s.Data = make([]byte, maxSecretData+1) },
 		"sealed to 0 members":    func(s *Secret) { s.Keys = nil },
-		"sealed to 49 members":   func(s *Secret) { s.Keys = make([]SecretKey, MaxSecretKeys+1) },
+		"sealed to 33 members":   func(s *Secret) { s.Keys = make([]SecretKey, MaxSecretKeys+1) },
 		"bytes: at most":         func(s *Secret) { s.Bytes = MaxSecret + 1 },
 		"peer id":                func(s *Secret) { s.Keys[0].Peer = "me" },
 		"is missing, too long":   func(s *Secret) { s.Keys[0].Sealed = nil },

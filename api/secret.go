@@ -30,7 +30,7 @@ type SecretKey struct {
 // Caps of a secret.
 const (
 	MaxSecret       = 16 << 10 // bytes of a value
-	MaxSecretKeys   = 48       // members it is sealed to by who signs it; they pass it on to others
+	MaxSecretKeys   = 32       // members it is sealed to by who signs it; they pass it on to others
 	maxSecretData   = MaxSecret + 2<<10
 	maxSecretSealed = 1 << 10
 	maxRecipient    = 128
