@@ -18,6 +18,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/realm-mesh/realm/api"
 )
 
 // privateRegistry has hello-cgi, ticker and double, by the type that wasm tools give them, for who
@@ -90,9 +92,20 @@ func TestRegistry(t *testing.T) {
 		t.Errorf("applied again:\n%s", out)
 	}
 	job := filepath.Join(t.TempDir(), "job.toml")
-	text = "name = \"tick\"\n[runtime]\ntype = \"wasm\"\nsource = \"oci://" + host + "/acme/hello-cgi:1.0\"\n"
-	if err := os.WriteFile(job, []byte(text), 0o600); err != nil {
+	text = "name = \"greet\"\n[runtime]\ntype = \"wasm\"\nsource = \"oci://" + host + "/acme/hello-cgi:1.0\"\n"
+	write := func() {
+		t.Helper()
+		if err := os.WriteFile(job, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write()
+	refuse(t, n, []string{"a tag may be another file tomorrow"}, "job", "submit", job)
+	b, err := os.ReadFile(sample("hello-cgi"))
+	if err != nil {
 		t.Fatal(err)
 	}
+	text += "sha256_hex = \"" + api.Sum(b).String() + "\"\n"
+	write()
 	do(t, n, "job", "submit", job)
 }

@@ -48,7 +48,7 @@ The other flags are those of realm push. What runs goes on after Ctrl-C, unless
 with --rm.`,
 		Example: `  realm dev samples/hello-cgi
   realm dev . --name shop --http cgi --env GREETING=Hi --rm
-  realm dev web --build "npm run wasm" --file out/web.wasm --ignore "*.css"`,
+  realm dev web --build ./build.sh --file out/web.wasm --ignore generated`,
 		Args: arguments("DIR"),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) > 0 {
@@ -176,8 +176,8 @@ func (d *devLoop) once(ctx context.Context, why string) {
 	took := time.Since(begin).Seconds()
 	d.tell(devEvent{Event: "built", File: file, Seconds: took}, "Built in %.1f s", took)
 	if err := d.push(ctx, file); err != nil {
-		d.last = api.Digest{}
 		d.failed(ctx, "push", err)
+		d.last = api.Digest{} // the same again may do better
 	}
 }
 
@@ -237,7 +237,14 @@ func (d *devLoop) failed(ctx context.Context, what string, err error) {
 			}
 		}
 	}
-	d.tell(e, "Failed: %s", err)
+	if d.app.json {
+		d.tell(e, "")
+		return
+	}
+	d.app.note("Failed: %s", err)
+	if d.last != (api.Digest{}) {
+		d.app.note("What was pushed before goes on.")
+	}
 }
 
 // endPatience is what removing takes at most.

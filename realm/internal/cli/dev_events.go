@@ -52,10 +52,9 @@ func (d *devLoop) follow(ctx context.Context) error {
 			wait.Reset()
 			return n.FollowLog(ctx, api.SubjectLog(d.ref), nil, d.line)
 		})
-		if ctx.Err() != nil || err == nil {
-			return nil
+		if ctx.Err() == nil && err != nil {
+			d.app.note("The log is not followed for now: %s", err)
 		}
-		d.app.note("The log is not followed for now: %s", err)
 		select {
 		case <-ctx.Done():
 		case <-time.After(wait.NextBackOff()):

@@ -115,7 +115,7 @@ func golang(b *Builder, out string) (bool, error) {
 		return false, err
 	}
 	if b.File == "" {
-		b.File = filepath.Join(out, "program.wasm")
+		b.File = filepath.Join(out, filepath.Base(b.Dir)+".wasm")
 	}
 	b.Args, b.Env = []string{"go", "build", "-o", b.File, "."}, []string{"GOOS=wasip1", "GOARCH=wasm"}
 	return true, nil

@@ -57,7 +57,7 @@ func TestFind(t *testing.T) {
 		{map[string]string{"package.json": `{"scripts": {"build": "jco"}}`}, "npm run build"},
 	} {
 		b, err := Find(folder(t, c.files), "", "", "/out")
-		if got := strings.Replace(b.String(), filepath.Join("/out", "program.wasm"), "OUT", 1); err != nil || got != c.want {
+		if got := strings.Replace(b.String(), filepath.Join("/out", filepath.Base(b.Dir)+".wasm"), "OUT", 1); err != nil || got != c.want {
 			t.Errorf("%v: %q, %v; want %q", c.files, got, err, c.want)
 		}
 	}

@@ -110,9 +110,13 @@ func (w *Watcher) Run(ctx context.Context) error {
 				continue
 			}
 			if fire == nil {
-				first, what = time.Now(), e.Name
+				first = time.Now()
 			} else {
 				timer.Stop()
+			}
+			// A file that is there says more than another that has become it.
+			if fire == nil || !e.Has(fsnotify.Remove) && !e.Has(fsnotify.Rename) {
+				what = e.Name
 			}
 			timer = time.NewTimer(min(quiet, max(0, longest-time.Since(first))))
 			fire = timer.C

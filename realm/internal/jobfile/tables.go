@@ -126,6 +126,8 @@ func (r *reader) checkDigest(f tomlfile.Field, b Blob, key string) {
 	switch {
 	case b.Kind == tomlfile.URL && b.SHA256.IsZero():
 		r.Wrong(f.At, "%s is missing: what comes from an address must be named by its sha256, as sha256sum prints it", key)
+	case b.Kind == tomlfile.OCI && b.SHA256.IsZero() && !b.Ref.Pinned():
+		r.Wrong(f.At, "%s is missing: a tag may be another file tomorrow: say what it is, or name it by @sha256:… in the place of the tag", key)
 	case b.Kind == tomlfile.Blob && !b.SHA256.IsZero() && b.SHA256 != b.Source.SHA256:
 		r.Wrong(f.At, "%s names another file than cas: does", key)
 	}

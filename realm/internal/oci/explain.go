@@ -81,7 +81,7 @@ var errEnough = errors.New("enough")
 
 // missing says what there is in the place of what is not.
 func missing(ctx context.Context, repo *remote.Repository, ref Ref) error {
-	if ref.pinned() {
+	if ref.Pinned() {
 		return fmt.Errorf("read %s: the registry has nothing of that digest there: look at it, or name a tag", ref)
 	}
 	ctx, cancel := context.WithTimeout(ctx, tagPatience)

@@ -45,7 +45,7 @@ func Fetch(ctx context.Context, client *http.Client, ref Ref, into string, note 
 	if a.Digest, err = api.ParseDigest(l.Digest.Encoded()); err != nil {
 		return a, fmt.Errorf("read %s: %w", ref, err)
 	}
-	if !ref.pinned() {
+	if !ref.Pinned() {
 		note("%s is %s", ref, a.Ref)
 	}
 	a.Path, err = save(ctx, repo, ref, l, into)
@@ -81,7 +81,7 @@ func open(client *http.Client, ref Ref) (*remote.Repository, error) {
 type guard struct{ next http.RoundTripper }
 
 func (g guard) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.URL.Scheme != "https" && !(req.URL.Scheme == "http" && Loopback(req.URL.Hostname())) {
+	if req.URL.Scheme != "https" && (req.URL.Scheme != "http" || !Loopback(req.URL.Hostname())) {
 		return nil, fmt.Errorf("it leads to %s over plain http, which is for this machine itself", clip(req.URL.Host))
 	}
 	next := g.next

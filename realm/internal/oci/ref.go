@@ -53,7 +53,7 @@ func Parse(text string) (Ref, error) {
 // String is the reference as it is written.
 func (r Ref) String() string {
 	sign := ":"
-	if r.pinned() {
+	if r.Pinned() {
 		sign = "@"
 	}
 	return r.repository() + sign + r.at.Reference
@@ -64,8 +64,8 @@ func (r Ref) Base() string { return path.Base(r.at.Repository) }
 
 func (r Ref) repository() string { return Scheme + r.at.Registry + "/" + r.at.Repository }
 
-// pinned reports whether r names bytes, and not a tag.
-func (r Ref) pinned() bool { return strings.Contains(r.at.Reference, ":") }
+// Pinned reports whether r names bytes, and not a tag.
+func (r Ref) Pinned() bool { return strings.Contains(r.at.Reference, ":") }
 
 // local reports whether the registry is on this machine itself.
 func (r Ref) local() bool { return Loopback(hostname(r.at.Registry)) }

@@ -17,11 +17,12 @@ import (
 // what a person has given. want, unless it is zero, is what its digest must be. note tells what is waited for.
 func Get(ctx context.Context, fileOrURL string, want api.Digest, note func(format string, args ...any)) (m wasmfile.Module, err error) {
 	u, parsed := url.Parse(fileOrURL)
-	if oci.Is(fileOrURL) {
+	switch {
+	case oci.Is(fileOrURL):
 		m, err = getOCI(ctx, fileOrURL, note)
-	} else if parsed != nil || u.Scheme != "http" && u.Scheme != "https" {
+	case parsed != nil || u.Scheme != "http" && u.Scheme != "https":
 		m, err = wasmfile.Read(fileOrURL)
-	} else {
+	default:
 		m, err = getURL(ctx, u, want, note)
 	}
 	if err == nil && !want.IsZero() && m.Digest != want {
