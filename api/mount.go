@@ -76,6 +76,17 @@ func (c *Component) Volumes() []Name {
 	return out
 }
 
+// Blobs are all that a member needs to run c: its program, then the files of its mounts.
+func (c *Component) Blobs() []BlobInfo {
+	out := []BlobInfo{{SHA256: c.Module.Blob, Size: c.Module.Size}}
+	for _, m := range c.Mounts {
+		if m.Files != nil {
+			out = append(out, *m.Files)
+		}
+	}
+	return out
+}
+
 func (c *Component) validateMounts() error {
 	if len(c.Mounts) > maxMounts {
 		return fmt.Errorf("%d mounts: at most %d", len(c.Mounts), maxMounts)

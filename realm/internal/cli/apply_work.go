@@ -3,12 +3,14 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/trust"
 	"github.com/realm-mesh/realm/realm/internal/manifest"
 	"github.com/realm-mesh/realm/realm/internal/node"
+	"github.com/realm-mesh/realm/realm/internal/pack"
 	"github.com/realm-mesh/realm/realm/internal/plan"
 	"github.com/realm-mesh/realm/realm/internal/sources"
 )
@@ -17,6 +19,7 @@ import (
 type programs struct {
 	finder  *sources.Finder
 	found   map[api.Name]sources.Program
+	files   []pack.Blob // of mounts
 	desired []plan.Desired
 }
 
@@ -29,15 +32,55 @@ func (a *app) resolve(ctx context.Context, n *node.Node, m manifest.Manifest) (*
 		return nil, err
 	}
 	for i, c := range m.Components {
-		if err := a.fits(ctx, c, found[i]); err != nil {
+		if err = p.furnish(ctx, &c, found[i]); err == nil {
+			err = a.fits(ctx, c, found[i])
+		}
+		if err != nil {
 			p.finder.Close()
 			return nil, err
 		}
-		c.Body.Module.Blob, c.Body.Module.Size = found[i].SHA256, found[i].Size
 		p.found[c.Name] = found[i]
 		p.desired = append(p.desired, plan.Desired{Name: c.Name, Target: c.Target, Body: c.Body})
 	}
 	return p, nil
+}
+
+// furnish completes a component by what its source and its folders have.
+func (p *programs) furnish(ctx context.Context, c *manifest.Component, found sources.Program) error {
+	for i, m := range c.Mounts {
+		if m.Folder == "" {
+			continue
+		}
+		f, err := pack.Folder(ctx, m.Folder)
+		if err != nil {
+			return fmt.Errorf("%s: component %s: %w", m.At, c.Name, err)
+		}
+		c.Body.Mounts[i].Files = &f.BlobInfo
+		p.files = append(p.files, f.Blob)
+	}
+	if pkg := found.Package; pkg != nil {
+		base, err := pkg.Deployed(c.Name)
+		if err != nil {
+			return fmt.Errorf("%s: component %s: %w", c.At, c.Name, err)
+		}
+		c.Body = c.Over(base)
+		p.files = append(p.files, shown(pkg.Blobs(), c.Body)...)
+	}
+	c.Body.Module.Blob, c.Body.Module.Size = found.SHA256, found.Size
+	if err := c.Body.Validate(); err != nil {
+		return fmt.Errorf("%s: component %s: %w", c.At, c.Name, err)
+	}
+	return nil
+}
+
+// shown are those of blobs that the mounts of c show.
+func shown(blobs []pack.Blob, c api.Component) (out []pack.Blob) {
+	for _, b := range blobs {
+		if slices.ContainsFunc(c.Mounts, func(m api.Mount) bool { return m.Files != nil && *m.Files == b.BlobInfo }) {
+			out = append(out, b)
+		}
+	}
+	return out
 }
 
 // upload stores on the node what it has not of the programs that are here: also where
@@ -64,7 +107,7 @@ func (p *programs) upload(ctx context.Context, a *app, n *node.Node) error {
 			return err
 		}
 	}
-	return nil
+	return a.uploadFiles(ctx, n, p.files)
 }
 
 // work is a plan, and what it was made from.

@@ -19,6 +19,7 @@ type componentFlags struct {
 	env, args               []string
 	replicas                replicas
 	mounts, ports, hosts    []string
+	folders                 []string // of the mounts, on this machine; "": it has none
 	healthPath              string
 	order, maxUnavailable   string
 	deadline                time.Duration
@@ -31,7 +32,7 @@ func (c *componentFlags) declare(f *pflag.FlagSet) {
 	f.StringArrayVar(&c.env, "env", nil, "NAME=VALUE in its environment; may be repeated")
 	f.StringArrayVar(&c.args, "arg", nil, "argument after the program's name; may be repeated")
 	f.Var(&c.replicas, "replicas", "on how many nodes it runs, of those that it is for")
-	f.StringArrayVar(&c.mounts, "mount", nil, "host=FOLDER,guest=FOLDER[,ro]: a folder of the node that it sees, where the node's settings allow that; may be repeated")
+	f.StringArrayVar(&c.mounts, "mount", nil, mountUsage)
 	f.StringVar(&c.healthPath, "health-path", "", "path of a web program that answers 200 to 399 while it is well; a version that does not is never ready")
 	f.StringVar(&c.order, "order", "start-first", "which version goes first on a node: start-first (the old one ends when the new one is ready) or stop-first (never two at once)")
 	f.StringVar(&c.maxUnavailable, "max-unavailable", string(api.DefaultMaxUnavailable), "how many nodes change to a new version at once, as a number or as a share of all")
@@ -76,38 +77,6 @@ func (c *componentFlags) component() (*api.Component, error) {
 func (c *componentFlags) parseEnv(out *api.Component) (err error) {
 	out.Env, err = parseEnv(c.env)
 	return err
-}
-
-func (c *componentFlags) parseMounts(out *api.Component) error {
-	for _, s := range c.mounts {
-		m, err := parseMount(s)
-		if err == nil {
-			err = m.Validate()
-		}
-		if err != nil {
-			return fmt.Errorf("--mount %.200q: %w", s, err)
-		}
-		out.Mounts = append(out.Mounts, m)
-	}
-	return nil
-}
-
-// parseMount reads host=FOLDER,guest=FOLDER[,ro].
-func parseMount(s string) (m api.Mount, err error) {
-	for part := range strings.SplitSeq(s, ",") {
-		key, value, hasValue := strings.Cut(part, "=")
-		switch {
-		case key == "host" && m.Host == "":
-			m.Host = value
-		case key == "guest" && m.Guest == "":
-			m.Guest = value
-		case key == "ro" && !hasValue:
-			m.RO = true
-		default:
-			return m, fmt.Errorf("%q: want host=FOLDER,guest=FOLDER, and ro for one that cannot be written to", part)
-		}
-	}
-	return m, nil
 }
 
 func (c *componentFlags) parsePorts(out *api.Component) error {

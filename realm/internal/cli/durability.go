@@ -38,17 +38,23 @@ func (a *app) keep(ctx context.Context, n *node.Node, all []stand, d durability,
 	if err != nil || d == 0 || d == 1 && at.node == "" { // it is on this node
 		return views, err
 	}
-	programs := make([]api.Digest, len(all))
+	needs := make([][]api.BlobInfo, len(all)) // the first is the program
 	var blobs []api.Digest
+	word := "program"
 	known := map[api.Digest]bool{}
 	for i, st := range all {
 		w, err := st.Workload()
 		if err != nil || st.Outcome != rollout.Done {
 			continue // it is removed, or there is more to tell than that
 		}
-		if programs[i] = w.Program().Blob; !known[programs[i]] {
-			known[programs[i]] = true
-			blobs = append(blobs, programs[i])
+		if needs[i] = blobsOf(w); len(needs[i]) > 1 {
+			word = "blob"
+		}
+		for _, b := range needs[i] {
+			if !known[b.SHA256] {
+				known[b.SHA256] = true
+				blobs = append(blobs, b.SHA256)
+			}
 		}
 	}
 	if len(blobs) == 0 {
@@ -56,19 +62,22 @@ func (a *app) keep(ctx context.Context, n *node.Node, all []stand, d durability,
 	}
 	last := ""
 	found, err := awaitCopies(ctx, n, blobs, int(d), func(found map[api.Digest]copiesView) {
-		if text := keptText(found, blobs, d); text != last {
+		if text := keptText(found, blobs, d, word); text != last {
 			last = text
 			a.say("  %5.1f s  kept %s", time.Since(begin).Seconds(), text)
 		}
 	})
 	var few []error
-	for i, p := range programs {
-		v, ok := found[p]
-		if ok {
-			views[i] = &v
-		}
-		if ok && !v.enough(int(d)) {
-			few = append(few, tooFew(all[i], v, at.node != ""))
+	for i, blobs := range needs {
+		for j, b := range blobs {
+			v, ok := found[b.SHA256]
+			if ok && j == 0 {
+				views[i] = &v
+			}
+			if ok && !v.enough(int(d)) {
+				few = append(few, tooFew(all[i], v, j > 0, at.node != ""))
+				break
+			}
 		}
 	}
 	if err != nil {
@@ -77,8 +86,8 @@ func (a *app) keep(ctx context.Context, n *node.Node, all []stand, d durability,
 	return views, because(ctx, errors.Join(few...))
 }
 
-// keptText says on how many members programs are.
-func keptText(found map[api.Digest]copiesView, blobs []api.Digest, d durability) string {
+// keptText says on how many members blobs are, which are what word says.
+func keptText(found map[api.Digest]copiesView, blobs []api.Digest, d durability, word string) string {
 	if len(blobs) == 1 {
 		return found[blobs[0]].line()
 	}
@@ -88,13 +97,17 @@ func keptText(found map[api.Digest]copiesView, blobs []api.Digest, d durability)
 			enough++
 		}
 	}
-	return fmt.Sprintf("on %s: %d of %s", plural(want, "member"), enough, plural(len(blobs), "program"))
+	return fmt.Sprintf("on %s: %d of %s", plural(want, "member"), enough, plural(len(blobs), word))
 }
 
 // tooFew is the error about a version that is where it should be, with a program that is
 // on too few members. client: the node that has it goes with the command.
-func tooFew(st stand, v copiesView, client bool) error {
-	lines := append([]string{fmt.Sprintf("%s %s, but its program is kept %s", st.Ref, st.reachedText(), v.text())}, v.missing()...)
+func tooFew(st stand, v copiesView, files, client bool) error {
+	what := "its program is"
+	if files {
+		what = "files that it shows are"
+	}
+	lines := append([]string{fmt.Sprintf("%s %s, but %s kept %s", st.Ref, st.reachedText(), what, v.text())}, v.missing()...)
 	next := fmt.Sprintf("The members go on with it by themselves: see realm explain %s. Wait longer with --timeout, or do not wait with --durability 1.", st.Ref)
 	if client && len(v.Have) == 0 {
 		next = "The node that this command brought up has it, and goes now: repeat the command with a longer --timeout."

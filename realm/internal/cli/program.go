@@ -11,6 +11,7 @@ import (
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/realm/internal/owner"
+	"github.com/realm-mesh/realm/realm/internal/pack"
 	"github.com/realm-mesh/realm/realm/internal/wasmfile"
 )
 
@@ -67,6 +68,8 @@ type program struct {
 	about  wasmfile.About
 	target api.Target
 	body   api.Workload
+	files  []pack.Blob // of its mounts
+	source api.Source  // a package; zero: it is pushed by itself
 	// takeOver: also where a manifest looks after it.
 	takeOver bool
 	changeFlags

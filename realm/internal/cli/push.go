@@ -45,7 +45,8 @@ the component belongs to a manifest, unless with --take-over.`,
   realm push --name greet --http cgi --file hello-cgi.wasm --env GREETING=Hi --replicas 2
   realm push --name worker --file worker.wasm --tag edge --memory-max-mb 64 --arg --verbose
   realm push --name shop --file shop.wasm --health-path /healthz --allow-host api.example.org
-  realm push --name count --file count.wasm --replicas 1 --mount host=/srv/data,guest=/data,ro`,
+  realm push --name count --file count.wasm --replicas 1 --mount kind=state,guest=/data,volume=count,size_mb=64
+  realm push --name site --file site.wasm --mount kind=static,guest=/www,source=public`,
 		Args: arguments(),
 	}
 	f := cmd.Flags()
@@ -67,6 +68,10 @@ the component belongs to a manifest, unless with --take-over.`,
 		if err != nil {
 			return misused(cmd, err)
 		}
+		files, err := c.readFolders(ctx, body)
+		if err != nil {
+			return err
+		}
 		body.Stopped = !p.start
 		file := from.text
 		prog, err := p.build(cmd, api.Ref{Kind: api.KindComponent, Name: n}, file, func(m api.Program, about wasmfile.About) (api.Workload, error) {
@@ -79,7 +84,7 @@ the component belongs to a manifest, unless with --take-over.`,
 		for _, s := range append(notActedOn(body), unused(body, prog.about)...) {
 			a.note("warning: %s", s)
 		}
-		prog.takeOver = c.takeOver
+		prog.takeOver, prog.files = c.takeOver, files
 		return a.push(ctx, *prog)
 	})
 	return cmd
@@ -93,7 +98,7 @@ func (a *app) push(ctx context.Context, p program) error {
 		if err != nil {
 			return err
 		}
-		step, err := n.Begin(ctx, s.pin, s.Signer, p.ref, owner.From(api.Source{}, p.takeOver, p.change), p.force)
+		step, err := n.Begin(ctx, s.pin, s.Signer, p.ref, owner.From(p.source, p.takeOver, p.change), p.force)
 		if err != nil {
 			return err
 		}

@@ -173,27 +173,50 @@ func backText(versions []api.Version, back api.Version) (lines []string) {
 	return lines
 }
 
-// mustHave makes sure that somebody has the program of v, unless that does not matter.
+// mustHave makes sure that somebody has the program of v, and its files, unless that does not matter.
 func mustHave(ctx context.Context, n *node.Node, v api.Version, force bool) error {
 	w, err := v.Workload()
 	if err != nil {
 		return err
 	}
-	return mustHaveProgram(ctx, n, fmt.Sprintf("%s number %d", v.Ref, v.Seq), w.Program(), force)
+	return mustHaveBlobs(ctx, n, fmt.Sprintf("%s number %d", v.Ref, v.Seq), blobsOf(w), force)
 }
 
-func mustHaveProgram(ctx context.Context, n *node.Node, what string, p api.Program, force bool) error {
+// mustHaveBlobs is mustHave for blobs of which the first is the program.
+func mustHaveBlobs(ctx context.Context, n *node.Node, what string, blobs []api.BlobInfo, force bool) error {
 	if force {
 		return nil
 	}
-	if _, here, err := n.Stored(ctx, p.Blob); err != nil || here {
-		return err
+	for i, b := range blobs {
+		_, here, err := n.Stored(ctx, b.SHA256)
+		if err != nil {
+			return err
+		}
+		if here {
+			continue
+		}
+		thing := "its program"
+		if i > 0 {
+			thing = "files that it shows"
+		}
+		peers, err := n.Providers(ctx, b.SHA256)
+		if err == nil && len(peers) == 0 {
+			err = fmt.Errorf("%s: no node is known to have %s any more (sha256 %s): push or apply it again from its file; --force signs it all the same", what, thing, b.SHA256)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	peers, err := n.Providers(ctx, p.Blob)
-	if err == nil && len(peers) == 0 {
-		err = fmt.Errorf("%s: no node is known to have its program any more (sha256 %s): push or apply it again from its file; --force signs it all the same", what, p.Blob)
+	return nil
+}
+
+// blobsOf are all that a member needs to run w; the first is its program.
+func blobsOf(w api.Workload) []api.BlobInfo {
+	if c, ok := w.(*api.Component); ok {
+		return c.Blobs()
 	}
-	return err
+	p := w.Program()
+	return []api.BlobInfo{{SHA256: p.Blob, Size: p.Size}}
 }
 
 // backTo asks for what back did. versions are those that the person was shown.

@@ -36,8 +36,8 @@ func (a *app) rollbackManifest(ctx context.Context, n *node.Node, name api.Name,
 		return err
 	}
 	for _, i := range w.plan.Items {
-		if d, ok := i.Wanted(); ok && i.NewProgram() {
-			if err := mustHaveProgram(ctx, n, fmt.Sprintf("component/%s", d.Name), d.Body.Module, f.force); err != nil {
+		if d, ok := i.Wanted(); ok && i.NewBlobs() {
+			if err := mustHaveBlobs(ctx, n, fmt.Sprintf("component/%s", d.Name), d.Body.Blobs(), f.force); err != nil {
 				return err
 			}
 		}

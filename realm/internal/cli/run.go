@@ -85,13 +85,16 @@ func (f *runFlags) spec(args []string) (*api.RunSpec, error) {
 	}
 	for _, s := range f.mounts {
 		m, err := parseMount(s)
+		if err == nil && m.Kind != api.MountHost {
+			err = errors.New("realm run has folders of this machine alone: host=FOLDER,guest=FOLDER[,ro]")
+		}
 		if err == nil {
 			m.Host, err = filepath.Abs(m.Host)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("--mount %.200q: %w", s, err)
 		}
-		c.Mounts = append(c.Mounts, m)
+		c.Mounts = append(c.Mounts, m.Mount)
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {

@@ -117,6 +117,9 @@ func flatten(target api.Target, body []byte) map[string]leaf {
 	if p, ok := fields["program"].(map[string]any); ok {
 		delete(p, "size") // the digest tells it
 	}
+	if mounts, ok := fields["mounts"].([]any); ok && mountLeaves(out, mounts) {
+		delete(fields, "mounts")
+	}
 	leaves(out, "", fields)
 	if len(target.Peers) > 0 {
 		out["target_peer_ids"] = leaf{fmt.Sprint(target.Peers), peersText(target.Peers)}

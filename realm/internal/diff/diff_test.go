@@ -44,7 +44,8 @@ func TestBetween(t *testing.T) {
 		"replicas":       {func(c *api.Component) { c.Replicas = 3 }, api.Target{}, "replicas every -> 3"},
 		"env":            {func(c *api.Component) { c.Env = map[string]string{"GREETING": "", "a.b": "=\x1b"} }, api.Target{}, `env.GREETING "Hi" -> ""; env.a.b (none) -> "=\x1b"`},
 		"http":           {func(c *api.Component) { c.Interface = api.InterfaceCGI }, api.Target{}, "http (none) -> cgi"},
-		"mounts":         {func(c *api.Component) { c.Mounts = []api.Mount{{Host: "/a", Guest: "/b", RO: true}} }, api.Target{}, "mounts (none) -> [guest=/b host=/a ro=true]"},
+		"mounts./b":      {func(c *api.Component) { c.Mounts = []api.Mount{{Host: "/a", Guest: "/b", RO: true}} }, api.Target{}, "mounts./b (none) -> host /a, read-only"},
+		"secrets":        {func(c *api.Component) { c.Secrets = []api.SecretUse{{Name: "db", Env: "DB"}} }, api.Target{}, "secrets (none) -> [env=DB name=db]"},
 		"ports":          {func(c *api.Component) { c.Ports = []api.Port{{Name: "http", Port: 80}} }, api.Target{}, "ports (none) -> [name=http port=80]"},
 		"visibility":     {func(c *api.Component) { c.Visibility, c.AllowHosts = api.VisibilityPublic, []string{"example.org"} }, api.Target{}, `allow_hosts (none) -> ["example.org"]; visibility local -> public`},
 		"health":         {func(c *api.Component) { c.Health = &api.Health{Interval: api.Duration(time.Second), Failures: 2} }, api.Target{}, "health.failures default -> 2; health.interval default -> 1s"},
@@ -97,7 +98,7 @@ func TestEveryField(t *testing.T) {
 		func(c *api.Component) { c.Visibility = "public" }, func(c *api.Component) { c.AllowHosts = []string{"x"} },
 		func(c *api.Component) { c.Health = &api.Health{Failures: 1} }, func(c *api.Component) { c.Update = &api.Update{MaxUnavailable: "1"} },
 		func(c *api.Component) { c.Restart = "always" }, func(c *api.Component) { c.Route = &api.Route{Host: "x"} },
-		func(c *api.Component) { c.Restarted = time.Unix(1, 0) },
+		func(c *api.Component) { c.Restarted = time.Unix(1, 0) }, func(c *api.Component) { c.Secrets = []api.SecretUse{{Name: "db"}} },
 	} {
 		from, to := base(), base()
 		change(&to)

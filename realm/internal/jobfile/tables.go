@@ -23,7 +23,7 @@ func (r *reader) runtimeKeys() tomlfile.Keys {
 		"memory_mb":       func(f tomlfile.Field) { n, _ := r.Integer(f, api.MaxMemoryMB); rt.Limits.MemoryMaxMB = int(n) },
 		"fuel":            func(f tomlfile.Field) { n, _ := r.Integer(f, math.MaxInt64); rt.Limits.Fuel = uint64(n) },
 		"epoch_ms":        func(f tomlfile.Field) { rt.Limits.EpochMS, _ = r.Integer(f, api.MaxEpochMS) },
-		"mounts":          func(f tomlfile.Field) { rt.Mounts = r.Mounts(f) },
+		"mounts":          func(f tomlfile.Field) { rt.Mounts = r.HostMounts(f) },
 		"args":            func(f tomlfile.Field) { rt.Args = r.Args(f) },
 		"env":             func(f tomlfile.Field) { rt.Env = r.Env(f) },
 		"target_platform": func(f tomlfile.Field) { rt.TargetPlatform = r.platform(f) },

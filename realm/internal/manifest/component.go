@@ -3,6 +3,7 @@ package manifest
 import (
 	"fmt"
 	"math"
+	"path/filepath"
 	"slices"
 	"strconv"
 
@@ -14,7 +15,7 @@ import (
 
 // component reads a table of [components].
 func (d *document) component(f tomlfile.Field, dir string) Component {
-	c := Component{At: d.Where(f.At.From)}
+	c := Component{At: d.Where(f.At.From), read: d.Document}
 	before := len(d.Problems)
 	name, err := api.ParseName(f.Key)
 	if err != nil {
@@ -27,14 +28,20 @@ func (d *document) component(f tomlfile.Field, dir string) Component {
 			sourced = true
 			c.At = d.Where(f.Value.At.From)
 			if s, ok := d.Str(f); ok {
-				c.Source = d.Source(f, dir, "the path of a .wasm file", s)
+				c.Source = d.Source(f, dir, "the path of a .wasm or .realm file", s)
 			}
 		},
 		"sha256_hex":      func(f tomlfile.Field) { c.SHA256 = d.Digest(f) },
 		"target_peer_ids": func(f tomlfile.Field) { c.Target.Peers = d.Peers(f) },
 		"target_tags":     func(f tomlfile.Field) { c.Target.Tags = d.Tags(f) },
 	}
-	d.bodyKeys(&c.Body, known)
+	for key, read := range BodyKeys(d.Document, &c.Body) {
+		known[key] = func(f tomlfile.Field) {
+			c.fields = append(c.fields, f)
+			read(f)
+		}
+	}
+	known["mounts"] = func(f tomlfile.Field) { c.readMounts(d, f, dir) }
 	d.Table(f, fmt.Sprintf("[components.%s]", tomlfile.Clip(f.Key)), known)
 	switch {
 	case f.Kind != tomlfile.KindTable:
@@ -54,13 +61,49 @@ func (d *document) whole(f tomlfile.Field, c *Component) {
 	if err := c.Target.Validate(); err != nil {
 		d.Wrong(f.At, "component %s: %s", c.Name, err)
 	}
-	d.Valid(tomlfile.Field{Key: "component " + string(c.Name), Value: &tomlfile.Value{At: f.At}}, c.Body)
+	if c.Source.Package() {
+		return // it says more: the whole is checked when that is known
+	}
+	body := c.Body
+	body.Mounts = nil
+	for _, m := range c.Mounts {
+		body.Mounts = append(body.Mounts, m.Stand(false))
+	}
+	d.Valid(tomlfile.Field{Key: "component " + string(c.Name), Value: &tomlfile.Value{At: f.At}}, body)
 }
 
-// bodyKeys adds to known what is read into a component's intent.
-func (d *document) bodyKeys(c *api.Component, known tomlfile.Keys) {
+// readMounts reads the folders of a component, those of this machine from dir on.
+func (c *Component) readMounts(d *document, f tomlfile.Field, dir string) {
+	c.Mounts = d.Mounts(f, false)
+	for i := range c.Mounts {
+		m := &c.Mounts[i]
+		if path := filepath.FromSlash(m.Folder); m.Folder != "" && !filepath.IsAbs(path) {
+			m.Folder = filepath.Join(dir, path)
+		}
+		c.Body.Mounts = append(c.Body.Mounts, m.Mount)
+	}
+}
+
+// Over is what the component asks for where its source is a package, which asks for base:
+// base, with what the table says in its place. A mount takes the place of the one that is
+// seen at the same path.
+func (c *Component) Over(base api.Component) api.Component {
+	again := BodyKeys(c.read, &base)
+	for _, f := range c.fields {
+		again[f.Key](f) // without problems: it was read before
+	}
+	base.Mounts = slices.DeleteFunc(slices.Clone(base.Mounts), func(m api.Mount) bool {
+		return slices.ContainsFunc(c.Body.Mounts, func(mine api.Mount) bool { return mine.Guest == m.Guest })
+	})
+	base.Mounts = append(base.Mounts, c.Body.Mounts...)
+	return base
+}
+
+// BodyKeys are the keys of a component that are read into its intent, but for mounts.
+func BodyKeys(file *tomlfile.Document, c *api.Component) tomlfile.Keys {
+	d := &document{file}
 	limits := &c.Module.Limits
-	more := tomlfile.Keys{
+	return tomlfile.Keys{
 		"memory_max_mb": func(f tomlfile.Field) {
 			n, _ := d.Integer(f, api.MaxMemoryMB)
 			limits.MemoryMaxMB = int(n)
@@ -75,7 +118,6 @@ func (d *document) bodyKeys(c *api.Component, known tomlfile.Keys) {
 		"env":      func(f tomlfile.Field) { c.Env = d.Env(f) },
 		"start":    func(f tomlfile.Field) { set, ok := d.Flag(f); c.Stopped = ok && !set },
 		"replicas": func(f tomlfile.Field) { c.Replicas = d.replicas(f) },
-		"mounts":   func(f tomlfile.Field) { c.Mounts = d.Mounts(f) },
 		"ports":    func(f tomlfile.Field) { c.Ports = d.Ports(f) },
 		"visibility": func(f tomlfile.Field) {
 			c.Visibility = api.Visibility(d.Choice(f, "local", string(api.VisibilityPublic)))
@@ -87,9 +129,6 @@ func (d *document) bodyKeys(c *api.Component, known tomlfile.Keys) {
 		"health": func(f tomlfile.Field) { c.Health = d.health(f) },
 		"update": func(f tomlfile.Field) { c.Update = d.update(f) },
 		"route":  func(f tomlfile.Field) { c.Route = d.route(f) },
-	}
-	for k, read := range more {
-		known[k] = read
 	}
 }
 

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"cmp"
+	"maps"
 	"path/filepath"
 	"slices"
 
@@ -22,9 +23,13 @@ type Component struct {
 	Source Source
 	SHA256 api.Digest // that the program must have; zero: any
 	Target api.Target
-	// Body is its intent, except for what its source tells: the program's digest and
-	// size.
-	Body api.Component
+	// Body is its intent, except for what its source tells, the program's digest and
+	// size, and for what is in the folders of its Mounts.
+	Body   api.Component
+	Mounts []tomlfile.Mount // their folders lie on this machine
+
+	read   *tomlfile.Document
+	fields []tomlfile.Field // that Body was read from
 }
 
 const (
@@ -79,8 +84,8 @@ func Parse(name, dir string, text []byte) (Manifest, error) {
 
 // misplaced notes keys of components that stand at the top, and takes them out of root.
 func (d *document) misplaced(root *tomlfile.Value, known tomlfile.Keys) {
-	inside := tomlfile.Keys{"source": nil, "sha256_hex": nil, "target_peer_ids": nil, "target_tags": nil}
-	d.bodyKeys(new(api.Component), inside)
+	inside := tomlfile.Keys{"source": nil, "sha256_hex": nil, "target_peer_ids": nil, "target_tags": nil, "mounts": nil}
+	maps.Copy(inside, BodyKeys(d.Document, new(api.Component)))
 	root.Fields = slices.DeleteFunc(root.Fields, func(f tomlfile.Field) bool {
 		_, here := known[f.Key]
 		_, there := inside[f.Key]

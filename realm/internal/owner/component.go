@@ -17,7 +17,10 @@ type SourceError struct {
 }
 
 func (e *SourceError) Error() string {
-	if e.Owns.Manifest == "" {
+	switch {
+	case e.Owns.Package != "":
+		return fmt.Sprintf("%s belongs to %s: deploy that again (realm deploy-package), or give --take-over to go on without it", e.Ref, e.Owns)
+	case e.Owns.Manifest == "":
 		return fmt.Sprintf("%s was pushed by itself, and is not part of %s: give --take-over if it is to be from now on", e.Ref, e.By)
 	}
 	return fmt.Sprintf("%s belongs to %s: change it there and apply that, or give --take-over to take it out of the manifest", e.Ref, e.Owns)
@@ -34,7 +37,7 @@ func From(src api.Source, takeOver bool, change Change) Change {
 		if err != nil {
 			return Wanted{}, err
 		}
-		if body.Source.Manifest != src.Manifest {
+		if body.Source.Manifest != src.Manifest || body.Source.Package != src.Package {
 			return Wanted{}, &SourceError{cur.Ref, body.Source, src}
 		}
 		return change(cur)

@@ -164,8 +164,9 @@ func (p Plan) Count(a Action) int {
 	return n
 }
 
-// NewProgram reports whether the component is to run other bytes than it does.
-func (i Item) NewProgram() bool {
+// NewBlobs reports whether the component is to run another program than it does, or to
+// show other files.
+func (i Item) NewBlobs() bool {
 	if i.want == nil || i.Action == Unchanged {
 		return false
 	}
@@ -173,5 +174,5 @@ func (i Item) NewProgram() bool {
 		return true
 	}
 	c, err := component(i.current.Intent)
-	return err != nil || c.Module.Blob != i.want.Body.Module.Blob
+	return err != nil || !slices.Equal(c.Blobs(), i.want.Body.Blobs())
 }

@@ -1,5 +1,6 @@
 // Package sources finds the programs that a manifest names: in files, at addresses,
-// in registries (package oci), and in the stores of the realm's nodes. What it returns has been checked to be a
+// in registries (package oci), and in the stores of the realm's nodes; by themselves, or in
+// packages (package pack). What it returns has been checked to be a
 // program, and against the digest that the manifest gives; the bytes themselves stay
 // where they are, or in a temporary folder, until a node is to have them.
 //

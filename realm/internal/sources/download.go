@@ -1,8 +1,8 @@
 package sources
 
 import (
+	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +14,7 @@ import (
 
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/realm/internal/manifest"
+	"github.com/realm-mesh/realm/realm/internal/pack"
 	"github.com/realm-mesh/realm/realm/internal/tomlfile"
 	"github.com/realm-mesh/realm/realm/internal/wasmfile"
 )
@@ -67,61 +68,58 @@ func (f *Finder) download(ctx context.Context, c manifest.Component) (Program, e
 	switch {
 	case resp.StatusCode != http.StatusOK:
 		return Program{}, fmt.Errorf("download program %s: the server answers %.80q: open the address in a browser to see why", from.Redacted(), resp.Status)
-	case resp.ContentLength > api.MaxModule:
-		return Program{}, tooLarge(from)
+	case resp.ContentLength > pack.MaxSize:
+		return Program{}, tooLarge(from, pack.MaxSize)
 	}
-	p, err := f.keep(resp.Body, from)
+	file, err := f.keep(resp.Body, resp.ContentLength, from)
 	if err != nil {
-		return p, err
+		return Program{}, err
 	}
-	return fitting(p, c.SHA256)
+	return f.take(ctx, file, nameOf(from), c.SHA256)
 }
 
-func tooLarge(from *url.URL) error {
-	return fmt.Errorf("download program: %s is larger than %d MiB, the most that a program may have", from.Redacted(), api.MaxModule>>20)
+func tooLarge(from *url.URL, most int64) error {
+	return fmt.Errorf("download program: %s is larger than %d MiB, the most that it may have", from.Redacted(), most>>20)
 }
 
-// keep writes a program into a file of its own, and checks it on its way.
-func (f *Finder) keep(body io.Reader, from *url.URL) (p Program, err error) {
-	dir, err := f.folder()
-	if err != nil {
-		return p, err
-	}
-	out, err := os.CreateTemp(dir, "*.wasm")
-	if err != nil {
-		return p, fmt.Errorf("keep download: %w", err)
-	}
-	defer func() {
-		if closed := out.Close(); closed != nil && err == nil {
-			err = fmt.Errorf("keep download: %w", closed)
-		}
-	}()
+// keep writes a program or a package into a file of its own. size is what the server says
+// that it has; below 0: it does not.
+func (f *Finder) keep(body io.Reader, size int64, from *url.URL) (path string, err error) {
 	head := make([]byte, headBytes)
 	n, err := io.ReadFull(body, head)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-		return p, fmt.Errorf("download program %s: %w", from.Redacted(), err)
+		return "", fmt.Errorf("download program %s: %w", from.Redacted(), err)
 	}
 	head = head[:n]
-	if err := wasmfile.Check(head); err != nil {
-		return p, fmt.Errorf("download program: what %s answers is %w", from.Redacted(), err)
+	most := int64(pack.MaxSize)
+	if !pack.Is(head) {
+		most = api.MaxModule
+		if err := wasmfile.Check(head); err != nil {
+			return "", fmt.Errorf("download program: what %s answers is %w", from.Redacted(), err)
+		}
 	}
-	sum := sha256.New()
-	both := io.MultiWriter(out, sum)
-	_, err = both.Write(head)
+	if size > most {
+		return "", tooLarge(from, most)
+	}
+	dir, err := f.folder()
 	if err != nil {
-		return p, fmt.Errorf("keep download: %w", err)
+		return "", err
 	}
-	rest, err := io.Copy(both, io.LimitReader(body, api.MaxModule-int64(n)+1))
+	out, err := os.CreateTemp(dir, "*.download")
+	if err != nil {
+		return "", fmt.Errorf("keep download: %w", err)
+	}
+	got, err := io.Copy(out, io.LimitReader(io.MultiReader(bytes.NewReader(head), body), most+1))
+	if closed := out.Close(); err == nil {
+		err = closed
+	}
 	switch {
 	case err != nil:
-		return p, fmt.Errorf("download program %s: %w", from.Redacted(), err)
-	case int64(n)+rest > api.MaxModule:
-		return p, tooLarge(from)
+		return "", fmt.Errorf("download program %s: %w", from.Redacted(), err)
+	case got > most:
+		return "", tooLarge(from, most)
 	}
-	p = Program{Name: nameOf(from), file: out.Name()}
-	p.Size = int64(n) + rest
-	sum.Sum(p.SHA256[:0])
-	return p, nil
+	return out.Name(), nil
 }
 
 // headBytes is enough to tell what a download is.

@@ -58,5 +58,8 @@ func fetched(note func(format string, args ...any), fetch func(*Finder) (Program
 	if err != nil {
 		return m, err
 	}
+	if p.Package != nil {
+		return m, fmt.Errorf("%s is a package, and no program by itself: run it with realm deploy-package", p.Name)
+	}
 	return p.Read()
 }

@@ -53,7 +53,7 @@ func TestRegistry(t *testing.T) {
 	host := strings.TrimPrefix(srv.URL, "http://")
 	program := pushTo(t, host, "1.0", oci.TypeWasm, wasm)
 	text := pushTo(t, host, "text", "text/plain", []byte("read me"))
-	pack := pushTo(t, host, "package", oci.TypePackage, []byte("PK"))
+	pack := pushTo(t, host, "package", oci.TypePackage, []byte("PK\x03\x04 and no more"))
 	of := func(ref oci.Ref) manifest.Source {
 		return manifest.Source{Kind: manifest.OCI, Text: ref.String(), Ref: ref}
 	}
@@ -70,7 +70,7 @@ func TestRegistry(t *testing.T) {
 	}
 	for want, src := range map[string]manifest.Source{
 		"web:text is no WebAssembly": of(text),
-		"web:package is a package":   of(pack),
+		"web:package: open package":  of(pack),
 	} {
 		if _, err := s.one(t, src, api.Digest{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("no %q in %v", want, err)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/realm/internal/manifest"
 	"github.com/realm-mesh/realm/realm/internal/node"
+	"github.com/realm-mesh/realm/realm/internal/pack"
 	"github.com/realm-mesh/realm/realm/internal/wasmfile"
 )
 
@@ -31,7 +33,9 @@ type Store interface {
 type Program struct {
 	api.BlobInfo
 	Name string // for people
-	file string // where its bytes are on this machine; "": a node has them
+	// Package is what the program came in; nil: it came by itself.
+	Package *pack.Package
+	file    string // where its bytes are on this machine; "": a node has them
 }
 
 // Here reports whether the bytes are on this machine, for [Program.Read].
@@ -39,6 +43,9 @@ func (p Program) Here() bool { return p.file != "" }
 
 // Read reads the bytes once more. That they are others by now is an error.
 func (p Program) Read() (wasmfile.Module, error) {
+	if p.Package != nil {
+		return p.Package.Module()
+	}
 	m, err := wasmfile.Read(p.file)
 	if err == nil && m.Digest != p.SHA256 {
 		err = fmt.Errorf("%s has changed since this command began: build it first, then apply", p.Name)
@@ -55,6 +62,7 @@ type Finder struct {
 	mu   sync.Mutex
 	dir  string // "": nothing was downloaded yet
 	done map[string]*result
+	open []*pack.Package
 }
 
 type result struct {
@@ -68,11 +76,15 @@ func New(store Store, note func(format string, args ...any)) *Finder {
 	return &Finder{store: store, client: newClient(), note: note, done: map[string]*result{}}
 }
 
-// Close removes what was downloaded.
+// Close removes what was downloaded, and closes packages.
 func (f *Finder) Close() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.client.CloseIdleConnections()
+	for _, p := range f.open {
+		p.Close()
+	}
+	f.open = nil
 	if f.dir == "" {
 		return nil
 	}
@@ -135,12 +147,45 @@ func (f *Finder) look(ctx context.Context, c manifest.Component) (Program, error
 		}
 		return f.pull(ctx, c)
 	default:
-		m, err := wasmfile.Read(c.Source.Path)
-		if err != nil {
-			return Program{}, err
-		}
-		return fitting(Program{api.BlobInfo{SHA256: m.Digest, Size: m.Size()}, filepath.Base(c.Source.Path), c.Source.Path}, c.SHA256)
+		return f.take(ctx, c.Source.Path, filepath.Base(c.Source.Path), c.SHA256)
 	}
+}
+
+// take takes the program in a file of this machine: the file is one, or a package, as its
+// first bytes tell. want, unless it is zero, is the digest that the file must have.
+func (f *Finder) take(ctx context.Context, path, name string, want api.Digest) (Program, error) {
+	if head, err := headOf(path); err == nil && pack.Is(head) {
+		return f.takePackage(ctx, path, name, want)
+	}
+	m, err := wasmfile.Read(path)
+	if err != nil {
+		return Program{}, err
+	}
+	return fitting(Program{BlobInfo: api.BlobInfo{SHA256: m.Digest, Size: m.Size()}, Name: name, file: path}, want)
+}
+
+func (f *Finder) takePackage(ctx context.Context, path, name string, want api.Digest) (Program, error) {
+	p, err := pack.Open(ctx, path)
+	if err != nil {
+		return Program{}, err
+	}
+	f.mu.Lock()
+	f.open = append(f.open, p)
+	f.mu.Unlock()
+	if _, err := fitting(Program{BlobInfo: p.Info, Name: name}, want); err != nil {
+		return Program{}, err
+	}
+	return Program{BlobInfo: p.Program.BlobInfo, Name: name, Package: p, file: path}, nil
+}
+
+// headOf is how a file begins.
+func headOf(path string) ([]byte, error) {
+	in, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	return io.ReadAll(io.LimitReader(in, headBytes))
 }
 
 // fitting is p if it is the program that want names.

@@ -2,6 +2,7 @@ package tomlfile
 
 import (
 	"net/url"
+	"path"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -29,6 +30,15 @@ type Source struct {
 	URL    *url.URL   // of a URL
 	Ref    oci.Ref    // of an OCI
 	SHA256 api.Digest // of a Blob
+}
+
+// PackageExt is how the names of packages end.
+const PackageExt = ".realm"
+
+// Package reports whether a source is by its name a package: a program with its settings
+// and files. What it is its bytes tell.
+func (s Source) Package() bool {
+	return strings.EqualFold(path.Ext(s.Text), PackageExt) || s.URL != nil && strings.EqualFold(path.Ext(s.URL.Path), PackageExt)
 }
 
 // Source reads the text of f, which says where something is. dir is the folder of the
@@ -64,12 +74,8 @@ func (d *Document) Source(f Field, dir, file, text string) Source {
 }
 
 func (d *Document) path(f Field, dir, file, text string) string {
-	switch {
-	case text == "" || strings.ContainsRune(text, 0):
+	if text == "" || strings.ContainsRune(text, 0) {
 		d.Wrong(f.Value.At, "%s: want %s, an https: address, oci://HOST/REPO:TAG, or cas:SHA256", f.Key, file)
-		return ""
-	case strings.EqualFold(filepath.Ext(text), ".realm"):
-		d.Wrong(f.Value.At, "%s: a later version of realm reads packages (.realm): until then name the .wasm file", f.Key)
 		return ""
 	}
 	path := filepath.FromSlash(text)

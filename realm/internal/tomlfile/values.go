@@ -86,28 +86,6 @@ func (d *Document) Valid(f Field, c api.Component) bool {
 	return true
 }
 
-// Mounts reads the folders that a program is given.
-func (d *Document) Mounts(f Field) (mounts []api.Mount) {
-	bad := false
-	for _, item := range d.List(f) {
-		var m api.Mount
-		before := len(d.Problems)
-		d.Table(item, "a mount", Keys{
-			"host":  func(f Field) { m.Host, _ = d.Str(f) },
-			"guest": func(f Field) { m.Guest, _ = d.Str(f) },
-			"ro":    func(f Field) { m.RO, _ = d.Flag(f) },
-		})
-		if len(d.Problems) > before || !d.Valid(item, api.Component{Mounts: []api.Mount{m}}) {
-			bad = true
-		}
-		mounts = append(mounts, m)
-	}
-	if !bad {
-		d.Valid(f, api.Component{Mounts: mounts})
-	}
-	return mounts
-}
-
 // Ports reads the ports that a program listens on.
 func (d *Document) Ports(f Field) (ports []api.Port) {
 	bad := false

@@ -42,10 +42,11 @@ func Read(path string) (Module, error) {
 	if fi.IsDir() {
 		return Module{}, fmt.Errorf("read program: %s is a folder: name the .wasm file in it", path)
 	}
-	return load(path, f)
+	return Load(path, f)
 }
 
-func load(name string, r io.Reader) (Module, error) {
+// Load takes the module that r reads; name is what its errors call it.
+func Load(name string, r io.Reader) (Module, error) {
 	b, err := api.ReadAll(r, api.MaxModule)
 	if errors.Is(err, api.ErrTooLarge) {
 		return Module{}, fmt.Errorf("read program: %s is larger than %d MiB, the most that a program may have: build it without debug information (-ldflags='-s -w', wasm-opt -Os, strip)", name, api.MaxModule>>20)
