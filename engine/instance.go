@@ -66,21 +66,22 @@ type (
 
 // Instance is a guest with memory of its own. It is used by one goroutine at a time.
 type Instance struct {
-	module *Module
-	guest  wapi.Module         // of a core module, or
-	parts  *component.Instance // of a component, and
-	world  *wasi.Guest         // what it has of the host
-	sleep  sleeper
-	watch  stopwatch
-	turn   turn
-	memory memories
-	space  *meter.Space
-	fuel   uint64
-	budget *meter.Budget
-	work   work   // of the current call
-	texts  uint64 // bytes of the arguments and the environment
-	used   func(Usage)
-	views  []*mount.View // of the mounts
+	module  *Module
+	guest   wapi.Module         // of a core module, or
+	parts   *component.Instance // of a component, and
+	world   *wasi.Guest         // what it has of the host
+	sleep   sleeper
+	watch   stopwatch
+	turn    turn
+	memory  memories
+	space   *meter.Space
+	fuel    uint64
+	budget  *meter.Budget
+	work    work   // of the current call
+	texts   uint64 // bytes of the arguments and the environment
+	used    func(Usage)
+	views   []*mount.View // of the mounts
+	outcome mount.Outcome // of the last call to one of them
 
 	mu      sync.Mutex
 	busy    bool // a call is on its way, perhaps as a runaway
@@ -177,7 +178,7 @@ func (i *Instance) open(ctx context.Context, env Env) error {
 	}
 	for _, m := range env.Mounts {
 		v := m.Folder.View()
-		v.Work = i.work.on
+		v.Work, v.Outcome = i.work.on, &i.outcome
 		i.views = append(i.views, v)
 	}
 	i.space.Take(i.module.TableSize()) // there is room: see [Engine.Load]

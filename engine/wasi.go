@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"strings"
 	"sync"
 
 	"github.com/tetratelabs/wazero"
@@ -12,6 +11,7 @@ import (
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
 	"github.com/realm-mesh/realm/engine/meter"
+	"github.com/realm-mesh/realm/engine/mount"
 )
 
 // WASI is the only module that guests may import from.
@@ -43,11 +43,11 @@ const (
 const (
 	errnoBadFile     = 8
 	errnoFault       = 21
+	errnoTooLarge    = 22
 	errnoInvalid     = 28
 	errnoIO          = 29
 	errnoNameTooLong = 37
 	errnoNoSpace     = 51
-	errnoNotSocket   = 57
 )
 
 // bound is the most that a parameter of a function may be, and what else is returned.
@@ -116,7 +116,7 @@ func defineWASI(ctx context.Context, r wazero.Runtime) error {
 		if name == "random_get" {
 			do = wapi.GoModuleFunc(randomGet)
 		}
-		b.NewFunctionBuilder().WithGoModuleFunction(&hostCall{do, bounds(name), name == "args_get" || name == "environ_get", strings.HasPrefix(name, "sock_")}, def.ParamTypes(), def.ResultTypes()).Export(name)
+		b.NewFunctionBuilder().WithGoModuleFunction(&hostCall{do, bounds(name), name == "args_get" || name == "environ_get", written(name)}, def.ParamTypes(), def.ResultTypes()).Export(name)
 	}
 	if _, err := b.Instantiate(ctx); err != nil {
 		return fmt.Errorf("define %s: %w", WASI, err)
@@ -129,7 +129,7 @@ type hostCall struct {
 	do     wapi.GoModuleFunction
 	bounds []bound
 	texts  bool // it copies the arguments, or the environment
-	socket bool // it is about sockets
+	wrote  int  // the parameter that says where to put how much was written; 0: none
 }
 
 // Call implements [wapi.GoModuleFunction].
@@ -155,11 +155,38 @@ func (h *hostCall) Call(ctx context.Context, m wapi.Module, stack []uint64) {
 	if h.texts {
 		budget.Charge(guest.texts / meter.BytesPerFuel)
 	}
+	at := uint32(stack[h.wrote])
+	guest.outcome = mount.Outcome{}
 	h.do.Call(ctx, m, stack)
-	if stack[0] == errnoNotSocket && !h.socket { // see [mount.ENOSPC]
-		stack[0] = errnoNoSpace
-	}
+	h.tell(&guest.outcome, m, at, stack)
 	guest.done(ctx, m)
+}
+
+// written is which parameter says where to put how much was written; 0: none.
+func written(function string) int {
+	switch function {
+	case "fd_write":
+		return 3
+	case "fd_pwrite":
+		return 4
+	}
+	return 0
+}
+
+// tell gives the guest what wazero has no word for. What was written counts, and the error
+// that followed comes with the next call, as POSIX has it: wazero forgets the former.
+func (h *hostCall) tell(o *mount.Outcome, m wapi.Module, at uint32, stack []uint64) {
+	switch {
+	case len(stack) == 0 || stack[0] == 0:
+	case h.wrote > 0 && o.Wrote > 0:
+		if m.Memory().WriteUint32Le(at, uint32(o.Wrote)) {
+			stack[0] = 0
+		}
+	case stack[0] == errnoIO && o.Errno == mount.ENOSPC:
+		stack[0] = errnoNoSpace
+	case stack[0] == errnoIO && o.Errno == mount.EFBIG:
+		stack[0] = errnoTooLarge
+	}
 }
 
 // done is after a call of the host, before the guest goes on.

@@ -2,7 +2,6 @@ package mount
 
 import (
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"time"
@@ -12,10 +11,20 @@ import (
 )
 
 // Lstat implements [sys.FS].
-func (g *View) Lstat(path string) (wsys.Stat_t, sys.Errno) { return stat(g.root.Lstat, path) }
+func (g *View) Lstat(path string) (wsys.Stat_t, sys.Errno) {
+	if m := g.folder.memory; m != nil {
+		return m.statName(path)
+	}
+	return stat(g.root.Lstat, path)
+}
 
 // Stat implements [sys.FS].
-func (g *View) Stat(path string) (wsys.Stat_t, sys.Errno) { return stat(g.root.Stat, path) }
+func (g *View) Stat(path string) (wsys.Stat_t, sys.Errno) {
+	if m := g.folder.memory; m != nil {
+		return m.statName(path)
+	}
+	return stat(g.root.Stat, path)
+}
 
 func stat(look func(string) (fs.FileInfo, error), path string) (wsys.Stat_t, sys.Errno) {
 	name, errno := hostName(path)
@@ -31,6 +40,9 @@ func stat(look func(string) (fs.FileInfo, error), path string) (wsys.Stat_t, sys
 
 // Readlink implements [sys.FS].
 func (g *View) Readlink(path string) (string, sys.Errno) {
+	if m := g.folder.memory; m != nil {
+		return "", m.readlink(path)
+	}
 	name, errno := hostName(path)
 	if errno != 0 {
 		return "", errno
@@ -53,7 +65,7 @@ func (g *View) Mkdir(path string, perm fs.FileMode) sys.Errno {
 	if errno != 0 {
 		return errno
 	}
-	return g.quota().named(func() sys.Errno { return pathErrno(g.root.Mkdir(name.path, perm.Perm())) })
+	return g.named(name, func() error { return g.root.Mkdir(name.path, perm.Perm()) })
 }
 
 // Chmod implements [sys.FS].
@@ -62,28 +74,7 @@ func (g *View) Chmod(path string, perm fs.FileMode) sys.Errno {
 	if errno != 0 {
 		return errno
 	}
-	return pathErrno(g.root.Chmod(name.String(), perm.Perm()))
-}
-
-// quota is that of the folder; nil: it has none.
-func (g *View) quota() *Quota { return g.folder.quota }
-
-// removes takes away what is called name.
-func (g *View) removes(name string, do func() sys.Errno) sys.Errno {
-	return g.quota().removed(func() (fs.FileInfo, error) { return g.root.Lstat(name) }, func(fs.FileInfo) bool { return false }, do)
-}
-
-// replaces gives what is called from the name to, which what was there loses: unless both are
-// names of the same, which keeps both.
-func (g *View) replaces(from, to string) sys.Errno {
-	var moved fs.FileInfo
-	return g.quota().removed(func() (fs.FileInfo, error) {
-		var err error
-		if moved, err = g.root.Lstat(from); err != nil {
-			return nil, err
-		}
-		return g.root.Lstat(to)
-	}, func(was fs.FileInfo) bool { return os.SameFile(moved, was) }, func() sys.Errno { return g.rename(from, to) })
+	return g.told(pathErrno(g.root.Chmod(name.String(), perm.Perm())))
 }
 
 // Rename implements [sys.FS].
@@ -107,7 +98,7 @@ func (g *View) Rename(from, to string) sys.Errno {
 			return sys.ENOTDIR
 		}
 	}
-	return g.replaces(source.path, dest.path)
+	return g.replaced(source.path, dest.path)
 }
 
 // Rmdir implements [sys.FS].
@@ -119,7 +110,7 @@ func (g *View) Rmdir(path string) sys.Errno {
 	case name.path == ".":
 		return sys.EINVAL
 	}
-	return g.removes(name.path, func() sys.Errno { return g.rmdir(name.path) })
+	return g.unnamed(name.path, func() sys.Errno { return g.rmdir(name.path) })
 }
 
 // Unlink implements [sys.FS].
@@ -140,7 +131,7 @@ func (g *View) Unlink(path string) sys.Errno {
 		}
 		return sys.EISDIR
 	}
-	return g.removes(name.path, func() sys.Errno { return g.unlink(name.path) })
+	return g.unnamed(name.path, func() sys.Errno { return g.unlink(name.path) })
 }
 
 // Link implements [sys.FS].
@@ -153,7 +144,7 @@ func (g *View) Link(oldPath, newPath string) sys.Errno {
 	if errno != 0 {
 		return errno
 	}
-	return g.quota().named(func() sys.Errno { return pathErrno(g.root.Link(source.String(), dest.String())) })
+	return g.named(dest, func() error { return g.root.Link(source.String(), dest.String()) })
 }
 
 // Symlink implements [sys.FS]. Absolute targets are refused, as WASI has it: they
@@ -168,7 +159,7 @@ func (g *View) Symlink(target, link string) sys.Errno {
 	case path.IsAbs(target), filepath.IsAbs(target), filepath.VolumeName(target) != "":
 		return sys.EPERM
 	}
-	return g.quota().named(func() sys.Errno { return pathErrno(g.root.Symlink(filepath.FromSlash(target), name.String())) })
+	return g.named(name, func() error { return g.root.Symlink(filepath.FromSlash(target), name.String()) })
 }
 
 // Utimens implements [sys.FS].
@@ -177,7 +168,7 @@ func (g *View) Utimens(path string, atim, mtim int64) sys.Errno {
 	if errno != 0 {
 		return errno
 	}
-	return pathErrno(g.root.Chtimes(name.String(), hostTime(atim), hostTime(mtim)))
+	return g.told(pathErrno(g.root.Chtimes(name.String(), hostTime(atim), hostTime(mtim))))
 }
 
 // hostTime is the zero time for one that is to stay.

@@ -16,8 +16,10 @@
 // A [Folder] is opened once and may be shown to many guests at once; each of them
 // has a [View] of its own, which knows its open files.
 //
-// A folder may be bounded ([Quota]): what does not fit is ENOSPC to guests, as a full disk
-// is. WASI as wazero speaks it has no number for some errors: a file that is too large
-// (EFBIG) is EIO, too many open files (EMFILE) are EAGAIN, a rename from one file system to
-// another (EXDEV) is ENOTSUP; [ENOSPC] is for whoever hands numbers on to translate.
+// WASI as wazero speaks it has no number for some errors. Too many open files (EMFILE)
+// are EAGAIN, a rename from one file system to another (EXDEV) is ENOTSUP. A full disk
+// ([ENOSPC]) and a file that is too large ([EFBIG]) have numbers of this package's own,
+// which package wasi knows, and which package engine gives to guests of WASI 0.1 by the
+// view's [Outcome]; so it does for a write of which a part was done: the guest is told how
+// much, and gets the error from its next.
 package mount

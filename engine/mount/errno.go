@@ -4,19 +4,10 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"slices"
 	"syscall"
 
 	"github.com/tetratelabs/wazero/experimental/sys"
 )
-
-// ENOSPC says that a disk is full, or that a [Quota] is. wazero has no number for that; of
-// those that it has, this one means nothing about files, so whoever hands numbers on to a
-// guest can tell it apart.
-const ENOSPC = sys.ENOTSOCK
-
-// errFull is [ENOSPC] where errors are the system's.
-var errFull = errors.New("the quota of the folder is used up")
 
 // pathErrno is the error of an operation on a path. What is no error of the
 // system's is the refusal of [os.Root] to leave the folder, which has no name.
@@ -27,22 +18,20 @@ func fileErrno(err error) sys.Errno { return errno(err, sys.EIO) }
 
 func errno(err error, other sys.Errno) sys.Errno {
 	var number syscall.Errno
+	var ours sys.Errno
 	switch {
 	case err == nil, errors.Is(err, io.EOF):
 		return 0
-	case errors.Is(err, errFull):
-		return ENOSPC
+	case errors.As(err, &ours): // before those of the system, which it wraps
+		return ours
 	case errors.As(err, &number):
-		if slices.Contains(full, number) {
+		if isFull(number) {
 			return ENOSPC
 		}
 		if e, ok := special[number]; ok {
 			return e
 		}
-		if e := sys.UnwrapOSError(number); e != ENOSPC {
-			return e
-		}
-		return sys.EIO // it is about sockets
+		return sys.UnwrapOSError(number)
 	case errors.Is(err, fs.ErrClosed):
 		return sys.EBADF
 	case errors.Is(err, fs.ErrInvalid):
@@ -53,6 +42,7 @@ func errno(err error, other sys.Errno) sys.Errno {
 
 // special are errors for which wazero has no number, and would say EIO.
 var special = map[syscall.Errno]sys.Errno{
+	syscall.EFBIG:      EFBIG,
 	syscall.EMFILE:     sys.EAGAIN,
 	syscall.ENFILE:     sys.EAGAIN,
 	syscall.EXDEV:      sys.ENOTSUP,

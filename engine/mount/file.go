@@ -16,13 +16,13 @@ type handle struct {
 	name   hostPath
 	host   *os.File
 	opened wsys.Stat_t // as it was opened: device and inode stay
-	counts *tracked    // nil: it counts against no quota
 	closed bool
+	inode  *inode // of a file that counts against a quota; else nil
 }
 
 // newFile makes a file of the guest's of one that is open.
-func (g *View) newFile(f *os.File, t *tracked, name hostPath, info fs.FileInfo, flag sys.Oflag) (sys.File, sys.Errno) {
-	h := &handle{fs: g, name: name, host: f, opened: wsys.NewStat_t(info), counts: t}
+func (g *View) newFile(f *os.File, i *inode, name hostPath, info fs.FileInfo, flag sys.Oflag) (sys.File, sys.Errno) {
+	h := &handle{fs: g, name: name, host: f, opened: wsys.NewStat_t(info), inode: i}
 	g.open[h] = struct{}{}
 	if info.IsDir() {
 		return &folder{handle: h}, 0
@@ -30,6 +30,12 @@ func (g *View) newFile(f *os.File, t *tracked, name hostPath, info fs.FileInfo, 
 	out := &file{handle: h}
 	if flag&sys.O_APPEND != 0 {
 		if errno := out.SetAppend(true); errno != 0 {
+			out.Close()
+			return nil, errno
+		}
+	}
+	if i != nil && flag&sys.O_TRUNC != 0 {
+		if errno := out.Truncate(0); errno != 0 {
 			out.Close()
 			return nil, errno
 		}
@@ -53,14 +59,14 @@ func (h *handle) Stat() (wsys.Stat_t, sys.Errno) {
 }
 
 // Sync implements [sys.File].
-func (h *handle) Sync() sys.Errno { return fileErrno(h.host.Sync()) }
+func (h *handle) Sync() sys.Errno { return h.fs.told(fileErrno(h.host.Sync())) }
 
 // Datasync implements [sys.File].
 func (h *handle) Datasync() sys.Errno {
 	if h.closed {
 		return sys.EBADF
 	}
-	return fileErrno(datasync(h.host))
+	return h.fs.told(fileErrno(datasync(h.host)))
 }
 
 // Utimens implements [sys.File].
@@ -73,7 +79,7 @@ func (h *handle) Utimens(atim, mtim int64) sys.Errno {
 	}
 	var errno sys.Errno
 	if ok, err := setTimes(h.host, hostTime(atim), hostTime(mtim)); ok {
-		errno = fileErrno(err)
+		errno = h.fs.told(fileErrno(err))
 	} else {
 		errno = h.fs.Utimens(h.name.String(), atim, mtim)
 	}
@@ -91,7 +97,10 @@ func (h *handle) Close() sys.Errno {
 	}
 	h.closed = true
 	delete(h.fs.open, h)
-	return fileErrno(h.fs.close(h.host, h.counts, h.opened))
+	if h.inode != nil {
+		h.fs.folder.quota.leave(h.inode, false) // before another file has its number
+	}
+	return h.fs.told(fileErrno(h.host.Close()))
 }
 
 // file is a regular file that a guest has open.
@@ -146,12 +155,15 @@ func (f *file) Seek(offset position, whence int) (position, sys.Errno) {
 
 // Write implements [sys.File].
 func (f *file) Write(buf []byte) (int, sys.Errno) {
+	if f.appends && f.inode != nil {
+		return f.fs.write(buf, f.bounded(f.host.Write, f.end))
+	}
 	if f.appends {
 		if err := toEnd(f.host); err != nil {
 			return 0, fileErrno(err)
 		}
 	}
-	return f.grows(buf, -1, f.host.Write)
+	return f.fs.write(buf, f.bounded(f.host.Write, f.next))
 }
 
 // Pwrite implements [sys.File]. It writes where it says also in a file that is
@@ -170,48 +182,12 @@ func (f *file) Pwrite(buf []byte, off int64) (n int, errno sys.Errno) {
 			}
 		}()
 	}
-	at := off
-	return f.grows(buf, off, func(b []byte) (int, error) {
-		n, err := f.host.WriteAt(b, at)
-		at += int64(n)
+	write := func(b []byte) (int, error) {
+		n, err := f.host.WriteAt(b, off)
+		off += int64(n)
 		return n, err
-	})
-}
-
-// grows writes buf at off, or where the file is written next if that is -1: as much of it as
-// its quota has room for.
-func (f *file) grows(buf []byte, off int64, to func([]byte) (int, error)) (n int, errno sys.Errno) {
-	q, t := f.fs.quota(), f.counts
-	if t == nil || len(buf) == 0 {
-		return f.fs.write(buf, to)
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	info, err := f.host.Stat()
-	if err == nil && off < 0 {
-		if off = info.Size(); !f.appends {
-			off, err = f.host.Seek(0, io.SeekCurrent)
-		}
-	}
-	if err != nil {
-		return 0, fileErrno(err)
-	}
-	fits := int64(len(buf))
-	if end := off + fits; end < off {
-		return 0, sys.EINVAL
-	} else if most := q.grow(t, info.Size(), end); most < end {
-		fits = max(0, most-off)
-	}
-	if n, errno = 0, 0; fits > 0 {
-		n, errno = f.fs.write(buf[:fits], to)
-	}
-	if info, err = f.host.Stat(); err == nil { // else it counts as what it might have become
-		q.settle(t, info.Size())
-	}
-	if errno == 0 && n < len(buf) {
-		errno = ENOSPC
-	}
-	return n, errno
+	return f.fs.write(buf, f.bounded(write, func(int64) (int64, error) { return off, nil }))
 }
 
 // Truncate implements [sys.File].
@@ -219,22 +195,8 @@ func (f *file) Truncate(size int64) sys.Errno {
 	if size < 0 {
 		return sys.EINVAL
 	}
-	q, t := f.fs.quota(), f.counts
-	if t == nil {
-		return fileErrno(f.host.Truncate(size))
+	if f.inode != nil {
+		return f.fs.told(fileErrno(f.truncate(size)))
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	info, err := f.host.Stat()
-	if err != nil {
-		return fileErrno(err)
-	}
-	errno := ENOSPC
-	if q.grow(t, info.Size(), size) >= size {
-		errno = fileErrno(f.host.Truncate(size))
-	}
-	if info, err = f.host.Stat(); err == nil {
-		q.settle(t, info.Size())
-	}
-	return errno
+	return f.fs.told(fileErrno(f.host.Truncate(size)))
 }

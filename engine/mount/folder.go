@@ -6,13 +6,13 @@ import (
 	"os"
 
 	"github.com/tetratelabs/wazero/experimental/sys"
-	wsys "github.com/tetratelabs/wazero/sys"
 )
 
-// Folder is a folder of the host that guests may see. It is safe for use by several
+// Folder is a folder of the host, or of [Memory], that guests may see. It is safe for use by several
 // goroutines.
 type Folder struct {
-	root     *os.Root
+	root     *os.Root // nil:
+	memory   *memory  // it is here
 	readOnly bool
 	quota    *Quota // nil: it is not bounded
 }
@@ -38,6 +38,10 @@ func (d *Folder) ReadOnly() bool { return d.readOnly }
 
 // Close closes the folder. Guests that still see it get EBADF from it.
 func (d *Folder) Close() error {
+	if d.memory != nil {
+		d.memory.close()
+		return nil
+	}
 	if err := d.root.Close(); err != nil {
 		return fmt.Errorf("close mounted folder: %w", err)
 	}
@@ -45,7 +49,7 @@ func (d *Folder) Close() error {
 }
 
 // View returns the folder as one guest sees it. The caller must close it.
-func (d *Folder) View() *View { return &View{folder: d, root: d.root, open: map[*handle]struct{}{}} }
+func (d *Folder) View() *View { return &View{folder: d, root: d.root, open: map[closer]struct{}{}} }
 
 // maxOpen is how many files one guest may have open in one mount. They are
 // descriptors of this process, which all guests share.
@@ -61,10 +65,16 @@ type View struct {
 	// If it may not it gets EINTR.
 	Work func(bytes int) bool
 
+	// Outcome is told what wazero keeps from the guest; nil: nobody wants to know.
+	Outcome *Outcome
+
 	folder *Folder
 	root   *os.Root
-	open   map[*handle]struct{} // at most maxOpen
+	open   map[closer]struct{} // at most maxOpen
 }
+
+// closer is a file that is open.
+type closer interface{ Close() sys.Errno }
 
 // pieceBytes is how much is read or written at a time: some tenths of a millisecond's work.
 const pieceBytes = 1 << 20
@@ -93,8 +103,11 @@ func (g *View) write(buf []byte, to func([]byte) (int, error)) (done int, errno 
 		}
 		n, err := to(first(buf[done:]))
 		g.may(n)
+		if g.Outcome != nil {
+			g.Outcome.Wrote += n
+		}
 		if done += n; err != nil || done >= len(buf) {
-			return done, fileErrno(err)
+			return done, g.told(fileErrno(err))
 		}
 	}
 }
@@ -114,6 +127,7 @@ func (g *View) OpenFile(path string, flag sys.Oflag, perm fs.FileMode) (sys.File
 		return nil, errno
 	}
 	f, errno := g.openHost(name, flag, perm)
+	errno = g.told(errno)
 	switch {
 	case errno == 0:
 		return f, 0
@@ -137,41 +151,28 @@ func (g *View) openHost(name hostPath, flag sys.Oflag, perm fs.FileMode) (sys.Fi
 		return nil, sys.EROFS
 	case len(g.open) >= maxOpen:
 		return nil, sys.EAGAIN
+	case g.folder.memory != nil:
+		return g.openMemory(g.folder.memory, name, flag)
 	}
 	if errno := g.checkType(name, flag); errno != 0 {
 		return nil, errno
 	}
-	f, t, err := g.openFile(name, flag, perm)
-	if err != nil {
-		return nil, pathErrno(err)
+	f, i, errno := g.openFile(name, flag, perm)
+	if errno != 0 {
+		return nil, errno
 	}
 	info, err := f.Stat()
 	if err == nil && !openable(info.Mode()) || err != nil || flag&sys.O_DIRECTORY != 0 && !info.IsDir() {
-		_ = g.close(f, t, wsys.NewStat_t(info)) // nothing was written
+		if i != nil {
+			g.folder.quota.leave(i, false)
+		}
+		_ = f.Close() // nothing was written
 		if err != nil {
 			return nil, pathErrno(err)
 		}
 		return nil, typeErrno(info.Mode())
 	}
-	return g.newFile(f, t, name, info, flag)
-}
-
-// openFile opens a file of the host; t: it counts against a quota.
-func (g *View) openFile(name hostPath, flag sys.Oflag, perm fs.FileMode) (f *os.File, t *tracked, err error) {
-	do := func() (*os.File, error) { return g.root.OpenFile(name.String(), hostFlags(flag), perm.Perm()) }
-	if q := g.quota(); q != nil {
-		return q.opened(func() (fs.FileInfo, error) { return g.root.Stat(name.String()) }, flag&sys.O_CREAT != 0, do)
-	}
-	f, err = do()
-	return f, nil, err
-}
-
-// close closes what [View.openFile] has opened, of which st is.
-func (g *View) close(f *os.File, t *tracked, st wsys.Stat_t) error {
-	if t == nil {
-		return f.Close()
-	}
-	return g.quota().closed(t, st, f.Close)
+	return g.newFile(f, i, name, info, flag)
 }
 
 // checkType refuses to open what is there and is neither a file nor a folder:

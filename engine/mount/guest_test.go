@@ -150,28 +150,3 @@ func (w *stopAt) Write(p []byte) (int, error) {
 	}
 	return len(p), nil
 }
-
-// TestGuestIsTold: a program sees a full folder as it sees a full disk.
-func TestGuestIsTold(t *testing.T) {
-	root, err := os.OpenRoot(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	quota, err := mount.NewQuota(root, 1<<20)
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder := mount.New(root, false)
-	folder.Bound(quota)
-	defer folder.Close()
-	m := rig.Ready(t, files, 128)
-	defer m.Release()
-	var out bytes.Buffer
-	err = m.Run(t.Context(), engine.Env{Args: []string{"files", "/data", "write", "8", "5000"}, Stdout: &out, Stderr: &out, Mounts: []engine.Mount{{Guest: "/data", Folder: folder}}})
-	if err == nil || !strings.Contains(out.String(), "No space left on device") {
-		t.Errorf("%v\n%s", err, out.String())
-	}
-	if quota.Used() != 1<<20 {
-		t.Errorf("%d bytes are used", quota.Used())
-	}
-}

@@ -5,6 +5,7 @@ package mount
 import (
 	"io"
 	"os"
+	"syscall"
 
 	"github.com/tetratelabs/wazero/experimental/sys"
 )
@@ -62,3 +63,6 @@ func toEnd(f *os.File) error {
 	_, err := f.Seek(0, io.SeekEnd)
 	return err
 }
+
+// isFull reports whether e is that a disk is full: ERROR_HANDLE_DISK_FULL or ERROR_DISK_FULL.
+func isFull(e syscall.Errno) bool { return e == 39 || e == 112 }

@@ -84,6 +84,9 @@ func setAppend(f *os.File, on bool) error {
 // toEnd has nothing to do: the system appends.
 func toEnd(*os.File) error { return nil }
 
+// isFull reports whether e is that a disk, or what one user may have of it, is full.
+func isFull(e unix.Errno) bool { return e == unix.ENOSPC || e == unix.EDQUOT }
+
 // again repeats a system call that a signal has interrupted.
 func again(call func() error) error {
 	for {

@@ -1,9 +1,13 @@
 package mount
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"math"
 	"os"
+	"path/filepath"
 	"sync"
 
 	"github.com/tetratelabs/wazero/experimental/sys"
@@ -13,80 +17,131 @@ import (
 // block is what the smallest thing in a folder counts as; sizes are rounded up to it.
 const block = 4096
 
-// Quota bounds what is in a folder, for all guests that see it through folders that are
-// [Folder.Bound] to it. A file counts as its size rounded up to 4096 bytes, and at least as
-// that, so that names are bounded, too; a folder, a link, and each further name of a file
-// as 4096. A file that was removed counts for as long as a guest has it open. What grows is
-// refused with [ENOSPC] before it happens; of a write that does not fit, what does is
-// written. What shrinks is never refused, also where the limit was lowered meanwhile.
+// maxNames is how many names [NewQuota] counts.
+const maxNames = 1 << 24
+
+// Quota bounds what is in a folder, in bytes, for all guests that see it through folders
+// that are [Folder.Bound] to it. A file counts as its size rounded up to 4096 bytes, also
+// where it is sparse, and at least as that; so long as a guest has it open it counts, with
+// a name or without. A folder, a symbolic link and each further name of a file (a hard link)
+// count as 4096. What the host changes meanwhile is not seen, nor are names of a file
+// outside of the folder. It is safe for use by several goroutines.
 //
-// What others than guests do in the folder is not seen. A Quota is safe for use by several
-// goroutines: names change one at a time, and so does each file.
+// What would use more than the limit gets [ENOSPC] before anything is done; of a write, what
+// fits is written. What shrinks is never refused.
 type Quota struct {
-	mu    sync.Mutex // guards what follows
+	names sync.Mutex // held while names are made and removed; taken first of all locks
+
+	mu    sync.Mutex // taken last
 	limit int64
 	used  int64
-
-	names sync.Mutex // held while a name changes; guards files
-	files map[inode]*tracked
+	nodes map[node][]*inode // that are open
 }
 
-// inode names a file whatever it is called.
-type inode struct{ dev, ino uint64 }
+// node is which file something is, where the system says so; else many have the same.
+type node struct{ dev, ino uint64 }
 
-// tracked is a file that guests have open.
-type tracked struct {
-	users int  // under names
-	gone  bool // it has no name any more; likewise
+// inode is a file that is open, or is about to lose a name.
+type inode struct {
+	is   fs.FileInfo // as it was first seen: which file it is
+	grow sync.Mutex  // held while the file changes its size, as systems do themselves
+	size int64       // under grow: of the file
 
-	mu     sync.Mutex // held while it grows or shrinks
-	counts int64      // in Quota.used
+	users int  // under Quota.mu
+	gone  bool // under Quota.mu: it has no name any more
 }
 
 // NewQuota counts what is below root, which may be more than limit already: then nothing
-// grows until enough was removed.
+// grows until enough was removed. It follows no links. Errors: it cannot read a folder, or
+// there are more than 16,777,216 names.
 func NewQuota(root *os.Root, limit int64) (*Quota, error) {
-	q := &Quota{limit: limit, files: map[inode]*tracked{}}
-	seen := map[inode]bool{}
-	err := fs.WalkDir(root.FS(), ".", func(path string, e fs.DirEntry, err error) error {
-		if err != nil || path == "." {
-			return err
-		}
-		info, err := e.Info()
+	q := &Quota{limit: limit, nodes: map[node][]*inode{}}
+	c := counter{seen: map[node]bool{}}
+	for todo := []string{"."}; len(todo) > 0; {
+		dir := todo[len(todo)-1]
+		more, err := c.count(root, dir, todo[:len(todo)-1])
 		if err != nil {
-			return err
+			return nil, fmt.Errorf("count what is in a folder: %w", err)
 		}
-		q.used += cost(info)
-		if st := wsys.NewStat_t(info); info.Mode().IsRegular() && st.Nlink > 1 {
-			if id := (inode{st.Dev, st.Ino}); seen[id] {
-				q.used += block - cost(info)
-			} else {
-				seen[id] = true
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("count what is in a folder: %w", err)
+		todo = more
 	}
+	q.used = c.used
 	return q, nil
 }
 
+// counter counts what is in a folder.
+type counter struct {
+	used, names int64
+	seen        map[node]bool // files with several names
+}
+
+// count counts what is in dir, and returns todo with the folders there.
+func (c *counter) count(root *os.Root, dir string, todo []string) ([]string, error) {
+	f, err := root.Open(dir)
+	if err != nil {
+		return todo, vanished(err)
+	}
+	defer f.Close()
+	for {
+		entries, err := f.ReadDir(batch)
+		for _, e := range entries {
+			info, err := e.Info()
+			if err != nil {
+				if err = vanished(err); err != nil {
+					return nil, err
+				}
+				continue
+			}
+			if c.names++; c.names > maxNames {
+				return nil, fmt.Errorf("there are more than %d names: remove some", maxNames)
+			}
+			c.used += c.cost(info)
+			if info.IsDir() {
+				todo = append(todo, filepath.Join(dir, e.Name()))
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return todo, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
 // cost is what a name counts as.
-func cost(info fs.FileInfo) int64 {
+func (c *counter) cost(info fs.FileInfo) int64 {
 	if !info.Mode().IsRegular() {
 		return block
 	}
-	return costOf(info.Size())
+	if id, links := identity(info); links > 1 {
+		if c.seen[id] {
+			return block
+		}
+		c.seen[id] = true
+	}
+	return cost(info.Size())
 }
 
-// costOf is what a file of so many bytes counts as.
-func costOf(size int64) int64 {
-	if size > 1<<62 {
-		return 1 << 62
+// vanished is nil if err is that something has vanished meanwhile.
+func vanished(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	return max(block, (size+block-1)/block*block)
+	return err
 }
+
+// identity is which file info is of, and how many names it has.
+func identity(info fs.FileInfo) (node, uint64) {
+	s := wsys.NewStat_t(info)
+	return node{s.Dev, s.Ino}, s.Nlink
+}
+
+// maxSize is the largest size of a file that is bounded.
+const maxSize = math.MaxInt64 - block
+
+// cost is what a file of a size, at most maxSize, counts as.
+func cost(size int64) int64 { return max(block, (size+block-1)/block*block) }
 
 // Limit is the most that may be used, in bytes.
 func (q *Quota) Limit() int64 {
@@ -109,145 +164,72 @@ func (q *Quota) Used() int64 {
 	return q.used
 }
 
-// reserve takes n bytes, if there are so many.
-func (q *Quota) reserve(n int64) bool {
+// take counts n bytes, if there is room for them.
+func (q *Quota) take(n int64) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if n > 0 && n > q.limit-q.used {
+	if n > q.limit-q.used {
 		return false
 	}
 	q.used += n
 	return true
 }
 
-// reserveUpTo takes n bytes, or all there are in whole blocks.
-func (q *Quota) reserveUpTo(n int64) int64 {
+// give gives n bytes back.
+func (q *Quota) give(n int64) {
+	if n == 0 {
+		return
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	n = max(0, min(n, (q.limit-q.used)/block*block))
-	q.used += n
-	return n
+	q.used -= n
 }
 
-// add counts n bytes more, whatever the limit is.
-func (q *Quota) add(n int64) {
+// enter is the file that look finds, which counts until [Quota.leave] even if it loses its
+// name. It looks when no other guest changes the size of a file that is not open.
+func (q *Quota) enter(look func() (fs.FileInfo, error)) (*inode, fs.FileInfo, sys.Errno) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.used += n
-}
-
-// named does what makes a new name, if there is room for one. A nil Quota has room for all.
-func (q *Quota) named(do func() sys.Errno) sys.Errno {
-	if q == nil {
-		return do()
-	}
-	q.names.Lock()
-	defer q.names.Unlock()
-	if !q.reserve(block) {
-		return ENOSPC
-	}
-	errno := do()
-	if errno != 0 {
-		q.add(-block)
-	}
-	return errno
-}
-
-// removed does what takes away what is called name, as look finds it, if anything is.
-// keeps reports whether it stays all the same.
-func (q *Quota) removed(look func() (fs.FileInfo, error), keeps func(fs.FileInfo) bool, do func() sys.Errno) sys.Errno {
-	if q == nil {
-		return do()
-	}
-	q.names.Lock()
-	defer q.names.Unlock()
 	info, err := look()
-	errno := do()
-	if errno != 0 || err != nil || keeps(info) {
-		return errno
-	}
-	st := wsys.NewStat_t(info)
-	switch t := q.files[inode{st.Dev, st.Ino}]; {
-	case info.Mode().IsRegular() && st.Nlink > 1:
-		q.add(-block) // one of its names
-	case info.Mode().IsRegular() && t != nil:
-		t.gone = true // it counts until it is closed
-	default:
-		q.add(-cost(info))
-	}
-	return 0
-}
-
-// opened does what opens a file, and perhaps makes or empties one, and counts the file from
-// then on. look finds what is there before.
-func (q *Quota) opened(look func() (fs.FileInfo, error), may bool, do func() (*os.File, error)) (*os.File, *tracked, error) {
-	q.names.Lock()
-	defer q.names.Unlock()
-	before, err := look()
-	fresh := err != nil && may
-	if fresh && !q.reserve(block) {
-		return nil, nil, errFull
-	}
-	f, err := do()
 	if err != nil {
-		if fresh {
-			q.add(-block)
+		return nil, nil, pathErrno(err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, info, 0
+	}
+	id, links := identity(info)
+	for _, n := range q.nodes[id] {
+		if os.SameFile(n.is, info) {
+			n.users++
+			return n, info, 0
 		}
-		return nil, nil, err
 	}
-	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() {
-		return f, nil, err
+	if links == 0 {
+		return nil, nil, sys.ENOENT // it lost its last name, and counts no more
 	}
-	st := wsys.NewStat_t(info)
-	id := inode{st.Dev, st.Ino}
-	t := q.files[id]
-	if t == nil {
-		t = &tracked{counts: block}
-		if !fresh {
-			t.counts = cost(before)
+	n := &inode{is: info, size: info.Size(), users: 1}
+	q.nodes[id] = append(q.nodes[id], n)
+	return n, info, 0
+}
+
+// leave ends what enter has begun; gone: the file has lost its last name meanwhile.
+func (q *Quota) leave(n *inode, gone bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n.gone = n.gone || gone
+	if n.users--; n.users > 0 {
+		return
+	}
+	if n.gone {
+		q.used -= cost(n.size) // nobody changes it any more
+	}
+	id, _ := identity(n.is)
+	for i, other := range q.nodes[id] {
+		if other == n {
+			q.nodes[id] = append(q.nodes[id][:i], q.nodes[id][i+1:]...)
 		}
-		q.files[id] = t
 	}
-	t.users++
-	t.mu.Lock()
-	q.settle(t, info.Size())
-	t.mu.Unlock()
-	return f, t, nil
-}
-
-// closed does what closes a file.
-func (q *Quota) closed(t *tracked, st wsys.Stat_t, do func() error) error {
-	q.names.Lock()
-	defer q.names.Unlock()
-	err := do()
-	if t.users--; t.users > 0 {
-		return err
+	if len(q.nodes[id]) == 0 {
+		delete(q.nodes, id)
 	}
-	delete(q.files, inode{st.Dev, st.Ino})
-	if t.gone {
-		q.add(-t.counts)
-	}
-	return err
-}
-
-// settle counts t as it is; t.mu is held.
-func (q *Quota) settle(t *tracked, size int64) {
-	q.add(costOf(size) - t.counts)
-	t.counts = costOf(size)
-}
-
-// grow takes what t needs to have its end at end, and returns where it may be at most, which
-// is no less than size, where it is now; t.mu is held.
-func (q *Quota) grow(t *tracked, size, end int64) int64 {
-	want := costOf(end) - t.counts
-	if end <= size || want <= 0 {
-		return end
-	}
-	got := q.reserveUpTo(want)
-	t.counts += got
-	if got == want {
-		return end
-	}
-	return max(size, t.counts)
 }

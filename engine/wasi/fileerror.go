@@ -17,6 +17,7 @@ const (
 	codeWouldBlock    fileCode = 1
 	codeBadDescriptor fileCode = 3
 	codeExist         fileCode = 7
+	codeTooLarge      fileCode = 8
 	codeIllegalBytes  fileCode = 9
 	codeInterrupted   fileCode = 11
 	codeInvalid       fileCode = 12
@@ -41,7 +42,8 @@ var codeOfErrno = map[sys.Errno]fileCode{
 	sys.EISDIR: codeIsDirectory, sys.ELOOP: codeLoop, sys.ENAMETOOLONG: codeNameTooLong,
 	sys.ENOENT: codeNoEntry, sys.ENOSYS: codeUnsupported, sys.ENOTDIR: codeNotDirectory,
 	sys.ERANGE: codeOverflow, sys.ENOTEMPTY: codeNotEmpty, sys.ENOTSUP: codeUnsupported,
-	mount.ENOSPC: codeNoSpace, sys.EPERM: codeNotPermitted, sys.EROFS: codeReadOnly,
+	sys.EPERM: codeNotPermitted, sys.EROFS: codeReadOnly,
+	mount.ENOSPC: codeNoSpace, mount.EFBIG: codeTooLarge,
 }
 
 // fileError is why something about a file has failed.

@@ -32,13 +32,19 @@ func folder(t *testing.T, ro bool) (*guest, wit.Handle, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	g, d := shows(t, f)
+	return g, d, dir
+}
+
+// shows returns a guest that sees f, and the folder's descriptor.
+func shows(t *testing.T, f *mount.Folder) (*guest, wit.Handle) {
 	g := newGuest(t, wasi.Env{Mounts: []wasi.Mount{{Guest: "/data", Folder: f}}})
 	t.Cleanup(func() { g.Close(); f.Close() })
 	list := as[[]any](g.call("filesystem/preopens get-directories"))
 	if len(list) != 1 || as[[]any](list[0])[1] != "/data" {
 		t.Fatalf("folders: %v", list)
 	}
-	return g, as[wit.Handle](as[[]any](list[0])[0]), dir
+	return g, as[wit.Handle](as[[]any](list[0])[0])
 }
 
 func (g *guest) open(d wit.Handle, path string, open, flags uint32) wit.Handle {
