@@ -169,6 +169,9 @@ func (h Home) Volumes() string { return filepath.Join(h.root, "volumes") }
 // Holdings is what runnerd knows of the volumes of other members.
 func (h Home) Holdings() string { return filepath.Join(h.State(api.Runnerd), "holdings.json") }
 
+// SecretKeys is the folder of keys of secrets that other members have passed on, sealed.
+func (h Home) SecretKeys() string { return filepath.Join(h.State(api.Runnerd), "secrets") }
+
 // Keys is the folder of the node's secrets.
 func (h Home) Keys() string { return filepath.Join(h.root, "keys") }
 

@@ -45,6 +45,7 @@ func TestFiles(t *testing.T) {
 		"Work":         "/h/runnerd/work",
 		"Volumes":      "/h/volumes",
 		"Holdings":     "/h/runnerd/holdings.json",
+		"SecretKeys":   "/h/runnerd/secrets",
 		"Keys":         "/h/keys",
 		"NodeKey":      "/h/keys/node.pem",
 		"BusSeed":      "/h/keys/bus-casd.nk",

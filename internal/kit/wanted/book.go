@@ -45,6 +45,7 @@ type Change struct {
 	Jobs    []Job
 	Members bool // who is a member, or what the owner wants of one, may be otherwise
 	Volumes bool // what was decided of some volume may be otherwise: see [Book.Volume]
+	Secrets bool // some secret may have another version, or be gone
 	Taken   int  // how many intents were accepted that this node had not seen before
 }
 
@@ -78,6 +79,7 @@ type Book struct {
 	expires  time.Time                      // when the next intent ends by its time; zero: none does
 	members  bool                           // to be told: see Change
 	volumes  bool                           // likewise
+	secrets  bool                           // likewise
 	taken    int                            // likewise
 
 	mu     sync.RWMutex
@@ -236,7 +238,7 @@ func (b *Book) all() {
 	if b.set == nil {
 		return
 	}
-	b.members, b.volumes = true, true
+	b.members, b.volumes, b.secrets = true, true, true
 	for _, ref := range b.set.Refs() {
 		b.due(ref, false)
 	}
@@ -254,6 +256,8 @@ func (b *Book) due(ref api.Ref, dropped bool) {
 		b.members = true
 	case ref.Kind == api.KindVolume:
 		b.volumes = true
+	case ref.Kind == api.KindSecret:
+		b.secrets = true
 	case ref.Kind == api.KindManifest, ref.Kind == api.KindJob, ref.Kind.Workload():
 		b.touched[ref] = b.touched[ref] || dropped
 	}

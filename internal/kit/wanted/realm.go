@@ -77,6 +77,28 @@ func (b *Book) Volumes() (out []api.Name) {
 	return out
 }
 
+// Secret is the newest version of a secret, which may be a tombstone; false: there is none.
+func (b *Book) Secret(n api.Name) (intent.Signed, bool) {
+	set := b.ledger()
+	if set == nil {
+		return intent.Signed{}, false
+	}
+	return set.Current(api.Ref{Kind: api.KindSecret, Name: n}, b.cfg.Now())
+}
+
+// Meant reports whether p, which says itself that it has the roles of own, is a member now that
+// target matches.
+func (b *Book) Meant(p api.PeerID, own []string, target api.Target) bool {
+	set := b.ledger()
+	key, err := keys.OfPeer(p)
+	if set == nil || err != nil {
+		return false
+	}
+	now := b.cfg.Now()
+	m, known := set.Member(key, now)
+	return known && m.Standing == api.StandingMember && target.Matches(p, set.Roles(key, own, now))
+}
+
 // May reports why k has not the right to the thing of that name; see [ledger.Ledger.May].
 func (b *Book) May(k keys.Public, right api.Right, name api.Name) error {
 	set := b.ledger()

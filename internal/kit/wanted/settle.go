@@ -18,7 +18,7 @@ func (b *Book) settle() (Change, error) {
 	}
 	clear(b.unmarked)
 	now := b.cfg.Now()
-	out := Change{Members: b.members, Volumes: b.volumes, Taken: b.taken}
+	out := Change{Members: b.members, Volumes: b.volumes, Secrets: b.secrets, Taken: b.taken}
 	for ref, dropped := range b.touched {
 		if ref.Kind == api.KindManifest {
 			b.noteManifest(ref, now)
@@ -35,7 +35,7 @@ func (b *Book) settle() (Change, error) {
 	}
 	clear(b.touched)
 	clear(b.news)
-	b.members, b.volumes, b.taken = false, false, 0
+	b.members, b.volumes, b.secrets, b.taken = false, false, false, 0
 	b.mu.Lock()
 	b.wanted = len(b.shown)
 	b.mu.Unlock()

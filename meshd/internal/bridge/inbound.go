@@ -114,7 +114,7 @@ func isAccountPath(path string) bool {
 }
 
 // Jobs serves [api.ServiceJob]: what runnerd tells of jobs, and what members ask of each
-// other about them, which clients may not: writer reports who may.
+// other about them and about secrets, which clients may not: writer reports who may.
 func Jobs(next http.RoundTripper, writer func(*http.Request) bool, log *slog.Logger) http.Handler {
 	forward := toDaemon(next, api.Runnerd, log)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -127,6 +127,9 @@ func Jobs(next http.RoundTripper, writer func(*http.Request) bool, log *slog.Log
 }
 
 func isJobPath(method, path string) bool {
+	if path == api.PathSecretKey {
+		return method == http.MethodPost
+	}
 	f := strings.Split(path, "/")
 	if len(f) < 2 || len(f) > 4 || f[0] != "" || f[1] != "jobs" || slices.Contains(f, "..") || slices.Contains(f, ".") {
 		return false

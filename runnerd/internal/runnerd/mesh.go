@@ -18,6 +18,7 @@ type mesh struct {
 	to               *reconcile.Reconciler
 	jobs             *jobber
 	volumes          *volumes
+	secrets          *secretPeers
 	log              *slog.Logger
 }
 
@@ -34,10 +35,12 @@ func (m *mesh) watchPeers(ctx context.Context) error {
 				return nil
 			}
 			m.volumes.record(&rec)
+			m.secrets.record(rec)
 			m.to.Record(rec)
 			m.jobs.record(rec)
 		case bus.Deleted:
 			m.volumes.recordGone(api.PeerID(ev.Key))
+			m.secrets.gone(api.PeerID(ev.Key))
 			m.to.RecordGone(api.PeerID(ev.Key))
 			m.jobs.recordGone(api.PeerID(ev.Key))
 		case bus.Synced:

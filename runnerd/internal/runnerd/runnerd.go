@@ -29,6 +29,7 @@ import (
 	"github.com/realm-mesh/realm/runnerd/internal/native/shim"
 	"github.com/realm-mesh/realm/runnerd/internal/program"
 	"github.com/realm-mesh/realm/runnerd/internal/reconcile"
+	"github.com/realm-mesh/realm/runnerd/internal/secrets"
 	"github.com/realm-mesh/realm/runnerd/internal/service"
 	"github.com/realm-mesh/realm/runnerd/internal/single"
 	"github.com/realm-mesh/realm/runnerd/internal/workload"
@@ -131,12 +132,15 @@ func New(ctx context.Context, env *daemon.Env) (daemon.Daemon, error) {
 	if d.jobs, err = newJobber(d, book, records, loader, admission, m.countExecution); err != nil { //nolint:contextcheck // signing waits for nothing
 		return nil, err
 	}
-	d.mesh.jobs, d.mesh.volumes = d.jobs, d.volumes
+	d.mesh.jobs, d.mesh.volumes, d.mesh.secrets = d.jobs, d.volumes, newSecretPeers(d.self, env.Client)
+	desk := secrets.New(secrets.Config{Self: d.self, Key: key, Roles: env.Config.Roles, Dir: env.Home.SecretKeys(), Realm: book, Peers: d.mesh.secrets, Log: env.Log})
+	env.Mux.HandleFunc(api.RouteSecretKey, serveSecretKey(desk))
 	d.jobs.Register(env.Mux)
 	d.set = workload.NewSet(workload.Env{
 		Self: d.self, Loader: loader,
 		Admit:   admission,
 		Folders: d.volumes.folders,
+		Secrets: desk,
 		Facts:   d.facts,
 		Logs:    func(r api.Ref) *logs.Log { return logs.Open(r, env.Home.WorkloadLog(r), publisher(env.Bus), env.Log) },
 		Kept:    kept,
@@ -152,6 +156,9 @@ func New(ctx context.Context, env *daemon.Env) (daemon.Daemon, error) {
 	(&volumeDoor{d.volumes, book.May, d.clock.Now, env.Log}).register(env.Mux)
 	d.intents = feed.New(intents, book, d.clock.Now, func(c wanted.Change) {
 		m.commands.Add(float64(c.Taken))
+		if c.Secrets {
+			desk.Tidy()
+		}
 		d.volumes.wanted(c)
 		d.duties.Wanted(c)
 		d.jobs.wanted(c)

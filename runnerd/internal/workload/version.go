@@ -36,6 +36,7 @@ type version struct {
 	command *api.Component
 	folders *folders.Set
 	mounts  []engine.Mount // of a web program
+	given   []engine.Mount // secrets in memory
 	unmount func()
 	sender  engine.Sender // of its requests; nil: it sends none
 	log     *logs.Log
@@ -81,7 +82,7 @@ func (v *version) fill(ctx context.Context, m *engine.Module, a *actor) (err err
 		v.function, err = function.New(ctx, m, v.name, work.Module.Limits, a.log, a.account)
 		return err
 	case *api.Component:
-		if err = v.equip(ctx, a, work); err != nil {
+		if work, err = v.equip(ctx, a, work); err != nil {
 			return err
 		}
 		if work.Interface != api.InterfaceCommand {

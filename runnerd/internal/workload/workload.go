@@ -33,6 +33,7 @@ type Env struct {
 	Loader  Loader
 	Admit   Admission // nil: any memory, and no folders
 	Folders Folders
+	Secrets Secrets
 	Facts   Facts
 	Logs    func(api.Ref) *logs.Log
 	Kept    *Kept
