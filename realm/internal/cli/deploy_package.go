@@ -15,6 +15,7 @@ import (
 	"github.com/realm-mesh/realm/realm/internal/owner"
 	"github.com/realm-mesh/realm/realm/internal/pack"
 	"github.com/realm-mesh/realm/realm/internal/plan"
+	"github.com/realm-mesh/realm/realm/internal/sources"
 	"github.com/realm-mesh/realm/realm/internal/wasmfile"
 )
 
@@ -47,7 +48,7 @@ package looks after, is left alone unless with --take-over.`,
 		Args: arguments(),
 	}
 	fl := cmd.Flags()
-	fl.StringVar(&f.file, "file", "", "the package")
+	fl.StringVar(&f.file, "file", "", "the package: a file, an https: address, or oci://HOST/REPO:TAG")
 	fl.StringVar(&f.name, "name", "", "what to call it (default: what the package calls itself)")
 	fl.StringArrayVar(&f.env, "env", nil, "NAME=VALUE in its environment; may be repeated")
 	fl.Var(&f.replicas, "replicas", "on how many nodes it runs, of those that it is for")
@@ -62,11 +63,12 @@ package looks after, is left alone unless with --take-over.`,
 		if f.file == "" {
 			return misused(cmd, errors.New("--file is missing: name the package to deploy"))
 		}
-		p, err := pack.Open(ctx, f.file)
+		finder := sources.New(nil, a.note)
+		defer finder.Close()
+		p, err := finder.GetPackage(ctx, f.file)
 		if err != nil {
 			return err
 		}
-		defer p.Close()
 		prog, err := f.program(cmd, p)
 		if err != nil {
 			return err

@@ -197,6 +197,10 @@ func (d *devLoop) push(ctx context.Context, file string) error {
 		return err
 	}
 	body.Stopped = !d.flags.start
+	files, err := d.flags.readFolders(ctx, body)
+	if err != nil {
+		return err
+	}
 	prog, err := d.flags.programFlags.build(d.cmd, d.ref, file, func(m api.Program, about wasmfile.About) (api.Workload, error) {
 		body.Module = m
 		return body, d.flags.fit(d.cmd, file, about, body)
@@ -204,7 +208,8 @@ func (d *devLoop) push(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	if prog.module.Digest == d.last {
+	now := body.Instance()
+	if now == d.last {
 		d.tell(devEvent{Event: "unchanged"}, "It is the same program as before: there is nothing to push")
 		return nil
 	}
@@ -213,12 +218,12 @@ func (d *devLoop) push(ctx context.Context, file string) error {
 			d.app.note("warning: %s", s)
 		}
 	}
-	prog.takeOver = d.flags.takeOver
+	prog.takeOver, prog.files = d.flags.takeOver, files
 	d.ever = true
 	if err := d.app.push(ctx, *prog); err != nil {
 		return because(ctx, err)
 	}
-	d.last, d.app.hinted = prog.module.Digest, true
+	d.last, d.app.hinted = now, true
 	return nil
 }
 

@@ -16,6 +16,7 @@ import (
 const mountUsage = "what it sees in a folder; may be repeated: kind=static,guest=/www,source=FOLDER (files of this machine, which it can only read; or kind=config), kind=work,guest=/work[,size_mb=N] (an empty folder of each replica), kind=state,guest=/data,volume=NAME[,seed=FOLDER][,size_mb=N][,ro] (a volume, which stays), or host=FOLDER,guest=/data[,ro] (a folder of the node, where its settings allow that)"
 
 func (c *componentFlags) parseMounts(out *api.Component) error {
+	c.folders = nil
 	for _, s := range c.mounts {
 		m, err := parseMount(s)
 		if err == nil {

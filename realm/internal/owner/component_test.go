@@ -84,6 +84,11 @@ func TestSources(t *testing.T) {
 		"a manifest over what is pushed": {of(pushed), shop, false, true},
 		"another manifest":               {of(shop), other, false, true},
 		"another manifest, meant":        {of(shop), other, true, false},
+		"the package's own":              {of(api.Source{Package: "shop"}), api.Source{Package: "shop"}, false, false},
+		"push over a package":            {of(api.Source{Package: "shop"}), pushed, false, true},
+		"a package over what is pushed":  {of(pushed), api.Source{Package: "shop"}, false, true},
+		"a package over its namesake":    {of(shop), api.Source{Package: "shop"}, false, true},
+		"another package, meant":         {of(api.Source{Package: "a"}), api.Source{Package: "b"}, true, false},
 		"a function":                     {current(t, api.KindFunction, api.Function{Module: program}), pushed, false, false},
 	} {
 		want := owner.Wanted{Body: "the change"}

@@ -1,10 +1,12 @@
 package sources
 
 import (
+	"bytes"
 	"io"
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,8 +20,10 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/engine/wasmtest"
 	"github.com/realm-mesh/realm/realm/internal/manifest"
 	"github.com/realm-mesh/realm/realm/internal/oci"
+	"github.com/realm-mesh/realm/realm/internal/pack"
 )
 
 // pushTo uploads a layer to the registry at host under tags, and returns its reference.
@@ -45,6 +49,25 @@ func pushTo(t *testing.T, host, tag, mediaType string, body []byte) oci.Ref {
 	return ref
 }
 
+// packageOf is a package of a program alone.
+func packageOf(t *testing.T) []byte {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a.wasm"), wasmtest.Nothing(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d, err := pack.Create(t.Context(), dir, "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	var out bytes.Buffer
+	if err := d.Write(t.Context(), &out); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
 // What a registry has takes the way of what an address has.
 func TestRegistry(t *testing.T) {
 	t.Setenv("DOCKER_CONFIG", t.TempDir())
@@ -53,7 +76,9 @@ func TestRegistry(t *testing.T) {
 	host := strings.TrimPrefix(srv.URL, "http://")
 	program := pushTo(t, host, "1.0", oci.TypeWasm, wasm)
 	text := pushTo(t, host, "text", "text/plain", []byte("read me"))
-	pack := pushTo(t, host, "package", oci.TypePackage, []byte("PK\x03\x04 and no more"))
+	packed := packageOf(t)
+	shop := pushTo(t, host, "package", oci.TypePackage, packed)
+	half := pushTo(t, host, "half", oci.TypePackage, packed[:len(packed)/2])
 	of := func(ref oci.Ref) manifest.Source {
 		return manifest.Source{Kind: manifest.OCI, Text: ref.String(), Ref: ref}
 	}
@@ -70,7 +95,7 @@ func TestRegistry(t *testing.T) {
 	}
 	for want, src := range map[string]manifest.Source{
 		"web:text is no WebAssembly": of(text),
-		"web:package: open package":  of(pack),
+		"open package":               of(half),
 	} {
 		if _, err := s.one(t, src, api.Digest{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("no %q in %v", want, err)
@@ -81,6 +106,16 @@ func TestRegistry(t *testing.T) {
 	}
 	if a, err := s.Pull(within(t), text); err != nil || a.Digest != api.Sum([]byte("read me")) {
 		t.Errorf("a file: %+v, %v", a, err)
+	}
+	p, err = s.one(t, of(shop), api.Sum(packed))
+	if err != nil || p.Package == nil || p.Package.Name != "shop" || p.SHA256 != api.Sum(wasmtest.Nothing()) {
+		t.Errorf("a package: %+v, %v", p, err)
+	}
+	if _, err := s.GetPackage(t.Context(), program.String()); err == nil || !strings.Contains(err.Error(), "is a program, and no package") {
+		t.Errorf("a program as a package: %v", err)
+	}
+	if _, err := Get(t.Context(), shop.String(), api.Digest{}, t.Logf); err == nil || !strings.Contains(err.Error(), "is a package, and no program by itself") {
+		t.Errorf("a package as a program: %v", err)
 	}
 	// What the node has need not be fetched.
 	s = newStand(t)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -176,16 +175,6 @@ func (f *Finder) takePackage(ctx context.Context, path, name string, want api.Di
 		return Program{}, err
 	}
 	return Program{BlobInfo: p.Program.BlobInfo, Name: name, Package: p, file: path}, nil
-}
-
-// headOf is how a file begins.
-func headOf(path string) ([]byte, error) {
-	in, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer in.Close()
-	return io.ReadAll(io.LimitReader(in, headBytes))
 }
 
 // fitting is p if it is the program that want names.
