@@ -99,6 +99,8 @@ func TestProblems(t *testing.T) {
 		"name='a'\n[runtime]\ntype='native'\nsource='x'\n":               "its binary",
 		"name='a'\n[runtime]\ntype='qemu'\nbinary='x'\n":                 "target_platform is missing",
 		"name='a'\n[runtime]\ntype='wasm'\nsource='https://a.b/c'\n":     "sha256_hex is missing",
+		"name='a'\n[runtime]\ntype='wasm'\nsource='oci://a.b/c:1'\n":     "a tag may be another file tomorrow",
+		"name='a'\n[runtime]\ntype='wasm'\nsource='oci://a.b/c'\n":       "Say :TAG",
 		"name='a'\n[runtime]\ntype='wasm'\n":                             "source is missing",
 		"name='a'\nresources={cpus='1'}\n" + native:                      "write it without quotes",
 		"name='a'\nresources={memory=1,memory_mb=1}\n" + native:          "are the same",
