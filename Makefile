@@ -13,7 +13,7 @@ RACE ?= $(if $(shell command -v $${CC:-cc} || command -v gcc),-race)
 
 MODULES  := api internal/kit engine casd meshd runnerd gatewayd upgraded realm e2e
 COMMANDS := realm casd meshd runnerd gatewayd upgraded
-SAMPLES  := counter-file hello-cgi shout ticker wasm-job
+SAMPLES  := counter-file hello-cgi secret-reader shout ticker wasm-job
 FOLDERS  := counter website
 CSAMPLES := hello-http proxy
 PACKAGES := $(MODULES:%=./%/...)

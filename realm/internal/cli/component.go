@@ -16,7 +16,7 @@ import (
 // there are, what they see of the host, and how one version follows another.
 type componentFlags struct {
 	http, visibility, route string
-	env, args               []string
+	env, args, secrets      []string
 	replicas                replicas
 	mounts, ports, hosts    []string
 	folders                 []string // of the mounts, on this machine; "": it has none
@@ -31,6 +31,7 @@ func (c *componentFlags) declare(f *pflag.FlagSet) {
 	f.StringVar(&c.http, "http", "", "how it answers HTTP: wasi (wasi:http), cgi, or none for a command (default: what the file is)")
 	f.StringArrayVar(&c.env, "env", nil, "NAME=VALUE in its environment; may be repeated")
 	f.StringArrayVar(&c.args, "arg", nil, "argument after the program's name; may be repeated")
+	f.StringArrayVar(&c.secrets, "secret", nil, "NAME[=env:VARIABLE|=file:PATH] that it is given, in memory (default: file:/run/secrets/NAME); may be repeated")
 	f.Var(&c.replicas, "replicas", "on how many nodes it runs, of those that it is for")
 	f.StringArrayVar(&c.mounts, "mount", nil, mountUsage)
 	f.StringVar(&c.healthPath, "health-path", "", "path of a web program that answers 200 to 399 while it is well; a version that does not is never ready")
@@ -60,7 +61,7 @@ func (c *componentFlags) component() (*api.Component, error) {
 		return nil, fmt.Errorf("--http %.40q: want wasi, cgi or none", c.http)
 	}
 	out := &api.Component{Interface: asked, Args: c.args, Replicas: int(c.replicas), AllowHosts: c.hosts}
-	for _, parse := range []func(*api.Component) error{c.parseEnv, c.parseMounts, c.parsePorts, c.parseWords, c.parseUpdate, c.parseRoute} {
+	for _, parse := range []func(*api.Component) error{c.parseEnv, c.parseSecrets, c.parseMounts, c.parsePorts, c.parseWords, c.parseUpdate, c.parseRoute} {
 		if err := parse(out); err != nil {
 			return nil, err
 		}
@@ -77,6 +78,32 @@ func (c *componentFlags) component() (*api.Component, error) {
 func (c *componentFlags) parseEnv(out *api.Component) (err error) {
 	out.Env, err = parseEnv(c.env)
 	return err
+}
+
+// secretsFolder is where programs find secrets of which nothing else is said.
+const secretsFolder = "/run/secrets/"
+
+func (c *componentFlags) parseSecrets(out *api.Component) error {
+	for _, s := range c.secrets {
+		name, as, said := strings.Cut(s, "=")
+		u := api.SecretUse{Name: api.Name(name)}
+		kind, where, ok := strings.Cut(as, ":")
+		switch {
+		case !said:
+			u.File = secretsFolder + name
+		case ok && kind == "env":
+			u.Env = where
+		case ok && kind == "file":
+			u.File = where
+		default:
+			return fmt.Errorf("--secret %.80q: want NAME, NAME=env:VARIABLE or NAME=file:PATH", s)
+		}
+		if err := u.Validate(); err != nil {
+			return fmt.Errorf("--secret %.80q: %w", s, err)
+		}
+		out.Secrets = append(out.Secrets, u)
+	}
+	return nil
 }
 
 func (c *componentFlags) parsePorts(out *api.Component) error {

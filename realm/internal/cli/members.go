@@ -150,6 +150,7 @@ type revokedView struct {
 	Revoked []string      `json:"revoked"` // peer ids and keys of invites
 	Out     []api.PeerID  `json:"out"`     // other nodes that are no members any more
 	Adopted []adoptedView `json:"adopted"` // members that the owner has signed for
+	Exposed []secretView  `json:"exposed"` // secrets that those which are out could read
 }
 
 func (a *app) revoke(ctx context.Context, n *node.Node, refs []api.Ref, drop, yes bool) error {
@@ -172,7 +173,12 @@ func (a *app) revoke(ctx context.Context, n *node.Node, refs []api.Ref, drop, ye
 	if err := a.confirmOut(ctx, n, yes, refs, out); err != nil {
 		return err
 	}
-	v := revokedView{Out: []api.PeerID{}}
+	seen, err := lookAtAll(ctx, n)
+	if err != nil {
+		return err
+	}
+	v := revokedView{Out: []api.PeerID{}, Exposed: []secretView{}}
+	v.Exposed = append(v.Exposed, exposed(seen, l, outOf(refs, out), n.Now())...)
 	if v.Adopted, err = a.adopt(ctx, n, s, l, stay); err != nil {
 		return err
 	}
@@ -195,7 +201,26 @@ func (a *app) revoke(ctx context.Context, n *node.Node, refs []api.Ref, drop, ye
 		for _, m := range v.Adopted {
 			fmt.Fprintf(a.out, "  %s stays, admitted by you\n", subject(m.Ref))
 		}
+		if len(v.Exposed) > 0 {
+			fmt.Fprintln(a.out, "These secrets could be read there. Change them where they are used, and set them anew:")
+		}
+		for _, s := range v.Exposed {
+			fmt.Fprintf(a.out, "  %s, version %d, set %s: realm secret set %s\n", s.Name, s.Version, s.Issued.Local().Format("2006-01-02 15:04"), s.Name)
+		}
 	})
+}
+
+// outOf are the nodes that a revocation of refs puts out, and those that go with them.
+func outOf(refs []api.Ref, with []api.Member) (out []api.PeerID) {
+	for _, r := range refs {
+		if pub, err := api.ParseKeyName(r.Name); err == nil && r.Kind == api.KindMember {
+			out = append(out, keys.Peer(pub))
+		}
+	}
+	for _, m := range with {
+		out = append(out, m.Peer)
+	}
+	return out
 }
 
 // mayRevoke says why there is nothing to revoke.

@@ -98,6 +98,9 @@ func (a *app) push(ctx context.Context, p program) error {
 		if err != nil {
 			return err
 		}
+		if err := a.mayGive(ctx, n, s, p); err != nil {
+			return err
+		}
 		step, err := n.Begin(ctx, s.pin, s.Signer, p.ref, owner.From(p.source, p.takeOver, p.change), p.force)
 		if err != nil {
 			return err
@@ -111,6 +114,19 @@ func (a *app) push(ctx context.Context, p program) error {
 		}
 		return a.accepted(ctx, n, next, p.changeFlags)
 	})
+}
+
+// mayGive says why p would not be given its secrets anywhere.
+func (a *app) mayGive(ctx context.Context, n *node.Node, s signer, p program) error {
+	c, ok := p.body.(*api.Component)
+	if !ok || len(c.Secrets) == 0 {
+		return nil
+	}
+	seen, l, err := a.secretsSeen(ctx, n, s)
+	if err != nil {
+		return err
+	}
+	return checkSecrets(seen, l, c.Secrets, p.target, n.Now())
 }
 
 // change asks for p in the place of cur. That somebody had that started anew is no

@@ -79,7 +79,7 @@ func addCommands(a *app, root, up *cobra.Command) {
 	}
 	add(groupNode, up, newDown(a), newPS(a), newConfigure(a), newEnroll(a), newReset(a))
 	add(groupOwner, newInit(a), newKey(a), newWhoami(a), newGrant(a), newContext(a))
-	add(groupMesh, newStatus(a), newPeers(a), newNode(a), newInvite(a), newClaim(a), newStorage(a), newVolume(a), newPolicy(a))
+	add(groupMesh, newStatus(a), newPeers(a), newNode(a), newInvite(a), newClaim(a), newStorage(a), newVolume(a), newSecret(a), newPolicy(a))
 	add(groupPrograms, newApply(a), newDiff(a), newPush(a), newDev(a), newPackage(a), newDeployPackage(a), newRun(a), newInspect(a), newStop(a), newStart(a), newRestart(a), newScale(a), newRemove(a), newExplain(a), newHistory(a), newRollback(a), newLogs(a), newFunctions(a), newJob(a))
 	root.AddCommand(newVersion(a))
 	root.InitDefaultHelpCmd()

@@ -100,7 +100,7 @@ var unplaced = []string{"context", "version", "help", "completion", cobra.ShellC
 var asking = []string{"status", "peers", "grant", "history", "push", "stop", "start", "restart", "scale", "rm", "explain",
 	"node", "apply", "diff", "rollback", "fn", "invite", "claim", "key rotate",
 	"job submit", "job list", "job list-json", "job status", "job status-json", "job logs", "job cancel", "job artifacts", "job artifacts-json", "job download", "job rm",
-	"storage put", "storage get", "storage pin", "storage unpin", "volume"}
+	"storage put", "storage get", "storage pin", "storage unpin", "volume", "secret"}
 
 // enter is done before every command.
 func (a *app) enter(cmd *cobra.Command, _ []string) error {

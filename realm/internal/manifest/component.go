@@ -118,6 +118,7 @@ func BodyKeys(file *tomlfile.Document, c *api.Component) tomlfile.Keys {
 		"env":      func(f tomlfile.Field) { c.Env = d.Env(f) },
 		"start":    func(f tomlfile.Field) { set, ok := d.Flag(f); c.Stopped = ok && !set },
 		"replicas": func(f tomlfile.Field) { c.Replicas = d.replicas(f) },
+		"secrets":  func(f tomlfile.Field) { c.Secrets = d.Secrets(f) },
 		"ports":    func(f tomlfile.Field) { c.Ports = d.Ports(f) },
 		"visibility": func(f tomlfile.Field) {
 			c.Visibility = api.Visibility(d.Choice(f, "local", string(api.VisibilityPublic)))

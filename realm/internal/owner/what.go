@@ -23,6 +23,11 @@ func What(in api.Intent) string {
 		if api.Decode(in.Body, api.MaxEnvelope, &s) == nil {
 			return settingsText(s)
 		}
+	case api.KindSecret:
+		var s api.Secret
+		if api.Decode(in.Body, api.MaxEnvelope, &s) == nil {
+			return fmt.Sprintf("%d bytes, sealed to %d members", s.Bytes, len(s.Keys))
+		}
 	case api.KindVolume:
 		var v api.Volume
 		if api.Decode(in.Body, api.MaxEnvelope, &v) == nil {

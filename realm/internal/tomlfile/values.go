@@ -86,6 +86,31 @@ func (d *Document) Valid(f Field, c api.Component) bool {
 	return true
 }
 
+// Secrets reads the secrets that a program is given.
+func (d *Document) Secrets(f Field) (uses []api.SecretUse) {
+	bad := false
+	for _, item := range d.List(f) {
+		var u api.SecretUse
+		before := len(d.Problems)
+		d.Table(item, "a secret", Keys{
+			"name": func(f Field) { s, _ := d.Str(f); u.Name = api.Name(s) },
+			"env":  func(f Field) { u.Env, _ = d.Str(f) },
+			"file": func(f Field) { u.File, _ = d.Str(f) },
+		})
+		if u.Env == "" && u.File == "" && u.Name != "" {
+			u.File = "/run/secrets/" + string(u.Name)
+		}
+		if len(d.Problems) > before || !d.Valid(item, api.Component{Secrets: []api.SecretUse{u}}) {
+			bad = true
+		}
+		uses = append(uses, u)
+	}
+	if !bad {
+		d.Valid(f, api.Component{Secrets: uses})
+	}
+	return uses
+}
+
 // Ports reads the ports that a program listens on.
 func (d *Document) Ports(f Field) (ports []api.Port) {
 	bad := false

@@ -48,6 +48,7 @@ func Main() int {
 	case confine.InitCommand:
 		return confine.Init()
 	}
+	leaveNoCore()
 	return daemon.Main(api.Runnerd, New)
 }
 
