@@ -353,8 +353,7 @@ func watchSite(ctx context.Context, n *node.Node, first, second string) error {
 	for ctx.Err() == nil {
 		code, body, err := tryRequest(ctx, http.MethodGet, "http://"+n.HTTP+"/website/", "", nil)
 		switch {
-		case ctx.Err() != nil:
-			return nil
+		case ctx.Err() != nil: // nobody wants to know any more
 		case err != nil:
 			return fmt.Errorf("%s: %w", n.Name, err)
 		case code != http.StatusOK || body != first && body != second:

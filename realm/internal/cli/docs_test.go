@@ -98,6 +98,7 @@ func TestManualTellsFields(t *testing.T) {
 		"Nodes":           {nodeSettingsView{}, leftView{}},
 		"Storage":         {putView{}, pinView{}, blobsView{}, blobView{}, reference{}, detailView{}, api.StorageStatus{}, verifyView{}, transfersView{}, transferView{}, sourceView{}},
 		"Copies":          {copiesView{}},
+		"Secrets in JSON": {setView{}, secretView{}},
 		"Volumes in JSON": {volumesView{}, copyView{}, inspectedVolume{}, exportView{}, decidedView{}, api.VolumeFile{}},
 		"Logs":            {lineView{}},
 		"Jobs in JSON":    {validView{}, submittedView{}, endedView{}, artifactView{}, downloadedView{}, api.JobSummary{}, api.JobCounts{}},

@@ -98,7 +98,7 @@ func watch(ctx context.Context, n *node.Node, pin trust.Pin, versions []intent.S
 	sights := make(chan sight, 1) // the newest alone
 	ended := make(chan error, 1)
 	go func() {
-		ended <- n.Watch(ctx, scope, func(now node.Snapshot) error {
+		ended <- n.Watch(ctx, scope, func(now node.Snapshot) error { //nolint:contextcheck // reading what is signed waits for nothing
 			select {
 			case <-sights:
 			default:

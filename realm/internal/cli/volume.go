@@ -95,7 +95,7 @@ func (a *app) copies(ctx context.Context, n *node.Node) (out []copyView, silent 
 		})
 	}
 	_ = g.Wait() // there are no errors
-	for _, h := range s.Holdings() {
+	for _, h := range s.Holdings() { //nolint:contextcheck // reading what is signed waits for nothing
 		if up[h.Peer] {
 			continue
 		}
@@ -148,7 +148,7 @@ func (a *app) printVolumes(v volumesView) {
 			if c.Away {
 				used, of, files = "-", "-", "-"
 			}
-			rows = append(rows, []string{string(c.Volume), orDash(string(c.User)), c.someone.String(), used, of, files, c.state()})
+			rows = append(rows, []string{string(c.Volume), orDash(string(c.User)), c.String(), used, of, files, c.state()})
 		}
 		table(a.out, rows)
 	}
@@ -199,7 +199,7 @@ func only(name api.Name, peer string, all []copyView) (copyView, error) {
 	}
 	text := fmt.Sprintf("volume %s is on %d members: say which with --peer:", name, len(found))
 	for _, c := range found {
-		text += "\n  " + c.someone.String()
+		text += "\n  " + c.String()
 	}
 	return copyView{}, errors.New(text)
 }
