@@ -9,8 +9,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/realm-mesh/realm/api"
+	"github.com/realm-mesh/realm/realm/internal/nodetest"
 	"github.com/realm-mesh/realm/realm/internal/plan"
 )
 
@@ -123,6 +125,7 @@ func TestApplyPackage(t *testing.T) {
 	_, c = f.current("cart")
 	f.apply(1, []string{"realm.toml:1:30: component cart: shop.realm is another program than sha256_hex says"}, "components.cart = { source = 'shop.realm', sha256_hex = '"+strings.Repeat("ab", 32)+"' }\n")
 	f.apply(1, []string{"component cart: read folder", "realm.toml:5:10"}, "[components.cart]\nsource = 'shop.realm'\n[[components.cart.mounts]]\nkind='static'\nsource = 'away'\nguest='/w'\n")
+	f.apply(1, []string{"realm.toml:2:10: component cart: health: path is for programs that answer HTTP"}, "[components.cart]\nsource = 'shop.realm'\nhealth = { path = '/h' }\n")
 	if _, now := f.current("cart"); now.Instance() != c.Instance() {
 		t.Error("something was signed")
 	}
@@ -159,6 +162,26 @@ func TestPushFolders(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.m.want(1, []string{"link: it is neither a file nor a folder"}, push...)
+}
+
+// TestFolderChangesMeanwhile: a folder that is written to while it is pushed ends the
+// command at once.
+func TestFolderChangesMeanwhile(t *testing.T) {
+	f := &folder{dir: t.TempDir()}
+	f.m = newMesh(t, func(casd *nodetest.Casd) {
+		casd.Refuse = func(http.ResponseWriter) bool { // of the program, which is stored first
+			if err := os.WriteFile(filepath.Join(f.dir, "www", "a"), []byte("much more"), 0o600); err != nil {
+				t.Error(err)
+			}
+			return false
+		}
+	})
+	f.tree(map[string]string{"www/a": "a"})
+	begin := time.Now()
+	f.m.want(1, []string{"www has changed since this command began: repeat the command"}, "push", "--name", "web", "--file", f.m.file, "--mount", "kind=static,guest=/www,source="+filepath.Join(f.dir, "www"))
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Errorf("after %v", took)
+	}
 }
 
 // TestRollbackNeedsFiles: files of mounts count like programs.

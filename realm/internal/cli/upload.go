@@ -31,11 +31,22 @@ func (a *app) uploadFiles(ctx context.Context, n *node.Node, files []pack.Blob) 
 			}
 			continue
 		}
-		if err := a.storeBlob(ctx, n, filepath.Base(b.Name), b.BlobInfo, func() io.ReadCloser { return b.Open(ctx) }); err != nil {
+		if err := a.uploadBlob(ctx, n, b); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// uploadBlob stores a blob, and gives up where its bytes cannot be made any more.
+func (a *app) uploadBlob(ctx context.Context, n *node.Node, b pack.Blob) error {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	err := a.storeBlob(ctx, n, filepath.Base(b.Name), b.BlobInfo, func() io.ReadCloser { return b.Open(ctx, fail) })
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 // storeBlob brings a blob to the node. What open gives is closed when it is read no more.

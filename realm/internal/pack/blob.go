@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -21,12 +22,43 @@ type Blob struct {
 	write func(ctx context.Context, w io.Writer) error
 }
 
-// Open reads the bytes. The caller closes it, also before its end. Bytes that are others by
-// now do not have the digest any more: the store refuses them.
-func (b Blob) Open(ctx context.Context) io.ReadCloser {
+// Open reads the bytes. The caller closes it, also before its end. That they cannot be read,
+// or are others by now, is told to failed, too: who is sent them need not hear of it.
+func (b Blob) Open(ctx context.Context, failed func(error)) io.ReadCloser {
 	r, w := io.Pipe()
-	go func() { w.CloseWithError(b.write(ctx, w)) }() // ends when r is read to its end, or closed
-	return r
+	out := &reading{r, make(chan struct{})}
+	go func() {
+		defer close(out.ended)
+		err := b.check(ctx, w)
+		if err != nil && !errors.Is(err, io.ErrClosedPipe) {
+			failed(err)
+		}
+		w.CloseWithError(err)
+	}()
+	return out
+}
+
+// reading is a blob that is read.
+type reading struct {
+	*io.PipeReader
+	ended chan struct{}
+}
+
+// Close returns when nothing of the blob is read any more.
+func (r *reading) Close() error {
+	err := r.PipeReader.Close()
+	<-r.ended
+	return err
+}
+
+// check writes the bytes to w, and makes sure that they are those of the digest.
+func (b Blob) check(ctx context.Context, w io.Writer) error {
+	sum := &counter{sum: sha256.New(), left: b.Size}
+	err := b.write(ctx, io.MultiWriter(sum, w))
+	if err == nil && !bytes.Equal(sum.sum.Sum(nil), b.SHA256[:]) || sum.left < 0 {
+		err = fmt.Errorf("%s has changed since this command began: repeat the command", b.Name)
+	}
+	return err
 }
 
 // newBlob finds out which bytes write makes.

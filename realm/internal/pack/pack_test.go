@@ -136,7 +136,7 @@ func TestBlobs(t *testing.T) {
 		t.Fatalf("%d blobs", n)
 	}
 	for _, b := range append(p.Blobs(), p.Blobs()...) {
-		from := b.Open(t.Context())
+		from := b.Open(t.Context(), func(err error) { t.Errorf("%s: %v", b.Name, err) })
 		raw, err := io.ReadAll(from)
 		if err != nil || api.Sum(raw) != b.SHA256 || int64(len(raw)) != b.Size {
 			t.Errorf("%s: %d bytes, %v", b.Name, len(raw), err)
@@ -147,7 +147,30 @@ func TestBlobs(t *testing.T) {
 	if err != nil || f.BlobInfo != p.Files[0].BlobInfo || f.Count != 2 || f.Bytes != 4 {
 		t.Errorf("%+v, %v, want %+v", f, err, p.Files[0].BlobInfo)
 	}
-	p.Program.Open(t.Context()).Close() // before its end: nothing is left behind
+	p.Program.Open(t.Context(), func(err error) { t.Error(err) }).Close() // before its end: nothing is left behind
+}
+
+// TestFolderChanges: bytes that are others by now are not taken for those that were signed.
+func TestFolderChanges(t *testing.T) {
+	for _, text := range []string{"b", "more", ""} {
+		dir := write(t, map[string]string{"a": "a"})
+		f, err := Folder(t.Context(), dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "a"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		told := make(chan error, 1)
+		from := f.Open(t.Context(), func(err error) { told <- err })
+		if _, err := io.ReadAll(from); err == nil || !strings.Contains(err.Error(), "has changed since this command began") {
+			t.Errorf("%q: %v", text, err)
+		}
+		if err := <-told; err == nil {
+			t.Errorf("%q: nobody is told", text)
+		}
+		from.Close()
+	}
 }
 
 const plain = "[component]\nname = 'shop'\nwasm = 'bin/a.wasm'\n"
