@@ -1,5 +1,5 @@
-// Package mount shows a folder of the host to programs that speak WASI 0.1, and
-// nothing beside it.
+// Package mount shows a folder of the host to programs that speak WASI, and nothing
+// beside it.
 //
 // Every path that a guest gives is resolved by [os.Root], one component after the
 // other and relative to what was reached before, so that neither "..", nor an
@@ -15,6 +15,13 @@
 //
 // A [Folder] is opened once and may be shown to many guests at once; each of them
 // has a [View] of its own, which knows its open files.
+//
+// A folder may be bounded by a [Quota], which several folders can share: what grows is
+// counted before it happens, and refused with ENOSPC where there is no room; of a write,
+// what fits is written. A file there that is opened with O_TRUNC must be opened for writing,
+// too (else EINVAL).
+//
+// [Memory] makes a read-only folder of files that are on no disk, and gone when it is closed.
 //
 // WASI as wazero speaks it has no number for some errors. Too many open files (EMFILE)
 // are EAGAIN, a rename from one file system to another (EXDEV) is ENOTSUP. A full disk

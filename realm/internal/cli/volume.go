@@ -94,7 +94,7 @@ func (a *app) copies(ctx context.Context, n *node.Node) (out []copyView, silent 
 			return nil
 		})
 	}
-	_ = g.Wait() // there are no errors
+	_ = g.Wait()                     // there are no errors
 	for _, h := range s.Holdings() { //nolint:contextcheck // reading what is signed waits for nothing
 		if up[h.Peer] {
 			continue
