@@ -276,6 +276,7 @@ func TestWebsite(t *testing.T) {
 	nodes := startMesh(t, 2)
 	dir := copied(t, "website")
 	index := filepath.Join(dir, "static", "index.html")
+	var file string
 	do(t, nodes[0], "deploy-package", "--file", packed(t, nodes[0], "website", dir))
 	watchReplicas(t, nodes[0], "website").settle(2, 0)
 	first, err := os.ReadFile(index)
@@ -344,6 +345,23 @@ func TestWebsite(t *testing.T) {
 	one("stopped", 0)
 	do(t, nodes[0], "start", "website")
 	one("started", 1)
+	moved := func(to, from *node.Node) {
+		t.Helper()
+		do(t, nodes[0], "deploy-package", "--file", file, "--replicas", "1", "--peer", peerOf(t, to))
+		until(t, "it has moved with all that is its", func(ctx context.Context) error {
+			if there, here := works(to), works(from); there != 1 || here != 0 {
+				return fmt.Errorf("%s has %d work folders, %s %d", to.Name, there, from.Name, here)
+			}
+			_, body, err := tryRequest(ctx, http.MethodGet, "http://"+to.HTTP+"/website/", "", nil)
+			if err == nil && body != string(second) {
+				err = fmt.Errorf("%.60q", body)
+			}
+			return err
+		})
+	}
+	file = packed(t, nodes[0], "website", dir)
+	moved(nodes[0], nodes[1])
+	moved(nodes[1], nodes[0])
 	do(t, nodes[0], "rm", "website")
 	one("removed", 0)
 }

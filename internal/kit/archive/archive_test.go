@@ -116,6 +116,9 @@ func TestRoundTrip(t *testing.T) {
 		}
 		_ = filepath.WalkDir(into.Name(), func(p string, e fs.DirEntry, _ error) error { return os.Chmod(p, 0o700) })
 	}
+	if err := a.Verify(t.Context()); err != nil {
+		t.Error(err)
+	}
 	if a.Size() != int64(len("first"+"#!"+"second"+"x")) || len(a.Entries()) != 8 {
 		t.Errorf("%d bytes, %+v", a.Size(), a.Entries())
 	}
@@ -307,6 +310,9 @@ func TestHostile(t *testing.T) {
 			a, err := read(raw, testLimits)
 			into := tree(t, nil)
 			if err == nil {
+				if err = a.Verify(t.Context()); !errors.Is(err, ErrBad) {
+					t.Errorf("verified: %v", err)
+				}
 				err = a.Extract(t.Context(), into, false)
 			}
 			if !errors.Is(err, ErrBad) {

@@ -17,5 +17,6 @@
 //   - methods are store and deflate, nothing is encrypted.
 //
 // Sizes are promises that are kept: reading an entry ends with [ErrBad] where there is one
-// byte more or less than its header says, or where its checksum is another.
+// byte more or less than its header says, or where its checksum is another. [Archive.Verify]
+// finds that out before anything is written.
 package archive

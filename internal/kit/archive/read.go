@@ -3,6 +3,7 @@ package archive
 import (
 	"archive/zip"
 	"cmp"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -215,6 +216,25 @@ func (a *Archive) Entries() []Entry { return slices.Clone(a.entries) }
 
 // Size is how many bytes all files have, unpacked.
 func (a *Archive) Size() int64 { return a.size }
+
+// Verify reads all files, and reports whether they are as their entries say: what a later
+// [Archive.Extract] would find out with some of them written.
+func (a *Archive) Verify(ctx context.Context) error {
+	for _, e := range a.entries {
+		if e.Dir {
+			continue
+		}
+		from, err := a.File(e.Name)
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(io.Discard, &reader{ctx, from})
+		if err = errors.Join(err, from.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // File reads a file of the archive. Reading ends with [ErrBad] where it is not as its entry
 // says.

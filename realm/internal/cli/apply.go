@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -99,6 +100,9 @@ func (a *app) apply(ctx context.Context, n *node.Node, m manifest.Manifest, f ap
 		return err
 	}
 	defer found.finder.Close()
+	if err := a.mayGive(ctx, n, s, slices.Clone(found.desired)...); err != nil {
+		return err
+	}
 	a.warn(found.desired)
 	w, err := a.survey(ctx, n, s.pin, m.Name, found.desired, f.Options)
 	if err != nil {

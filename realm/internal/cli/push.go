@@ -14,6 +14,7 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/paths"
 	"github.com/realm-mesh/realm/realm/internal/node"
 	"github.com/realm-mesh/realm/realm/internal/owner"
+	"github.com/realm-mesh/realm/realm/internal/plan"
 	"github.com/realm-mesh/realm/realm/internal/rollout"
 	"github.com/realm-mesh/realm/realm/internal/wasmfile"
 )
@@ -98,8 +99,10 @@ func (a *app) push(ctx context.Context, p program) error {
 		if err != nil {
 			return err
 		}
-		if err := a.mayGive(ctx, n, s, p); err != nil {
-			return err
+		if c, ok := p.body.(*api.Component); ok {
+			if err := a.mayGive(ctx, n, s, plan.Desired{Name: p.ref.Name, Target: p.target, Body: *c}); err != nil {
+				return err
+			}
 		}
 		step, err := n.Begin(ctx, s.pin, s.Signer, p.ref, owner.From(p.source, p.takeOver, p.change), p.force)
 		if err != nil {
@@ -114,19 +117,6 @@ func (a *app) push(ctx context.Context, p program) error {
 		}
 		return a.accepted(ctx, n, next, p.changeFlags)
 	})
-}
-
-// mayGive says why p would not be given its secrets anywhere.
-func (a *app) mayGive(ctx context.Context, n *node.Node, s signer, p program) error {
-	c, ok := p.body.(*api.Component)
-	if !ok || len(c.Secrets) == 0 {
-		return nil
-	}
-	seen, l, err := a.secretsSeen(ctx, n, s)
-	if err != nil {
-		return err
-	}
-	return checkSecrets(seen, l, c.Secrets, p.target, n.Now())
 }
 
 // change asks for p in the place of cur. That somebody had that started anew is no

@@ -20,6 +20,7 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/secret"
 	"github.com/realm-mesh/realm/realm/internal/node"
 	"github.com/realm-mesh/realm/realm/internal/owner"
+	"github.com/realm-mesh/realm/realm/internal/plan"
 	"github.com/realm-mesh/realm/realm/internal/rollout"
 )
 
@@ -346,6 +347,24 @@ and cannot then: who uses it is listed, and with --force it goes all the same.`,
 		})
 	})
 	return cmd
+}
+
+// mayGive says why one of the components would not be given its secrets anywhere.
+func (a *app) mayGive(ctx context.Context, n *node.Node, s signer, all ...plan.Desired) error {
+	all = slices.DeleteFunc(all, func(d plan.Desired) bool { return len(d.Body.Secrets) == 0 })
+	if len(all) == 0 {
+		return nil
+	}
+	seen, l, err := a.secretsSeen(ctx, n, s)
+	if err != nil {
+		return err
+	}
+	for _, d := range all {
+		if err := checkSecrets(seen, l, d.Body.Secrets, d.Target, n.Now()); err != nil {
+			return fmt.Errorf("component %s: %w", d.Name, err)
+		}
+	}
+	return nil
 }
 
 // checkSecrets says why a component that target is for would not be given its secrets.

@@ -228,7 +228,7 @@ func (d *decision) put(ctx context.Context, file string, change func(v *api.Volu
 	if err := d.idle(); err != nil {
 		return err
 	}
-	if err := d.checkArchive(file); err != nil {
+	if err := d.checkArchive(ctx, file); err != nil {
 		return err
 	}
 	in, err := d.openInput(file)
@@ -255,7 +255,7 @@ func (d *decision) put(ctx context.Context, file string, change func(v *api.Volu
 }
 
 // checkArchive makes sure that members will take a file.
-func (d *decision) checkArchive(file string) error {
+func (d *decision) checkArchive(ctx context.Context, file string) error {
 	if file == stdio {
 		return errors.New("the archive is read twice: name a file, not standard input")
 	}
@@ -267,7 +267,11 @@ func (d *decision) checkArchive(file string) error {
 	if in.size < 0 || in.size > api.MaxMountFiles {
 		return fmt.Errorf("%s: want a file of at most %s", file, bytesText(api.MaxMountFiles))
 	}
-	if _, err := archive.Open(in.file, in.size, importLimits); err != nil {
+	all, err := archive.Open(in.file, in.size, importLimits)
+	if err == nil {
+		err = all.Verify(ctx)
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w. realm volume export makes archives that can be imported", file, err)
 	}
 	return nil

@@ -205,13 +205,16 @@ func (s *Store) unpack(ctx context.Context, b api.BlobInfo, into *os.Root, readO
 	if err != nil {
 		return program.Refuse("the files that it mounts (%s) are no archive that may be unpacked: %v", b.SHA256.Short(), err)
 	}
+	if err := a.Verify(ctx); err != nil {
+		if errors.Is(err, archive.ErrBad) {
+			return program.Refuse("the files that it mounts (%s) are no archive that may be unpacked: %v", b.SHA256.Short(), err)
+		}
+		return fmt.Errorf("unpack files: %w", err)
+	}
 	if err := disk.Room(s.dir, a.Size(), disk.ReserveState); err != nil {
 		return fmt.Errorf("unpack files: %w", err)
 	}
 	if err := a.Extract(ctx, into, readOnly); err != nil {
-		if errors.Is(err, archive.ErrBad) {
-			return program.Refuse("the files that it mounts (%s) cannot be unpacked: %v", b.SHA256.Short(), err)
-		}
 		return fmt.Errorf("unpack files: %w", err)
 	}
 	return nil
