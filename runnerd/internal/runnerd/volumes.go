@@ -13,6 +13,7 @@ import (
 	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/internal/kit/intent"
 	"github.com/realm-mesh/realm/internal/kit/paths"
+	"github.com/realm-mesh/realm/internal/kit/task"
 	"github.com/realm-mesh/realm/internal/kit/telemetry"
 	"github.com/realm-mesh/realm/internal/kit/wanted"
 	"github.com/realm-mesh/realm/runnerd/internal/admit"
@@ -42,7 +43,8 @@ type volumes struct {
 	held    func()                                // is told when others than before may have volumes
 	tell    func(context.Context, [][]byte) error // has meshd tell others
 	realm   atomic.Pointer[realmView]
-	wake    chan struct{}
+	due     chan struct{} // something may be to be done
+	wake    chan struct{} // something may be to be told
 	log     *slog.Logger
 }
 
@@ -53,7 +55,7 @@ type realmView struct {
 }
 
 func newVolumes(home paths.Home, blobs unpack.Blobs, host *admit.Node, book *wanted.Book, self api.PeerID, key crypto.Signer, log *slog.Logger) (*volumes, error) {
-	v := &volumes{book: book, self: self, key: key, held: func() {}, wake: make(chan struct{}, 1), log: log}
+	v := &volumes{book: book, self: self, key: key, held: func() {}, due: make(chan struct{}, 1), wake: make(chan struct{}, 1), log: log}
 	v.look()
 	if err := os.MkdirAll(home.State(api.Runnerd), 0o700); err != nil {
 		return nil, fmt.Errorf("open volumes: %w", err)
@@ -129,9 +131,11 @@ func (v *volumes) recordGone(p api.PeerID) {
 }
 
 func (v *volumes) rouse() {
-	select {
-	case v.wake <- struct{}{}:
-	default: // it will look anyway
+	for _, c := range []chan struct{}{v.due, v.wake} {
+		select {
+		case c <- struct{}{}:
+		default: // it will be looked at anyway
+		}
 	}
 }
 
@@ -142,15 +146,25 @@ func (v *volumes) run(ctx context.Context, known <-chan struct{}) error {
 	case <-ctx.Done():
 		return nil
 	}
-	again := time.NewTimer(0)
-	defer again.Stop()
-	for {
-		v.look()
-		wait := tellAgain
+	return task.Run(ctx, v.obey, v.speak)
+}
+
+// obey does what was decided of the volumes here, which may have to wait for files.
+func (v *volumes) obey(ctx context.Context) error {
+	return whenever(ctx, v.due, func() time.Duration {
 		if err := v.Obey(ctx, v.book.Volumes()); err != nil && ctx.Err() == nil {
 			v.log.Warn("what was decided of volumes is not done yet", telemetry.Error(err))
-			wait = obeyAgain
+			return obeyAgain
 		}
+		return tellAgain
+	})
+}
+
+// speak tells others, and this node itself, who has volumes.
+func (v *volumes) speak(ctx context.Context) error {
+	return whenever(ctx, v.wake, func() time.Duration {
+		v.look()
+		wait := tellAgain
 		if err := v.state(); err != nil { //nolint:contextcheck // signing waits for nothing
 			v.log.Warn("this node cannot say which volumes it has", telemetry.Error(err))
 			wait = obeyAgain
@@ -161,14 +175,23 @@ func (v *volumes) run(ctx context.Context, known <-chan struct{}) error {
 			v.log.Debug("others are not told of volumes yet", telemetry.Error(err))
 			wait = obeyAgain
 		}
-		again.Reset(wait)
+		return wait
+	})
+}
+
+// whenever does something at once, whenever wake has a value, and after as long as it says
+// itself, until ctx ends.
+func whenever(ctx context.Context, wake <-chan struct{}, do func() time.Duration) error {
+	for ctx.Err() == nil {
+		again := time.NewTimer(do())
 		select {
 		case <-ctx.Done():
-			return nil
-		case <-v.wake:
+		case <-wake:
 		case <-again.C:
 		}
+		again.Stop()
 	}
+	return nil
 }
 
 // state signs which volumes are here, if that is news.

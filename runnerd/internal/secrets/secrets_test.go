@@ -246,7 +246,7 @@ func TestLied(t *testing.T) {
 	w.gives(2, value)
 	other := newWorld(t, 1)
 	other.set("db", "forged", api.Target{}, 1)
-	other.desks[peer(1)].Config.Realm = forger{other, w}
+	other.desks[peer(1)].Realm = forger{other, w}
 	w.desks[peer(1)] = other.desks[peer(1)]
 	w.gives(3, value) // from 2
 }
@@ -258,7 +258,7 @@ type forger struct {
 }
 
 func (f forger) Secret(n api.Name) (intent.Signed, bool) {
-	s := f.world.secrets[n]
+	s := f.secrets[n]
 	s.Digest = f.real.secrets[n].Digest
 	return s, true
 }
