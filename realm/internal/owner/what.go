@@ -26,7 +26,7 @@ func What(in api.Intent) string {
 	case api.KindSecret:
 		var s api.Secret
 		if api.Decode(in.Body, api.MaxEnvelope, &s) == nil {
-			return fmt.Sprintf("%d bytes, sealed to %d members", s.Bytes, len(s.Keys))
+			return fmt.Sprintf("%d bytes, sealed to members: %d", s.Bytes, len(s.Keys))
 		}
 	case api.KindVolume:
 		var v api.Volume
