@@ -176,8 +176,9 @@ func (c *componentFlags) parseRoute(out *api.Component) error {
 	return r.Validate()
 }
 
-// notActedOn says, a line each, what of a component nodes keep but do not act on.
-func notActedOn(c *api.Component) (out []string) {
+// doubts says, a line each, what of a component nodes keep but do not act on, or may do
+// otherwise than was meant.
+func doubts(c *api.Component) (out []string) {
 	add := func(is bool, text string) {
 		if is {
 			out = append(out, text)
@@ -185,6 +186,7 @@ func notActedOn(c *api.Component) (out []string) {
 	}
 	add(c.Visibility == api.VisibilityPublic && c.Interface == api.InterfaceCommand, "visibility public is kept, and of no use: a command does not answer HTTP; say --http cgi or wasi if it does")
 	add(len(c.Ports) > 0, "ports are kept, and not opened: programs of Wasm cannot listen, services can (realm job submit)")
+	add(len(c.Volumes()) > 0 && c.Replicas == 0, "it runs on every member, and each has a volume of its own: with --replicas 1 there is one for all its callers")
 	add(c.Route != nil && c.Visibility != api.VisibilityPublic, "route is kept, and of no use: it is for programs whose visibility is public")
 	return out
 }

@@ -90,13 +90,17 @@ func TestComponentFlags(t *testing.T) {
 	}
 }
 
-func TestNotActedOn(t *testing.T) {
-	if got := notActedOn(&api.Component{Replicas: 3, Health: &api.Health{Path: "/"}, Mounts: []api.Mount{{}}, AllowHosts: []string{"a"}, Module: api.Program{Limits: api.Limits{Fuel: 1}}}); len(got) != 0 {
+func TestDoubts(t *testing.T) {
+	if got := doubts(&api.Component{Replicas: 3, Health: &api.Health{Path: "/"}, Mounts: []api.Mount{{}}, AllowHosts: []string{"a"}, Module: api.Program{Limits: api.Limits{Fuel: 1}}}); len(got) != 0 {
 		t.Errorf("of what is acted on: %q", got)
 	}
+	state := []api.Mount{{Kind: api.MountState, Volume: "cart"}}
+	if got := doubts(&api.Component{Mounts: state}); len(got) != 1 || !strings.Contains(got[0], "a volume of its own") || len(doubts(&api.Component{Mounts: state, Replicas: 1})) != 0 {
+		t.Errorf("of state on every member: %q", got)
+	}
 	all := &api.Component{Visibility: api.VisibilityPublic, Ports: []api.Port{{}}, Route: &api.Route{}}
-	got := notActedOn(all)
-	if got = append(got, notActedOn(&api.Component{Route: &api.Route{}})...); len(notActedOn(&api.Component{Visibility: api.VisibilityPublic, Interface: api.InterfaceHTTP, Route: &api.Route{}})) != 0 {
+	got := doubts(all)
+	if got = append(got, doubts(&api.Component{Route: &api.Route{}})...); len(doubts(&api.Component{Visibility: api.VisibilityPublic, Interface: api.InterfaceHTTP, Route: &api.Route{}})) != 0 {
 		t.Error("a warning of a public web program")
 	}
 	for i, word := range []string{"visibility public", "ports", "route"} {

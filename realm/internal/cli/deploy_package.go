@@ -74,7 +74,7 @@ package looks after, is left alone unless with --take-over.`,
 			return err
 		}
 		if body, ok := prog.body.(*api.Component); ok {
-			for _, s := range append(notActedOn(body), unused(body, prog.about)...) {
+			for _, s := range append(doubts(body), unused(body, prog.about)...) {
 				a.note("warning: %s", s)
 			}
 		}

@@ -214,7 +214,7 @@ func (d *devLoop) push(ctx context.Context, file string) error {
 		return nil
 	}
 	if !d.ever {
-		for _, s := range append(notActedOn(body), unused(body, prog.about)...) {
+		for _, s := range append(doubts(body), unused(body, prog.about)...) {
 			d.app.note("warning: %s", s)
 		}
 	}

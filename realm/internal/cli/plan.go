@@ -13,7 +13,7 @@ func (a *app) warn(desired []plan.Desired) {
 	names := map[string][]string{}
 	var texts []string
 	for _, d := range desired {
-		for _, text := range notActedOn(&d.Body) {
+		for _, text := range doubts(&d.Body) {
 			if names[text] == nil {
 				texts = append(texts, text)
 			}

@@ -82,7 +82,7 @@ the component belongs to a manifest, unless with --take-over.`,
 		if err != nil {
 			return err
 		}
-		for _, s := range append(notActedOn(body), unused(body, prog.about)...) {
+		for _, s := range append(doubts(body), unused(body, prog.about)...) {
 			a.note("warning: %s", s)
 		}
 		prog.takeOver, prog.files = c.takeOver, files
@@ -224,7 +224,7 @@ func acceptedResult(s intent.Signed) resultView {
 	}
 	if w, err := s.Workload(); err == nil {
 		if c, ok := w.(*api.Component); ok {
-			r.Warnings = notActedOn(c)
+			r.Warnings = doubts(c)
 		}
 	}
 	return r
