@@ -178,6 +178,32 @@ func TestStateStays(t *testing.T) {
 	if n := counted(t, asked, "/"); n != 48 {
 		t.Errorf("its node back, it counts %d", n)
 	}
+
+	// It is lost for good, as far as the owner knows; and comes back all the same.
+	killAll(t, runner)
+	until(t, "the owner gives it up", func(ctx context.Context) error {
+		_, err := asked.Do(ctx, "volume", "abandon", "counter", "--peer", home, "--yes")
+		return err
+	})
+	if n := counted(t, asked, "/"); n != 42 {
+		t.Errorf("begun anew elsewhere, it counts %d", n)
+	}
+	start(t, runner, "--mdns=false")
+	until(t, "what comes back is set aside", func(context.Context) error {
+		rows := volumeRows(t, asked)
+		for _, r := range rows {
+			if r.Peer == home && r.Void && !r.InUse {
+				return nil
+			}
+		}
+		return fmt.Errorf("%+v", rows)
+	})
+	if n := counted(t, runner, "/"); n != 43 {
+		t.Errorf("after that it counts %d", n)
+	}
+	if b, err := os.ReadFile(filepath.Join(runner.Home, "volumes", ".void", "counter.0", "data", "count")); err != nil || strings.TrimSpace(string(b)) != "48" {
+		t.Errorf("what was set aside has %q, %v", b, err)
+	}
 }
 
 // TestVolumeByHand moves a volume, gives it up, fills and clears it.
