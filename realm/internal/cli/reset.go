@@ -24,8 +24,8 @@ func newReset(a *app) *cobra.Command {
 		Short: "Give up the realm that the node here belongs to",
 		Long: `Have the node of this home follow nobody again: it forgets its owner, its membership,
 its programs and all that the realm has signed. It keeps its key (and so its peer
-id), stored blobs, logs, and config.toml. With --purge it keeps config.toml alone, so
-that it is a new node at the next realm up.
+id), stored blobs, volumes, logs, and config.toml; volumes are given to no other realm.
+With --purge it keeps config.toml alone, so that it is a new node at the next realm up.
 
 The node must be down. The realm is not told: realm peers revoke on another member
 puts the node out of it for good.`,

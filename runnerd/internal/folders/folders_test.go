@@ -26,7 +26,7 @@ func (noFiles) Files(context.Context, api.BlobInfo) (*os.Root, func(), error) {
 // node gives folders below dir.
 func node(t *testing.T, dir string) *Node {
 	t.Helper()
-	volumes, err := volume.Open(volume.Config{Dir: filepath.Join(dir, "volumes"), Decided: func(api.Name) api.Volume { return api.Volume{} }, Changed: func() {}, Log: slog.New(slog.DiscardHandler)})
+	volumes, err := volume.Open(volume.Config{Dir: filepath.Join(dir, "volumes"), Realm: func() api.RealmID { return "abcdefghijklmnopqrstuvwxyz234567" }, Decided: func(api.Name) api.Volume { return api.Volume{} }, Changed: func() {}, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,7 +64,7 @@ func newVolumes(home paths.Home, blobs unpack.Blobs, host *admit.Node, book *wan
 	if err != nil {
 		return nil, err
 	}
-	v.Manager, err = volume.Open(volume.Config{Dir: home.Volumes(), Self: self, Decided: v.decided, Unpack: files.Into, Changed: v.rouse, Log: log})
+	v.Manager, err = volume.Open(volume.Config{Dir: home.Volumes(), Self: self, Realm: v.ofRealm, Decided: v.decided, Unpack: files.Into, Changed: v.rouse, Log: log})
 	if err != nil {
 		return nil, err
 	}
@@ -81,6 +81,14 @@ func newVolumes(home paths.Home, blobs unpack.Blobs, host *admit.Node, book *wan
 func (v *volumes) decided(n api.Name) api.Volume {
 	d, _ := v.book.Volume(n)
 	return d
+}
+
+// ofRealm is the realm that the node is of; empty: none yet.
+func (v *volumes) ofRealm() api.RealmID {
+	if v.realm.Load().id == "" {
+		v.look() // it may have been claimed a moment ago
+	}
+	return v.realm.Load().id
 }
 
 // look takes down who is a member.
@@ -196,7 +204,7 @@ func whenever(ctx context.Context, wake <-chan struct{}, do func() time.Duration
 
 // state signs which volumes are here, if that is news.
 func (v *volumes) state() error {
-	id, is := v.realm.Load().id, v.Held()
+	id, is := v.ofRealm(), v.Held()
 	seq, said := v.holders.Last(v.self)
 	if id == "" || slices.Equal(is, said) && (seq > 0 || len(is) == 0) {
 		return nil

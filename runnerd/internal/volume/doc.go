@@ -4,7 +4,8 @@
 //
 //	volumes/NAME/volume.json    what is known of it
 //	volumes/NAME/data/          what its program sees
-//	volumes/.void/NAME.EPOCH/   a copy that does not count any more, set aside
+//	volumes/.void/NAME.EPOCH/   a copy that does not count any more, set aside; with the id
+//	                            of its realm behind, if the node is of another one now
 //	volumes/.new-NAME/          one that is being made; what a crash leaves of it is removed
 //
 // A copy is made when a program wants it and none is there, or when the owner has said

@@ -48,14 +48,16 @@ func (m *Manager) obey(name api.Name) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c := m.copies[name]
-	v := m.Decided(name)
 	switch {
-	case c == nil || v.Counts(m.Self, c.Epoch):
+	case c == nil || m.counts(&c.meta):
 		return nil
 	case c.open != nil:
 		return fmt.Errorf("volume %s: %w", name, errInUse)
 	}
 	folder := string(name) + "." + strconv.FormatUint(c.Epoch, 10)
+	if c.Realm != m.Realm() {
+		folder += "." + string(c.Realm)
+	}
 	aside := filepath.Join(m.Dir, voidName, folder)
 	err := os.MkdirAll(filepath.Dir(aside), folderMode)
 	if err == nil {
@@ -79,7 +81,7 @@ func (m *Manager) clear() error {
 	m.mu.Lock()
 	var gone []string
 	for folder, about := range m.void {
-		if v := m.Decided(about.Volume); v.IsCleared(m.Self, about.Epoch) {
+		if v := m.Decided(about.Volume); about.Realm == m.Realm() && v.IsCleared(m.Self, about.Epoch) {
 			gone = append(gone, folder)
 		}
 	}

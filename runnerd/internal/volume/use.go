@@ -94,8 +94,12 @@ func (m *Manager) make(ctx context.Context, a Ask) (*copied, error) {
 	if n >= api.MaxHeldVolumes {
 		return nil, fmt.Errorf("%w: it has %d volumes already, the most there may be: clear some (realm volume ls)", ErrRefused, n)
 	}
+	realm := m.Realm()
+	if realm == "" {
+		return nil, fmt.Errorf("%w: it is of no realm", ErrRefused)
+	}
 	v := m.Decided(a.Volume)
-	about := meta{Volume: a.Volume, User: a.User, Epoch: v.Epoch(m.Self), Created: time.Now().UTC(), Limit: a.Limit}
+	about := meta{Volume: a.Volume, Realm: realm, User: a.User, Epoch: v.Epoch(m.Self), Created: time.Now().UTC(), Limit: a.Limit}
 	files := a.Seed
 	if given := v.Begins(m.Self); given != nil {
 		files, about.Established = given, true

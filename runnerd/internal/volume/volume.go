@@ -30,6 +30,8 @@ var ErrUnknown = errors.New("no copy of it is on this node")
 type Config struct {
 	Dir  string
 	Self api.PeerID
+	// Realm is the one that the node is of; empty: none yet.
+	Realm func() api.RealmID
 	// Decided is what the owner has decided of a volume; the zero value: nothing.
 	Decided func(api.Name) api.Volume
 	// Unpack unpacks an archive of the store into an empty folder, for programs to write to.
@@ -51,12 +53,13 @@ const (
 
 // meta is what volume.json holds.
 type meta struct {
-	Volume  api.Name   `json:"volume"`
-	User    api.Name   `json:"user,omitempty"`
-	Epoch   uint64     `json:"epoch,omitempty"`
-	Created time.Time  `json:"created"`
-	Limit   int64      `json:"limit,omitempty"`
-	Seed    api.Digest `json:"seed,omitzero"`
+	Volume  api.Name    `json:"volume"`
+	Realm   api.RealmID `json:"realm"`
+	User    api.Name    `json:"user,omitempty"`
+	Epoch   uint64      `json:"epoch,omitempty"`
+	Created time.Time   `json:"created"`
+	Limit   int64       `json:"limit,omitempty"`
+	Seed    api.Digest  `json:"seed,omitzero"`
 	// Established: see the package.
 	Established bool `json:"established,omitempty"`
 }
@@ -158,7 +161,7 @@ func (m *Manager) Held() (out []api.HeldVolume) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for name, c := range m.copies {
-		if v := m.Decided(name); c.Established && v.Counts(m.Self, c.Epoch) {
+		if c.Established && m.counts(&c.meta) {
 			out = append(out, api.HeldVolume{Volume: name, User: c.User, Epoch: c.Epoch})
 		}
 	}
@@ -175,12 +178,15 @@ func (m *Manager) List(ctx context.Context) []api.VolumeInfo {
 		void, use bool
 	}
 	var all []about
-	for name, c := range m.copies {
-		v := m.Decided(name)
-		all = append(all, about{c.meta, c.dir, !v.Counts(m.Self, c.Epoch), c.open != nil})
+	for _, c := range m.copies {
+		if c.Realm == m.Realm() {
+			all = append(all, about{c.meta, c.dir, !m.counts(&c.meta), c.open != nil})
+		}
 	}
 	for folder, v := range m.void {
-		all = append(all, about{v, filepath.Join(m.Dir, voidName, folder), true, false})
+		if v.Realm == m.Realm() {
+			all = append(all, about{v, filepath.Join(m.Dir, voidName, folder), true, false})
+		}
 	}
 	m.mu.Unlock()
 	slices.SortFunc(all, func(a, b about) int { return strings.Compare(string(a.Volume), string(b.Volume)) })
@@ -192,6 +198,13 @@ func (m *Manager) List(ctx context.Context) []api.VolumeInfo {
 		out = append(out, info)
 	}
 	return out
+}
+
+// counts reports whether a copy does: it is of the realm of this node, and the owner has not
+// given it up.
+func (m *Manager) counts(c *meta) bool {
+	v := m.Decided(c.Volume)
+	return c.Realm == m.Realm() && v.Counts(m.Self, c.Epoch)
 }
 
 // names are those of all copies, in order.

@@ -26,10 +26,11 @@ type desk struct {
 	decided map[api.Name]api.Volume
 	broken  error // of unpacking
 	news    atomic.Int32
+	realm   api.RealmID
 }
 
 func newDesk(t *testing.T) *desk {
-	d := &desk{T: t, dir: filepath.Join(t.TempDir(), "volumes"), decided: map[api.Name]api.Volume{}}
+	d := &desk{T: t, realm: "abcdefghijklmnopqrstuvwxyz234567", dir: filepath.Join(t.TempDir(), "volumes"), decided: map[api.Name]api.Volume{}}
 	d.restart()
 	return d
 }
@@ -37,7 +38,7 @@ func newDesk(t *testing.T) *desk {
 // restart opens the Manager of a process that has just begun.
 func (d *desk) restart() {
 	d.Helper()
-	m, err := Open(Config{Dir: d.dir, Self: me, Decided: d.is, Unpack: d.unpack, Changed: func() { d.news.Add(1) }, Log: slog.New(slog.DiscardHandler)})
+	m, err := Open(Config{Dir: d.dir, Self: me, Realm: func() api.RealmID { return d.realm }, Decided: d.is, Unpack: d.unpack, Changed: func() { d.news.Add(1) }, Log: slog.New(slog.DiscardHandler)})
 	d.check(err)
 	d.Manager = m
 }
@@ -124,6 +125,34 @@ func TestStateStays(t *testing.T) {
 	if len(list) != 1 || !list[0].InUse || list[0].Void || list[0].Limit != 1<<20 || list[0].Used != 2*block || list[0].Files != 2 || list[0].Seed != blob("seed").SHA256 {
 		t.Errorf("%+v", list)
 	}
+}
+
+// TestAnotherRealm: a node that has changed its realm gives what it keeps to nobody there, and
+// clears it for nobody there.
+func TestAnotherRealm(t *testing.T) {
+	d := newDesk(t)
+	u := d.use("shop", nil)
+	u.Establish()
+	d.check(os.WriteFile(d.file("cart", "data", "mine"), []byte("of the first realm"), 0o600))
+	u.Close()
+	first := d.realm
+	d.realm = ""
+	d.restart()
+	if _, err := d.Use(t.Context(), Ask{Volume: "cart", User: "shop"}); !errors.Is(err, ErrRefused) {
+		t.Errorf("of no realm: %v", err)
+	}
+	d.realm = "bbcdefghijklmnopqrstuvwxyz234567"
+	d.restart()
+	if len(d.Held()) != 0 || len(d.List(t.Context())) != 0 {
+		t.Errorf("%+v", d.List(t.Context()))
+	}
+	d.decide("cart", api.Volume{Since: 9, Cleared: 9})
+	d.use("shop", nil).Establish()
+	d.check(d.Obey(t.Context(), []api.Name{"cart"}))
+	if d.has(d.file("cart", "data", "mine")) {
+		t.Error("another realm is shown it")
+	}
+	d.reads(d.file(voidName, "cart.0."+string(first), "data", "mine"), "of the first realm")
 }
 
 func TestOneComponentEach(t *testing.T) {

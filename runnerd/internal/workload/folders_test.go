@@ -38,7 +38,7 @@ func (n *node) folders(host *admit.Node) *folders.Node {
 	}
 	volumes, err := volume.Open(volume.Config{
 		Dir: filepath.Join(n.dir, "volumes"), Self: keys.Peer(n.owner.Public().(ed25519.PublicKey)),
-		Decided: func(api.Name) api.Volume { return api.Volume{} }, Unpack: files.Into, Changed: func() {}, Log: slog.New(slog.DiscardHandler),
+		Realm: func() api.RealmID { return "abcdefghijklmnopqrstuvwxyz234567" }, Decided: func(api.Name) api.Volume { return api.Volume{} }, Unpack: files.Into, Changed: func() {}, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		n.t.Fatal(err)
