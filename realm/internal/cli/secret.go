@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,7 +19,6 @@ import (
 	"github.com/realm-mesh/realm/internal/kit/secret"
 	"github.com/realm-mesh/realm/realm/internal/node"
 	"github.com/realm-mesh/realm/realm/internal/owner"
-	"github.com/realm-mesh/realm/realm/internal/plan"
 	"github.com/realm-mesh/realm/realm/internal/rollout"
 )
 
@@ -227,168 +225,4 @@ func secretsOf(in intent.Signed) []api.SecretUse {
 		return c.Secrets
 	}
 	return nil
-}
-
-// secretView is a secret in JSON.
-type secretView struct {
-	Name    api.Name    `json:"name"`
-	Version uint64      `json:"version"`
-	Issued  time.Time   `json:"issued"`
-	Bytes   int         `json:"bytes"`
-	Target  api.Target  `json:"target"`
-	By      keys.Public `json:"by"`      // who has signed it
-	Sealed  []someone   `json:"sealed"`  // whom it was sealed to when it was set; they pass it on
-	Members []someone   `json:"members"` // that it is for now
-	Used    []api.Name  `json:"used"`    // by components
-}
-
-func newSecretList(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:   "ls",
-		Short: "List secrets, whom they are for, and which components use them",
-		Long:  `List the secrets of the realm, without their values: nobody but the members that they are for can read those.`,
-		Example: `  realm secret ls
-  realm secret ls --json`,
-		Args: arguments(),
-		RunE: a.bounded(func(ctx context.Context, _ *cobra.Command, _ []string) error {
-			return a.onNode(ctx, func(n *node.Node) error {
-				pin, err := readPin(n)
-				if err != nil {
-					return err
-				}
-				seen, l, err := a.secretsSeen(ctx, n, signer{pin: pin})
-				if err != nil {
-					return err
-				}
-				v := struct {
-					Secrets []secretView `json:"secrets"`
-				}{viewSecrets(seen, l, n.Now())}
-				return a.print(v, func() { a.printSecrets(v.Secrets, time.Now()) })
-			})
-		}),
-	}
-}
-
-// viewSecrets are the secrets that are held, by name.
-func viewSecrets(s node.Snapshot, l *ledger.Ledger, now time.Time) []secretView {
-	out := []secretView{}
-	for _, ref := range l.Refs() {
-		if ref.Kind != api.KindSecret {
-			continue
-		}
-		in, ok := l.Current(ref, now)
-		body := new(api.Secret)
-		if !ok || in.Tombstone || api.Decode(in.Body, api.MaxEnvelope, body) != nil {
-			continue
-		}
-		v := secretView{Name: ref.Name, Version: in.Seq, Issued: in.Issued, Bytes: body.Bytes, Target: in.Target, By: in.Signer,
-			Sealed: []someone{}, Members: append([]someone{}, meant(s, l, in.Target, now)...), Used: users(s, ref.Name)}
-		for _, k := range body.Keys {
-			v.Sealed = append(v.Sealed, someone{k.Peer, s.Peers[k.Peer].Host})
-		}
-		out = append(out, v)
-	}
-	slices.SortFunc(out, func(a, b secretView) int { return cmp.Compare(a.Name, b.Name) })
-	return out
-}
-
-func (a *app) printSecrets(all []secretView, now time.Time) {
-	if len(all) == 0 {
-		fmt.Fprintln(a.out, "There are no secrets.")
-		return
-	}
-	rows := [][]string{{"SECRET", "VERSION", "SET", "BYTES", "FOR", "MEMBERS", "USED BY"}}
-	for _, v := range all {
-		var used []string
-		for _, c := range v.Used {
-			used = append(used, string(c))
-		}
-		rows = append(rows, []string{string(v.Name), fmt.Sprint(v.Version), ageText(now, v.Issued) + " ago", fmt.Sprint(v.Bytes),
-			rollout.TargetText(v.Target), fmt.Sprint(len(v.Members)), orDash(strings.Join(used, ", "))})
-	}
-	table(a.out, rows)
-}
-
-func newSecretRemove(a *app) *cobra.Command {
-	var force bool
-	cmd := &cobra.Command{
-		Use:   "rm NAME",
-		Short: "Remove a secret",
-		Long: `Sign that a secret is no more. Programs that have it go on with it until they start anew,
-and cannot then: who uses it is listed, and with --force it goes all the same.`,
-		Example: `  realm secret rm db`,
-		Args:    arguments("NAME"),
-	}
-	cmd.Flags().BoolVar(&force, "force", false, "also while components use it")
-	cmd.RunE = a.bounded(func(ctx context.Context, cmd *cobra.Command, args []string) error {
-		name, err := parseName(cmd, "NAME", args[0])
-		if err != nil {
-			return err
-		}
-		return a.onNode(ctx, func(n *node.Node) error {
-			s, err := a.newSigner(ctx, n)
-			if err != nil {
-				return err
-			}
-			seen, err := lookAtAll(ctx, n)
-			if err != nil {
-				return err
-			}
-			used := users(seen, name)
-			if len(used) > 0 && !force {
-				return fmt.Errorf("secret %s is used by component %s: remove those first, or give --force", name, used[0])
-			}
-			signed, _, err := a.act(ctx, n, s, owner.RemoveSecret(name))
-			if err != nil {
-				return fmt.Errorf("secret %s: %w", name, err)
-			}
-			v := setView{name, signed.Seq, signed.Digest, 0, []someone{}, used}
-			return a.print(v, func() { fmt.Fprintf(a.out, "Secret %s is removed.\n", name) })
-		})
-	})
-	return cmd
-}
-
-// mayGive says why one of the components would not be given its secrets anywhere.
-func (a *app) mayGive(ctx context.Context, n *node.Node, s signer, all ...plan.Desired) error {
-	all = slices.DeleteFunc(all, func(d plan.Desired) bool { return len(d.Body.Secrets) == 0 })
-	if len(all) == 0 {
-		return nil
-	}
-	seen, l, err := a.secretsSeen(ctx, n, s)
-	if err != nil {
-		return err
-	}
-	for _, d := range all {
-		if err := checkSecrets(seen, l, d.Body.Secrets, d.Target, n.Now()); err != nil {
-			return fmt.Errorf("component %s: %w", d.Name, err)
-		}
-	}
-	return nil
-}
-
-// checkSecrets says why a component that target is for would not be given its secrets.
-func checkSecrets(s node.Snapshot, l *ledger.Ledger, uses []api.SecretUse, target api.Target, now time.Time) error {
-	for _, u := range uses {
-		in, ok := l.Current(owner.SecretRef(u.Name), now)
-		if !ok || in.Tombstone {
-			return fmt.Errorf("secret %s: there is no such secret: realm secret set %s", u.Name, u.Name)
-		}
-		may := meant(s, l, in.Target, now)
-		if !slices.ContainsFunc(meant(s, l, target, now), func(m someone) bool { return slices.Contains(may, m) }) {
-			return fmt.Errorf("secret %s: it is for %s, and none of these is for %s, which the component is for: set it once more for those", u.Name, rollout.TargetText(in.Target), rollout.TargetText(target))
-		}
-	}
-	return nil
-}
-
-// exposed are the secrets that nodes could read which are to be revoked: those that are meant
-// for them, or were sealed to them.
-func exposed(s node.Snapshot, l *ledger.Ledger, out []api.PeerID, now time.Time) (all []secretView) {
-	for _, v := range viewSecrets(s, l, now) {
-		if slices.ContainsFunc(append(v.Sealed, v.Members...), func(m someone) bool { return slices.Contains(out, m.Peer) }) {
-			all = append(all, v)
-		}
-	}
-	return all
 }
