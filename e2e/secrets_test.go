@@ -8,15 +8,17 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/realm-mesh/realm/api"
 	"github.com/realm-mesh/realm/e2e/internal/node"
+	"github.com/realm-mesh/realm/internal/kit/bus"
+	"github.com/realm-mesh/realm/internal/kit/paths"
 )
 
 // setSecret sets a secret from standard input.
@@ -64,12 +66,13 @@ func explainSays(t *testing.T, n *node.Node, name, want string) {
 // looks for it in all that the nodes have and say.
 func TestSecrets(t *testing.T) {
 	t.Parallel()
+	const control = "planted-4f1d9a-in-the-open"
 	const first, second, file = "planted-4f1d9a-first", "planted-4f1d9a-second", "planted-4f1d9a-file\nwith two lines"
 	nodes := startMesh(t, 3)
 	refuse(t, nodes[0], []string{"there is no such secret", "realm secret set db"}, "push", "--name", "reader", "--file", sample("secret-reader"), "--http", "cgi", "--secret", "db=env:DB_PASSWORD")
 	setSecret(t, nodes[0], first+"\n", "db")
 	setSecret(t, nodes[1], file, "tls")
-	do(t, nodes[0], "push", "--name", "reader", "--file", sample("secret-reader"), "--http", "cgi", "--secret", "db=env:DB_PASSWORD", "--secret", "tls")
+	do(t, nodes[0], "push", "--name", "reader", "--file", sample("secret-reader"), "--http", "cgi", "--secret", "db=env:DB_PASSWORD", "--secret", "tls", "--env", "PLAIN="+control)
 	watchReplicas(t, nodes[0], "reader").settle(3, 0)
 	want := line("env DB_PASSWORD", first) + line("file tls", file)
 	for _, n := range nodes {
@@ -105,7 +108,15 @@ func TestSecrets(t *testing.T) {
 
 	for _, planted := range []string{first, second, "planted-4f1d9a-file"} {
 		for _, n := range nodes {
-			lookFor(t, n, planted)
+			for _, where := range lookFor(t, n, planted) {
+				t.Errorf("%q is in %s", planted, where)
+			}
+		}
+	}
+	for _, n := range nodes { // what is looked for is found where it is no secret
+		where := strings.Join(lookFor(t, n, control), "\n")
+		if !strings.Contains(where, "bucket intents component.reader") || !strings.Contains(where, filepath.Join(n.Home, "bus")) {
+			t.Errorf("%s: a plain variable is found only in\n%s", n.Name, where)
 		}
 	}
 
@@ -151,12 +162,9 @@ func TestSecretsOfOthers(t *testing.T) {
 	})
 }
 
-// feedFor is how long a feed of events is read.
-const feedFor = 2 * time.Second
-
-// lookFor looks for a planted value in all files of a node, in any of some encodings, and in all
-// that it answers.
-func lookFor(t *testing.T, n *node.Node, planted string) {
+// lookFor looks for a planted value in all files of a node, in all facts of its bus, and in all that it answers, as
+// it is and in some encodings, and says where it is.
+func lookFor(t *testing.T, n *node.Node, planted string) (found []string) {
 	t.Helper()
 	forms := map[string][]byte{
 		"as it is": []byte(planted), "in hex": []byte(hex.EncodeToString([]byte(planted))),
@@ -164,46 +172,88 @@ func lookFor(t *testing.T, n *node.Node, planted string) {
 	for shift := range 3 { // wherever it begins in what is encoded
 		padded := append(bytes.Repeat([]byte{'x'}, shift), planted...)
 		text := base64.StdEncoding.EncodeToString(padded)
-		forms[fmt.Sprint("in base64, ", shift)] = []byte(text[4:min(len(text), len(planted)/3*4)])
+		forms[fmt.Sprint("in base64, ", shift)] = []byte(text[4 : len(planted)/3*4])
 	}
 	check := func(where string, b []byte) {
 		for form, want := range forms {
 			if bytes.Contains(b, want) {
-				t.Errorf("%s: %s has %q %s", n.Name, where, planted, form)
+				found = append(found, fmt.Sprintf("%s: %s, %s", n.Name, where, form))
 			}
 		}
 	}
+	files := 0
 	err := filepath.WalkDir(n.Home, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || !e.Type().IsRegular() {
 			return nil //nolint:nilerr // it has gone meanwhile, or is a socket
 		}
 		b, err := os.ReadFile(path)
 		if err == nil {
+			files++
 			check(path, b)
 		}
 		return nil
 	})
-	if err != nil {
-		t.Error(err)
+	if err != nil || files < 20 {
+		t.Errorf("%d files, %v", files, err)
 	}
 	check("what realm up writes", []byte(n.Output()))
-	for _, path := range []string{"/metrics", "/events", "/logs?component=__all__&tail=1000", "/api/v1/intents", "/api/v1/components", "/api/v1/components/reader",
-		"/api/v1/peers", "/api/v1/openapi.json", "/api/v1/status"} {
-		ctx, cancel := context.WithTimeout(testContext(t), feedFor)
-		_, body, _ := tryRequest(ctx, http.MethodGet, "http://"+n.Manage+path, "", nil) // a feed goes on until ctx ends
-		cancel()
+	for key, value := range bucketValues(t, n) {
+		check("bucket "+key, value)
+	}
+	const pages = "/api/v1"
+	for _, path := range []string{"/metrics", "/logs?component=__all__&tail=1000", "/logs?component=reader&tail=1000",
+		pages + "/node", pages + "/peers", pages + "/members", pages + "/components", pages + "/components/reader", pages + "/components/reader/history",
+		pages + "/intents", pages + "/intents/secret/db", pages + "/intents/component/reader", pages + "/events", pages + "/storage"} {
+		code, body := request(t, http.MethodGet, "http://"+n.Manage+path, "", nil)
+		if code != http.StatusOK || strings.HasSuffix(path, "/events") && !strings.Contains(body, "reader") {
+			t.Errorf("%s: %s: %d: %.200s", n.Name, path, code, body)
+		}
 		check(path, []byte(body))
 	}
 	for _, args := range [][]string{{"status", "--json"}, {"explain", "reader", "--json"}, {"history", "reader", "--json"}, {"history", "secret/db", "--json"}, {"secret", "ls", "--json"}, {"logs", "reader"}} {
-		r := n.CLI(testContext(t), args...)
-		check("realm "+strings.Join(args, " "), []byte(r.Stdout+r.Stderr))
+		check("realm "+strings.Join(args, " "), []byte(do(t, n, args...)))
 	}
-	if pid, err := n.DaemonPID(testContext(t), "runnerd"); err == nil {
-		b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-		check("runnerd's environment", b)
-		b, _ = exec.CommandContext(testContext(t), "sh", "-c", fmt.Sprintf("cat /proc/%d/limits", pid)).Output()
-		if !strings.Contains(strings.Join(strings.Fields(string(b)), " "), "Max core file size 0") {
-			t.Errorf("%s: runnerd could leave a core file:\n%s", n.Name, b)
+	pid, err := n.DaemonPID(testContext(t), "runnerd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	if err != nil {
+		t.Error(err)
+	}
+	check("runnerd's environment", b)
+	b, err = os.ReadFile(fmt.Sprintf("/proc/%d/limits", pid))
+	if err != nil || !strings.Contains(strings.Join(strings.Fields(string(b)), " "), "Max core file size 0 0") {
+		t.Errorf("%s: runnerd could leave a core file: %v\n%s", n.Name, err, b)
+	}
+	return found
+}
+
+// bucketValues are the values of all buckets of a node: intents, records and facts.
+func bucketValues(t *testing.T, n *node.Node) map[string][]byte {
+	t.Helper()
+	home, err := paths.Open(n.Home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := bus.Connect(testContext(t), home, api.CLI, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	out := map[string][]byte{}
+	for _, name := range []string{api.BucketIntents, api.BucketPeers, api.BucketWorkloads, api.BucketJobs} {
+		b, err := conn.Bucket(testContext(t), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := b.All(testContext(t), ">")
+		if err != nil || len(all) == 0 && name != api.BucketJobs {
+			t.Fatalf("%s: %d values, %v", name, len(all), err)
+		}
+		for _, e := range all {
+			out[name+" "+e.Key] = e.Value
 		}
 	}
+	return out
 }

@@ -21,7 +21,8 @@ func main() {
 	}
 }
 
-func tell(w http.ResponseWriter, _ *http.Request) {
+func tell(w http.ResponseWriter, r *http.Request) {
+	log.Printf("%s %s", r.Method, r.URL.Path) // what was asked, and nothing of what is told
 	if v, ok := os.LookupEnv("DB_PASSWORD"); ok {
 		line(w, "env DB_PASSWORD", []byte(v))
 	}
