@@ -406,3 +406,39 @@ func watchSite(ctx context.Context, n *node.Node, first, second string) error {
 	}
 	return nil
 }
+
+// TestComponentMeetsBounds runs a component of WASI 0.2 with the mounts of a node: what is in
+// them is seen, and what does not fit is refused to it alone.
+func TestComponentMeetsBounds(t *testing.T) {
+	t.Parallel()
+	n := startNode(t)
+	seed, static := t.TempDir(), t.TempDir()
+	for file, size := range map[string]int{filepath.Join(seed, "f"): 1 << 20, filepath.Join(static, "page"): 5} {
+		if err := os.WriteFile(file, make([]byte, size), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tool := filepath.Join("..", "engine", "component", "testdata", "rust-command.wasm")
+	args := func(name string, words ...string) []string {
+		out := []string{"push", "--name", name, "--file", tool, "--restart", "never", "--replicas", "1", "--mount", "kind=state,guest=/data,volume=" + name + ",size_mb=1,seed=" + seed,
+			"--mount", "kind=static,guest=/www,source=" + static, "--mount", "kind=work,guest=/work,size_mb=1"}
+		for _, w := range words {
+			out = append(out, "--arg", w)
+		}
+		return out
+	}
+	says := func(name, want string) {
+		t.Helper()
+		if out := do(t, n, "logs", name); !strings.Contains(out, want) {
+			t.Errorf("%s says %q, want %q", name, out, want)
+		}
+	}
+	do(t, n, args("reads", "size", "/www/page")...)
+	says("reads", "5")
+	do(t, n, args("works", "write", "/work/f", "some")...)
+	do(t, n, args("seeded", "size", "/data/f")...)
+	says("seeded", strconv.Itoa(1<<20))
+	refuse(t, n, []string{"code: 51"}, args("full", "append", "/data/f", "x")...)
+	refuse(t, n, []string{"code: 69"}, args("fixed", "write", "/www/page", "x")...) // read-only
+	do(t, n, args("shrinks", "remove", "/data/f")...)
+}
